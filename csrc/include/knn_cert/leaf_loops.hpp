@@ -1,0 +1,397 @@
+// leaf_loops.hpp: the source of the leaf loops (simd.hpp). Each including file compiles it for its own instruction set.
+#pragma once
+
+#include "winner.hpp"
+
+namespace knn_cert {
+namespace {
+
+// ---------------------------------------------------------------------------------------------------- distance law
+
+// Both directions from j0, in steps of 16 terms, until the last term is negligible in every sum. The terms are log-concave
+// in j: once one is below the sum of those before it, the later ones fall faster than a geometric series.
+void law_sums(double mu, std::int64_t j0, double p_j0, const double* reciprocal, const double* terms, std::int64_t n_terms,
+              double* sums) {
+    constexpr double kNegligibleTerm = 1e-19;
+    constexpr std::int64_t kTerm = 3 * kLanes;
+    Lanes F = Lanes::all(0.0), U = F, f = F;
+    for (int direction = 0; direction < 2; ++direction) {
+        double p = direction == 0 ? p_j0 : (mu > 0.0 ? p_j0 * (static_cast<double>(j0) / mu) : 0.0);
+        std::int64_t j = direction == 0 ? j0 : j0 - 1;
+        bool more = true;
+        while (more) {
+            Lanes dF = Lanes::all(0.0), dU = dF, df = dF;
+            for (int step = 0; step < 16; ++step) {
+                if (j < 0 || j >= n_terms) {
+                    more = false;
+                    break;
+                }
+                const double* const term = terms + j * kTerm;
+                const Lanes weight = Lanes::all(p);
+                dF = weight * Lanes::load(term);
+                dU = weight * Lanes::load(term + kLanes);
+                df = weight * Lanes::load(term + 2 * kLanes);
+                F += dF;
+                U += dU;
+                f += df;
+                if (direction == 0) {
+                    p *= mu * reciprocal[j + 1];
+                    ++j;
+                } else {
+                    p *= static_cast<double>(j) / mu;
+                    --j;
+                }
+            }
+            if (more) {
+                double last[3 * kLanes], sum[3 * kLanes];
+                dF.store(last), dU.store(last + kLanes), df.store(last + 2 * kLanes);
+                F.store(sum), U.store(sum + kLanes), f.store(sum + 2 * kLanes);
+                more = false;
+                for (int i = 0; i < 3 * kLanes; ++i) more = more || last[i] > kNegligibleTerm * sum[i];
+            }
+        }
+    }
+    F.store(sums), U.store(sums + kLanes), f.store(sums + 2 * kLanes);
+}
+
+// ---------------------------------------------------------------------------------------------------------- tallies
+
+KNN_CERT_INLINE void polynomial_pair(const double* first, const double* second, double x, Lanes& a, Lanes& b) {
+    const Lanes at = Lanes::all(x);
+    a = Lanes::load(first + (kCellTerms - 1) * kLanes);
+    b = Lanes::load(second + (kCellTerms - 1) * kLanes);
+    for (int k = kCellTerms - 2; k >= 0; --k) {
+        a = a * at + Lanes::load(first + k * kLanes);
+        b = b * at + Lanes::load(second + k * kLanes);
+    }
+}
+
+constexpr int kCellFunction = kCellTerms * kLanes;
+
+KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, Lanes& U, Lanes& f) {
+    const Lanes one = Lanes::all(1.0);
+    F = Lanes::all(0.0), U = one, f = F;  // a row outside
+    if (task.values) {
+        const double* const at = task.values + i * 3 * kLanes;
+        F = Lanes::load(at), U = Lanes::load(at + kLanes), f = Lanes::load(at + 2 * kLanes);
+        return;
+    }
+    const Cell& cell = *task.cells[i];
+    const double* const c = cell.coef.data();
+    switch (cell.kind) {
+        case CellKind::lower:
+            polynomial_pair(c, c + kCellFunction, task.x[i], f, F);
+            U = one - F;
+            return;
+        case CellKind::upper:
+            polynomial_pair(c, c + kCellFunction, task.x[i], f, U);
+            F = one - U;
+            return;
+        case CellKind::both:
+            polynomial_pair(c, c + kCellFunction, task.x[i], f, F);
+            polynomial_pair(c, c + 2 * kCellFunction, task.x[i], f, U);
+            return;
+        case CellKind::inside:
+            F = one, U = Lanes::all(0.0), f = U;
+            return;
+        case CellKind::outside:
+            return;
+    }
+}
+
+// One row: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms positive (DESIGN section 2).
+// kDegree > 0: the polynomials stay in registers; 0: any degree, in memory.
+template <int kDegree, bool kDensity>
+void tally_rows(const TallyTask& task) {
+    const int degree = kDegree > 0 ? kDegree : task.degree;
+    Lanes held_G[kDegree > 0 ? kDegree : 1], held_A[kDegree > 0 ? kDegree : 1];
+    Lanes absorbed = Lanes::all(0.0), mean = absorbed;
+    if (kDegree > 0)
+        for (int k = 0; k < kDegree; ++k) {
+            held_G[k] = Lanes::load(task.G + k * kLanes);
+            if (kDensity) held_A[k] = Lanes::load(task.A + k * kLanes);
+        }
+    if (task.T) absorbed = Lanes::load(task.T);
+    for (std::int64_t i = 0; i < task.n_rows; ++i) {
+        Lanes F, U, f;
+        row_law(task, i, F, U, f);
+        if (!kDensity) {
+            mean += F;
+            absorbed += F * (kDegree > 0 ? held_G[kDegree - 1] : Lanes::load(task.G + (degree - 1) * kLanes));
+        }
+        if (kDegree > 0) {
+            for (int k = kDegree - 1; k >= 1; --k) {
+                if (kDensity) held_A[k] = U * held_A[k] + (F * held_A[k - 1] + f * held_G[k]);
+                held_G[k] = U * held_G[k] + F * held_G[k - 1];
+            }
+            if (kDensity) held_A[0] = U * held_A[0] + f * held_G[0];
+            held_G[0] = U * held_G[0];
+        } else {
+            for (int k = degree - 1; k >= 0; --k) {
+                const Lanes g = Lanes::load(task.G + k * kLanes);
+                const Lanes g_less = k > 0 ? Lanes::load(task.G + (k - 1) * kLanes) : Lanes::all(0.0);
+                if (kDensity) {
+                    const Lanes a = Lanes::load(task.A + k * kLanes);
+                    const Lanes a_less = k > 0 ? Lanes::load(task.A + (k - 1) * kLanes) : Lanes::all(0.0);
+                    (U * a + (F * a_less + f * g)).store(task.A + k * kLanes);
+                }
+                (U * g + F * g_less).store(task.G + k * kLanes);
+            }
+        }
+    }
+    if (kDegree > 0)
+        for (int k = 0; k < kDegree; ++k) {
+            held_G[k].store(task.G + k * kLanes);
+            if (kDensity) held_A[k].store(task.A + k * kLanes);
+        }
+    if (!kDensity && task.T) absorbed.store(task.T);
+    if (!kDensity && task.mean) (Lanes::load(task.mean) + mean).store(task.mean);
+}
+
+template <bool kDensity>
+void tally_of_degree(const TallyTask& task) {
+    switch (task.degree) {
+        case 1: return tally_rows<1, kDensity>(task);
+        case 2: return tally_rows<2, kDensity>(task);
+        case 3: return tally_rows<3, kDensity>(task);
+        case 4: return tally_rows<4, kDensity>(task);
+        case 5: return tally_rows<5, kDensity>(task);
+        case 6: return tally_rows<6, kDensity>(task);
+        default: return tally_rows<0, kDensity>(task);
+    }
+}
+
+void tally(const TallyTask& task) { task.A ? tally_of_degree<true>(task) : tally_of_degree<false>(task); }
+
+// ----------------------------------------------------------------------------------------------------------- winner
+
+KNN_CERT_INLINE Lanes sum_of(const double* G, int n) {
+    Lanes sum = Lanes::all(0.0);
+    for (int k = 0; k < n; ++k) sum += Lanes::load(G + k * kLanes);
+    return sum;
+}
+
+void combine(const Contest& contest, const double* G, const double* A, std::int64_t stride, const double* weight,
+             double* work, double* q) {
+    const Lanes w = Lanes::load(weight);
+    if (contest.race) {  // A_A[m-1] H_B, H_B = sum_{k < m'} G_B[k], and the other way round
+        for (int c = 0; c < 2; ++c) {
+            const int m = contest.degree[c], other = contest.degree[1 - c];
+            const Lanes density = Lanes::load(A + c * stride + (m - 1) * kLanes) * sum_of(G + (1 - c) * stride, other);
+            (Lanes::load(q + c * kLanes) + w * density).store(q + c * kLanes);
+        }
+        return;
+    }
+    const int n = contest.n_lists, K = contest.n_neighbors;
+    double* const W = work;
+    for (int b = 0; b < n; ++b) {
+        winner_weights(n, K, b, G, stride, work + n * K * kLanes, W);
+        for (int y = 0; y < n; ++y) {
+            Lanes sum = Lanes::all(0.0);
+            for (int k = 0; k < K; ++k) sum += Lanes::load(A + b * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
+            (Lanes::load(q + y * kLanes) + w * sum).store(q + y * kLanes);
+        }
+    }
+}
+
+void others_at_most(const Contest& contest, const double* G, std::int64_t stride, const int* limit, double* work, double* out) {
+    if (contest.race) {
+        for (int c = 0; c < 2; ++c) sum_of(G + (1 - c) * stride, limit[c] + 1).store(out + c * kLanes);
+        (Lanes::load(out) * Lanes::load(out + kLanes)).store(out + 2 * kLanes);
+        return;
+    }
+    const int n = contest.n_lists, K = contest.n_neighbors, span = K * kLanes;
+    double* const left = work;
+    double* const right = work + (n + 1) * span;
+    double* const product = right + (n + 1) * span;
+    for (int k = 0; k < K; ++k) {
+        Lanes::all(k == 0 ? 1.0 : 0.0).store(left + k * kLanes);
+        Lanes::all(k == 0 ? 1.0 : 0.0).store(right + n * span + k * kLanes);
+    }
+    for (int c = 0; c < n; ++c) multiply(left + c * span, K, G + c * stride, K, left + (c + 1) * span, K);
+    for (int c = n - 1; c >= 0; --c) multiply(right + (c + 1) * span, K, G + c * stride, K, right + c * span, K);
+    for (int y = 0; y < n; ++y) {
+        multiply(left + y * span, K, right + (y + 1) * span, K, product, limit[y] + 1);
+        sum_of(product, limit[y] + 1).store(out + y * kLanes);
+    }
+    sum_of(left + n * span, K).store(out + n * kLanes);
+}
+
+// --------------------------------------------------------------------------------------------------------- bucketed
+
+KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
+    const Cell* const cell = task.cells[i];
+    if (!cell) return;
+    BucketLaw& law = task.laws[i];
+    const Lanes one = Lanes::all(1.0), zero = Lanes::all(0.0);
+    Lanes F_low = zero, U_low = one, F_high = zero, U_high = one;
+    const double* const c = cell->coef.data();
+    switch (cell->kind) {
+        case CellKind::lower:
+            polynomial_pair(c, c + kCellFunction, task.x[i], F_low, F_high);
+            U_low = one - F_low, U_high = one - F_high;
+            break;
+        case CellKind::upper:
+            polynomial_pair(c, c + kCellFunction, task.x[i], U_low, U_high);
+            F_low = one - U_low, F_high = one - U_high;
+            break;
+        case CellKind::both:
+            polynomial_pair(c, c + kCellFunction, task.x[i], F_low, U_low);
+            polynomial_pair(c + 2 * kCellFunction, c + 3 * kCellFunction, task.x[i], F_high, U_high);
+            break;
+        case CellKind::inside:
+            F_low = F_high = one, U_low = U_high = zero;
+            break;
+        case CellKind::outside:
+            break;
+    }
+    F_low.store(law.F_low), U_low.store(law.U_low), F_high.store(law.F_high), U_high.store(law.U_high);
+    // the difference of the smaller tails; never negative, whatever the last digit
+    const Lanes p = where_le(F_high, U_low, F_high - F_low, U_low - U_high);
+    where_le(p, zero, zero, p).store(law.p);
+}
+
+KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes& U) {
+    for (int k = degree - 1; k >= 1; --k)
+        (U * Lanes::load(G + k * kLanes) + F * Lanes::load(G + (k - 1) * kLanes)).store(G + k * kLanes);
+    (U * Lanes::load(G)).store(G);
+}
+
+void bucket_suffix(const BucketTask& task) {
+    for (std::int64_t i = task.n_rows - 1; i >= 0; --i) {
+        bucket_law(task, i);
+        const int c = task.list[i];
+        add_row(task.after + c * task.stride, task.contest->degree_of(c), Lanes::load(task.laws[i].F_low),
+                Lanes::load(task.laws[i].U_low));
+    }
+}
+
+// Row i is the K-th: it lies in the bucket, rows before it count if at or below the bucket's high end, rows behind it if
+// below its low end (RAB, eqs (74)-(80)).
+void bucket_rows(const BucketTask& task) {
+    const Contest& contest = *task.contest;
+    const std::int64_t stride = task.stride;
+    for (std::int64_t i = task.n_rows - 1; i >= 0; --i) {
+        bucket_law(task, i);
+        const int c = task.list[i], degree = contest.degree_of(c);
+        double* const after = task.after + c * stride;
+        for (int k = 0; k < degree * kLanes; ++k) task.saved[i * stride + k] = after[k];
+        add_row(after, degree, Lanes::load(task.laws[i].F_low), Lanes::load(task.laws[i].U_low));
+    }
+    // `after` walks forwards again below, through the saved states; the caller wants it at the run's start
+    double* const walking = task.work;
+    const std::int64_t all = contest.n_lists * stride;
+    for (std::int64_t k = 0; k < all; ++k) walking[k] = task.after[k];
+    double* const G = walking + all;
+    double* const W = G + all;
+    double* const scratch = W + static_cast<std::int64_t>(contest.n_lists) * (contest.race ? 1 : contest.n_neighbors) * kLanes;
+    int weights_of = -1;             // vote: the boundary class that W is valid for
+    bool stale[2] = {true, true};    // race: P(list c not yet complete) must be formed anew
+    Lanes open[2] = {Lanes::all(0.0), Lanes::all(0.0)};
+    const auto product = [&](int c) {
+        const int degree = contest.degree_of(c);
+        multiply(task.before + c * stride, degree, walking + c * stride, degree, G + c * stride, degree);
+    };
+    if (!contest.race)
+        for (int c = 0; c < contest.n_lists; ++c) product(c);
+    for (std::int64_t i = 0; i < task.n_rows; ++i) {
+        const int c = task.list[i], degree = contest.degree_of(c);
+        double* const before = task.before + c * stride;
+        double* const behind = walking + c * stride;
+        for (int k = 0; k < degree * kLanes; ++k) behind[k] = task.saved[i * stride + k];
+        const Lanes p = Lanes::load(task.laws[i].p);
+        if (contest.race) {
+            const int other = 1 - c, n_other = contest.degree[other];
+            if (stale[other]) {
+                Lanes sum = Lanes::all(0.0), cumulative = Lanes::all(0.0);
+                for (int k = 0; k < n_other; ++k) {
+                    cumulative += Lanes::load(walking + other * stride + k * kLanes);
+                    sum += cumulative * Lanes::load(task.before + other * stride + (n_other - 1 - k) * kLanes);
+                }
+                open[other] = sum;
+                stale[other] = false;
+            }
+            stale[c] = true;
+            const Lanes last = coefficient(before, degree, behind, degree, degree - 1);
+            (Lanes::load(task.q + c * kLanes) + p * last * open[other]).store(task.q + c * kLanes);
+        } else {
+            const int K = contest.n_neighbors;
+            if (weights_of != c) {
+                if (weights_of >= 0) product(weights_of);
+                winner_weights(contest.n_lists, K, c, G, stride, scratch, W);
+                weights_of = c;
+            }
+            multiply(before, K, behind, K, G + c * stride, K);  // without row i
+            for (int y = 0; y < contest.n_lists; ++y) {
+                Lanes sum = Lanes::all(0.0);
+                for (int k = 0; k < K; ++k)
+                    sum += Lanes::load(G + c * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
+                (Lanes::load(task.q + y * kLanes) + p * sum).store(task.q + y * kLanes);
+            }
+        }
+        add_row(before, degree, Lanes::load(task.laws[i].F_high), Lanes::load(task.laws[i].U_high));
+    }
+}
+
+// -------------------------------------------------------------------------------------------------------- distances
+
+// Differences, squared and added in one fixed order: lane l adds the features l, l + 8, ...; then the lanes. The order does
+// not depend on how queries and rows are grouped. Relative error of each result: below (dim / 8 + 5) 2^-53.
+template <int kRows, int kQueries>
+KNN_CERT_INLINE void distance_tile(const double* queries, const double* rows, std::int64_t dim, double* out,
+                                   std::int64_t out_stride) {
+    Lanes sum[kRows][kQueries];
+    for (int r = 0; r < kRows; ++r)
+        for (int q = 0; q < kQueries; ++q) sum[r][q] = Lanes::all(0.0);
+    std::int64_t j = 0;
+    for (; j + kLanes <= dim; j += kLanes)
+        for (int r = 0; r < kRows; ++r) {
+            const Lanes row = Lanes::load(rows + r * dim + j);
+            for (int q = 0; q < kQueries; ++q) {
+                const Lanes gap = row - Lanes::load(queries + q * dim + j);
+                sum[r][q] += gap * gap;
+            }
+        }
+    for (int r = 0; r < kRows; ++r)
+        for (int q = 0; q < kQueries; ++q) {
+            double lanes[kLanes];
+            sum[r][q].store(lanes);
+            for (std::int64_t i = j; i < dim; ++i) {
+                const double gap = rows[r * dim + i] - queries[q * dim + i];
+                lanes[i - j] += gap * gap;
+            }
+            out[q * out_stride + r] =
+                ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
+        }
+}
+
+void sq_distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
+                  double* out, std::int64_t out_stride) {
+    std::int64_t i = 0;
+    for (; i + 2 <= n_rows; i += 2) {
+        std::int64_t q = 0;
+        for (; q + 4 <= n_queries; q += 4)
+            distance_tile<2, 4>(queries + q * dim, rows + i * dim, dim, out + q * out_stride + i, out_stride);
+        for (; q < n_queries; ++q)
+            distance_tile<2, 1>(queries + q * dim, rows + i * dim, dim, out + q * out_stride + i, out_stride);
+    }
+    for (; i < n_rows; ++i)
+        for (std::int64_t q = 0; q < n_queries; ++q)
+            distance_tile<1, 1>(queries + q * dim, rows + i * dim, dim, out + q * out_stride + i, out_stride);
+}
+
+constexpr LeafLoops make_leaf_loops(const char* name) {
+    return {name, law_sums, tally, combine, others_at_most, bucket_suffix, bucket_rows, sq_distances};
+}
+
+}  // namespace
+
+#ifdef KNN_CERT_HEADER_ONLY
+// For programs that include the headers and link nothing: the instruction set is that of the including file.
+inline const LeafLoops& leaf_loops() {
+    static const LeafLoops loops = make_leaf_loops("header-only");
+    return loops;
+}
+#endif
+
+}  // namespace knn_cert

@@ -1,0 +1,45 @@
+// quadrature.hpp: the nodes of the integral over t. No Python, no threads, no allocation.
+//
+// Integrals over t in (0, inf) are trapezoid sums in u with t = log(1 + e^u): t = u up to rounding from u = 37 on, while for
+// u -> -inf the nodes crowd towards t = 0, so that the t^(d-1) behaviour of the density there (few features, rows at the
+// query) costs no accuracy. The nodes of step 2^-level lie on one global grid: all queries share them and their tables.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "simd.hpp"
+
+namespace knn_cert {
+
+constexpr int kCoarseLevel = 1;   // step 1/2: cells whose mass is bounded before they are worked out
+constexpr int kFirstLevel = 4;    // step 1/16
+constexpr int kLastLevel = 12;    // step 1/4096
+
+inline double radius_of(double u) { return u > 40.0 ? u : std::log1p(std::exp(u)); }
+inline double position_of(double t) { return t > 40.0 ? t : std::log(std::expm1(t)); }
+
+// Eight neighbouring nodes of one level: u = (8 index + lane) 2^-level.
+struct NodeBlock {
+    int level;
+    std::int64_t index;
+
+    double step() const { return std::ldexp(1.0, -level); }
+    double position(int lane) const { return static_cast<double>(kLanes * index + lane) * step(); }
+    void radii(double* t) const {
+        for (int lane = 0; lane < kLanes; ++lane) t[lane] = radius_of(position(lane));
+    }
+    // step times dt/du = 1 - e^-t
+    void weights(double* w) const {
+        for (int lane = 0; lane < kLanes; ++lane) w[lane] = -std::expm1(-radius_of(position(lane))) * step();
+    }
+};
+
+// log of |Gamma(K + i omega)| / Gamma(K), within a factor of 2: the size of the trapezoid error where the K-th arrival of a
+// stream of rate e^(slope t) is integrated, omega = 2 pi / (step slope). It chooses the first step; the error that is
+// reported comes from comparing two steps.
+inline double log_trapezoid_error(double k, double omega) {
+    return 0.5 * (k - 0.5) * std::log1p(omega * omega / (k * k)) - omega * std::atan(omega / k);
+}
+
+}  // namespace knn_cert

@@ -1,0 +1,82 @@
+// winner.hpp: from the counting polynomials of the classes to the winner of the vote. No Python, no threads, no allocation.
+//
+// Let the K-th nearest row be a row of class b with k other rows of b before it. Then the other classes hold K - 1 - k rows,
+// and the vote is decided by their counts. W[y][k] is the probability of "K - 1 - k rows in the other classes, and class y
+// wins" (ties go to the lowest class): a sum over tallies that is never listed. For a winner y with g votes the classes
+// below y hold at most g - 1, those above at most g, so the sum is one coefficient of a product of capped polynomials,
+// and all y share the products from the left (cap g - 1) and from the right (cap g).
+#pragma once
+
+#include "lanes.hpp"
+
+namespace knn_cert {
+namespace {
+
+// out[0 .. n_out-1] = truncated product of a (n_a coefficients) and b (n_b coefficients)
+KNN_CERT_INLINE void multiply(const double* a, int n_a, const double* b, int n_b, double* out, int n_out) {
+    for (int r = 0; r < n_out; ++r) {
+        Lanes sum = Lanes::all(0.0);
+        const int first = r >= n_b ? r - n_b + 1 : 0, last = r < n_a ? r : n_a - 1;
+        for (int i = first; i <= last; ++i) sum += Lanes::load(a + i * kLanes) * Lanes::load(b + (r - i) * kLanes);
+        sum.store(out + r * kLanes);
+    }
+}
+
+KNN_CERT_INLINE Lanes coefficient(const double* a, int n_a, const double* b, int n_b, int r) {
+    Lanes sum = Lanes::all(0.0);
+    const int first = r >= n_b ? r - n_b + 1 : 0, last = r < n_a ? r : n_a - 1;
+    for (int i = first; i <= last; ++i) sum += Lanes::load(a + i * kLanes) * Lanes::load(b + (r - i) * kLanes);
+    return sum;
+}
+
+inline int smaller_of(int a, int b) { return a < b ? a : b; }
+
+// W[y * K + k], all y, k < K; G of list c at G + c * stride (K coefficients). boundary = b is left out of the products.
+// work: (2 n + 2)(K + 1) + (K + 1) Lanes.
+inline void winner_weights(int n_lists, int K, int boundary, const double* G, std::int64_t stride, double* work, double* W) {
+    const int span = (K + 1) * kLanes;
+    double* const left = work;                          // left[c]: product over lists < c
+    double* const right = work + (n_lists + 1) * span;  // right[c]: product over lists >= c
+    double* const others = right + (n_lists + 1) * span;
+    for (int i = 0; i < n_lists * K; ++i) Lanes::all(0.0).store(W + i * kLanes);
+    const auto one = [](double* to, int n) {
+        Lanes::all(1.0).store(to);
+        for (int i = 1; i < n; ++i) Lanes::all(0.0).store(to + i * kLanes);
+    };
+    const auto copy = [](const double* from, double* to, int n) {
+        for (int i = 0; i < n * kLanes; ++i) to[i] = from[i];
+    };
+    for (int g = (K + n_lists - 1) / n_lists; g <= K; ++g) {
+        const int n = K - g + 1;  // coefficients that matter
+        one(left, n);
+        for (int c = 0; c < n_lists; ++c)
+            if (c == boundary)
+                copy(left + c * span, left + (c + 1) * span, n);
+            else
+                multiply(left + c * span, n, G + c * stride, smaller_of(g, K), left + (c + 1) * span, n);
+        one(right + n_lists * span, n);
+        for (int c = n_lists - 1; c >= 0; --c)
+            if (c == boundary)
+                copy(right + (c + 1) * span, right + c * span, n);
+            else
+                multiply(right + (c + 1) * span, n, G + c * stride, smaller_of(g + 1, K), right + c * span, n);
+        for (int y = 0; y < n_lists; ++y) {
+            const double* const below = left + y * span;
+            const double* const above = right + (y + 1) * span;
+            if (y == boundary) {
+                coefficient(below, n, above, n, K - g).store(W + (y * K + g - 1) * kLanes);
+            } else if (g < K) {
+                multiply(below, n, above, n, others, n - 1);
+                const Lanes votes = Lanes::load(G + y * stride + g * kLanes);
+                const int cap = boundary < y ? g - 1 : g;  // the boundary class holds k + 1 rows
+                for (int k = 0; k + 1 <= cap && k < K - g; ++k) {
+                    double* const to = W + (y * K + k) * kLanes;
+                    (Lanes::load(to) + votes * Lanes::load(others + (K - g - k - 1) * kLanes)).store(to);
+                }
+            }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace knn_cert

@@ -1,0 +1,260 @@
+"""Find a data file: the user's folder, the cache, then a download kept only if its sha256 is the pinned "
+"one."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import hashlib
+import http.client
+import os
+import secrets
+import sys
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_CHUNK = 1 << 20
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that can be downloaded, and what it has to be.
+
+    Attributes
+    ----------
+    title : str
+        How messages call it.
+    url : str
+    store_as : str
+        Path below the cache, with forward slashes. It is also the place below ``$KNN_CERT_DATA``.
+    sha256 : str
+        Of the stored file (after ``extract``).
+    max_bytes : int
+        A longer download is given up: whatever it is, it is not this file.
+    candidates : tuple of str
+        Paths below a data folder at which the content may lie, best first.
+    extract : callable(bytes) -> bytes, optional
+        Takes the wanted content out of the downloaded bytes; raises ValueError where that is impossible.
+    by_hand : str
+        One sentence for users without a network, added to the instructions.
+    """
+
+    title: str
+    url: str
+    store_as: str
+    sha256: str
+    max_bytes: int
+    candidates: tuple[str, ...]
+    extract: Callable[[bytes], bytes] | None = None
+    by_hand: str = ""
+
+
+def cache_dir() -> Path:
+    """Return the cache folder: ``$KNN_CERT_CACHE``, else ``knn_cert`` in the platform's cache folder.
+
+    Raises
+    ------
+    OSError
+        If there is no home folder to put it in.
+    """
+    chosen = os.environ.get("KNN_CERT_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    xdg = os.environ.get("XDG_CACHE_HOME", "")
+    if os.path.isabs(xdg):  # the XDG specification tells readers to ignore a relative path
+        return Path(xdg) / "knn_cert"
+    local = os.environ.get("LOCALAPPDATA", "")
+    if sys.platform == "win32" and local:
+        return Path(local) / "knn_cert" / "cache"
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise OSError(
+            "the cache folder cannot be chosen: there is no home folder; set KNN_CERT_CACHE to a folder you "
+            "can write"
+        ) from error
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "knn_cert"
+    return home / ".cache" / "knn_cert"
+
+
+def data_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return the user's data folder: ``data_dir``, else ``$KNN_CERT_DATA``, else None.
+
+    Raises
+    ------
+    NotADirectoryError
+        If it is given but is not a folder: falling through to a download would hide the mistake.
+    """
+    origin, value = "data_dir", data_dir
+    if data_dir is None:
+        origin, value = "the environment variable KNN_CERT_DATA", os.environ.get("KNN_CERT_DATA") or None
+    if value is None:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise NotADirectoryError(
+            f"{origin} must name an existing folder, got {os.fspath(value)!r}; correct it or leave it out"
+        )
+    return folder
+
+
+def find(candidates: Iterable[str], data_dir: str | os.PathLike[str] | None) -> Path | None:
+    """Return the first existing candidate, in the user's data folder and then in the cache; None if there "
+    "is none."""
+    wanted = list(candidates)
+    for folder in (data_folder(data_dir), cache_dir()):
+        if folder is None:
+            continue
+        for candidate in wanted:
+            if (folder / candidate).exists():
+                return folder / candidate
+    return None
+
+
+def obtain(
+    remotes: Sequence[RemoteFile], *, data_dir: str | os.PathLike[str] | None = None, download: bool = True
+) -> list[Path]:
+    """Return one local path for each remote file, downloading into the cache those that are nowhere.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a file is missing and ``download`` is False.
+    ConnectionError
+        If a download fails. Both messages say which files to put where, with URL and sha256.
+    ValueError
+        If what came is not the pinned file. Nothing is stored then.
+    OSError
+        If the cache cannot be written.
+    """
+    paths = [find(remote.candidates, data_dir) for remote in remotes]
+    for i, remote in enumerate(remotes):
+        if paths[i] is not None:
+            continue
+        missing = [r for r, p in zip(remotes, paths, strict=True) if p is None]
+        if not download:
+            raise FileNotFoundError(
+                f"{remote.title} was not found and downloading is switched off.\n" + _instructions(missing)
+            )
+        try:
+            paths[i] = fetch(remote)
+        except ConnectionError as error:
+            raise ConnectionError(
+                f"{remote.title} was not found and could not be downloaded: {error}.\n"
+                + _instructions(missing)
+            ) from error
+    return [path for path in paths if path is not None]
+
+
+def fetch(remote: RemoteFile) -> Path:
+    """Download one file into the cache and return its path.
+
+    The bytes go to a temporary file beside the target; only when its sha256 is the pinned one is it renamed,
+    in one step. An interrupted or wrong download leaves nothing behind.
+    """
+    target = cache_dir() / remote.store_as
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Opened by a name of our own rather than by mkstemp, so that the file gets the user's usual
+        # permissions.
+        with open(part, "xb") as sink:
+            if sys.stderr is not None and sys.stderr.isatty():
+                print(f"downloading {remote.url} to {target}", file=sys.stderr)
+            for chunk in _stream(remote):
+                sink.write(chunk)
+        if remote.extract is not None:
+            part.write_bytes(remote.extract(part.read_bytes()))
+        got = sha256_of(part)
+        if got != remote.sha256:
+            raise ValueError(
+                f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
+                f"{remote.sha256}, got {got}; nothing was stored. The server or a proxy sent something else: "
+                f"try again, or fetch it by hand.\n{_instructions([remote])}"
+            )
+        os.replace(part, target)
+    except (ConnectionError, ValueError):
+        raise
+    except OSError as error:
+        raise OSError(
+            f"{remote.title} could not be stored at {target}: {error}; set KNN_CERT_CACHE to a folder you "
+            "can write"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):  # gone after the rename; never hide the first error
+            part.unlink()
+    return target
+
+
+def _stream(remote: RemoteFile) -> Iterable[bytes]:
+    """Yield the bytes of ``remote.url``; every failure of the network is a ConnectionError."""
+    request = urllib.request.Request(remote.url, headers={"User-Agent": "knn-cert"})
+    received = 0
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
+            while chunk := response.read(_CHUNK):
+                received += len(chunk)
+                if received > remote.max_bytes:
+                    break
+                yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise ConnectionError(f"{remote.url}: {error or type(error).__name__}") from error
+    if received > remote.max_bytes:
+        raise ValueError(
+            f"{remote.title}: the download from {remote.url} is not the expected file: expected at most "
+            f"{remote.max_bytes} bytes, got more; nothing was stored.\n{_instructions([remote])}"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file, unpacked if it is gzip (told by its first bytes, not by its name).
+
+    Raises
+    ------
+    ValueError
+        If the gzip stream is cut off or corrupt.
+    """
+    data = path.read_bytes()
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        return gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        raise ValueError(
+            f"{path}: expected a whole gzip file, got one that is cut off or corrupt ({error}); {REPLACE}"
+        ) from error
+
+
+REPLACE = "delete the file and load again to download it, or put a good copy there"
+
+
+def _instructions(remotes: Sequence[RemoteFile]) -> str:
+    """Say how to bring files in by hand: from where, to where, and how to check them."""
+    folder = os.environ.get("KNN_CERT_DATA")
+    lines = ["Without a network, fetch on another machine and put in place:"]
+    for remote in remotes:
+        lines.append(f"  from    {remote.url}")
+        lines.append(f"  to      {cache_dir() / remote.store_as}")
+        lines.append(f"  sha256  {remote.sha256}")
+        if remote.by_hand:
+            lines.append(f"          {remote.by_hand}")
+    names = ", ".join(remote.store_as for remote in remotes)
+    current = f"now {folder!r}" if folder else "now not set"
+    lines.append(
+        f"or as {names} in the folder that the environment variable KNN_CERT_DATA names ({current})."
+    )
+    return "\n".join(lines)
