@@ -103,7 +103,7 @@ public:
 
 private:
     static constexpr std::size_t kFewRows = 48;  // up to here rows are evaluated one by one, without cells
-    static constexpr double kSkip = 1e-20;
+    static constexpr double kSkip = 1e-15;  // relative change by the rows left out of a tally
     static constexpr double kLawError = 1e-12;
 
     // The distance of each list's D-th nearest row (or of its last one).

@@ -48,7 +48,7 @@ struct BoundedContest {
 
 // Rows of one query, by list.
 struct Lists {
-    // s = distance / sigma per list, increasing
+    // s = distance / sigma per list, in any order
     std::vector<std::vector<double>> s;
 };
 

@@ -29,6 +29,8 @@ public:
         bounded_ = &bounded;
         n_lists_ = bounded.contest.n_lists;
         stride_ = static_cast<std::int64_t>(kLanes) * bounded.max_degree();
+        const double start = position_of(starting_radius());
+        one_by_one_ = n_rows() <= kFewRows || start > kLastTabledRadius - 200.0;
         place_rows();
         G_.resize(static_cast<std::size_t>(n_lists_ * stride_));
         A_.resize(G_.size());
@@ -37,7 +39,6 @@ public:
         coarse_.clear();
         cell_done_.clear();
 
-        const double start = position_of(starting_radius());
         first_block_ = static_cast<std::int64_t>(std::floor(start / (kLanes * 0.5)));
         coarse_.resize(1);
         coarse_[0] = coarse_block(first_block_);
@@ -73,9 +74,9 @@ private:
     static constexpr double kRelativeTarget = 1e-14;
     static constexpr double kFloor = 1e-300;
     // The sums over even and over odd nodes may differ by this share of q; their mean then errs by about its square.
-    static constexpr double kLargestGap = 1e-6;
+    static constexpr double kLargestGap = 3e-6;
     static constexpr std::size_t kFewRows = 48;  // up to here rows are evaluated one by one, without tables
-    static constexpr double kSkip = 1e-20;
+    static constexpr double kSkip = 1e-15;  // relative change by the rows left out of a tally
     static constexpr double kLawError = 1e-12;   // relative error of F, U, f: measured below 4e-13 (tests)
 
     struct CoarseNode {
@@ -87,35 +88,59 @@ private:
 
     // ------------------------------------------------------------------------------------------------ rows in a block
 
+    std::size_t n_rows() const {
+        std::size_t n = 0;
+        for (const std::vector<double>& s : lists_->s) n += s.size();
+        return n;
+    }
+
+    struct PlacedRows {
+        std::vector<double> s;            // one by one: sorted
+        std::vector<std::int32_t> cell;   // else: the cell and the place in it
+        std::vector<double> x;
+    };
+
+    // Rows by increasing cell, or fully sorted where they are evaluated one by one.
     void place_rows() {
-        n_rows_ = 0;
-        cell_of_.resize(static_cast<std::size_t>(n_lists_));
-        x_of_.resize(static_cast<std::size_t>(n_lists_));
+        n_rows_ = n_rows();
+        placed_.resize(static_cast<std::size_t>(n_lists_));
         for (int c = 0; c < n_lists_; ++c) {
             const std::vector<double>& s = lists_->s[static_cast<std::size_t>(c)];
-            std::vector<std::int64_t>& cell = cell_of_[static_cast<std::size_t>(c)];
-            std::vector<double>& x = x_of_[static_cast<std::size_t>(c)];
-            cell.resize(s.size());
-            x.resize(s.size());
-            for (std::size_t i = 0; i < s.size(); ++i) {
-                const double place = s[i] * kCellsPerUnit, floor = std::floor(place);
-                cell[i] = static_cast<std::int64_t>(floor);
-                x[i] = 2.0 * (place - floor) - 1.0;
+            PlacedRows& placed = placed_[static_cast<std::size_t>(c)];
+            placed.cell.resize(s.size());
+            placed.x.resize(s.size());
+            if (one_by_one_) {
+                placed.s = s;
+                std::sort(placed.s.begin(), placed.s.end());
+                continue;
             }
-            n_rows_ += s.size();
+            const auto cell_of = [](double value) {  // beyond the last cell that any block has, all in one
+                return static_cast<std::size_t>(std::min(value, kLastTabledRadius + 41.0) * kCellsPerUnit);
+            };
+            std::size_t n_cells = 0;
+            for (const double value : s) n_cells = std::max(n_cells, cell_of(value) + 1);
+            starts_.assign(n_cells + 1, 0);
+            for (const double value : s) ++starts_[cell_of(value) + 1];
+            for (std::size_t i = 0; i < n_cells; ++i) starts_[i + 1] += starts_[i];
+            for (const double value : s) {
+                const std::size_t cell = cell_of(value), to = static_cast<std::size_t>(starts_[cell]++);
+                placed.cell[to] = static_cast<std::int32_t>(cell);
+                placed.x[to] = 2.0 * (value * kCellsPerUnit - static_cast<double>(cell)) - 1.0;
+            }
         }
     }
 
     // Adds the rows of list c to the task. Rows that are left out are so far that with D = degree, w = F/U and the D-th row's
-    // w_D the elementary symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= 1e-19:
+    // w_D the elementary symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= kSkip:
     // every product of fewer than D factors can be continued by one of the D nearest rows.
     void tally_list(const NodeBlock& block, int c, TallyTask& task) {
-        const std::vector<double>& s = lists_->s[static_cast<std::size_t>(c)];
-        const std::size_t n = s.size();
+        const PlacedRows& placed = placed_[static_cast<std::size_t>(c)];
+        const std::size_t n = lists_->s[static_cast<std::size_t>(c)].size();
         const std::size_t dth = static_cast<std::size_t>(task.degree) - 1;
         task.cells = nullptr;
         task.values = nullptr;
-        if (n_rows_ <= kFewRows || radius_of(block.position(kLanes - 1)) > kLastTabledRadius) {
+        if (one_by_one_) {
+            const std::vector<double>& s = placed.s;
             use_nodes(block);
             values_.clear();
             double reference = 0.0;
@@ -132,10 +157,10 @@ private:
             task.n_rows = static_cast<std::int64_t>(i);
         } else {
             CellRow& row = table_->row(block);
-            const std::vector<std::int64_t>& cell_of = cell_of_[static_cast<std::size_t>(c)];
+            const std::vector<std::int32_t>& cell_of = placed.cell;
             pointers_.resize(n);
             const Cell* cell = nullptr;
-            std::int64_t last = -1;
+            std::int32_t last = -1;
             double reference = 0.0;
             std::size_t i = 0;
             for (; i < n; ++i) {
@@ -149,7 +174,7 @@ private:
                 pointers_[i] = cell;
             }
             task.cells = pointers_.data();
-            task.x = x_of_[static_cast<std::size_t>(c)].data();
+            task.x = placed.x.data();
             task.n_rows = static_cast<std::int64_t>(i);
         }
         leaf_.tally(task);
@@ -317,7 +342,7 @@ private:
         if (bounded_->contest.race) k = bounded_->contest.degree[0] + bounded_->contest.degree[1] - 1;
         for (int c = 0; c < n_lists_; ++c) {
             const std::vector<double>& s = lists_->s[static_cast<std::size_t>(c)];
-            all.insert(all.end(), s.begin(), s.begin() + std::min<std::ptrdiff_t>(k, static_cast<std::ptrdiff_t>(s.size())));
+            all.insert(all.end(), s.begin(), s.end());
         }
         const std::size_t at = std::min<std::size_t>(static_cast<std::size_t>(k), all.size()) - 1;
         std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(at), all.end());
@@ -335,7 +360,7 @@ private:
                 slope = std::max(slope, 2.0 * std::log(std::min(node(j + 1).mean, 4.0 * k) / node(j).mean));
         int level = kFirstLevel;
         while (level < kLastLevel &&
-               log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 1) / slope) > std::log(kLargestGap) - 1.0)
+               log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 1) / slope) > std::log(kLargestGap))
             ++level;
         return level;
     }
@@ -379,8 +404,9 @@ private:
     std::int64_t first_block_ = 0;
     std::vector<CoarseBlock> coarse_;
     std::vector<char> cell_done_;
-    std::vector<std::vector<std::int64_t>> cell_of_;
-    std::vector<std::vector<double>> x_of_;
+    bool one_by_one_ = false;
+    std::vector<PlacedRows> placed_;
+    std::vector<std::int64_t> starts_;
     std::vector<double> G_, A_, work_, lanes_, values_;
     std::vector<const Cell*> pointers_;
 };

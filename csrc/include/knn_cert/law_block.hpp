@@ -23,7 +23,7 @@ public:
     void set_nodes(double dof, const double* nodes, const LeafLoops& leaf) {
         dof_ = dof;
         leaf_ = &leaf;
-        n_terms_ = 0;
+        first_ = end_ = 0;
         for (int l = 0; l < kLanes; ++l) t_[l] = nodes[l];
     }
 
@@ -34,51 +34,67 @@ public:
         int nearest = 0;
         for (int l = 1; l < kLanes; ++l)
             if (std::fabs(t_[l] - middle) < std::fabs(t_[nearest] - middle)) nearest = l;
-        double top = 0.0;
+        double smallest = kInfinity, largest = 0.0;  // of the finite nodes
         for (int l = 0; l < kLanes; ++l)
-            if (t_[l] < kInfinity) top = t_[l] > top ? t_[l] : top;
+            if (t_[l] < kInfinity) {
+                smallest = std::min(smallest, t_[l]);
+                largest = std::max(largest, t_[l]);
+            }
         const double t = t_[nearest];
-        if (t == 0.0 || t == kInfinity || s * top > kLongSum) return one_by_one(s, F, U, f);
+        if (t == 0.0 || t == kInfinity || s * largest > kLongSum) return one_by_one(s, F, U, f);
         const double mu = 0.5 * s * s, y = 0.5 * t * t, a = 0.5 * dof_;
-        const double j0 = std::floor(mu * y / (0.5 * a + std::sqrt(0.25 * a * a + mu * y)));
+        const double j0 = peak(s, t);
         const double log_p = log_poisson_weight(j0, mu);
         if (log_p + log_poisson_weight(a + j0, y) < -690.0) return one_by_one(s, F, U, f);
-        // all of F's and U's terms above 1e-19 of their sums lie within ten deviations of [j0, mu]
-        const double far = std::max({mu, j0, 0.5 * s * top});
-        const std::int64_t need = static_cast<std::int64_t>(far + 11.0 * std::sqrt(far + 20.0) + 40.0);
-        prepare(need);
+        // F's and U's terms peak between mu and s t / 2 - a / 2 or so; they are below 1e-19 of their sums ten deviations off
+        const double low = std::min({mu, j0, peak(s, smallest)}), high = std::max({mu, j0, peak(s, largest)});
+        prepare(low - 11.0 * std::sqrt(low + 20.0) - 40.0, high + 11.0 * std::sqrt(high + 20.0) + 40.0);
         double sums[3 * kLanes];
-        leaf_->law_sums(mu, static_cast<std::int64_t>(j0), std::exp(log_p), reciprocal_.data(), terms_.data(), n_terms_, sums);
+        leaf_->law_sums(mu, static_cast<std::int64_t>(j0), std::exp(log_p), terms_.data(), first_, end_, sums);
         for (int l = 0; l < kLanes; ++l) {
-            F[l] = std::min(1.0, sums[l]);
-            U[l] = std::min(1.0, sums[kLanes + l]);
+            // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
+            // thousands of factors U near 1 would add it up.
+            const bool lower = sums[l] <= sums[kLanes + l];
+            F[l] = lower ? sums[l] : 1.0 - sums[kLanes + l];
+            U[l] = lower ? 1.0 - sums[l] : sums[kLanes + l];
             f[l] = t_[l] < kInfinity ? t_[l] * sums[2 * kLanes + l] : 0.0;
         }
     }
 
 private:
-    static constexpr double kLongSum = 3e4;  // beyond this s t the integral is faster than the sum
+    static constexpr double kLongSum = kLargeProduct;  // beyond this s t the integral is faster than the sum
+
+    // j with the largest p_j g_j at node t: j (j + a) = mu y
+    double peak(double s, double t) const {
+        const double a = 0.5 * dof_, product = 0.25 * s * s * t * t;
+        return std::floor(product / (0.5 * a + std::sqrt(0.25 * a * a + product)));
+    }
 
     void one_by_one(double s, double* F, double* U, double* f) const {
         for (int l = 0; l < kLanes; ++l) {
             const double s2 = s * s, t2 = t_[l] * t_[l];
-            const ScaledLaw law = s * t_[l] > kLongSum && t2 < kInfinity
-                                      ? detail::large_law(dof_, s, t_[l], (t_[l] - s) * (t_[l] + s), t2 < s2 + dof_)
-                                      : distance_law(dof_, s2, t2);
+            const ScaledLaw law = distance_law(dof_, s2, t2);
             F[l] = law.cdf();
             U[l] = law.sf();
             f[l] = law.pdf();
         }
     }
 
-    // terms_[j] holds P_j, Q_j and g_{j-1} at the eight nodes, for j < n_terms_.
-    void prepare(std::int64_t need) {
-        if (need <= n_terms_) return;
-        n_terms_ = need + need / 2;
-        terms_.resize(static_cast<std::size_t>(n_terms_) * 3 * kLanes);
-        while (static_cast<std::int64_t>(reciprocal_.size()) <= n_terms_ + 1)
-            reciprocal_.push_back(reciprocal_.empty() ? 0.0 : 1.0 / static_cast<double>(reciprocal_.size()));
-        const double a = 0.5 * dof_;
+    // terms_[j - first_] holds P_j, Q_j and g_{j-1} at the eight nodes, for first_ <= j < end_.
+    void prepare(double low, double high) {
+        std::int64_t first = std::max<std::int64_t>(0, static_cast<std::int64_t>(low));
+        std::int64_t end = static_cast<std::int64_t>(high) + 1;
+        if (first_ <= first && end <= end_) return;
+        if (end_ > first_) {  // neighbouring rows are asked for next: grow with room to spare
+            const std::int64_t spare = (std::max(end, end_) - std::min(first, first_)) / 4;
+            first = first < first_ ? std::max<std::int64_t>(0, first - spare) : first_;
+            end = end > end_ ? end + spare : end_;
+        }
+        first_ = first;
+        end_ = end;
+        const std::int64_t n = end - first;
+        terms_.resize(static_cast<std::size_t>(n) * 3 * kLanes);
+        const double a = 0.5 * dof_ + static_cast<double>(first);  // the order of the first term
         constexpr std::int64_t kRestart = 64;  // g is restarted from its logarithm, so that errors do not pile up
         for (int l = 0; l < kLanes; ++l) {
             const double y = 0.5 * t_[l] * t_[l];
@@ -87,34 +103,36 @@ private:
             double* const g = Q + kLanes;
             const auto at = [](std::int64_t j) { return static_cast<std::size_t>(j) * 3 * kLanes; };
             if (y == 0.0 || y == kInfinity) {
-                for (std::int64_t j = 0; j < n_terms_; ++j) {
+                for (std::int64_t j = 0; j < n; ++j) {
                     P[at(j)] = y == 0.0 ? 0.0 : 1.0;
                     Q[at(j)] = y == 0.0 ? 1.0 : 0.0;
                     g[at(j)] = 0.0;
                 }
                 continue;
             }
-            for (std::int64_t block = 0; block < n_terms_; block += kRestart) {
-                double weight = a + block - 1.0 >= 0.0 ? std::exp(log_poisson_weight(a + block - 1.0, y))
-                                                       : std::exp(log_poisson_weight(a + block, y)) * ((a + block) / y);
-                const std::int64_t end = std::min(block + kRestart, n_terms_);
-                for (std::int64_t j = block; j < end; ++j) {
+            for (std::int64_t block = 0; block < n; block += kRestart) {
+                double order = a + static_cast<double>(block);
+                double weight = order >= 1.0 ? std::exp(log_poisson_weight(order - 1.0, y))
+                                             : std::exp(log_poisson_weight(order, y)) * (order / y);
+                const std::int64_t end_of_block = std::min(block + kRestart, n);
+                for (std::int64_t j = block; j < end_of_block; ++j) {
                     g[at(j)] = weight;
-                    weight *= y / (a + j);
+                    weight *= y / order;
+                    order += 1.0;
                 }
             }
-            P[at(n_terms_ - 1)] = gamma_tails(a + (n_terms_ - 1), y).p;
-            for (std::int64_t j = n_terms_ - 2; j >= 0; --j) P[at(j)] = P[at(j + 1)] + g[at(j + 1)];
+            P[at(n - 1)] = gamma_tails(a + static_cast<double>(n - 1), y).p;
+            for (std::int64_t j = n - 2; j >= 0; --j) P[at(j)] = P[at(j + 1)] + g[at(j + 1)];
             Q[at(0)] = gamma_tails(a, y).q;
-            for (std::int64_t j = 1; j < n_terms_; ++j) Q[at(j)] = Q[at(j - 1)] + g[at(j)];
+            for (std::int64_t j = 1; j < n; ++j) Q[at(j)] = Q[at(j - 1)] + g[at(j)];
         }
     }
 
     double dof_ = 1.0;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
-    std::int64_t n_terms_ = 0;
-    std::vector<double> terms_, reciprocal_;
+    std::int64_t first_ = 0, end_ = 0;
+    std::vector<double> terms_;
 };
 
 // From values at the Chebyshev points of a cell to coefficients in x^k, x in [-1, 1]. Chebyshev coefficients first, then

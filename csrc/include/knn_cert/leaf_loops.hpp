@@ -10,23 +10,23 @@ namespace {
 
 // Both directions from j0, in steps of 16 terms, until the last term is negligible in every sum. The terms are log-concave
 // in j: once one is below the sum of those before it, the later ones fall faster than a geometric series.
-void law_sums(double mu, std::int64_t j0, double p_j0, const double* reciprocal, const double* terms, std::int64_t n_terms,
-              double* sums) {
+void law_sums(double mu, std::int64_t j0, double p_j0, const double* terms, std::int64_t first, std::int64_t end, double* sums) {
     constexpr double kNegligibleTerm = 1e-19;
     constexpr std::int64_t kTerm = 3 * kLanes;
+    const double per_mu = mu > 0.0 ? 1.0 / mu : 0.0;
     Lanes F = Lanes::all(0.0), U = F, f = F;
     for (int direction = 0; direction < 2; ++direction) {
-        double p = direction == 0 ? p_j0 : (mu > 0.0 ? p_j0 * (static_cast<double>(j0) / mu) : 0.0);
+        double p = direction == 0 ? p_j0 : p_j0 * (static_cast<double>(j0) * per_mu);
         std::int64_t j = direction == 0 ? j0 : j0 - 1;
         bool more = true;
         while (more) {
             Lanes dF = Lanes::all(0.0), dU = dF, df = dF;
             for (int step = 0; step < 16; ++step) {
-                if (j < 0 || j >= n_terms) {
+                if (j < first || j >= end) {
                     more = false;
                     break;
                 }
-                const double* const term = terms + j * kTerm;
+                const double* const term = terms + (j - first) * kTerm;
                 const Lanes weight = Lanes::all(p);
                 dF = weight * Lanes::load(term);
                 dU = weight * Lanes::load(term + kLanes);
@@ -35,10 +35,10 @@ void law_sums(double mu, std::int64_t j0, double p_j0, const double* reciprocal,
                 U += dU;
                 f += df;
                 if (direction == 0) {
-                    p *= mu * reciprocal[j + 1];
                     ++j;
+                    p *= mu / static_cast<double>(j);
                 } else {
-                    p *= static_cast<double>(j) / mu;
+                    p *= static_cast<double>(j) * per_mu;
                     --j;
                 }
             }

@@ -75,7 +75,6 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
             const double* const row = request.sq_distances + query * request.n_rows;
             for (std::int64_t i = 0; i < request.n_rows; ++i)
                 s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
-            for (std::vector<double>& list : s) std::sort(list.begin(), list.end());
             outcome = worker->solver.solve(worker->lists, classes.contest);
         }
         classes.write(outcome, probability + query * request.n_classes, error + query * request.n_classes);
@@ -122,7 +121,6 @@ inline RaceOutcome race(const std::vector<double>& sq_distances_a, int m_a, cons
     lists.s.resize(2);
     for (const double sq : sq_distances_a) lists.s[0].push_back(scaled_distance(sq, sigma));
     for (const double sq : sq_distances_b) lists.s[1].push_back(scaled_distance(sq, sigma));
-    for (std::vector<double>& list : lists.s) std::sort(list.begin(), list.end());
     const Outcome out = ContinuousSolver(dof, leaf_loops()).solve(lists, BoundedContest::of_race(m_a, m_b));
     return {out.probability[0], out.probability[1], out.error[0], out.error[1]};
 }

@@ -80,9 +80,9 @@ struct BucketTask {
 
 struct LeafLoops {
     const char* name;
-    // sums over j of p_j {P_j, Q_j, g_{j-1}} at eight nodes; p_j0 is given, terms[j][3][kLanes]
-    void (*law_sums)(double mu, std::int64_t j0, double p_j0, const double* reciprocal, const double* terms,
-                     std::int64_t n_terms, double* sums);
+    // sums over j of p_j {P_j, Q_j, g_{j-1}} at eight nodes; p_j0 is given, terms[j - first][3][kLanes], first <= j < end
+    void (*law_sums)(double mu, std::int64_t j0, double p_j0, const double* terms, std::int64_t first, std::int64_t end,
+                     double* sums);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
     // adds to q[list][kLanes] weight[kLanes] times the density of "this list wins, the K-th row at the node"
