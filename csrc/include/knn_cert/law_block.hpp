@@ -23,7 +23,8 @@ public:
     void set_nodes(double dof, const double* nodes, const LeafLoops& leaf) {
         dof_ = dof;
         leaf_ = &leaf;
-        first_ = end_ = 0;
+        first_chunk_ = end_chunk_ = 0;
+        terms_.clear();
         for (int l = 0; l < kLanes; ++l) t_[l] = nodes[l];
     }
 
@@ -48,9 +49,11 @@ public:
         if (log_p + log_poisson_weight(a + j0, y) < -690.0) return one_by_one(s, F, U, f);
         // F's and U's terms peak between mu and s t / 2 - a / 2 or so; they are below 1e-19 of their sums ten deviations off
         const double low = std::min({mu, j0, peak(s, smallest)}), high = std::max({mu, j0, peak(s, largest)});
-        prepare(low - 11.0 * std::sqrt(low + 20.0) - 40.0, high + 11.0 * std::sqrt(high + 20.0) + 40.0);
+        const std::int64_t first =
+            std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
+        const std::int64_t end = static_cast<std::int64_t>(high + 11.0 * std::sqrt(high + 20.0) + 40.0) + 1;
         double sums[3 * kLanes];
-        leaf_->law_sums(mu, static_cast<std::int64_t>(j0), std::exp(log_p), terms_.data(), first_, end_, sums);
+        leaf_->law_sums(mu, static_cast<std::int64_t>(j0), std::exp(log_p), terms(first, end), first, end, sums);
         for (int l = 0; l < kLanes; ++l) {
             // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
             // thousands of factors U near 1 would add it up.
@@ -80,58 +83,61 @@ private:
         }
     }
 
-    // terms_[j - first_] holds P_j, Q_j and g_{j-1} at the eight nodes, for first_ <= j < end_.
-    void prepare(double low, double high) {
-        std::int64_t first = std::max<std::int64_t>(0, static_cast<std::int64_t>(low));
-        std::int64_t end = static_cast<std::int64_t>(high) + 1;
-        if (first_ <= first && end <= end_) return;
-        if (end_ > first_) {  // neighbouring rows are asked for next: grow with room to spare
-            const std::int64_t spare = (std::max(end, end_) - std::min(first, first_)) / 4;
-            first = first < first_ ? std::max<std::int64_t>(0, first - spare) : first_;
-            end = end > end_ ? end + spare : end_;
+    // P_j, Q_j and g_{j-1} at the eight nodes for first <= j < end, 3 x 8 numbers each. They are made in chunks that depend on
+    // nothing but the nodes: what a cell holds must not depend on what was asked for before it.
+    const double* terms(std::int64_t first, std::int64_t end) {
+        const std::int64_t from = first / kChunk, to = (end + kChunk - 1) / kChunk;
+        if (end_chunk_ == first_chunk_) first_chunk_ = end_chunk_ = from;
+        if (from < first_chunk_) {
+            terms_.insert(terms_.begin(), static_cast<std::size_t>((first_chunk_ - from) * kChunk * kTerm), 0.0);
+            for (std::int64_t c = from; c < first_chunk_; ++c) make_chunk(c, terms_.data() + (c - from) * kChunk * kTerm);
+            first_chunk_ = from;
         }
-        first_ = first;
-        end_ = end;
-        const std::int64_t n = end - first;
-        terms_.resize(static_cast<std::size_t>(n) * 3 * kLanes);
-        const double a = 0.5 * dof_ + static_cast<double>(first);  // the order of the first term
-        constexpr std::int64_t kRestart = 64;  // g is restarted from its logarithm, so that errors do not pile up
+        if (to > end_chunk_) {
+            terms_.resize(static_cast<std::size_t>((to - first_chunk_) * kChunk * kTerm));
+            for (std::int64_t c = end_chunk_; c < to; ++c) make_chunk(c, terms_.data() + (c - first_chunk_) * kChunk * kTerm);
+            end_chunk_ = to;
+        }
+        return terms_.data() + (first - first_chunk_ * kChunk) * kTerm;
+    }
+
+    void make_chunk(std::int64_t chunk, double* to) const {
         for (int l = 0; l < kLanes; ++l) {
+            const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
             const double y = 0.5 * t_[l] * t_[l];
-            double* const P = terms_.data() + l;
+            double* const P = to + l;
             double* const Q = P + kLanes;
             double* const g = Q + kLanes;
-            const auto at = [](std::int64_t j) { return static_cast<std::size_t>(j) * 3 * kLanes; };
             if (y == 0.0 || y == kInfinity) {
-                for (std::int64_t j = 0; j < n; ++j) {
-                    P[at(j)] = y == 0.0 ? 0.0 : 1.0;
-                    Q[at(j)] = y == 0.0 ? 1.0 : 0.0;
-                    g[at(j)] = 0.0;
+                for (std::int64_t j = 0; j < kChunk; ++j) {
+                    P[j * kTerm] = y == 0.0 ? 0.0 : 1.0;
+                    Q[j * kTerm] = y == 0.0 ? 1.0 : 0.0;
+                    g[j * kTerm] = 0.0;
                 }
                 continue;
             }
-            for (std::int64_t block = 0; block < n; block += kRestart) {
-                double order = a + static_cast<double>(block);
+            for (std::int64_t restart = 0; restart < kChunk; restart += 64) {  // so that errors do not pile up
+                double order = a + static_cast<double>(restart);
                 double weight = order >= 1.0 ? std::exp(log_poisson_weight(order - 1.0, y))
                                              : std::exp(log_poisson_weight(order, y)) * (order / y);
-                const std::int64_t end_of_block = std::min(block + kRestart, n);
-                for (std::int64_t j = block; j < end_of_block; ++j) {
-                    g[at(j)] = weight;
+                for (std::int64_t j = restart; j < restart + 64; ++j) {
+                    g[j * kTerm] = weight;
                     weight *= y / order;
                     order += 1.0;
                 }
             }
-            P[at(n - 1)] = gamma_tails(a + static_cast<double>(n - 1), y).p;
-            for (std::int64_t j = n - 2; j >= 0; --j) P[at(j)] = P[at(j + 1)] + g[at(j + 1)];
-            Q[at(0)] = gamma_tails(a, y).q;
-            for (std::int64_t j = 1; j < n; ++j) Q[at(j)] = Q[at(j - 1)] + g[at(j)];
+            P[(kChunk - 1) * kTerm] = gamma_tails(a + static_cast<double>(kChunk - 1), y).p;
+            for (std::int64_t j = kChunk - 2; j >= 0; --j) P[j * kTerm] = P[(j + 1) * kTerm] + g[(j + 1) * kTerm];
+            Q[0] = gamma_tails(a, y).q;
+            for (std::int64_t j = 1; j < kChunk; ++j) Q[j * kTerm] = Q[(j - 1) * kTerm] + g[j * kTerm];
         }
     }
 
+    static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
     double dof_ = 1.0;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
-    std::int64_t first_ = 0, end_ = 0;
+    std::int64_t first_chunk_ = 0, end_chunk_ = 0;
     std::vector<double> terms_;
 };
 

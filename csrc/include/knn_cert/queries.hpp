@@ -29,26 +29,33 @@ struct ClassLists {
     std::vector<std::int32_t> list_of_class;
     std::vector<int> class_of_list;
     BoundedContest contest;
+    int certain_winner = -1;
 
     explicit ClassLists(const VoteRequest& request) : list_of_class(static_cast<std::size_t>(request.n_classes), -1) {
-        std::vector<char> present(list_of_class.size(), 0);
-        for (std::int64_t i = 0; i < request.n_rows; ++i) present[static_cast<std::size_t>(request.labels[i])] = 1;
-        for (std::size_t c = 0; c < present.size(); ++c)
-            if (present[c]) {
+        std::vector<std::int64_t> count(list_of_class.size(), 0);
+        for (std::int64_t i = 0; i < request.n_rows; ++i) ++count[static_cast<std::size_t>(request.labels[i])];
+        for (std::size_t c = 0; c < count.size(); ++c)
+            if (count[c] > 0) {
                 list_of_class[c] = static_cast<std::int32_t>(class_of_list.size());
                 class_of_list.push_back(static_cast<int>(c));
             }
+        if (class_of_list.size() == 1 || request.n_neighbors == request.n_rows)  // ties to the lowest class
+            certain_winner = static_cast<int>(std::max_element(count.begin(), count.end()) - count.begin());
         contest = BoundedContest::of_vote(static_cast<int>(class_of_list.size()), request.n_neighbors);
     }
     std::int32_t list(std::int64_t label) const { return list_of_class[static_cast<std::size_t>(label)]; }
-    // One class only: it wins every vote.
-    bool trivial() const { return class_of_list.size() == 1; }
+    // All rows vote, or all have one class: the noise decides nothing.
+    bool certain() const { return certain_winner >= 0; }
 
     void write(const Outcome& outcome, double* probability, double* error) const {
         for (std::size_t c = 0; c < list_of_class.size(); ++c) probability[c] = error[c] = 0.0;
+        if (certain()) {
+            probability[certain_winner] = 1.0;
+            return;
+        }
         for (std::size_t i = 0; i < class_of_list.size(); ++i) {
-            probability[class_of_list[i]] = trivial() ? 1.0 : outcome.probability[i];
-            error[class_of_list[i]] = trivial() ? 0.0 : outcome.error[i];
+            probability[class_of_list[i]] = outcome.probability[i];
+            error[class_of_list[i]] = outcome.error[i];
         }
     }
 };
@@ -66,7 +73,7 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
     std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         Outcome outcome;
-        if (!classes.trivial()) {
+        if (!classes.certain()) {
             std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
             if (!worker) worker.reset(new Worker{ContinuousSolver(request.dof, leaf), {}});
             std::vector<std::vector<double>>& s = worker->lists.s;
@@ -95,7 +102,7 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
     std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         Outcome outcome;
-        if (!classes.trivial()) {
+        if (!classes.certain()) {
             std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
             if (!worker) worker.reset(new Worker{BucketedSolver(table, leaf), {}});
             worker->s.resize(lists.size());

@@ -1,0 +1,70 @@
+"""Exact certificates that a smoothed K-NN prediction survives tampering with the training table.
+
+Public names, nothing else. They are looked up on first use, so that ``import knn_cert`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._config import get_include, show_config
+    from .bounds.radii import gaussian_radius, uniform_certified, uniform_radius
+    from .certificates import Certificates
+    from .datasets import load_dataset
+    from .distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
+    from .edges import rab_edges
+    from .estimator import SmoothedKNNClassifier
+    from .probabilities import race_probability, vote_probabilities
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Certificates",
+    "SmoothedKNNClassifier",
+    "__version__",
+    "gaussian_radius",
+    "get_include",
+    "load_dataset",
+    "ncx2_cdf",
+    "ncx2_logcdf",
+    "ncx2_logsf",
+    "ncx2_sf",
+    "rab_edges",
+    "race_probability",
+    "show_config",
+    "uniform_certified",
+    "uniform_radius",
+    "vote_probabilities",
+]
+
+_HOME = {
+    "Certificates": ".certificates",
+    "SmoothedKNNClassifier": ".estimator",
+    "gaussian_radius": ".bounds.radii",
+    "get_include": "._config",
+    "load_dataset": ".datasets",
+    "ncx2_cdf": ".distance_law",
+    "ncx2_logcdf": ".distance_law",
+    "ncx2_logsf": ".distance_law",
+    "ncx2_sf": ".distance_law",
+    "rab_edges": ".edges",
+    "race_probability": ".probabilities",
+    "show_config": "._config",
+    "uniform_certified": ".bounds.radii",
+    "uniform_radius": ".bounds.radii",
+    "vote_probabilities": ".probabilities",
+}
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name], __name__), name)
+    globals()[name] = value  # the next look-up does not come here
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

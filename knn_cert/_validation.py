@@ -1,0 +1,282 @@
+"""The gate: numbers and arrays from outside leave here as what the kernels take, or not at all.
+
+Every check raises TypeError for a wrong type and ValueError for a wrong value, and says what was expected,
+what came and what to do about it. Kernels behind this gate check nothing again.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+import sys
+
+import numpy as np
+
+# The largest n_threads a kernel's C++ int takes without a second thought; nobody has more cores.
+_MAX_THREADS = 4096
+
+
+def check_n_threads(n_threads: int | None) -> int:
+    """Return a number of threads >= 1; None means every core this process may use."""
+    if n_threads is None:
+        return default_n_threads()
+    n_threads = _integer(n_threads, "n_threads", "pass a whole number, or None for every core")
+    if not 1 <= n_threads <= _MAX_THREADS:
+        raise ValueError(
+            f"n_threads must be between 1 and {_MAX_THREADS}, got {n_threads}; None means every core"
+        )
+    return n_threads
+
+
+def default_n_threads() -> int:
+    """Return the number of cores this process may run on."""
+    # cpu_count() counts the machine, which in a batch job or a container is more than what was given to us.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0)) or 1
+    return os.cpu_count() or 1
+
+
+def check_sigma(sigma: float) -> float:
+    """Return the noise as a float > 0 whose square is neither rounded to zero nor infinite."""
+    sigma = _real(sigma, "sigma")
+    if not (math.isfinite(sigma) and sigma > 0.0):
+        raise ValueError(
+            f"sigma must be finite and > 0, got {sigma!r}; it is the standard deviation of the noise on "
+            "every feature, in the units of the features"
+        )
+    if not sys.float_info.min <= sigma * sigma <= sys.float_info.max:
+        raise ValueError(
+            f"sigma = {sigma!r} has a square outside the range of double precision; divide the features and "
+            "sigma by the same number, which changes no probability"
+        )
+    return sigma
+
+
+def check_dof(dof: float) -> int | float:
+    """Return the degrees of freedom, the number of noisy features d, as a number > 0."""
+    value = _real(dof, "dof")
+    if not (math.isfinite(value) and value > 0.0):
+        raise ValueError(
+            f"dof must be finite and > 0, got {value!r}; it is the number of features that carry noise"
+        )
+    return int(value) if value.is_integer() else value
+
+
+def check_n_neighbors(n_neighbors: int, n_rows: int) -> int:
+    """Return K as an int with 1 <= K <= n_rows."""
+    n_neighbors = _integer(n_neighbors, "n_neighbors", "the number of neighbours that vote is a whole number")
+    if n_neighbors < 1:
+        raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}")
+    if n_neighbors > n_rows:
+        raise ValueError(
+            f"n_neighbors = {n_neighbors} is more than the {n_rows} training rows (n_samples = {n_rows}); "
+            f"choose n_neighbors <= {n_rows} or give more rows"
+        )
+    return n_neighbors
+
+
+def check_rank(rank: int, name: str) -> int:
+    """Return m of "the m-th nearest row" as an int >= 1."""
+    rank = _integer(rank, name, "it says which nearest row of the list counts: 1 is the nearest")
+    if rank < 1:
+        raise ValueError(f"{name} must be at least 1, got {rank}; 1 means the nearest row of the list")
+    return rank
+
+
+def check_rows(rows: int | None, n_rows: int) -> int | None:
+    """Return how many training rows may be tampered with, an int >= 1, or None for any number."""
+    if rows is None:
+        return None
+    rows = _integer(rows, "rows", "it is a number of training rows, or None for any number of them")
+    if rows < 1:
+        raise ValueError(
+            f"rows must be at least 1, got {rows}; None bounds the whole change over any number of rows"
+        )
+    # More than all rows is as good as all of them, and only them can be tampered with.
+    return min(rows, n_rows)
+
+
+def check_n_classes(n_classes: int | None, labels: np.ndarray) -> int:
+    """Return C >= 2; None means one more than the largest label."""
+    needed = int(labels.max()) + 1
+    if n_classes is None:
+        n_classes = needed
+    else:
+        n_classes = _integer(n_classes, "n_classes", "the number of classes is a whole number, or None")
+    if n_classes < needed:
+        raise ValueError(
+            f"labels must be 0..C-1 with C = n_classes = {n_classes}, got label {needed - 1}; pass "
+            f"n_classes={needed} or leave it out"
+        )
+    if n_classes < 2:
+        raise ValueError(
+            f"at least 2 classes are needed, got {n_classes} (one class always wins); pass n_classes=2 if "
+            "the other class has no rows here"
+        )
+    return n_classes
+
+
+def check_edges(edges) -> np.ndarray:
+    """Return bucket edges on the squared distance: 1-D float64, finite, positive, strictly increasing."""
+    edges = as_float_array(edges, "edges").copy()
+    if edges.ndim != 1 or edges.size == 0:
+        raise ValueError(
+            f"edges must be a 1-D array with at least one entry, got shape {edges.shape}; leave edges out "
+            "for the continuous classifier"
+        )
+    bad = np.flatnonzero(~np.isfinite(edges) | (edges <= 0.0))
+    if bad.size:
+        raise ValueError(
+            f"edges must be finite and > 0, got {edges[bad[0]]!r} at position {bad[0]}; they cut the squared "
+            "distance into buckets, and 0 and infinity are implied"
+        )
+    bad = np.flatnonzero(np.diff(edges) <= 0.0)
+    if bad.size:
+        i = int(bad[0])
+        raise ValueError(
+            f"edges must be strictly increasing, got {edges[i]!r} followed by {edges[i + 1]!r} at position "
+            f"{i + 1}; numpy.unique(edges) sorts and drops repeats"
+        )
+    return edges
+
+
+def check_sq_distances(sq_distances, name: str = "sq_distances") -> np.ndarray:
+    """Return squared distances as a C-contiguous float64 array: finite and >= 0, of any shape."""
+    sq_distances = as_float_array(sq_distances, name)
+    if sq_distances.size == 0:
+        return sq_distances
+    # min and max see every entry, and a NaN makes both NaN: no temporary of the size of the array.
+    smallest, largest = sq_distances.min(), sq_distances.max()
+    if not (np.isfinite(smallest) and np.isfinite(largest)):
+        where = _first(~np.isfinite(sq_distances))
+        raise ValueError(
+            f"{name} must be finite, got {float(sq_distances[where])!r} at {_position(where)}; drop or "
+            "repair rows with missing values, rescale features whose squares overflow"
+        )
+    if smallest < 0.0:
+        where = _first(sq_distances < 0.0)
+        raise ValueError(
+            f"{name} must be >= 0, got {float(sq_distances[where])!r} at {_position(where)}; if it came from "
+            "|x|^2 + |y|^2 - 2xy, use direct differences, which cannot go below zero"
+        )
+    # Adding zero turns -0.0 into 0.0, which a kernel may divide by or take the sign of.
+    return sq_distances + 0.0 if smallest == 0.0 and np.signbit(sq_distances).any() else sq_distances
+
+
+def check_scale(largest_square: float, sigma: float, what: str = "squared distances") -> None:
+    """Raise where squares, or squares over sigma^2, leave the range of double precision."""
+    with np.errstate(over="ignore"):
+        scaled = np.float64(largest_square) / sigma / sigma
+    if not np.isfinite(scaled):
+        raise ValueError(
+            f"{what} overflow: the largest is {float(largest_square):g} with sigma = {sigma!r}, and its "
+            "ratio to sigma^2 must be finite in double precision; divide the features and sigma by the "
+            "same number, which changes no probability"
+        )
+
+
+def check_labels(labels, n_rows: int) -> np.ndarray:
+    """Return labels as an int64 array of length n_rows with entries >= 0; booleans count as 0 and 1."""
+    if labels is None:
+        raise TypeError(f"labels are missing; pass one label 0..C-1 for each of the {n_rows} training rows")
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.shape[0] != n_rows:
+        raise ValueError(
+            f"labels must have shape ({n_rows},), one for each column of the distances, got {labels.shape}"
+        )
+    if labels.dtype.kind not in "iub":
+        raise TypeError(
+            f"labels must be integers 0..C-1, got dtype {labels.dtype}; "
+            "numpy.unique(labels, return_inverse=True)[1] numbers any labels"
+        )
+    # Compared before conversion: an unsigned 64-bit label may not fit.
+    bad = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int32).max))
+    if bad.size:
+        raise ValueError(
+            f"labels must be 0..C-1, got {labels[bad[0]]} at position {bad[0]}; "
+            "numpy.unique(labels, return_inverse=True)[1] numbers any labels"
+        )
+    return np.ascontiguousarray(labels, dtype=np.int64)
+
+
+def number_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted classes, at least two, and the position of each label among them as (n,) int64."""
+    try:
+        classes, labels = np.unique(y, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"labels must be of one type that can be sorted, and none may be missing ({error}); drop rows "
+            "without a label or give all labels one type"
+        ) from None
+    if len(classes) < 2:
+        raise ValueError(
+            f"at least two classes are needed, got one class: {classes[0]!r}; a table of one class (here "
+            f"with n_samples = {len(y)}) has nothing to decide"
+        )
+    return classes, labels.astype(np.int64).reshape(-1)
+
+
+def reject_text_columns(X) -> None:
+    """Raise ValueError that names the columns of a data frame that are not numbers; anything else passes."""
+    if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
+        return
+    text = [str(name) for name in X.columns if not _is_numeric(X[name])]
+    if text:
+        raise ValueError(
+            f"every feature must be a number, but these columns are not: {', '.join(text)}; drop them or "
+            "encode them as numbers"
+        )
+
+
+def as_float_array(values, name: str) -> np.ndarray:
+    """Return values as C-contiguous float64, copied only where needed; what is no number is a TypeError."""
+    if values is None:
+        raise TypeError(f"{name} is missing; expected an array of numbers")
+    if hasattr(values, "toarray"):
+        raise TypeError(
+            f"{name} must be a dense array, got a sparse {type(values).__name__}; pass {name}.toarray()"
+        )
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind in "iuf":
+            converted = np.ascontiguousarray(array, dtype=np.float64)
+        elif array.dtype.kind == "O":
+            converted = np.ascontiguousarray(array.astype(np.float64))
+        else:
+            raise TypeError(f"dtype {array.dtype}")
+    except (TypeError, ValueError) as error:
+        kind = type(values).__name__
+        raise TypeError(f"{name} must be an array of real numbers, got {kind} ({error})") from None
+    # ascontiguousarray makes 0-d arrays 1-d; the caller's checks of the shape shall see what was passed.
+    return converted.reshape(array.shape)
+
+
+def _is_numeric(column) -> bool:
+    try:
+        np.asarray(column, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _integer(value, name: str, remedy: str) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+        raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}; {remedy}")
+    return int(value)
+
+
+def _real(value, name: str) -> float:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
+    return float(value)
+
+
+def _first(mask: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))
+
+
+def _position(where: tuple[int, ...]) -> str:
+    return (
+        f"query {where[0]}, row {where[1]}" if len(where) == 2 else f"position {', '.join(map(str, where))}"
+    )

@@ -1,0 +1,540 @@
+"""Certificates: the one result object of every route, with its summary (Table 1 of RAB) and its files.
+
+A certificate that cannot be justified is not issued: the query is marked as abstained and has radius 0.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import uuid
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import numpy as np
+
+from ._validation import as_float_array
+from .bounds.radii import gaussian_radius
+
+FILE_SUFFIXES = (".csv", ".json", ".npz")
+
+_FORMAT = "knn_cert.certificates"
+_FORMAT_VERSION = 1
+_PER_QUERY = ("label", "probabilities", "p_lower", "p_upper", "tail_upper", "radius", "abstained")
+_SETTINGS = ("n_neighbors", "sigma", "n_features", "n_train", "edges", "rows", "backend", "version")
+
+# Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
+# An upper bound therefore never claims less, which also keeps every radius finite (at most about 37 sigma).
+_SMALLEST_CLAIM = 1e-300
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificates:
+    """Predictions of a smoothed K-NN classifier and how much tampering each of them provably survives.
+
+    `SmoothedKNNClassifier.certify` makes these; ``cert[i]``, ``cert[a:b]`` and ``cert[mask]`` are the
+    certificates of some of the queries, ``len(cert)`` is their number.
+
+    Attributes
+    ----------
+    label : ndarray of shape (n_queries,)
+        Predicted class, in the type of the training labels.
+    probabilities : ndarray of shape (n_queries, C)
+        Probability of each class under the noise, as computed, not renormalised; columns as in ``classes``.
+    p_lower : ndarray of shape (n_queries,)
+        Lower bound on the probability of the predicted class.
+    p_upper : ndarray of shape (n_queries,)
+        Upper bound on the largest probability of any other class.
+    tail_upper : ndarray of shape (n_queries,)
+        Upper bound on the probability of all other classes together: ``1 - p_lower`` without its rounding.
+    radius : ndarray of shape (n_queries,)
+        Certified radius, Eq. (14) or, with ``rows``, Eq. (15) of RAB, in the units of the features: see
+        ``threat``.
+    abstained : ndarray of bool, shape (n_queries,)
+        True where nothing is certified: the bounds do not separate the predicted class from the others.
+    classes : ndarray of shape (C,)
+    n_neighbors, n_features, n_train : int
+    sigma : float
+        Standard deviation of the noise on each feature, in the units of the features.
+    edges : ndarray or None
+        Edges of the buckets on the squared distance; None for the continuous classifier.
+    rows : int or None
+        How many training rows may be tampered with, for Eq. (15); None for any number, Eq. (14).
+    backend, version : str
+        What computed this.
+    """
+
+    label: np.ndarray
+    probabilities: np.ndarray
+    p_lower: np.ndarray
+    p_upper: np.ndarray
+    tail_upper: np.ndarray
+    radius: np.ndarray
+    abstained: np.ndarray
+    classes: np.ndarray
+    n_neighbors: int
+    sigma: float
+    n_features: int
+    n_train: int
+    edges: np.ndarray | None
+    rows: int | None
+    backend: str
+    version: str
+
+    def __post_init__(self):
+        # A certificate is a statement, not a workspace: its arrays are read-only views.
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = value.view()
+                value.flags.writeable = False
+                object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_probabilities(
+        cls,
+        probabilities: np.ndarray,
+        errors: np.ndarray,
+        *,
+        classes: np.ndarray,
+        sigma: float,
+        distance_error: np.ndarray | float = 0.0,
+        rows: int | None = None,
+        **settings,
+    ) -> Certificates:
+        """Certify the most probable class of each query against all tables within a radius.
+
+        Parameters
+        ----------
+        probabilities, errors : ndarray of shape (n_queries, C)
+            Class probabilities and a bound on how far each of them is from the truth.
+        classes : ndarray of shape (C,)
+            Labels of the columns, increasing.
+        sigma : float
+            Standard deviation of the noise on each feature.
+        distance_error : ndarray of shape (n_queries,) or float
+            How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
+            probabilities were computed from. If that table keeps its prediction within R, the observed one
+            does within R - distance_error, by the triangle inequality.
+        rows : int, optional
+            At most so many rows are tampered with: Eq. (15).
+        **settings
+            n_neighbors, n_features, n_train, edges, backend, version.
+        """
+        query = np.arange(len(probabilities))
+        winner = np.argmax(probabilities, axis=1)  # the first of equals: ties go to the lowest class
+        probability, error = probabilities[query, winner], errors[query, winner]
+
+        # Outward rounding throughout: one ulp for each single operation, C ulp for a sum over classes.
+        others_upper = np.maximum(np.nextafter(probabilities + errors, np.inf), _SMALLEST_CLAIM)
+        others_upper[query, winner] = 0.0
+        n_classes = probabilities.shape[1]
+        sum_upper = others_upper.sum(axis=1) * (1.0 + n_classes * np.finfo(np.float64).eps)
+        winner_lower = np.clip(np.nextafter(probability - error, -np.inf), 0.0, 1.0)
+
+        # Two bounds on each tail; the sum of the small ones keeps its accuracy where the complement has none
+        # left, the complement is the better one where many classes bring their errors to the sum.
+        tail_upper = np.minimum(sum_upper, np.nextafter(1.0 - winner_lower, np.inf))
+        tail_upper = np.clip(tail_upper, _SMALLEST_CLAIM, 1.0)
+        p_lower = np.maximum(winner_lower, np.clip(np.nextafter(1.0 - sum_upper, -np.inf), 0.0, 1.0))
+        p_upper = np.minimum(others_upper.max(axis=1), tail_upper)
+
+        # "not greater" and not "less or equal": a NaN anywhere must end here.
+        abstained = ~(p_lower > p_upper)
+        radius = np.zeros(len(query))
+        sure = ~abstained
+        if sure.any():
+            radius[sure] = gaussian_radius(
+                p_lower[sure],
+                p_upper[sure],
+                sigma,
+                rows=rows,
+                log_p_b=_log_upper(p_upper[sure]),
+                log_tail_a=_log_upper(tail_upper[sure]),
+            )
+        # With Eq. (15) the radius is per row and only distance_error / sqrt(rows) would be due.
+        radius = np.nextafter(radius - distance_error, -np.inf)
+        abstained |= ~(radius > 0.0)
+        radius[abstained] = 0.0
+
+        return cls(
+            label=classes[winner],
+            probabilities=probabilities,
+            p_lower=p_lower,
+            p_upper=p_upper,
+            tail_upper=tail_upper,
+            radius=radius,
+            abstained=abstained,
+            classes=classes.copy(),
+            sigma=sigma,
+            rows=rows,
+            **settings,
+        )
+
+    @property
+    def threat(self) -> str:
+        """What the radius guarantees and what it does not, in plain words."""
+        if self.rows is None:
+            tampering = (
+                "whose feature rows differ from the observed ones by delta_1, ..., delta_n with "
+                "sqrt(sum of ||delta_i||^2) < radius, over any number of rows (Eq. (14) of RAB)"
+            )
+        else:
+            tampering = (
+                f"in which at most {self.rows} feature {'row differs' if self.rows == 1 else 'rows differ'} "
+                "from the observed, each by less than radius in L2 norm (Eq. (15) of RAB)"
+            )
+        kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
+        return (
+            f"The prediction of the smoothed K-NN classifier (K = {self.n_neighbors}, {kind}, Gaussian "
+            f"noise of standard deviation {self.sigma:g} on every feature of every training row) is the "
+            f"same for the observed, possibly tampered, training table and for every table {tampering}. So "
+            "where the attacker stayed below the radius, this is the prediction of the clean table. Labels "
+            "and the query are taken as observed. Not covered: changed labels, added or deleted rows, a "
+            "changed query, and whatever else was computed from a tampered table, such as a scaler, "
+            "selected features, sigma, K or bucket edges. Where the classifier abstained, nothing is "
+            "guaranteed."
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, index) -> Certificates:
+        if isinstance(index, (int, np.integer)):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"query {index} is not among the {len(self)} queries of this result")
+            index = [index]
+        return replace(self, **{name: getattr(self, name)[index] for name in _PER_QUERY})
+
+    def __repr__(self) -> str:
+        return (
+            f"<Certificates of {len(self)} queries: {len(self.classes)} classes, "
+            f"n_neighbors={self.n_neighbors}, sigma={self.sigma:g}, {int(np.count_nonzero(self.abstained))} "
+            "abstained>"
+        )
+
+    def summary(self, y_true=None, radii: Sequence[float] = (0.1, 0.5, 1.0)) -> Summary:
+        """Count what was certified, Table 1 of RAB.
+
+        Parameters
+        ----------
+        y_true : array_like of shape (n_queries,), optional
+            True labels; without them nothing is said about accuracy.
+        radii : sequence of float >= 0
+            Radii R at which certificates are counted, in the units of the features.
+
+        Returns
+        -------
+        Summary
+            ``print(cert.summary(y_true))`` shows it as a table.
+
+        Raises
+        ------
+        ValueError
+            If y_true has not one label a query, or a radius is negative or NaN, or there are no queries.
+        """
+        if len(self) == 0:
+            raise ValueError("a summary needs at least one query, got none")
+        radii = np.atleast_1d(as_float_array(radii, "radii"))
+        if radii.ndim != 1 or not np.all(radii >= 0.0):
+            raise ValueError(f"radii must be a 1-D sequence of numbers >= 0, got {radii!r}")
+        beyond = (self.radius[:, None] > radii) & ~self.abstained[:, None]
+        accuracy = certified_accuracy = None
+        if y_true is not None:
+            correct = self._equals(y_true) & ~self.abstained
+            accuracy = float(np.mean(correct))
+            certified_accuracy = np.mean(beyond & correct[:, None], axis=0)
+        return Summary(
+            n_queries=len(self),
+            radii=radii,
+            prediction_accuracy=accuracy,
+            certified_rate=np.mean(beyond, axis=0),
+            certified_accuracy=certified_accuracy,
+            abstained=float(np.mean(self.abstained)),
+        )
+
+    def to_frame(self):
+        """Return a pandas.DataFrame with one row a query and the columns of the CSV file.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame() needs pandas, which is not installed: pip install 'knn-cert[pandas]'; "
+                "save('x.csv') works without it"
+            ) from error
+        return pd.DataFrame({name: values.copy() for name, values in self._columns()})
+
+    def save(self, path) -> None:
+        """Write to a .csv, .json or .npz file, whole or not at all.
+
+        CSV holds one row a query: query, label, p_lower, p_upper, radius, abstained and ``p(<class>)`` for
+        every class. JSON and NPZ also hold the settings and the threat in words, and `load` reads them.
+        Numbers are written with all their digits.
+
+        Raises
+        ------
+        ValueError
+            If the name ends otherwise.
+        TypeError
+            If JSON or NPZ cannot hold labels of this type.
+        OSError
+            If the file cannot be written; a file that was there before is then untouched.
+        """
+        path = check_writable(path)
+        writer = {".csv": self._write_csv, ".json": self._write_json, ".npz": self._write_npz}[
+            path.suffix.lower()
+        ]
+        with _whole_or_nothing(path) as temporary:
+            writer(temporary)
+
+    @classmethod
+    def load(cls, path) -> Certificates:
+        """Read certificates from a .json or .npz file that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        ValueError
+            If the file is cut off, or no such file of certificates, or a CSV file, which has no settings.
+        """
+        path = Path(path)
+        suffix = path.suffix.lower()
+        if suffix not in (".json", ".npz"):
+            raise ValueError(
+                f"cannot load certificates from {path}: expected a .json or .npz file; a CSV file holds the "
+                "columns without the settings, read it with pandas.read_csv"
+            )
+        try:
+            return cls._read_json(path) if suffix == ".json" else cls._read_npz(path)
+        except (KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path} is no complete file of certificates ({type(error).__name__}: {error}); save it again"
+            ) from error
+
+    def _equals(self, y_true) -> np.ndarray:
+        y_true = np.asarray(y_true)
+        if y_true.shape != self.label.shape:
+            raise ValueError(
+                f"y_true must have shape {self.label.shape}, one label for each query, got {y_true.shape}"
+            )
+        # Text never equals a number: an accuracy of zero would hide that "1" was read for 1.
+        kinds = {array.dtype.kind for array in (y_true, self.label)}
+        if kinds & set("US") and kinds & set("biuf"):
+            raise TypeError(
+                f"y_true has dtype {y_true.dtype} and the labels of training have {self.label.dtype}, which "
+                "are never equal; convert y_true to the type of the training labels"
+            )
+        return np.asarray(self.label == y_true, dtype=bool)
+
+    def _columns(self) -> list[tuple[str, np.ndarray]]:
+        columns = [("query", np.arange(len(self)))]
+        for name in ("label", "p_lower", "p_upper", "radius", "abstained"):
+            columns.append((name, getattr(self, name)))
+        columns += [(f"p({label})", self.probabilities[:, c]) for c, label in enumerate(self.classes)]
+        return columns
+
+    def _write_csv(self, path: Path) -> None:
+        columns = self._columns()
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([name for name, _ in columns])
+            # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the
+            # same
+            writer.writerows(zip(*(values.tolist() for _, values in columns), strict=True))
+
+    def _head(self) -> dict:
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        settings["edges"] = None if self.edges is None else self.edges.tolist()
+        head = {
+            "format": _FORMAT,
+            "format_version": _FORMAT_VERSION,
+            "threat": self.threat,
+            "settings": settings,
+            "classes": self.classes.tolist(),
+            "classes_dtype": self.classes.dtype.str,
+        }
+        try:
+            json.dumps(head["classes"], allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"labels of dtype {self.classes.dtype} cannot be kept in JSON or NPZ ({error}); save as "
+                ".csv, or train on labels that are numbers or strings"
+            ) from None
+        return head
+
+    def _write_json(self, path: Path) -> None:
+        document = self._head()
+        document["queries"] = {name: getattr(self, name).tolist() for name in _PER_QUERY}
+        with path.open("w", encoding="utf-8") as file:
+            json.dump(document, file, allow_nan=False, ensure_ascii=False)
+            file.write("\n")
+
+    def _write_npz(self, path: Path) -> None:
+        # Labels go in as positions in classes: object arrays would need pickle, which can run code when read.
+        arrays = {name: getattr(self, name) for name in _PER_QUERY if name != "label"}
+        arrays["label_position"] = np.searchsorted(self.classes, self.label)
+        with path.open("wb") as file:
+            np.savez(file, head=np.array(json.dumps(self._head())), **arrays)
+
+    @classmethod
+    def _read_json(cls, path: Path) -> Certificates:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        settings = _settings_of(document)
+        queries = document["queries"]
+        n_classes = len(settings["classes"])
+        arrays = {name: np.array(queries[name], dtype=np.float64) for name in _PER_QUERY if name != "label"}
+        arrays["abstained"] = arrays["abstained"].astype(bool)
+        arrays["probabilities"] = arrays["probabilities"].reshape(-1, n_classes)
+        arrays["label"] = np.array(queries["label"], dtype=settings["classes"].dtype)
+        return cls(**arrays, **settings)._checked()
+
+    @classmethod
+    def _read_npz(cls, path: Path) -> Certificates:
+        with np.load(path, allow_pickle=False) as archive:
+            settings = _settings_of(json.loads(str(archive["head"])))
+            arrays = {name: archive[name] for name in _PER_QUERY if name != "label"}
+            arrays["label"] = settings["classes"][archive["label_position"]]
+        return cls(**arrays, **settings)._checked()
+
+    def _checked(self) -> Certificates:
+        lengths = {name: len(getattr(self, name)) for name in _PER_QUERY}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"its arrays have different lengths: {lengths}")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Shares of the queries, Table 1 of RAB; ``str()`` of it is a table to read.
+
+    An abstained query counts as wrong and as not certified.
+
+    Attributes
+    ----------
+    n_queries : int
+    radii : ndarray of shape (n_radii,)
+        R, in the units of the features.
+    prediction_accuracy : float or None
+        Share of queries predicted as ``y_true``; None without ``y_true``.
+    certified_rate : ndarray of shape (n_radii,)
+        Share of queries with a radius above R, strictly.
+    certified_accuracy : ndarray of shape (n_radii,) or None
+        Share of queries predicted as ``y_true`` with a radius above R; None without ``y_true``.
+    abstained : float
+        Share of queries without a certificate.
+    """
+
+    n_queries: int
+    radii: np.ndarray
+    prediction_accuracy: float | None
+    certified_rate: np.ndarray
+    certified_accuracy: np.ndarray | None
+    abstained: float
+
+    def __str__(self) -> str:
+        lines = [_table_line("queries", [str(self.n_queries)])]
+        if self.prediction_accuracy is not None:
+            lines.append(_table_line("prediction accuracy", [f"{self.prediction_accuracy:.4f}"]))
+        lines.append(_table_line("abstained", [f"{self.abstained:.4f}"]))
+        lines.append(_table_line("radius R", [f"{radius:g}" for radius in self.radii]))
+        lines.append(_table_line("certified rate at R", [f"{share:.4f}" for share in self.certified_rate]))
+        if self.certified_accuracy is not None:
+            lines.append(
+                _table_line("certified accuracy at R", [f"{share:.4f}" for share in self.certified_accuracy])
+            )
+        return "\n".join(lines)
+
+
+def check_writable(path) -> Path:
+    """Return the path of a result file after making sure that it can be written; leaves nothing behind.
+
+    Raises
+    ------
+    TypeError
+        If path is not a path.
+    ValueError
+        If the name does not end in .csv, .json or .npz.
+    OSError
+        If the folder is missing or not writable, or something that is not a file is in the way.
+    """
+    # Through symbolic links: what they point to is replaced, not they.
+    path = Path(os.path.realpath(os.fspath(path)))
+    if path.suffix.lower() not in FILE_SUFFIXES:
+        raise ValueError(
+            f"cannot write {path}: its name must end in {', '.join(FILE_SUFFIXES)}, got {path.suffix!r}"
+        )
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "special file"
+        raise FileExistsError(
+            f"cannot write {path}: a {kind} of that name is in the way; choose another name"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; create it first")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(
+            f"cannot write {path}: the file is there and write-protected; choose another name"
+        )
+    # Permissions, quotas and read-only file systems are best asked by doing it.
+    with _named_in_errors(path):
+        trial = _beside(path)
+        trial.touch()
+        trial.unlink()
+    return path
+
+
+@contextlib.contextmanager
+def _whole_or_nothing(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside ``path`` that takes its place only if the body succeeds."""
+    temporary = _beside(path)
+    try:
+        with _named_in_errors(path):
+            yield temporary
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _named_in_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        # OSError picks the subclass from the number.
+        raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _beside(path: Path) -> Path:
+    # Not tempfile: its files are for their owner alone, and a result should have the user's usual mode.
+    return path.with_name(f".{path.stem[:64]}-{uuid.uuid4().hex}.part")
+
+
+def _log_upper(probability: np.ndarray) -> np.ndarray:
+    return np.minimum(np.nextafter(np.log(probability), np.inf), 0.0)
+
+
+def _settings_of(head: dict) -> dict:
+    if head["format"] != _FORMAT or head["format_version"] != _FORMAT_VERSION:
+        raise ValueError(
+            f"expected format {_FORMAT} version {_FORMAT_VERSION}, got {head['format']} version "
+            f"{head['format_version']}"
+        )
+    settings = {name: head["settings"][name] for name in _SETTINGS}
+    if settings["edges"] is not None:
+        settings["edges"] = np.array(settings["edges"], dtype=np.float64)
+    settings["classes"] = np.array(head["classes"], dtype=np.dtype(head["classes_dtype"]))
+    return settings
+
+
+def _table_line(name: str, cells: list[str]) -> str:
+    return f"{name:<24}" + "".join(f"{cell:>9}" for cell in cells)

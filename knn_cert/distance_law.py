@@ -1,0 +1,81 @@
+"""The law of one noisy squared distance: both tails of non-central chi-square and their logarithms.
+
+A training row at distance ``s * sigma`` from the query, with noise N(0, sigma^2 I_d) on it, is at squared
+distance ``x * sigma^2`` or less with probability ``ncx2_cdf(x, d, s**2)`` (appendix B of RAB). Each tail is
+computed natively, never as one minus the other, so that both keep their relative accuracy however small they
+are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import kernels
+from ._validation import as_float_array
+
+
+def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
+    """P(X <= x) for X non-central chi-square.
+
+    Parameters
+    ----------
+    x : array_like of float
+        Where the law is asked; any number, infinities included.
+    dof : array_like of float > 0
+        Degrees of freedom, the number d of noisy features; need not be whole.
+    nonc : array_like of float >= 0
+        Non-centrality, the squared distance over sigma^2.
+    backend : {"auto", "native", "numba", "reference"}
+        Which kernel computes.
+
+    Returns
+    -------
+    float or ndarray of float64
+        Of the broadcast shape; a float where all three are scalars. NaN wherever x, dof or nonc is NaN.
+
+    Raises
+    ------
+    ValueError
+        If dof <= 0 or nonc < 0 or one of them is infinite, or the shapes do not broadcast.
+    """
+    return _law("ncx2_cdf", x, dof, nonc, at_zero=0.0, at_infinity=1.0, backend=backend)
+
+
+def ncx2_sf(x, dof, nonc, *, backend: str = "auto"):
+    """P(X > x), the upper tail; parameters as in `ncx2_cdf`."""
+    return _law("ncx2_sf", x, dof, nonc, at_zero=1.0, at_infinity=0.0, backend=backend)
+
+
+def ncx2_logcdf(x, dof, nonc, *, backend: str = "auto"):
+    """log P(X <= x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
+    return _law("ncx2_logcdf", x, dof, nonc, at_zero=-np.inf, at_infinity=0.0, backend=backend)
+
+
+def ncx2_logsf(x, dof, nonc, *, backend: str = "auto"):
+    """log P(X > x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
+    return _law("ncx2_logsf", x, dof, nonc, at_zero=0.0, at_infinity=-np.inf, backend=backend)
+
+
+def _law(name: str, x, dof, nonc, *, at_zero: float, at_infinity: float, backend: str):
+    kernel = getattr(kernels.get_backend(backend), name)
+    x, dof, nonc = as_float_array(x, "x"), as_float_array(dof, "dof"), as_float_array(nonc, "nonc")
+    _check_domain(dof, dof <= 0.0, "dof must be finite and > 0")
+    _check_domain(nonc, nonc < 0.0, "nonc must be finite and >= 0")
+    x, dof, nonc = np.broadcast_arrays(x, dof, nonc)
+
+    # Special values first: NaN, then zero and below (no mass there, as dof > 0), then infinity.
+    result = np.full(x.shape, np.nan)
+    known = ~(np.isnan(x) | np.isnan(dof) | np.isnan(nonc))
+    result[known & (x <= 0.0)] = at_zero
+    result[known & (x == np.inf)] = at_infinity
+    inside = known & (x > 0.0) & (x < np.inf)
+    if inside.any():
+        result[inside] = kernel(x[inside], dof[inside], nonc[inside])
+    return float(result) if result.ndim == 0 else result
+
+
+def _check_domain(values: np.ndarray, outside: np.ndarray, expected: str) -> None:
+    # NaN is neither outside nor infinite: it passes, because it is an answer here and not an error.
+    bad = values[outside | np.isinf(values)]
+    if bad.size:
+        raise ValueError(f"{expected}, got {float(bad[0])!r}")

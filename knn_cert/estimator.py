@@ -1,0 +1,318 @@
+"""SmoothedKNNClassifier: the smoothed K-NN classifier as a scikit-learn estimator, exact and certified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from . import __version__, kernels
+from ._validation import (
+    check_edges,
+    check_n_neighbors,
+    check_n_threads,
+    check_rows,
+    check_scale,
+    check_sigma,
+    number_classes,
+    reject_text_columns,
+)
+from .certificates import Certificates
+
+# Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
+_CHUNK_BYTES = 32 * 2**20
+
+# Someone who watches gets a report at least so often; the answers do not depend on it either.
+_QUERIES_PER_REPORT = 128
+
+
+class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
+    """K-nearest-neighbours vote under Gaussian noise on every training row, computed exactly and certified.
+
+    The probability of class y is that of the K nearest rows of the noisy training table to vote for y, Eq.
+    (21) of RAB. The prediction is the most probable class; ties of probabilities and of votes go to the class
+    that comes first in ``classes_``. Fitting stores the table; parameters may be changed afterwards and take
+    effect at once.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        K, odd or even, at most the number of training rows.
+    sigma : float > 0, default=1.0
+        Standard deviation of the noise on each feature, in the units of the features. Scale features
+        beforehand with constants that do not come from the training table, or the certificates do not hold.
+    edges : array_like of shape (L - 1,), optional
+        Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
+        by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be
+        chosen from the training table. None compares distances exactly.
+    backend : {"auto", "native", "numba", "reference"}, default="auto"
+        Which kernel computes; see `knn_cert.show_config`.
+    n_threads : int, optional
+        Threads over queries; None takes every core of this process. The answers do not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels, sorted.
+    n_features_in_ : int
+        d.
+    n_samples_fit_ : int
+        n.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, if X had any.
+
+    Examples
+    --------
+    >>> from knn_cert import SmoothedKNNClassifier
+    >>> X, y = [[0.0], [0.5], [4.0], [4.5]], ["no", "no", "yes", "yes"]
+    >>> cert = SmoothedKNNClassifier(n_neighbors=1, sigma=0.5).fit(X, y).certify([[0.2]])
+    >>> print(cert.label[0], cert.abstained[0])
+    no False
+    """
+
+    def __init__(self, n_neighbors=5, sigma=1.0, *, edges=None, backend="auto", n_threads=None):
+        self.n_neighbors = n_neighbors
+        self.sigma = sigma
+        self.edges = edges
+        self.backend = backend
+        self.n_threads = n_threads
+
+    def fit(self, X, y):
+        """Store the training table.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n, d)
+            Feature rows. Computed in float64 whatever comes in; kept without a copy where it is float64
+            already.
+        y : array_like of shape (n,)
+            Labels of any type that can be sorted, at least two different ones.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
+            rows than y, if y has one class, or if a parameter is out of its range (n_neighbors > n, sigma <=
+            0, ...).
+        """
+        # A fit that fails must not leave the old table under a new number of features.
+        vars(self).pop("classes_", None)
+        reject_text_columns(X)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
+        classes, labels = number_classes(y)
+        check_classification_targets(y)
+        self._settings(n_rows=X.shape[0])
+        # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
+        # maximum.
+        table = _csr_arrays(X) if sp.issparse(X) else X
+        values = table.data if isinstance(table, _CsrArrays) else table
+        # The farthest that two rows of this magnitude can be apart: overflow shows up before any work.
+        largest = max(values.max(initial=0.0), -values.min(initial=0.0))
+        with np.errstate(over="ignore"):
+            farthest = X.shape[1] * (2.0 * largest) ** 2
+        check_scale(farthest, self.sigma, "squared distances between training rows")
+
+        self.classes_ = classes
+        self.n_samples_fit_ = X.shape[0]
+        self._rows = table
+        self._labels = labels
+        return self
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most probable class of each query, the first in ``classes_`` among equals.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+        """
+        check_is_fitted(self, "classes_")
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return the probability of each class under the noise, Eq. (21) of RAB.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, in the units of the training rows; they carry no noise.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries, C)
+            Columns as in ``classes_``. Not renormalised: how far a row adds up to 1 is a free check.
+        """
+        return self._evaluate(X).probabilities
+
+    def certify(
+        self, X, *, rows: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Certificates:
+        """Predict, and say how much tampering with the training features each prediction provably survives.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, as the classifier will see them.
+        rows : int, optional
+            If at most so many training rows can have been tampered with, the radius is that of each of them,
+            Eq. (15) of RAB; None bounds the whole change, sqrt(sum ||delta_i||^2), Eq. (14).
+        progress : callable(done, total), optional
+            Called after each chunk of queries, and once before the first with done = 0.
+
+        Returns
+        -------
+        Certificates
+            ``certificates.threat`` says in words what is guaranteed and what is not.
+        """
+        check_is_fitted(self, "classes_")
+        rows = check_rows(rows, self.n_samples_fit_)
+        evaluation = self._evaluate(X, progress)
+        settings = evaluation.settings
+        return Certificates.from_probabilities(
+            evaluation.probabilities,
+            evaluation.errors,
+            classes=self.classes_,
+            sigma=settings.sigma,
+            distance_error=evaluation.distance_error,
+            rows=rows,
+            n_neighbors=settings.n_neighbors,
+            n_features=self.n_features_in_,
+            n_train=self.n_samples_fit_,
+            edges=settings.edges,
+            backend=kernels.backend_name(settings.kernel),
+            version=__version__,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _settings(self, n_rows: int) -> _Settings:
+        """Check the parameters as they are now; scikit-learn lets users set them at any time."""
+        sigma = check_sigma(self.sigma)
+        edges = None
+        if self.edges is not None:
+            edges = check_edges(self.edges)
+            check_scale(edges[-1], sigma, "edges")
+        return _Settings(
+            n_neighbors=check_n_neighbors(self.n_neighbors, n_rows),
+            sigma=sigma,
+            edges=edges,
+            n_threads=check_n_threads(self.n_threads),
+            kernel=kernels.get_backend(self.backend),
+        )
+
+    def _evaluate(self, X, progress: Callable[[int, int], None] | None = None) -> _Evaluation:
+        check_is_fitted(self, "classes_")
+        reject_text_columns(X)
+        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+        settings = self._settings(self.n_samples_fit_)
+        n_queries, n_classes = X.shape[0], len(self.classes_)
+        probabilities = np.empty((n_queries, n_classes))
+        errors = np.empty((n_queries, n_classes))
+        distance_error = np.empty(n_queries)
+
+        chunk = self._chunk_size(settings.n_threads)
+        if progress is not None:
+            chunk = min(chunk, _QUERIES_PER_REPORT * settings.n_threads)
+            progress(0, n_queries)
+        for part in _chunks(n_queries, chunk):
+            sq_distances = self._sq_distances(X[part], settings)
+            # Finite rows can be infinitely far apart in double precision.
+            check_scale(sq_distances.max(), settings.sigma)
+            probabilities[part], errors[part] = self._vote(sq_distances, settings)
+            distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
+            if progress is not None:
+                progress(part.stop, n_queries)
+        return _Evaluation(probabilities, errors, distance_error, settings)
+
+    def _chunk_size(self, n_threads: int) -> int:
+        """Return how many queries to take at a time: at least one for every thread."""
+        # Sparse queries to dense training rows are made dense chunk by chunk, so d counts as well as n.
+        return max(n_threads, _CHUNK_BYTES // (8 * max(self.n_samples_fit_, self.n_features_in_)))
+
+    def _sq_distances(self, queries, settings: _Settings) -> np.ndarray:
+        """Squared distances by direct differences; queries take the storage of the training rows."""
+        kernel, n_threads = settings.kernel, settings.n_threads
+        if isinstance(self._rows, _CsrArrays):
+            queries = _csr_arrays(sp.csr_array(queries))
+            return kernel.sq_distances_csr(*queries, *self._rows, n_threads=n_threads)
+        if sp.issparse(queries):
+            queries = queries.toarray()
+        return kernel.sq_distances(np.ascontiguousarray(queries), self._rows, n_threads=n_threads)
+
+    def _vote(self, sq_distances: np.ndarray, settings: _Settings) -> tuple[np.ndarray, np.ndarray]:
+        arguments = {
+            "n_classes": len(self.classes_),
+            "n_neighbors": settings.n_neighbors,
+            "sigma": settings.sigma,
+            "dof": self.n_features_in_,
+            "n_threads": settings.n_threads,
+        }
+        if settings.edges is None:
+            return settings.kernel.vote(sq_distances, self._labels, **arguments)
+        return settings.kernel.vote_bucketed(sq_distances, self._labels, edges=settings.edges, **arguments)
+
+
+class _CsrArrays(NamedTuple):
+    """A CSR matrix in the order in which the kernel takes it."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    data: np.ndarray
+
+
+class _Settings(NamedTuple):
+    """Checked parameters of one call."""
+
+    n_neighbors: int
+    sigma: float
+    edges: np.ndarray | None
+    n_threads: int
+    kernel: object
+
+
+class _Evaluation(NamedTuple):
+    """What one call found: (m, C) probabilities and errors, (m,) distance errors, the settings used."""
+
+    probabilities: np.ndarray
+    errors: np.ndarray
+    distance_error: np.ndarray
+    settings: _Settings
+
+
+def _chunks(total: int, size: int) -> Iterator[slice]:
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))
+
+
+def _csr_arrays(matrix) -> _CsrArrays:
+    """Return what the kernel takes: sorted indices without duplicates. The caller's matrix stays as it is."""
+    if not matrix.has_canonical_format:
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
+    return _CsrArrays(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)
+
+
+def _distance_error(sq_distances: np.ndarray, n_features: int) -> np.ndarray:
+    """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
+
+    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of that,
+    and a row can be moved along the ray from the query to the computed distance. Not halving pays for all
+    higher orders.
+    """
+    unit_roundoff = np.finfo(np.float64).eps / 2.0
+    return (n_features + 2) * unit_roundoff * np.sqrt(sq_distances.sum(axis=1))

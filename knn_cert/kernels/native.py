@@ -1,0 +1,31 @@
+"""The compiled kernel: thin names over ``knn_cert._core``, which releases the GIL and listens to Ctrl-C."""
+
+from __future__ import annotations
+
+from knn_cert._core import (
+    compiler,
+    ncx2_cdf,
+    ncx2_logcdf,
+    ncx2_logsf,
+    ncx2_sf,
+    race,
+    simd_level,
+    sq_distances,
+    sq_distances_csr,
+    vote,
+    vote_bucketed,
+)
+
+__all__ = [
+    "compiler",
+    "ncx2_cdf",
+    "ncx2_logcdf",
+    "ncx2_logsf",
+    "ncx2_sf",
+    "race",
+    "simd_level",
+    "sq_distances",
+    "sq_distances_csr",
+    "vote",
+    "vote_bucketed",
+]

@@ -1,0 +1,170 @@
+"""From squared distances to probabilities: the door for any metric, embedding or storage in front of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import kernels
+from ._validation import (
+    check_dof,
+    check_edges,
+    check_labels,
+    check_n_classes,
+    check_n_neighbors,
+    check_n_threads,
+    check_rank,
+    check_scale,
+    check_sigma,
+    check_sq_distances,
+)
+
+
+def vote_probabilities(
+    sq_distances,
+    labels,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_classes: int | None = None,
+    edges=None,
+    backend: str = "auto",
+) -> np.ndarray:
+    """Probability of each class to win the vote of the K nearest noisy training rows, Eq. (21) of RAB.
+
+    Row i carries independent noise N(0, sigma^2 I_d) and lies, without it, at squared distance
+    ``sq_distances[i]`` from the query. Ties in the vote go to the lowest label.
+
+    Parameters
+    ----------
+    sq_distances : array_like of shape (n,) or (n_queries, n)
+        Squared Euclidean distances from a query to each training row, in squared units of the features.
+    labels : array_like of int, shape (n,)
+        Class of each row, 0..C-1.
+    n_neighbors : int
+        K, between 1 and n; even numbers are allowed.
+    sigma : float > 0
+        Standard deviation of the noise on each feature, in the units of the features.
+    dof : float > 0
+        d, the number of features that carry noise.
+    n_classes : int, optional
+        C >= 2; one more than the largest label if left out.
+    edges : array_like of shape (L - 1,), optional
+        Edges of the buckets on the squared distance, increasing: the quantised classifier of Theorem 3 of
+        RAB, where rows of one bucket are ordered by their index. Without edges distances are compared
+        exactly.
+    backend : {"auto", "native", "numba", "reference"}
+        Which kernel computes.
+
+    Returns
+    -------
+    ndarray of float64, shape (C,) for 1-D distances, (n_queries, C) for 2-D
+        Computed one by one and not renormalised: how far they add up to 1 is a free check of the answer.
+
+    Raises
+    ------
+    TypeError
+        If labels are not integers, or distances not numbers.
+    ValueError
+        If an array holds NaN, infinity or negative numbers, has the wrong shape or is empty, if labels are
+        not 0..C-1, n_neighbors > n, sigma <= 0, edges do not increase, or squares over sigma^2 overflow.
+    """
+    sigma, dof = check_sigma(sigma), check_dof(dof)
+    sq_distances = check_sq_distances(sq_distances)
+    if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
+        raise ValueError(
+            f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
+            "the last axis runs over the training rows"
+        )
+    n_rows = sq_distances.shape[-1]
+    labels = check_labels(labels, n_rows)
+    arguments = {
+        "n_classes": check_n_classes(n_classes, labels),
+        "n_neighbors": check_n_neighbors(n_neighbors, n_rows),
+        "sigma": sigma,
+        "dof": dof,
+        "n_threads": check_n_threads(None),
+    }
+    if edges is not None:
+        edges = check_edges(edges)
+        check_scale(edges[-1], sigma, "edges")
+    kernel = kernels.get_backend(backend)
+    if sq_distances.size == 0:
+        return np.empty((0, arguments["n_classes"]))
+    check_scale(sq_distances.max(), sigma)
+
+    table = np.atleast_2d(sq_distances)
+    if edges is None:
+        probabilities, _ = kernel.vote(table, labels, **arguments)
+    else:
+        probabilities, _ = kernel.vote_bucketed(table, labels, edges=edges, **arguments)
+    return probabilities[0] if sq_distances.ndim == 1 else probabilities
+
+
+def race_probability(
+    sq_distances_a,
+    m_a: int,
+    sq_distances_b,
+    m_b: int,
+    *,
+    sigma: float,
+    dof: float,
+    backend: str = "auto",
+) -> float:
+    """Probability that the m_a-th nearest row of list A comes before the m_b-th nearest of list B.
+
+    Binary K-NN is a race: with an odd K, class A wins if and only if its (K+1)/2-th nearest row comes before
+    the (K+1)/2-th nearest of the others. The probability of the other outcome is the race with A and B
+    exchanged; take it from there rather than as one minus this one when it is small.
+
+    Parameters
+    ----------
+    sq_distances_a, sq_distances_b : array_like of shape (n_a,), (n_b,)
+        Squared distances from the query to the rows of each list, in squared units of the features. A list
+        may be shorter than its m, even empty: its m-th nearest row then never comes.
+    m_a, m_b : int >= 1
+        Which nearest row of each list counts.
+    sigma : float > 0
+        Standard deviation of the noise on each feature, in the units of the features.
+    dof : float > 0
+        d, the number of features that carry noise.
+    backend : {"auto", "native", "numba", "reference"}
+        Which kernel computes.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    TypeError
+        If m_a or m_b is not an integer, or distances are not numbers.
+    ValueError
+        If both lists are too short for their m, so that nobody wins, or a number is out of its range.
+    """
+    sigma, dof = check_sigma(sigma), check_dof(dof)
+    m_a, m_b = check_rank(m_a, "m_a"), check_rank(m_b, "m_b")
+    sq_distances_a = _one_list(sq_distances_a, "sq_distances_a", sigma)
+    sq_distances_b = _one_list(sq_distances_b, "sq_distances_b", sigma)
+    kernel = kernels.get_backend(backend)
+    a_never_comes, b_never_comes = sq_distances_a.size < m_a, sq_distances_b.size < m_b
+    if a_never_comes and b_never_comes:
+        raise ValueError(
+            f"nobody wins this race: list A has {sq_distances_a.size} rows and m_a = {m_a}, list B has "
+            f"{sq_distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
+        )
+    if a_never_comes:
+        return 0.0
+    if b_never_comes:
+        return 1.0
+    p_a, _, _ = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
+    return float(p_a)
+
+
+def _one_list(values, name: str, sigma: float) -> np.ndarray:
+    values = check_sq_distances(values, name)
+    if values.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), got {values.shape}; pass one query at a time")
+    if values.size:
+        check_scale(values.max(), sigma, name)
+    return values

@@ -1,0 +1,381 @@
+"""SmoothedKNNClassifier: the scikit-learn contract, and answers that depend on the table alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from knn_cert import SmoothedKNNClassifier, estimator, kernels, rab_edges, vote_probabilities
+
+# scikit-learn's checks ask some ten thousand queries, which is minutes on the reference.
+FAST_BACKENDS = [name for name in kernels.available_backends() if name != "reference"]
+
+EDGES = np.array([0.5, 2.0, 5.0])
+
+
+def small_table(n=9, d=3, n_classes=3, seed=0):
+    """Rows and queries that are the same numbers in float32, some of their entries zero."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(-8, 9, (n, d)) / 4.0
+    y = np.arange(n) % n_classes
+    return X, y, rng.integers(-8, 9, (4, d)) / 4.0
+
+
+def brute_force_sq_distances(queries, rows):
+    return ((queries[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2)
+
+
+@parametrize_with_checks([SmoothedKNNClassifier(backend=name) for name in FAST_BACKENDS])
+def test_scikit_learn_accepts_the_estimator(estimator, check):
+    check(estimator)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Answers
+
+
+@pytest.mark.parametrize("edges", [None, EDGES], ids=["continuous", "bucketed"])
+@pytest.mark.parametrize("n_neighbors", [1, 4, 9])
+def test_probabilities_are_those_of_the_distances(backend, n_neighbors, edges):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(n_neighbors, 0.7, edges=edges, backend=backend).fit(X, y)
+    expected = vote_probabilities(
+        brute_force_sq_distances(Q, X),
+        y,
+        n_neighbors=n_neighbors,
+        sigma=0.7,
+        dof=3,
+        edges=edges,
+        backend=backend,
+    )
+    np.testing.assert_allclose(clf.predict_proba(Q), expected, rtol=1e-12)
+    np.testing.assert_array_equal(clf.predict(Q), np.argmax(expected, axis=1))
+
+
+def test_default_parameters_are_the_documented_ones():
+    assert SmoothedKNNClassifier().get_params() == {
+        "n_neighbors": 5,
+        "sigma": 1.0,
+        "edges": None,
+        "backend": "auto",
+        "n_threads": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["no", "yes", "maybe"]),
+        np.array(["no", "yes", "maybe"], dtype=object),
+        np.array([7, -2, 10**12]),
+        np.array([2.0, 1.0, -3.0]),
+    ],
+    ids=["text", "text objects", "integers", "whole floats"],
+)
+def test_labels_of_any_type_come_back(backend, names):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, backend=backend).fit(X, names[y])
+    assert clf.classes_.tolist() == sorted(names.tolist())
+    by_number = SmoothedKNNClassifier(3, backend=backend).fit(X, np.argsort(np.argsort(names))[y])
+    np.testing.assert_array_equal(clf.predict_proba(Q), by_number.predict_proba(Q))
+    np.testing.assert_array_equal(clf.predict(Q), np.sort(names)[by_number.predict(Q)])
+    np.testing.assert_array_equal(clf.certify(Q).label, clf.predict(Q))
+
+
+def test_boolean_labels_come_back_as_booleans(backend):
+    X, y, Q = small_table(n_classes=2)
+    predicted = SmoothedKNNClassifier(3, backend=backend).fit(X, y == 1).predict(Q)
+    assert predicted.dtype == bool
+
+
+def test_duplicated_rows_constant_columns_and_a_query_on_a_row_are_normal(backend):
+    X, y, _ = small_table()
+    X = np.column_stack([np.repeat(X[:3], 3, axis=0), np.full(9, 5.0)])
+    clf = SmoothedKNNClassifier(3, 0.5, backend=backend).fit(X, y)
+    p = clf.predict_proba(X[:3])
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=0.0, atol=1e-12)
+    np.testing.assert_array_equal(p[0], p[1])  # rows 0 and 1 are the same
+
+
+def test_parameters_set_after_fit_take_effect(backend):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, 1.0, backend=backend).fit(X, y)
+    clf.set_params(sigma=0.4, n_neighbors=2, edges=EDGES)
+    fresh = SmoothedKNNClassifier(2, 0.4, edges=EDGES, backend=backend).fit(X, y)
+    np.testing.assert_array_equal(clf.predict_proba(Q), fresh.predict_proba(Q))
+    clf.set_params(n_neighbors=10)
+    with pytest.raises(ValueError, match="n_neighbors = 10 is more than the 9 training rows"):
+        clf.predict(Q)
+
+
+def test_the_papers_edges_can_be_passed_and_cloned(backend):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, 1.0, edges=rab_edges(3, 1.0, levels=20), backend=backend)
+    p = clone(clf).fit(X, y).predict_proba(Q)
+    np.testing.assert_allclose(p.sum(axis=1), 1.0, rtol=0.0, atol=1e-12)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Independence
+
+
+@pytest.mark.parametrize("edges", [None, EDGES], ids=["continuous", "bucketed"])
+def test_answers_do_not_depend_on_the_size_of_chunks(backend, edges, monkeypatch):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, edges=edges, backend=backend, n_threads=1).fit(X, y)
+    at_once = clf.certify(Q)
+    for queries in (1, 3, 4):
+        monkeypatch.setattr(estimator, "_CHUNK_BYTES", 8 * len(X) * queries)
+        seen = []
+        chunked = clf.certify(Q, progress=lambda done, total, seen=seen: seen.append(done))
+        assert seen == [0, *range(queries, 4, queries), 4]
+        np.testing.assert_array_equal(chunked.probabilities, at_once.probabilities)
+        np.testing.assert_array_equal(chunked.radius, at_once.radius)
+
+
+def test_answers_do_not_depend_on_the_number_of_threads(backend):
+    X, y, Q = small_table()
+    one, two = (
+        SmoothedKNNClassifier(3, backend=backend, n_threads=n_threads).fit(X, y).certify(Q)
+        for n_threads in (1, 2)
+    )
+    np.testing.assert_array_equal(one.probabilities, two.probabilities)
+    np.testing.assert_array_equal(one.radius, two.radius)
+
+
+def test_answers_do_not_depend_on_the_order_of_the_rows(backend):
+    X, y, Q = small_table()
+    order = np.random.default_rng(1).permutation(len(X))
+    p = SmoothedKNNClassifier(3, backend=backend).fit(X, y).predict_proba(Q)
+    permuted = SmoothedKNNClassifier(3, backend=backend).fit(X[order], y[order]).predict_proba(Q)
+    np.testing.assert_allclose(permuted, p, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        np.asfortranarray,
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a[::-1].copy()[::-1],
+        lambda a: a.astype(np.float32),
+        lambda a: (4 * a).astype(np.int32) / np.float32(4),
+        lambda a: np.lib.stride_tricks.as_strided(a, writeable=False),
+        lambda a: a.tolist(),
+    ],
+    ids=["fortran", "strided", "reversed", "float32", "float32 from integers", "read-only", "list"],
+)
+def test_answers_do_not_depend_on_the_layout_of_the_table(backend, layout):
+    X, y, Q = small_table()
+    expected = SmoothedKNNClassifier(3, backend=backend).fit(X, y).predict_proba(Q)
+    p = SmoothedKNNClassifier(3, backend=backend).fit(layout(X), y).predict_proba(layout(Q))
+    np.testing.assert_array_equal(p, expected)
+
+
+def test_float32_is_computed_in_float64(backend):
+    X, y, Q = small_table()
+    X, Q = (X / 3).astype(np.float32), (Q / 3).astype(np.float32)
+    p = SmoothedKNNClassifier(3, backend=backend).fit(X, y).predict_proba(Q)
+    assert p.dtype == np.float64
+    expected = (
+        SmoothedKNNClassifier(3, backend=backend).fit(X.astype(float), y).predict_proba(Q.astype(float))
+    )
+    np.testing.assert_array_equal(p, expected)
+
+
+@pytest.mark.parametrize("format_of_rows", [np.asarray, sp.csr_matrix, sp.csr_array, sp.csc_matrix])
+@pytest.mark.parametrize("format_of_queries", [np.asarray, sp.csr_matrix, sp.coo_array])
+def test_sparse_and_dense_tables_give_the_same_answers(backend, format_of_rows, format_of_queries):
+    X, y, Q = small_table()
+    expected = SmoothedKNNClassifier(3, backend=backend).fit(X, y).certify(Q)
+    cert = SmoothedKNNClassifier(3, backend=backend).fit(format_of_rows(X), y).certify(format_of_queries(Q))
+    np.testing.assert_allclose(cert.probabilities, expected.probabilities, rtol=1e-12)
+    np.testing.assert_allclose(cert.radius, expected.radius, rtol=1e-9)
+
+
+def test_sparse_rows_may_have_repeated_and_unsorted_entries_and_stay_as_they_are(backend):
+    y = [0, 1, 0]
+    indptr, indices, data = (
+        np.array([0, 3, 5, 6]),
+        np.array([2, 0, 2, 1, 0, 2]),
+        np.array([1.0, 2, 3, 4, 5, 6]),
+    )
+    messy = sp.csr_matrix((data.copy(), indices.copy(), indptr.copy()), shape=(3, 3))
+    tidy = [[2.0, 0.0, 4.0], [5.0, 4.0, 0.0], [0.0, 0.0, 6.0]]
+    p = SmoothedKNNClassifier(1, backend=backend).fit(messy, y).predict_proba(messy)
+    np.testing.assert_array_equal(messy.indices, indices)
+    np.testing.assert_array_equal(messy.data, data)
+    expected = SmoothedKNNClassifier(1, backend=backend).fit(tidy, y).predict_proba(tidy)
+    np.testing.assert_allclose(p, expected, rtol=1e-12)
+
+
+def test_a_far_offset_of_all_rows_loses_nothing(backend):
+    # |x|^2 + |y|^2 - 2xy would keep three digits here.
+    X, y, Q = small_table()
+    expected = SmoothedKNNClassifier(3, backend=backend).fit(X, y).predict_proba(Q)
+    p = SmoothedKNNClassifier(3, backend=backend).fit(X + 2.0**20, y).predict_proba(Q + 2.0**20)
+    np.testing.assert_array_equal(p, expected)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Certificates from the estimator
+
+
+def test_certificates_carry_what_they_were_made_with(backend):
+    X, y, Q = small_table()
+    cert = SmoothedKNNClassifier(3, 0.5, edges=EDGES, backend=backend).fit(X, y).certify(Q, rows=2)
+    assert (cert.n_neighbors, cert.sigma, cert.n_features, cert.n_train, cert.rows) == (3, 0.5, 3, 9, 2)
+    assert cert.backend == backend
+    np.testing.assert_array_equal(cert.edges, EDGES)
+    np.testing.assert_array_equal(cert.classes, [0, 1, 2])
+
+
+def test_bounds_enclose_the_probabilities(backend):
+    X, y, Q = small_table()
+    cert = SmoothedKNNClassifier(3, 0.5, backend=backend).fit(X, y).certify(Q)
+    ordered = np.sort(cert.probabilities, axis=1)
+    assert np.all(cert.p_lower < ordered[:, -1])
+    assert np.all(cert.p_upper > ordered[:, -2])
+    np.testing.assert_allclose(cert.p_lower, ordered[:, -1], rtol=1e-10)
+    np.testing.assert_allclose(cert.p_upper, ordered[:, -2], rtol=1e-10)
+
+
+def test_an_attack_inside_the_radius_never_changes_the_prediction():
+    X, y, Q = small_table(n=8, d=2, n_classes=2, seed=3)
+    clf = SmoothedKNNClassifier(3, 0.6, backend="reference").fit(X, y)
+    cert = clf.certify(Q)
+    assert not cert.abstained.all()
+    for query, label, radius in zip(Q, cert.label, cert.radius, strict=True):
+        # The worst direction: rows of the winner straight away from the query, others straight to it.
+        delta = np.where((y == label)[:, None], X - query, query - X)
+        delta *= 0.999999 * radius / np.linalg.norm(delta)
+        tampered = SmoothedKNNClassifier(3, 0.6, backend="reference").fit(X + delta, y)
+        assert tampered.predict([query]) == [label]
+
+
+def test_a_bound_on_tampered_rows_divides_the_radius_by_its_root(backend):
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, backend=backend).fit(X, y)
+    np.testing.assert_allclose(clf.certify(Q, rows=4).radius, clf.certify(Q).radius / 2, rtol=1e-9)
+
+
+def test_rounding_of_distances_is_taken_off_the_radius(backend):
+    # A third class so far away that computed distances to it are uncertain by more than the radius.
+    X = np.array([[0.0, 0.0], [1.0, 0.0], [1e18, 1e18]])
+    clf = SmoothedKNNClassifier(1, 1.0, backend=backend)
+    near = clf.fit(X[:2], [0, 1]).certify([[0.0, 0.0]])
+    far = clf.fit(X, [0, 1, 2]).certify([[0.0, 0.0]])
+    np.testing.assert_allclose(far.probabilities[0, :2], near.probabilities[0], rtol=1e-12)
+    assert near.radius[0] > 0.1
+    assert far.radius[0] == 0.0
+    assert far.abstained[0]
+
+
+@pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (1.5, TypeError)])
+def test_a_wrong_number_of_tampered_rows_is_refused(rows, error):
+    X, y, Q = small_table()
+    with pytest.raises(error, match="rows"):
+        SmoothedKNNClassifier(3, backend="reference").fit(X, y).certify(Q, rows=rows)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Bad input
+
+
+def spoiled(value):
+    X, _, _ = small_table()
+    X[4, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"X": spoiled(np.nan)}, ValueError, "NaN"),
+        ({"X": spoiled(np.inf)}, ValueError, "infinity"),
+        ({"X": np.empty((0, 3)), "y": []}, ValueError, r"0 sample\(s\).*minimum of 1"),
+        ({"X": np.empty((9, 0))}, ValueError, r"0 feature\(s\).*minimum of 1"),
+        ({"y": np.zeros(9)}, ValueError, "at least two classes are needed, got one class"),
+        ({"y": [0, 1]}, ValueError, "inconsistent numbers of samples"),
+        ({"y": None}, ValueError, "requires y"),
+        ({"y": np.array(["a", None] * 4 + ["a"], dtype=object)}, ValueError, "none may be missing"),
+        ({"y": np.array([0.0, np.nan] * 4 + [1.0])}, ValueError, "NaN"),
+        ({"y": np.linspace(0, 1, 9)}, ValueError, "Unknown label type"),
+        ({"X": [["a", "b", "c"]] * 9}, ValueError, "could not convert string to float"),
+        ({"X": spoiled(1e200)}, ValueError, "overflow.*divide the features and sigma"),
+        ({"sigma": 1e-150, "X": spoiled(1e10)}, ValueError, "overflow.*divide the features and sigma"),
+        ({"n_neighbors": 10}, ValueError, "n_neighbors = 10 is more than the 9 training rows"),
+        ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
+        ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be an integer"),
+        ({"sigma": 0.0}, ValueError, "sigma must be finite and > 0"),
+        ({"sigma": -1.0}, ValueError, "sigma must be finite and > 0"),
+        ({"sigma": "1"}, TypeError, "sigma must be a real number"),
+        ({"edges": [3.0, 1.0]}, ValueError, "edges must be strictly increasing"),
+        ({"n_threads": 0}, ValueError, "n_threads must be between 1"),
+        ({"backend": "gpu"}, ValueError, "backend must be one of"),
+    ],
+)
+def test_bad_input_to_fit_is_refused_with_a_clear_error(changes, error, message):
+    X, y, _ = small_table()
+    arguments = {"X": X, "y": y, "backend": "reference"} | changes
+    X, y = arguments.pop("X"), arguments.pop("y")
+    with pytest.raises(error, match=message):
+        SmoothedKNNClassifier(**({"n_neighbors": 3} | arguments)).fit(X, y)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "certify"])
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        ([[1.0, 2.0]], "X has 2 features, but SmoothedKNNClassifier is expecting 3 features"),
+        ([[1.0, np.nan, 2.0]], "NaN"),
+        ([[1.0, np.inf, 2.0]], "infinity"),
+        (np.empty((0, 3)), r"0 sample\(s\)"),
+        ([1.0, 2.0, 3.0], "Expected 2D array"),
+        ([[1.0, 1e200, 2.0]], "squared distances overflow.*divide the features and sigma"),
+    ],
+)
+def test_bad_queries_are_refused_with_a_clear_error(method, queries, message):
+    X, y, _ = small_table()
+    clf = SmoothedKNNClassifier(3, backend="reference").fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        getattr(clf, method)(queries)
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "certify"])
+def test_an_unfitted_classifier_says_so(method):
+    with pytest.raises(NotFittedError, match="not fitted"):
+        getattr(SmoothedKNNClassifier(), method)([[1.0]])
+
+
+def test_text_columns_are_named():
+    pd = pytest.importorskip("pandas")
+    X, y, Q = small_table()
+    frame = pd.DataFrame(X, columns=["age", "height", "weight"])
+    clf = SmoothedKNNClassifier(3, backend="reference").fit(frame, y)
+    assert clf.feature_names_in_.tolist() == ["age", "height", "weight"]
+    with pytest.raises(ValueError, match="columns are not: city; drop"):
+        SmoothedKNNClassifier(3, backend="reference").fit(frame.assign(city="here"), y)
+    with pytest.raises(ValueError, match="columns are not: height; drop"):
+        clf.predict(pd.DataFrame(Q, columns=frame.columns).assign(height="tall"))
+
+
+def test_a_failed_fit_leaves_no_half_fitted_classifier():
+    X, _, Q = small_table()
+    clf = SmoothedKNNClassifier(3, backend="reference")
+    with pytest.raises(ValueError, match="one class"):
+        clf.fit(X, np.zeros(9))
+    with pytest.raises(NotFittedError):
+        clf.predict(Q)
+
+
+def test_a_failed_second_fit_does_not_mix_two_tables():
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, backend="reference").fit(X, y)
+    with pytest.raises(ValueError, match="one class"):
+        clf.fit(X[:, :2], np.zeros(9))
+    with pytest.raises(NotFittedError):
+        clf.predict(Q[:, :2])

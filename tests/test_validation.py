@@ -1,0 +1,259 @@
+"""The gate: what it lets through is what kernels take, and what it refuses is named."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from knn_cert import _validation as gate
+
+
+@given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, max_side=5), elements=st.floats(0.0, 1e300)))
+def test_finite_distances_pass_unchanged(array):
+    checked = gate.check_sq_distances(array)
+    assert checked.dtype == np.float64
+    assert checked.flags.c_contiguous
+    np.testing.assert_array_equal(checked, array)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda a: a.astype(np.float32),
+        lambda a: a.astype(np.int16),
+        lambda a: a.astype(object),
+        lambda a: np.asfortranarray(a),
+        lambda a: np.repeat(a, 2, axis=1)[:, ::2],
+        lambda a: a[::-1][::-1],
+        lambda a: a.tolist(),
+    ],
+    ids=["float32", "int16", "object", "fortran", "strided", "reversed twice", "list"],
+)
+def test_any_layout_and_number_type_becomes_c_contiguous_float64(make):
+    array = np.arange(12.0).reshape(3, 4)
+    checked = gate.check_sq_distances(make(array))
+    assert checked.dtype == np.float64
+    assert checked.flags.c_contiguous
+    np.testing.assert_array_equal(checked, array)
+
+
+def test_a_read_only_array_passes_without_a_copy():
+    array = np.arange(4.0)
+    array.flags.writeable = False
+    assert np.shares_memory(gate.check_sq_distances(array), array)
+
+
+def test_negative_zero_becomes_zero_and_the_caller_keeps_his_own():
+    array = np.array([-0.0, 1.0])
+    assert not np.signbit(gate.check_sq_distances(array)).any()
+    assert np.signbit(array[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([[1.0, np.nan]], r"must be finite, got nan at query 0, row 1"),
+        ([1.0, np.inf], r"must be finite, got inf at position 1"),
+        ([[1.0, 2.0], [-np.inf, 3.0]], r"must be finite, got -inf at query 1, row 0"),
+        ([1.0, -1e-300], r"must be >= 0, got -1e-300 at position 1.*direct differences"),
+        ([1.0, None], r"must be finite, got nan"),
+    ],
+)
+def test_impossible_distances_are_named_with_their_place(values, message):
+    with pytest.raises(ValueError, match=message):
+        gate.check_sq_distances(values)
+
+
+@pytest.mark.parametrize(
+    "values", ["text", ["a", "b"], [1.0, "b"], [1j], [True, False], None, [[1.0], [1.0, 2.0]]]
+)
+def test_what_is_no_array_of_real_numbers_is_a_type_error(values):
+    with pytest.raises(TypeError, match="sq_distances"):
+        gate.check_sq_distances(values)
+
+
+def test_sparse_distances_are_refused_with_the_remedy():
+    sparse = pytest.importorskip("scipy.sparse")
+    with pytest.raises(TypeError, match=r"dense.*toarray"):
+        gate.check_sq_distances(sparse.csr_array(np.eye(2)))
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 1, 1], (0, 1, 1), np.array([0, 1, 1], np.uint64), [False, True, True]]
+)
+def test_labels_of_every_integer_type_become_int64(labels):
+    checked = gate.check_labels(labels, 3)
+    assert checked.dtype == np.int64
+    assert checked.tolist() == [0, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        (None, TypeError, r"labels are missing.*3 training rows"),
+        ([0.0, 1.0, 1.0], TypeError, r"integers 0\.\.C-1, got dtype float64.*return_inverse"),
+        (["a", "b", "b"], TypeError, r"integers 0\.\.C-1.*return_inverse"),
+        ([0, 1], ValueError, r"shape \(3,\).*got \(2,\)"),
+        ([[0], [1], [1]], ValueError, r"shape \(3,\).*got \(3, 1\)"),
+        ([0, -1, 1], ValueError, r"0\.\.C-1, got -1 at position 1"),
+        (np.array([0, 1, 2**63], np.uint64), ValueError, r"0\.\.C-1, got 9223372036854775808"),
+    ],
+)
+def test_wrong_labels_say_what_was_expected(labels, error, message):
+    with pytest.raises(error, match=message):
+        gate.check_labels(labels, 3)
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "labels", "expected"), [(None, [0, 2], 3), (2, [0, 0], 2), (np.int32(5), [1, 0], 5)]
+)
+def test_the_number_of_classes_covers_the_labels(n_classes, labels, expected):
+    assert gate.check_n_classes(n_classes, np.array(labels)) == expected
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "labels", "error", "message"),
+    [
+        (None, [0, 0], ValueError, "at least 2 classes.*got 1.*n_classes=2"),
+        (2, [0, 2], ValueError, "n_classes = 2, got label 2; pass n_classes=3"),
+        (2.0, [0, 1], TypeError, "n_classes must be an integer, got 2.0"),
+    ],
+)
+def test_a_wrong_number_of_classes_is_refused(n_classes, labels, error, message):
+    with pytest.raises(error, match=message):
+        gate.check_n_classes(n_classes, np.array(labels))
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.25), np.int64(3), Fraction(1, 2), 1e-150, 1e150])
+def test_every_real_number_can_be_sigma(value):
+    assert gate.check_sigma(value) == float(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0.0, ValueError, "> 0, got 0.0.*units"),
+        (-1.0, ValueError, "> 0, got -1.0"),
+        (np.nan, ValueError, "finite"),
+        (np.inf, ValueError, "finite"),
+        (1e-160, ValueError, "square outside the range.*divide"),
+        (1e160, ValueError, "square outside the range.*divide"),
+        ("1", TypeError, "real number, got '1' of type str"),
+        (True, TypeError, "of type bool"),
+        (None, TypeError, "of type NoneType"),
+        (1j, TypeError, "of type complex"),
+    ],
+)
+def test_wrong_sigma_is_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        gate.check_sigma(value)
+
+
+def test_whole_degrees_of_freedom_are_an_int_and_others_stay():
+    assert gate.check_dof(np.float64(56.0)) == 56
+    assert isinstance(gate.check_dof(56.0), int)
+    assert gate.check_dof(2.5) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (-3, ValueError), (np.inf, ValueError), ("3", TypeError)]
+)
+def test_wrong_degrees_of_freedom_are_refused(value, error):
+    with pytest.raises(error, match="dof"):
+        gate.check_dof(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (0, ValueError, "at least 1, got 0"),
+        (6, ValueError, "n_neighbors = 6 is more than the 5 training rows"),
+        (3.0, TypeError, "must be an integer, got 3.0 of type float"),
+        (True, TypeError, "must be an integer"),
+        ("3", TypeError, "must be an integer"),
+    ],
+)
+def test_wrong_numbers_of_neighbours_are_refused(value, error, message):
+    with pytest.raises(error, match=message):
+        gate.check_n_neighbors(value, 5)
+
+
+def test_every_number_of_neighbours_up_to_n_is_taken():
+    assert [gate.check_n_neighbors(np.int8(k), 3) for k in (1, 2, 3)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("edges", "error", "message"),
+    [
+        ([], ValueError, r"1-D.*at least one.*got shape \(0,\)"),
+        ([[1.0, 2.0]], ValueError, r"1-D.*got shape \(1, 2\)"),
+        (3.0, ValueError, r"1-D.*got shape \(\)"),
+        ([1.0, np.nan], ValueError, "finite and > 0, got .*nan.* at position 1"),
+        ([1.0, np.inf], ValueError, "finite and > 0"),
+        ([0.0, 1.0], ValueError, "finite and > 0, got .*0.0.* at position 0"),
+        ([1.0, 2.0, 2.0], ValueError, "strictly increasing, got .*2.0.* followed by .*2.0.* at position 2"),
+        ([3.0, 2.0], ValueError, "strictly increasing.*numpy.unique"),
+        (["a"], TypeError, "edges must be an array of real numbers"),
+    ],
+)
+def test_wrong_edges_are_refused(edges, error, message):
+    with pytest.raises(error, match=message):
+        gate.check_edges(edges)
+
+
+def test_checked_edges_do_not_follow_later_changes_by_the_caller():
+    edges = np.array([1.0, 2.0])
+    checked = gate.check_edges(edges)
+    edges[0] = 1.5
+    assert checked.tolist() == [1.0, 2.0]
+
+
+def test_no_number_of_threads_means_every_core_of_this_process():
+    expected = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert gate.check_n_threads(None) == expected
+    assert gate.check_n_threads(np.int64(3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "error"), [(0, ValueError), (-1, ValueError), (10**9, ValueError), (2.0, TypeError)]
+)
+def test_wrong_numbers_of_threads_are_refused(value, error):
+    with pytest.raises(error, match="n_threads"):
+        gate.check_n_threads(value)
+
+
+@pytest.mark.parametrize(("square", "sigma"), [(np.inf, 1.0), (1e308, 0.1), (1e10, 1e-150)])
+def test_squares_that_overflow_are_refused_with_the_remedy(square, sigma):
+    with pytest.raises(ValueError, match=r"overflow.*divide the features and sigma by the same number"):
+        gate.check_scale(square, sigma)
+
+
+def test_large_squares_that_do_not_overflow_pass():
+    gate.check_scale(1e308, 1.0)
+    gate.check_scale(1e308, 1e100)
+
+
+@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (1.0, TypeError), (True, TypeError)])
+def test_wrong_numbers_of_tampered_rows_are_refused(value, error):
+    with pytest.raises(error, match="rows"):
+        gate.check_rows(value, 10)
+
+
+def test_more_tampered_rows_than_there_are_means_all_of_them():
+    assert gate.check_rows(11, 10) == 10
+    assert gate.check_rows(None, 10) is None
+
+
+def test_text_columns_of_a_frame_are_named():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"age": [1, 2], "city": ["x", "y"], "flag": [True, False], "name": ["p", "q"]})
+    with pytest.raises(ValueError, match="columns are not: city, name; drop them or encode"):
+        gate.reject_text_columns(frame)
+    gate.reject_text_columns(frame[["age", "flag"]])
+    gate.reject_text_columns(np.array([["a"]]))  # no names to give: scikit-learn's own check speaks
