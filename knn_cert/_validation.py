@@ -176,6 +176,24 @@ def check_scale(largest_square: float, sigma: float, what: str = "squared distan
         )
 
 
+# Beyond so many sigma the spacing of doubles is no longer small against the noise.
+_FARTHEST_NEIGHBOR = 1e11
+
+
+def check_resolution(sq_distances: np.ndarray, n_neighbors: int, sigma: float) -> None:
+    """Raise where the K-th nearest row of a query is so far away that double precision loses the noise."""
+    limit = (_FARTHEST_NEIGHBOR * sigma) ** 2
+    if sq_distances.max(initial=0.0) <= limit:
+        return
+    kth = np.partition(sq_distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
+    if kth > limit:
+        raise ValueError(
+            f"sigma is too small against the distances: the {n_neighbors}-th nearest row of a query is "
+            f"{np.sqrt(kth) / sigma:.3g} sigma away, expected at most {_FARTHEST_NEIGHBOR:g}; use a larger "
+            "sigma, or plain K-NN, which the smoothed classifier then equals"
+        )
+
+
 def check_labels(labels, n_rows: int) -> np.ndarray:
     """Return labels as an int64 array of length n_rows with entries >= 0; booleans count as 0 and 1."""
     if labels is None:

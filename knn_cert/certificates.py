@@ -24,7 +24,7 @@ FILE_SUFFIXES = (".csv", ".json", ".npz")
 
 _FORMAT = "knn_cert.certificates"
 _FORMAT_VERSION = 1
-_PER_QUERY = ("label", "probabilities", "p_lower", "p_upper", "tail_upper", "radius", "abstained")
+_PER_QUERY = ("query", "label", "probabilities", "p_lower", "p_upper", "tail_upper", "radius", "abstained")
 _SETTINGS = ("n_neighbors", "sigma", "n_features", "n_train", "edges", "rows", "backend", "version")
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
@@ -41,6 +41,8 @@ class Certificates:
 
     Attributes
     ----------
+    query : ndarray of int, shape (n_queries,)
+        Which query: its position in the call, or the row of the table it was taken from.
     label : ndarray of shape (n_queries,)
         Predicted class, in the type of the training labels.
     probabilities : ndarray of shape (n_queries, C)
@@ -68,6 +70,7 @@ class Certificates:
         What computed this.
     """
 
+    query: np.ndarray
     label: np.ndarray
     probabilities: np.ndarray
     p_lower: np.ndarray
@@ -162,6 +165,7 @@ class Certificates:
         radius[abstained] = 0.0
 
         return cls(
+            query=query,
             label=classes[winner],
             probabilities=probabilities,
             p_lower=p_lower,
@@ -338,8 +342,8 @@ class Certificates:
         return np.asarray(self.label == y_true, dtype=bool)
 
     def _columns(self) -> list[tuple[str, np.ndarray]]:
-        columns = [("query", np.arange(len(self)))]
-        for name in ("label", "p_lower", "p_upper", "radius", "abstained"):
+        columns = []
+        for name in ("query", "label", "p_lower", "p_upper", "radius", "abstained"):
             columns.append((name, getattr(self, name)))
         columns += [(f"p({label})", self.probabilities[:, c]) for c, label in enumerate(self.classes)]
         return columns
@@ -394,6 +398,7 @@ class Certificates:
         queries = document["queries"]
         n_classes = len(settings["classes"])
         arrays = {name: np.array(queries[name], dtype=np.float64) for name in _PER_QUERY if name != "label"}
+        arrays["query"] = np.array(queries["query"], dtype=np.int64)
         arrays["abstained"] = arrays["abstained"].astype(bool)
         arrays["probabilities"] = arrays["probabilities"].reshape(-1, n_classes)
         arrays["label"] = np.array(queries["label"], dtype=settings["classes"].dtype)

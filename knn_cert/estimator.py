@@ -17,6 +17,7 @@ from ._validation import (
     check_n_neighbors,
     check_n_threads,
     check_rows,
+    check_resolution,
     check_scale,
     check_sigma,
     number_classes,
@@ -233,6 +234,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             sq_distances = self._sq_distances(X[part], settings)
             # Finite rows can be infinitely far apart in double precision.
             check_scale(sq_distances.max(), settings.sigma)
+            check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
             probabilities[part], errors[part] = self._vote(sq_distances, settings)
             distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
             if progress is not None:

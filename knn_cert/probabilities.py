@@ -13,6 +13,7 @@ from ._validation import (
     check_n_neighbors,
     check_n_threads,
     check_rank,
+    check_resolution,
     check_scale,
     check_sigma,
     check_sq_distances,
@@ -92,6 +93,7 @@ def vote_probabilities(
     if sq_distances.size == 0:
         return np.empty((0, arguments["n_classes"]))
     check_scale(sq_distances.max(), sigma)
+    check_resolution(sq_distances, arguments["n_neighbors"], sigma)
 
     table = np.atleast_2d(sq_distances)
     if edges is None:
@@ -157,6 +159,8 @@ def race_probability(
         return 0.0
     if b_never_comes:
         return 1.0
+    together = np.concatenate([sq_distances_a, sq_distances_b])
+    check_resolution(together, min(m_a + m_b - 1, together.size), sigma)
     p_a, _, _ = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
     return float(p_a)
 

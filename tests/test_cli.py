@@ -144,6 +144,7 @@ def test_rows_of_a_hold_out_are_those_of_holdout_rows_in_its_order(folder):
     clf.fit([ROWS[i][:2] for i in kept], [ROWS[i][2] for i in kept])
     expected = clf.certify([ROWS[i][:2] for i in held_out])
     assert [float(row["radius"]) for row in read_certificates()] == expected.radius.tolist()
+    assert [int(row["query"]) for row in read_certificates()] == held_out.tolist()
 
 
 def test_limit_certifies_the_first_queries_only(folder):

@@ -329,3 +329,12 @@ def test_bad_input_to_the_law_is_refused(arguments, error, message):
 def test_the_functional_names_are_public():
     assert knn_cert.vote_probabilities is vote_probabilities
     assert knn_cert.race_probability is race_probability
+
+
+def test_a_sigma_that_double_precision_cannot_resolve_is_refused(backend):
+    far = [1.0e24, 1.1e24, 1.2e24]
+    with pytest.raises(ValueError, match="sigma is too small against the distances"):
+        vote_probabilities(far, [0, 1, 0], n_neighbors=1, sigma=1.0, dof=3, backend=backend)
+    # one far row is no obstacle where the K nearest are close
+    q = vote_probabilities([1.0, 2.0, 1.2e24], [0, 1, 0], n_neighbors=1, sigma=1.0, dof=3, backend=backend)
+    assert abs(q.sum() - 1.0) < 1e-12

@@ -6,6 +6,7 @@ What can be wrong is looked for before the work starts; the result file is writt
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import sys
@@ -38,9 +39,8 @@ scaling:
 
 hold-out:
   Without TEST some rows of TRAIN are held out, shuffled and stratified by
-  class, and certified. Column "query" of the result then counts them in that
-  order, which knn_cert.tables.holdout_rows(labels, size, seed)[1] gives as row
-  numbers of TRAIN; with TEST it is the row of TEST. Both count from 0.
+  class, and certified. Column "query" of the result is the row of TRAIN that
+  was held out, or the row of TEST where there is one. Both count from 0.
 
 examples:
   knn-cert certify train.csv test.csv --label kind --sigma 0.5 --out cert.csv
@@ -172,6 +172,8 @@ def run(args: argparse.Namespace) -> int:
         start = time.perf_counter()
         certificates = classifier.certify(data.X_test, rows=args.rows, progress=progress)
         seconds = time.perf_counter() - start
+    if data.row_numbers is not None:
+        certificates = dataclasses.replace(certificates, query=data.row_numbers)
 
     report = _report(args, data, certificates, seconds, n_threads)
     if args.out is not None:
@@ -192,6 +194,7 @@ class _Data(NamedTuple):
     X_test: NDArray[np.float64]
     y_test: NDArray[Any] | None
     class_names: dict[int, str]
+    row_numbers: NDArray[np.int64] | None = None  # of the queries in their table; None: 0, 1, 2, ...
 
 
 def _check_combination(args: argparse.Namespace) -> None:
@@ -287,6 +290,7 @@ def _read_tables(args: argparse.Namespace) -> _Data:
         X_test=train.X[held_out],
         y_test=train.y[held_out],
         class_names={},
+        row_numbers=held_out,
     )
 
 

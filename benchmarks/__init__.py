@@ -1,0 +1,1 @@
+"""Studies that print figures: each asserts that the answers are right before it times anything."""

@@ -1,0 +1,209 @@
+"""What only the compiled kernel has: instruction sets, threads, signals, headers, and a build that may fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import knn_cert
+
+core = pytest.importorskip("knn_cert._core", reason="the compiled kernel is not installed")
+
+SOURCE = Path(__file__).resolve().parents[1]
+
+
+def table(n=400, d=20, m=6, n_classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    rows, queries = rng.normal(size=(n, d)), rng.normal(size=(m, d))
+    labels = rng.integers(0, n_classes, size=n)
+    return queries, rows, labels
+
+
+def votes(n_classes=2, n_threads=1, n_neighbors=5, **kwargs):
+    queries, rows, labels = table(n_classes=n_classes)
+    sq = core.sq_distances(queries, rows, n_threads=n_threads)
+    arguments = {"n_classes": n_classes, "n_neighbors": n_neighbors, "sigma": 1.0, "dof": 20.0, "n_threads": n_threads}
+    if "edges" in kwargs:
+        return core.vote_bucketed(sq, labels, edges=kwargs["edges"], **arguments)
+    return core.vote(sq, labels, **arguments)
+
+
+@pytest.fixture
+def any_level():
+    yield core.force_simd_level
+    core.force_simd_level("")
+
+
+@pytest.mark.parametrize("level", core.simd_levels())
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_every_instruction_set_gives_the_same_probabilities(any_level, level, n_classes):
+    edges = knn_cert.rab_edges(20, 1.0, levels=40)
+    any_level("baseline")
+    wanted, wanted_bucketed = votes(n_classes)[0], votes(n_classes, edges=edges)[0]
+    any_level(level)
+    assert core.simd_level() == level
+    np.testing.assert_allclose(votes(n_classes)[0], wanted, rtol=1e-12)
+    np.testing.assert_allclose(votes(n_classes, edges=edges)[0], wanted_bucketed, rtol=1e-11, atol=1e-14)
+
+
+@pytest.mark.parametrize("level", core.simd_levels())
+def test_distances_have_their_error_bound_in_every_instruction_set(any_level, level):
+    any_level(level)
+    rng = np.random.default_rng(1)
+    for d in (1, 7, 8, 9, 63):
+        rows, queries = 1e6 + rng.normal(size=(11, d)), 1e6 + rng.normal(size=(9, d))
+        exact = ((queries[:, None, :].astype(np.longdouble) - rows) ** 2).sum(axis=2)
+        got = core.sq_distances(queries, rows, n_threads=1)
+        assert np.all(np.abs(got - exact) <= (d + 2) * 2.0**-53 * exact)
+
+
+def test_an_unknown_instruction_set_is_refused_with_the_known_ones(any_level):
+    with pytest.raises(ValueError, match="baseline"):
+        any_level("mmx")
+
+
+def test_answers_do_not_depend_on_threads_or_on_how_queries_are_grouped():
+    edges = knn_cert.rab_edges(20, 1.0, levels=30)
+    for kwargs in ({}, {"edges": edges}, {"n_classes": 3}):
+        one, two = votes(**kwargs), votes(n_threads=3, **kwargs)
+        np.testing.assert_array_equal(one[0], two[0])
+        np.testing.assert_array_equal(one[1], two[1])
+    queries, rows, labels = table(m=7)
+    whole = core.sq_distances(queries, rows, n_threads=2)
+    single = np.vstack([core.sq_distances(queries[i : i + 1].copy(), rows, n_threads=1) for i in range(7)])
+    np.testing.assert_array_equal(whole, single)
+
+
+def test_an_error_in_a_worker_thread_reaches_the_caller():
+    sq = np.full((64, 10), 1e30)
+    labels = np.arange(10) % 2
+    with pytest.raises(RuntimeError, match="sigma is too small"):
+        core.vote(sq, labels, n_classes=2, n_neighbors=3, sigma=1.0, dof=5.0, n_threads=2)
+
+
+def test_other_python_threads_run_while_the_kernel_works():
+    rng = np.random.default_rng(0)
+    sq = rng.chisquare(30, size=(300, 3000))
+    labels = rng.integers(0, 2, size=3000)
+    ticks, done = [], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            ticks.append(None)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=tick)
+    thread.start()
+    time.sleep(0.02)
+    before = len(ticks)
+    core.vote(sq, labels, n_classes=2, n_neighbors=5, sigma=1.0, dof=30.0, n_threads=1)
+    after = len(ticks)
+    done.set()
+    thread.join()
+    assert after - before > 5  # with the GIL held there would be none
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_ctrl_c_stops_a_long_call(n_threads):
+    program = textwrap.dedent(
+        f"""
+        import numpy as np
+        import knn_cert._core as core
+        rng = np.random.default_rng(0)
+        sq = rng.chisquare(300, size=(4000, 4000))
+        labels = rng.integers(0, 2, size=4000)
+        print("started", flush=True)
+        core.vote(sq, labels, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads={n_threads})
+        print("finished", flush=True)
+        """
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "started\n"
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=60)
+    assert "finished" not in rest
+    assert "KeyboardInterrupt" in error
+
+
+def test_the_headers_work_without_python(tmp_path):
+    compiler = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program = tmp_path / "verify.cpp"
+    program.write_text(
+        textwrap.dedent(
+            """
+            #define KNN_CERT_HEADER_ONLY
+            #include <knn_cert/distance.hpp>
+            #include <knn_cert/leaf_loops.hpp>
+            #include <knn_cert/queries.hpp>
+            #include <cstdio>
+            int main() {
+                const double sq[6] = {0.5, 1.0, 2.0, 4.0, 5.0, 9.0};
+                const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
+                const knn_cert::VoteRequest request{sq, 1, 6, labels, 2, 3, 1.0, 4.0, 1, knn_cert::no_checkpoint};
+                double probability[2], error[2];
+                knn_cert::vote(request, probability, error);
+                std::printf("%.17g %.17g", probability[0], probability[1]);
+            }
+            """
+        )
+    )
+    binary = tmp_path / "verify"
+    subprocess.run(
+        [compiler, "-std=c++17", "-O1", "-pthread", f"-I{knn_cert.get_include()}", str(program), "-o", str(binary)],
+        check=True,
+        capture_output=True,
+    )
+    got = [float(word) for word in subprocess.run([binary], check=True, capture_output=True).stdout.split()]
+    wanted = knn_cert.vote_probabilities(
+        [0.5, 1.0, 2.0, 4.0, 5.0, 9.0], [0, 1, 0, 1, 1, 0], n_neighbors=3, sigma=1.0, dof=4, backend="native"
+    )
+    np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
+def _build(tmp_path, **environment):
+    if not (SOURCE / "setup.py").exists():
+        pytest.skip("not a source checkout")
+    pytest.importorskip("pybind11", reason="the build needs pybind11")
+    pytest.importorskip("setuptools", reason="the build needs setuptools")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(SOURCE / name, tmp_path / name)
+    for name in ("csrc", "knn_cert"):
+        shutil.copytree(SOURCE / name, tmp_path / name, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
+    return subprocess.run(
+        [sys.executable, "setup.py", "build"],
+        cwd=tmp_path,
+        env={**os.environ, "CC": "/bin/false", "CXX": "/bin/false", "KNN_CERT_REQUIRE_NATIVE": "", **environment},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX compilers")
+def test_a_build_without_a_compiler_installs_the_rest(tmp_path):
+    result = _build(tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert "numba backend will be used" in result.stderr
+    assert list(tmp_path.glob("build/**/knn_cert/estimator.py"))
+    assert list(tmp_path.glob("build/**/knn_cert/include/knn_cert/ncx2.hpp"))
+    assert not list(tmp_path.glob("build/**/_core*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX compilers")
+def test_a_build_that_requires_the_compiled_kernel_fails_without_a_compiler(tmp_path):
+    assert _build(tmp_path, KNN_CERT_REQUIRE_NATIVE="1").returncode != 0
