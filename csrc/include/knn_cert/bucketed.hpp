@@ -103,12 +103,10 @@ public:
 
 private:
     static constexpr std::size_t kFewRows = 48;  // up to here rows are evaluated one by one, without cells
-    static constexpr double kSkip = 1e-15;  // relative change by the rows left out of a tally
     static constexpr double kLawError = 1e-12;
 
-    // The distance of each list's D-th nearest row (or of its last one).
+    // Rows per list, and the distance of the nearest D-th row of any list.
     void rank_rows() {
-        nth_.assign(static_cast<std::size_t>(n_lists_), 0.0);
         count_.assign(static_cast<std::size_t>(n_lists_), 0);
         std::vector<std::vector<double>> by_list(static_cast<std::size_t>(n_lists_));
         for (std::size_t i = 0; i < s_->size(); ++i) by_list[static_cast<std::size_t>((*list_)[i])].push_back((*s_)[i]);
@@ -118,7 +116,6 @@ private:
             count_[static_cast<std::size_t>(c)] = s.size();
             const std::size_t at = std::min<std::size_t>(static_cast<std::size_t>(bounded_->contest.degree_of(c)), s.size()) - 1;
             std::nth_element(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(at), s.end());
-            nth_[static_cast<std::size_t>(c)] = s[at];
             start_ = std::min(start_, s[at]);
         }
         check_scale(start_);
@@ -145,20 +142,14 @@ private:
         nodes_of_ = block;
     }
 
-    // The rows that matter in the block, in their order, with their cells; laws where there is no cell.
+    // The rows that can be in or below the block, in their order, with their cells; laws where there is no cell. (Far rows with
+    // a low index cannot be dropped for being far: they win ties that near rows with a high index lose.)
     void choose_rows(std::int64_t block) {
         const bool one_by_one = s_->size() <= kFewRows;
         const bool open_ended = table_.high(block)[kLanes - 1] == kInfinity;
         const double finite = table_.last_finite(block);
         const std::size_t n_cells = cells_->rows[static_cast<std::size_t>(block)]->size();
         const auto index_of = [](double s) { return static_cast<std::size_t>(s * kCellsPerUnit); };
-        std::vector<double> reference(static_cast<std::size_t>(n_lists_), -1.0);
-        if (!one_by_one && !open_ended)
-            for (std::size_t c = 0; c < reference.size(); ++c) {
-                if (nth_[c] * kCellsPerUnit + 1.0 >= static_cast<double>(n_cells)) continue;
-                reference[c] = cell(block, index_of(nth_[c]))->cdf_right * kSkip /
-                               (static_cast<double>(count_[c]) * bounded_->contest.degree_of(static_cast<int>(c)));
-            }
         chosen_cells_.clear();
         chosen_x_.clear();
         chosen_list_.clear();
@@ -169,7 +160,7 @@ private:
             const Cell* at = nullptr;
             if (!one_by_one && s * kCellsPerUnit + 1.0 < static_cast<double>(n_cells)) {
                 at = cell(block, index_of(s));
-                if (!open_ended && (at->kind == CellKind::outside || (s > nth_[c] && at->cdf_left <= reference[c]))) continue;
+                if (!open_ended && at->kind == CellKind::outside) continue;
             } else if (!open_ended && s > finite + 40.0) {
                 continue;  // F < Phi(-40), zero in binary64
             }
@@ -322,7 +313,6 @@ private:
     const BoundedContest* bounded_ = nullptr;
     int n_lists_ = 0;
     std::int64_t stride_ = 0;
-    std::vector<double> nth_;
     std::vector<std::size_t> count_;
     double start_ = 0.0, narrowest_ = 0.0;
     std::vector<const Cell*> chosen_cells_;

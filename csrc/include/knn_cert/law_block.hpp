@@ -2,8 +2,9 @@
 // No Python, no threads.
 //
 // For a fixed node t the functions s -> F, U, f are entire, with |f(s + iy)| <= exp(y^2/2) f(s): they vary on a scale of 1
-// in the middle and like exp(|z| s) at z standard deviations. On a cell of width 1/8 a polynomial of degree 11 is
-// therefore good to a relative error of about (|z|/16)^12 / (2^11 12!): below 1e-15 for |z| <= 9, 1e-10 at |z| = 25.
+// in the middle and like exp(|z| s) at z standard deviations. On a cell of width 1/8 a polynomial of n terms is therefore
+// good to a relative error of about (|z|/16)^n / (2^(n-1) n!): below 1e-15 for n = 12 and |z| <= 8, and for n = 18 up to
+// |z| = 38, where F and U leave the range of doubles.
 #pragma once
 
 #include <cmath>
@@ -145,42 +146,43 @@ private:
 // powers: rounding in a small high coefficient then moves all its powers together and costs nothing in the value.
 class CellFit {
 public:
-    static const CellFit& instance() {
-        static const CellFit fit;
-        return fit;
+    // n: kCellTerms or kLongCellTerms
+    static const CellFit& of(int n) {
+        static const CellFit fit(kCellTerms), long_fit(kLongCellTerms);
+        return n == kCellTerms ? fit : long_fit;
     }
     double point(int i) const { return points_[i]; }
 
-    // values[i * stride], i < kCellTerms -> coef[k * kLanes], for one lane
+    // values[i * stride], i < n -> coef[k * kLanes], for one lane
     void operator()(const double* values, int stride, double* coef) const {
-        double chebyshev[kCellTerms];
-        for (int k = 0; k < kCellTerms; ++k) {
+        double chebyshev[kLongCellTerms];
+        for (int k = 0; k < n_; ++k) {
             double sum = 0.0;
-            for (int i = 0; i < kCellTerms; ++i) sum += transform_[k][i] * values[i * stride];
+            for (int i = 0; i < n_; ++i) sum += transform_[k][i] * values[i * stride];
             chebyshev[k] = sum;
         }
-        for (int k = 0; k < kCellTerms; ++k) {
+        for (int k = 0; k < n_; ++k) {
             double sum = 0.0;
-            for (int m = kCellTerms - 1; m >= k; --m) sum += power_[m][k] * chebyshev[m];
+            for (int m = n_ - 1; m >= k; --m) sum += power_[m][k] * chebyshev[m];
             coef[k * kLanes] = sum;
         }
     }
 
 private:
-    CellFit() {
+    explicit CellFit(int n) : n_(n) {
         const double pi = 3.14159265358979323846;
-        for (int i = 0; i < kCellTerms; ++i) points_[i] = std::cos(pi * (i + 0.5) / kCellTerms);
-        for (int k = 0; k < kCellTerms; ++k)
-            for (int i = 0; i < kCellTerms; ++i)
-                transform_[k][i] = (k == 0 ? 1.0 : 2.0) / kCellTerms * std::cos(pi * k * (i + 0.5) / kCellTerms);
+        for (int i = 0; i < n; ++i) points_[i] = std::cos(pi * (i + 0.5) / n);
+        for (int k = 0; k < n; ++k)
+            for (int i = 0; i < n; ++i) transform_[k][i] = (k == 0 ? 1.0 : 2.0) / n * std::cos(pi * k * (i + 0.5) / n);
         for (auto& row : power_)
             for (double& c : row) c = 0.0;
         power_[0][0] = power_[1][1] = 1.0;
-        for (int m = 2; m < kCellTerms; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
+        for (int m = 2; m < n; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
             for (int k = 0; k <= m; ++k)
                 power_[m][k] = (k > 0 ? 2.0 * power_[m - 1][k - 1] : 0.0) - power_[m - 2][k];
     }
-    double points_[kCellTerms], transform_[kCellTerms][kCellTerms], power_[kCellTerms][kCellTerms];
+    int n_;
+    double points_[kLongCellTerms], transform_[kLongCellTerms][kLongCellTerms], power_[kLongCellTerms][kLongCellTerms];
 };
 
 }  // namespace knn_cert

@@ -4,10 +4,10 @@
 #pragma once
 
 #include <atomic>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <unordered_map>
 
 #include "law_block.hpp"
 #include "quadrature.hpp"
@@ -53,11 +53,35 @@ private:
 
 namespace detail {
 
-constexpr int kCellValues = kCellTerms * kLanes;
+constexpr int kCellValues = kLongCellTerms * kLanes;
 
-inline CellKind kind_of(const double* F_first, const double* F_last, const double* U_first, const double* U_last) {
+// The larger change of log F or log U over the cell, at any node where both ends can be told from zero.
+inline double log_change(const double* left, const double* right) {
+    double largest = 0.0;
+    for (int lane = 0; lane < kLanes; ++lane)
+        if (left[lane] > 0.0 && right[lane] > 0.0)
+            largest = std::max(largest, std::fabs(std::log(left[lane] / right[lane])));
+        else if (left[lane] != right[lane])
+            largest = kInfinity;
+    return largest;
+}
+
+// A fresh cell with its ends and the number of its terms.
+inline std::unique_ptr<Cell> start_cell(NodeLaw& law, std::size_t index) {
+    double F_left[kLanes], U_left[kLanes], F_right[kLanes], U_right[kLanes], f[kLanes];
+    law.evaluate(static_cast<double>(index) / kCellsPerUnit, F_left, U_left, f);
+    law.evaluate(static_cast<double>(index + 1) / kCellsPerUnit, F_right, U_right, f);
+    auto cell = std::make_unique<Cell>();
+    cell->cdf_left = F_left[kLanes - 1];
+    cell->cdf_right = F_right[kLanes - 1];
+    const bool short_one = log_change(F_left, F_right) <= 1.0 && log_change(U_left, U_right) <= 1.0;
+    cell->terms = short_one ? kCellTerms : kLongCellTerms;
+    return cell;
+}
+
+inline CellKind kind_of(int n_values, const double* F_first, const double* F_last, const double* U_first, const double* U_last) {
     double F_max = 0.0, U_max = 0.0;
-    for (int i = 0; i < kCellValues; ++i) {
+    for (int i = 0; i < n_values; ++i) {
         F_max = std::max({F_max, F_first[i], F_last[i]});
         U_max = std::max({U_max, U_first[i], U_last[i]});
     }
@@ -68,65 +92,52 @@ inline CellKind kind_of(const double* F_first, const double* F_last, const doubl
     return CellKind::both;
 }
 
-// values[function][point][lane] -> coefficients[function][power][lane]
-inline void fit_cell(const double* const* functions, int n_functions, Cell& cell) {
-    const CellFit& fit = CellFit::instance();
-    cell.coef.resize(static_cast<std::size_t>(n_functions) * kCellValues);
-    for (int i = 0; i < n_functions; ++i)
-        for (int lane = 0; lane < kLanes; ++lane)
-            fit(functions[i] + lane, kLanes, cell.coef.data() + i * kCellValues + lane);
+// functions[i][point][lane] -> coef[i][power][lane]
+inline void fit_cell(std::initializer_list<const double*> functions, Cell& cell) {
+    const CellFit& fit = CellFit::of(cell.terms);
+    const std::size_t size = static_cast<std::size_t>(cell.terms) * kLanes;
+    cell.coef.resize(functions.size() * size);
+    double* to = cell.coef.data();
+    for (const double* const function : functions) {
+        for (int lane = 0; lane < kLanes; ++lane) fit(function + lane, kLanes, to + lane);
+        to += size;
+    }
 }
 
-inline double cell_point(std::size_t index, int point) {
-    return (static_cast<double>(index) + 0.5 + 0.5 * CellFit::instance().point(point)) / kCellsPerUnit;
-}
-
-inline void set_ends(NodeLaw& law, std::size_t index, Cell& cell) {
-    double F[kLanes], U[kLanes], f[kLanes];
-    law.evaluate(static_cast<double>(index) / kCellsPerUnit, F, U, f);
-    cell.cdf_left = F[kLanes - 1];
-    law.evaluate(static_cast<double>(index + 1) / kCellsPerUnit, F, U, f);
-    cell.cdf_right = F[kLanes - 1];
+inline double cell_point(std::size_t index, int terms, int point) {
+    return (static_cast<double>(index) + 0.5 + 0.5 * CellFit::of(terms).point(point)) / kCellsPerUnit;
 }
 
 }  // namespace detail
 
 // A cell of the continuous classifier: F, U and the density f at the nodes.
 inline std::unique_ptr<Cell> build_cell(NodeLaw& law, std::size_t index) {
-    using detail::kCellValues;
-    double F[kCellValues], U[kCellValues], f[kCellValues];
-    for (int i = 0; i < kCellTerms; ++i)
-        law.evaluate(detail::cell_point(index, i), F + i * kLanes, U + i * kLanes, f + i * kLanes);
-    auto cell = std::make_unique<Cell>();
-    detail::set_ends(law, index, *cell);
-    cell->kind = detail::kind_of(F, F, U, U);
-    const double* lower[] = {f, F};
-    const double* upper[] = {f, U};
-    const double* both[] = {f, F, U};
-    if (cell->kind == CellKind::lower) detail::fit_cell(lower, 2, *cell);
-    if (cell->kind == CellKind::upper) detail::fit_cell(upper, 2, *cell);
-    if (cell->kind == CellKind::both) detail::fit_cell(both, 3, *cell);
+    double F[detail::kCellValues], U[detail::kCellValues], f[detail::kCellValues];
+    std::unique_ptr<Cell> cell = detail::start_cell(law, index);
+    for (int i = 0; i < cell->terms; ++i)
+        law.evaluate(detail::cell_point(index, cell->terms, i), F + i * kLanes, U + i * kLanes, f + i * kLanes);
+    cell->kind = detail::kind_of(cell->terms * kLanes, F, F, U, U);
+    if (cell->kind == CellKind::lower) detail::fit_cell({f, F}, *cell);
+    if (cell->kind == CellKind::upper) detail::fit_cell({f, U}, *cell);
+    if (cell->kind == CellKind::both) detail::fit_cell({f, F, U}, *cell);
     return cell;
 }
 
 // A cell of the bucketed classifier: both tails at the two ends of eight buckets.
 inline std::unique_ptr<Cell> build_bucket_cell(NodeLaw& low, NodeLaw& high, std::size_t index) {
-    using detail::kCellValues;
-    double F_low[kCellValues], U_low[kCellValues], F_high[kCellValues], U_high[kCellValues], f[kLanes];
-    for (int i = 0; i < kCellTerms; ++i) {
-        const double s = detail::cell_point(index, i);
+    double F_low[detail::kCellValues], U_low[detail::kCellValues], F_high[detail::kCellValues], U_high[detail::kCellValues];
+    double f[kLanes];
+    std::unique_ptr<Cell> cell = detail::start_cell(high, index);
+    cell->terms = std::max(cell->terms, detail::start_cell(low, index)->terms);
+    for (int i = 0; i < cell->terms; ++i) {
+        const double s = detail::cell_point(index, cell->terms, i);
         low.evaluate(s, F_low + i * kLanes, U_low + i * kLanes, f);
         high.evaluate(s, F_high + i * kLanes, U_high + i * kLanes, f);
     }
-    auto cell = std::make_unique<Cell>();
-    detail::set_ends(high, index, *cell);
-    cell->kind = detail::kind_of(F_low, F_high, U_low, U_high);
-    const double* lower[] = {F_low, F_high};
-    const double* upper[] = {U_low, U_high};
-    const double* both[] = {F_low, U_low, F_high, U_high};
-    if (cell->kind == CellKind::lower) detail::fit_cell(lower, 2, *cell);
-    if (cell->kind == CellKind::upper) detail::fit_cell(upper, 2, *cell);
-    if (cell->kind == CellKind::both) detail::fit_cell(both, 4, *cell);
+    cell->kind = detail::kind_of(cell->terms * kLanes, F_low, F_high, U_low, U_high);
+    if (cell->kind == CellKind::lower) detail::fit_cell({F_low, F_high}, *cell);
+    if (cell->kind == CellKind::upper) detail::fit_cell({U_low, U_high}, *cell);
+    if (cell->kind == CellKind::both) detail::fit_cell({F_low, U_low, F_high, U_high}, *cell);
     return cell;
 }
 

@@ -56,17 +56,25 @@ void law_sums(double mu, std::int64_t j0, double p_j0, const double* terms, std:
 
 // ---------------------------------------------------------------------------------------------------------- tallies
 
-KNN_CERT_INLINE void polynomial_pair(const double* first, const double* second, double x, Lanes& a, Lanes& b) {
+template <int kTerms>
+KNN_CERT_INLINE void horner_pair(const double* first, const double* second, double x, Lanes& a, Lanes& b) {
     const Lanes at = Lanes::all(x);
-    a = Lanes::load(first + (kCellTerms - 1) * kLanes);
-    b = Lanes::load(second + (kCellTerms - 1) * kLanes);
-    for (int k = kCellTerms - 2; k >= 0; --k) {
+    a = Lanes::load(first + (kTerms - 1) * kLanes);
+    b = Lanes::load(second + (kTerms - 1) * kLanes);
+    for (int k = kTerms - 2; k >= 0; --k) {
         a = a * at + Lanes::load(first + k * kLanes);
         b = b * at + Lanes::load(second + k * kLanes);
     }
 }
 
-constexpr int kCellFunction = kCellTerms * kLanes;
+// functions i and j of the cell at x
+KNN_CERT_INLINE void cell_pair(const Cell& cell, int i, int j, double x, Lanes& a, Lanes& b) {
+    const double* const c = cell.coef.data();
+    if (cell.terms == kCellTerms)
+        horner_pair<kCellTerms>(c + i * kCellTerms * kLanes, c + j * kCellTerms * kLanes, x, a, b);
+    else
+        horner_pair<kLongCellTerms>(c + i * kLongCellTerms * kLanes, c + j * kLongCellTerms * kLanes, x, a, b);
+}
 
 KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, Lanes& U, Lanes& f) {
     const Lanes one = Lanes::all(1.0);
@@ -77,19 +85,18 @@ KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, La
         return;
     }
     const Cell& cell = *task.cells[i];
-    const double* const c = cell.coef.data();
     switch (cell.kind) {
         case CellKind::lower:
-            polynomial_pair(c, c + kCellFunction, task.x[i], f, F);
+            cell_pair(cell, 0, 1, task.x[i], f, F);
             U = one - F;
             return;
         case CellKind::upper:
-            polynomial_pair(c, c + kCellFunction, task.x[i], f, U);
+            cell_pair(cell, 0, 1, task.x[i], f, U);
             F = one - U;
             return;
         case CellKind::both:
-            polynomial_pair(c, c + kCellFunction, task.x[i], f, F);
-            polynomial_pair(c, c + 2 * kCellFunction, task.x[i], f, U);
+            cell_pair(cell, 0, 1, task.x[i], f, F);
+            cell_pair(cell, 0, 2, task.x[i], f, U);
             return;
         case CellKind::inside:
             F = one, U = Lanes::all(0.0), f = U;
@@ -225,19 +232,18 @@ KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
     BucketLaw& law = task.laws[i];
     const Lanes one = Lanes::all(1.0), zero = Lanes::all(0.0);
     Lanes F_low = zero, U_low = one, F_high = zero, U_high = one;
-    const double* const c = cell->coef.data();
     switch (cell->kind) {
         case CellKind::lower:
-            polynomial_pair(c, c + kCellFunction, task.x[i], F_low, F_high);
+            cell_pair(*cell, 0, 1, task.x[i], F_low, F_high);
             U_low = one - F_low, U_high = one - F_high;
             break;
         case CellKind::upper:
-            polynomial_pair(c, c + kCellFunction, task.x[i], U_low, U_high);
+            cell_pair(*cell, 0, 1, task.x[i], U_low, U_high);
             F_low = one - U_low, F_high = one - U_high;
             break;
         case CellKind::both:
-            polynomial_pair(c, c + kCellFunction, task.x[i], F_low, U_low);
-            polynomial_pair(c + 2 * kCellFunction, c + 3 * kCellFunction, task.x[i], F_high, U_high);
+            cell_pair(*cell, 0, 1, task.x[i], F_low, U_low);
+            cell_pair(*cell, 2, 3, task.x[i], F_high, U_high);
             break;
         case CellKind::inside:
             F_low = F_high = one, U_low = U_high = zero;

@@ -12,7 +12,8 @@
 namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
-constexpr int kCellTerms = 12;        // coefficients of a cell's polynomial
+// Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e over the cell.
+constexpr int kCellTerms = 12, kLongCellTerms = 18;
 constexpr double kCellsPerUnit = 8.0;  // cells have width 1/8 in s
 
 // Which functions a cell holds. Only the smaller tail is stored where the other is its harmless complement.
@@ -29,6 +30,7 @@ enum class CellKind : std::int32_t {
 // low and high being the two ends of each bucket.
 struct Cell {
     CellKind kind;
+    int terms;         // kCellTerms or kLongCellTerms
     double cdf_left;   // F at the last node and the cell's left end: no F in the cell is larger
     double cdf_right;  // F at the last node and the cell's right end
     std::vector<double> coef;

@@ -1,0 +1,41 @@
+"""How the numba backend compiles: `kernel` for what Python calls, `inner` for what kernels call.
+
+Machine code of kernels is cached on disk where a folder can be written to, else compiled anew in each process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from numba import njit
+
+# No fastmath: sums are ordered as written, infinities and NaN mean what they say. Division by zero gives infinity,
+# as in C++, instead of a Python exception.
+_OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True}
+
+
+def inner(function):
+    """Compile as part of the kernels that call it; not cached by itself."""
+    return njit(**_OPTIONS)(function)
+
+
+def kernel(function):
+    """Compile on the first call, without the GIL; its last parameter must be ``sources=SOURCES``."""
+    try:
+        return njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:  # numba finds no folder that it may write to: a read-only installation
+        return njit(**_OPTIONS)(function)
+
+
+def _digest_of_sources() -> int:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*numba*.py")):
+        digest.update(path.read_bytes())
+    return int.from_bytes(digest.digest()[:6], "little")
+
+
+# numba's cache notices a change of the file that defines a kernel, but not of the files with the functions it calls.
+# The value of a default argument is part of the signature under which machine code is cached: with this number as a
+# default, no kernel outlives any of its sources.
+SOURCES = _digest_of_sources()
