@@ -1,4 +1,4 @@
-"""Theorem 3 of RAB for K = 1, equations (70) to (80) written down in NumPy one by one: a baseline, not a tool."""
+"""Theorem 3 of RAB for K = 1, equations (70) to (80) as they are printed, in NumPy: a baseline, not a tool."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nearest_row_vote(sq_distances, labels, *, n_classes: int, sigma: float, dof:
     Notes
     -----
     With K = 1 a tally has a single one, at the class c of the boundary row i, so that (76) needs r = 0 only:
-    P_c' = R_c'(i, 0) Q_c'(i, 0) for every class. Time and memory are O(n L C). Tails come as complements, as
+    P_c' = R_c'(i, 0) Q_c'(i, 0) for every class. Time is O(n L C). Tails come as complements, as
     in the paper: tiny probabilities have no accuracy of their own here.
     """
     n = len(sq_distances)
@@ -42,7 +42,7 @@ def nearest_row_vote(sq_distances, labels, *, n_classes: int, sigma: float, dof:
         # Eq. (78) at r = 0: no row of class c after i is in a nearer bucket; recursion from i = n downwards.
         R = np.ones_like(p)
         R[:-1] = np.cumprod(np.where(own, alpha, 1.0)[:0:-1], axis=0)[::-1]
-        # Eq. (79) at r = 0: no row of class c before i is in the same or a nearer bucket; Eq. (80) from i = 1.
+        # Eq. (79) at r = 0: none before i is in the same or a nearer bucket; Eq. (80) from i = 1 upwards.
         Q = np.ones_like(p)
         Q[1:] = np.cumprod(np.where(own, alpha_next, 1.0)[:-1], axis=0)
         probability_of_tally *= R * Q

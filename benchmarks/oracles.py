@@ -24,7 +24,7 @@ _PRINTED = mpf("1e-20")
 
 
 class LawErrors(NamedTuple):
-    """Worst relative error of each function; how many printed logarithms were replaced, the largest of them."""
+    """Worst relative error of each function; number and magnitude of the printed logarithms replaced."""
 
     n_cases: int
     n_contradictions: int

@@ -1,42 +1,72 @@
-"""A report that is printed while it grows and can be saved: the same Markdown on the terminal and in the file."""
+"""A report that is printed while it grows and can be saved: one Markdown text for terminal and file."""
 
 from __future__ import annotations
 
 import os
 import platform
+import statistics
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+
+class Disagreement(Exception):
+    """A figure that must hold does not: nothing may be timed."""
 
 
 class Report:
     """Lines of Markdown, printed as they come."""
 
     def __init__(self):
-        self._lines: list[str] = []
+        self._parts: list[str] = []
 
-    def text(self, line: str = "") -> None:
-        """Add a line, or a paragraph of its own."""
-        self._lines += [line, ""]
-        print(f"{line}\n", flush=True)
+    def text(self, paragraph: str) -> None:
+        self._parts.append(paragraph)
+        print(f"{paragraph}\n", flush=True)
 
     def heading(self, title: str, level: int = 2) -> None:
         self.text(f"{'#' * level} {title}")
 
-    def table(self, header: list[str], rows: list[list[str]]) -> None:
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table; columns are padded so that it can be read on a terminal too."""
-        cells = [header, *([str(cell) for cell in row] for row in rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-        lines = ["| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |" for row in cells]
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        lines = [
+            "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+            for row in (header, *rows)
+        ]
         lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
         self.text("\n".join(lines))
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("\n".join(self._lines).rstrip() + "\n", encoding="utf-8")
+        path.write_text("\n\n".join(self._parts) + "\n", encoding="utf-8")
+
+
+def require(holds: bool, message: str) -> None:
+    """Raise `Disagreement` unless it holds; unlike ``assert``, also under ``python -O``."""
+    if not holds:
+        raise Disagreement(message)
+
+
+def duration(seconds: float) -> str:
+    if seconds >= 1.0:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1e3:.3g} ms"
+
+
+def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
+    """Return "median (smallest to largest)"."""
+    median = show(statistics.median(values))
+    return median if len(values) == 1 else f"{median} ({show(min(values))} to {show(max(values))})"
+
+
+def listed(values: Sequence[float]) -> str:
+    """Return "{1, 2, 5}"."""
+    return "{" + ", ".join(f"{value:g}" for value in values) + "}"
 
 
 def machine() -> str:
     """Return the processor's model and how many of its cores this process may use."""
-    from knn_cert._validation import default_n_threads
+    from knn_cert import show_config
 
     model = platform.processor() or platform.machine()
     try:
@@ -46,7 +76,7 @@ def machine() -> str:
                 break
     except OSError:
         pass  # not Linux
-    return f"{model}, {default_n_threads()} cores, {platform.system()} {platform.machine()}"
+    return f"{model}, {show_config('dict')['threads']} cores, {platform.system()} {platform.machine()}"
 
 
 def versions() -> str:
@@ -56,7 +86,7 @@ def versions() -> str:
     from knn_cert import show_config
 
     facts = show_config("dict")
-    parts = [f"knn_cert {facts['version']} (backends: {', '.join(facts['backends'])})"]
+    parts = [f"knn_cert {facts['version']}, backend {facts['backend']} of {', '.join(facts['backends'])}"]
     if facts["simd"]:
         parts.append(f"native kernel {facts['simd']}, compiler {facts['compiler']}")
     parts.append(f"Python {facts['python']}")
@@ -69,7 +99,5 @@ def versions() -> str:
 
 
 def load_average() -> str:
-    """Return how busy the machine was in the last minute; times taken on a busy one are too long."""
-    if not hasattr(os, "getloadavg"):
-        return "unknown"
-    return f"{os.getloadavg()[0]:.2f}"
+    """Return how busy the machine was in the last minute: times taken on a busy one are too long."""
+    return f"{os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else "unknown"

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the shared reference values and the backends, each skipped with its reason where absent."""
+"""Fixtures of all tests: the shared reference values and the backends, skipped with a reason where absent."""
 
 from __future__ import annotations
 

@@ -1,16 +1,15 @@
-"""Independent oracles: definitions spelled out in high precision or by enumeration. Never imports the package."""
+"""Independent oracles: definitions spelled out in high precision or by enumeration, never importing the package."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 import math
-from decimal import Decimal, localcontext
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
 from mpmath import mp, mpf
-
 
 # ------------------------------------------------------------------------------------------------------------
 # The distance law
@@ -21,7 +20,7 @@ DIGITS = 50
 
 @functools.cache
 def ncx2(x, dof, nonc):
-    """(cdf, sf, pdf) of non-central chi-square as mpf with 40 digits or more, however small they are.
+    """(cdf, sf, pdf) of non-central chi-square as mpf with 40 digits or more, however small.
 
     The Poisson mixture taken at its word: below the mean F = sum_j p_j P(a+j, y) from the top down, above it
     U = sum_j p_j Q(a+j, y) from j = 0 up, only positive terms; the other tail, above about 1/3, by complement.
@@ -32,13 +31,17 @@ def ncx2(x, dof, nonc):
     digits = DIGITS
     if complement:
         digits += math.ceil((math.sqrt(x) - math.sqrt(nonc)) ** 2 / 2 / math.log(10) + dof)
-    with mp.workdps(digits), localcontext(prec=digits):
+    with mp.workdps(digits), localcontext(_decimals(digits)):
         mu, y, a = mpf(nonc) / 2, mpf(x) / 2, mpf(dof) / 2
         if below_mean or complement:
             cdf, pdf = _from_the_top(mu, y, a, digits)
             return cdf, 1 - cdf, pdf
         sf, pdf = _from_the_bottom(mu, y, a, digits)
         return 1 - sf, sf, pdf
+
+
+def _decimals(digits):
+    return Context(prec=digits, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 
 def _from_the_top(mu, y, a, digits):

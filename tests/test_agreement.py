@@ -1,4 +1,4 @@
-"""All backends give the same numbers: to 1e-12 where probabilities are ordinary, to 1e-10 relative in far tails."""
+"""All backends give the same numbers: to 1e-12 absolute, and to 1e-10 relative in far tails."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def modules(*names):
     return found
 
 
-PAIRS = [pair for pair in itertools.combinations(NAMES, 2)]
+PAIRS = list(itertools.combinations(NAMES, 2))
 SIZES = [(pair, ROWS_FOR_ALL) for pair in PAIRS] + [(("native", "numba"), ROWS_FOR_FAST)]
 pairs_and_sizes = pytest.mark.parametrize(("pair", "n"), SIZES, ids=[f"{'-'.join(p)}-{n}" for p, n in SIZES])
 

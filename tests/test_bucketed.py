@@ -134,7 +134,7 @@ def test_in_a_single_bucket_the_first_rows_vote(kernel, n_neighbors, edge):
     wanted = [0.0, 0.0, 0.0]
     wanted[naive.winner(LABELS[:n_neighbors], 3)] = 1.0
     np.testing.assert_allclose(got, wanted, rtol=0.0, atol=1e-13)
-    assert all(error <= 1e-11 for error in errors)
+    assert all(error <= 1e-9 for error in errors)
 
 
 @pytest.mark.parametrize("edge", [0.5, 4.0])
@@ -186,12 +186,12 @@ def test_rows_at_a_distance_of_1e8_never_come_first(kernel):
 
 
 def test_fine_buckets_approach_the_continuous_classifier(kernel):
-    # Rows share one of 400 buckets with a chance of about 1e-2; their ties shift little probability.
+    # Rows share one of 1600 buckets with a chance of about 1e-3; their ties shift little probability.
     sq_distances, labels = [2.0, 3.0, 7.0, 1.0], [0, 1, 1, 0]
     parameters = {"n_classes": 2, "n_neighbors": 3, "sigma": 1.0, "dof": 6, "n_threads": 1}
     continuous, _ = kernel.vote(np.array([sq_distances]), np.array(labels), **parameters)
     gaps = []
-    for n_edges in (50, 400):
+    for n_edges in (200, 1600):
         edges = np.linspace(0.1, 60.0, n_edges)
         got, _ = vote_bucketed(kernel, sq_distances, labels, edges, **parameters)
         gaps.append(abs(got[0] - continuous[0, 0]))

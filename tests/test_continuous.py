@@ -1,4 +1,4 @@
-"""The continuous classifier against ball arithmetic, enumeration, exact combinatorics and its own symmetries."""
+"""The continuous classifier against ball arithmetic, enumeration, combinatorics and its own symmetries."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def assert_agrees(got, wanted, rtol=1e-10, floor=1e-250):
 
 
 def assert_covered(got, errors, wanted, oracle_error=0):
-    """The truth lies within the reported error, without slack; an oracle that is not exact says by how much."""
+    """The truth lies within the reported error, without slack; an inexact oracle says by how much it may err."""
     for value, error, truth in zip(got, errors, wanted, strict=True):
         assert abs(mpf(value) - truth) <= mpf(error) + oracle_error, (value, error, mp.nstr(truth, 20))
 

@@ -1,4 +1,4 @@
-"""Both tails of non-central chi-square against ball arithmetic, the mixture in high precision and closed forms."""
+"""Both tails of non-central chi-square against ball arithmetic, a mixture in high precision and closed forms."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_logarithms_match_ball_arithmetic(kernel, oracle, log_tail, other_tail):
 
 
 def random_triples(seed, count):
-    """Whole dimensions and real ones, rows at the query and far ones, x from the far lower to the far upper tail."""
+    """Whole dimensions and real ones, rows at the query and far ones, x from one far tail to the other."""
     rng = np.random.default_rng(seed)
     cases = []
     for _ in range(count):

@@ -1,4 +1,4 @@
-"""The race of two lists against enumeration, exact combinatorics and the worst cases of published threat models."""
+"""The race of two lists against enumeration, exact combinatorics and the worst cases of threat models."""
 
 from __future__ import annotations
 

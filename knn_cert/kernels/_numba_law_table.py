@@ -1,0 +1,428 @@
+"""The distance law at eight nodes at once, and its piecewise polynomials in s, built on first use.
+
+The twin of csrc/include/knn_cert/law_block.hpp and law_table.hpp. For a fixed node t the functions s -> F, U, f are
+entire; on a cell of width 1/8 in s a polynomial of degree 11 gives them to 1e-15 within nine standard deviations. What
+a cell holds depends only on (dof, nodes, cell index), never on who asked first: results do not depend on threads.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._numba_distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
+from ._numba_jit import inner
+from ._numba_lanes import LANES, add, div, fused, load, mul, spread, store
+
+CELL_TERMS = 12  # coefficients of a polynomial
+CELLS_PER_UNIT = 8.0  # cells have width 1/8 in s
+FUNCTION = CELL_TERMS * LANES  # doubles of one function of a cell: [power][lane]
+
+# Which functions a cell holds: f and the smaller tail, where the other is its harmless complement (F or U <= 0.75 at
+# all nodes), else f, F and U; nothing where F = 1, U = f = 0 or F = f = 0, U = 1 in binary64. Cells of buckets hold
+# (F_low, F_high), (U_low, U_high) or (F_low, U_low, F_high, U_high), low and high being the ends of each bucket.
+LOWER, UPPER, BOTH, INSIDE, OUTSIDE = range(5)
+_COMPLEMENT_LIMIT = 0.75
+
+LAST_TABLED_RADIUS = 2000.0  # beyond, rows are few: evaluated one by one
+_MOST_FUNCTIONS = 4
+_TABLE_BYTES = 64 << 20
+_MAX_CELLS = 1 << 17
+_MAX_BLOCKS = 1 << 12
+_MAX_PLACES = 1 << 22
+
+
+# ------------------------------------------------------------------------------------------------------------
+# The law at eight nodes
+
+
+class NodeLaw(NamedTuple):
+    """F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1} share the row's weights and the nodes' tails."""
+
+    t: np.ndarray  # [8] increasing radii in units of sigma; 0 and infinity are allowed
+    window: np.ndarray  # first, end: terms j in [first, end) are there; owner: of this window (see `use_window`)
+    terms: np.ndarray  # [j - first][3][lane]: P(a + j), Q(a + j), g_{j-1}
+    sums: np.ndarray  # [3][8], scratch
+
+
+# No window is longer: s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave
+# j < 2.4e5, as in `_prepare`. Memory that is not touched is not taken.
+_MAX_TERMS = 250_000
+
+
+def new_node_law() -> NodeLaw:
+    return NodeLaw(
+        np.empty(LANES), np.zeros(3, dtype=np.int64), np.empty(_MAX_TERMS * 3 * LANES), np.empty(3 * LANES)
+    )
+
+
+@inner
+def use_window(law, owner):
+    """Forget the terms of another owner: what is computed must not depend on what was asked before."""
+    if law.window[2] != owner:
+        law.window[0] = law.window[1] = 0
+        law.window[2] = owner
+
+
+@inner
+def _peak(dof, s, t):
+    """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
+    a, product = 0.5 * dof, 0.25 * s * s * t * t
+    return math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product)))
+
+
+@inner
+def _prepare(law, dof, low, high):
+    """Make the terms low <= j <= high; False if there are too many."""
+    first, end = max(0, int(low)), int(high) + 1
+    had_first, had_end = law.window[0], law.window[1]
+    if had_first <= first and end <= had_end:
+        return True
+    if had_end > had_first:  # neighbouring rows are asked for next: grow with room to spare
+        spare = (max(end, had_end) - min(first, had_first)) // 4
+        first = max(0, first - spare) if first < had_first else had_first
+        end = end + spare if end > had_end else had_end
+    n = end - first
+    if n > _MAX_TERMS:
+        return False
+    law.window[0], law.window[1] = first, end
+    terms, weight = law.terms, law.sums
+    a = 0.5 * dof + first  # the order of the first term
+    y = np.empty(LANES)  # zero at nodes 0 and infinity, where all weights are zero
+    for lane in range(LANES):
+        y[lane] = 0.5 * law.t[lane] * law.t[lane] if law.t[lane] < math.inf else 0.0
+    restart = 64  # g is restarted from its logarithm, so that errors do not pile up
+    for block in range(0, n, restart):
+        order = a + block
+        for lane in range(LANES):
+            if y[lane] == 0.0:
+                weight[lane] = 0.0
+            elif order >= 1.0:
+                weight[lane] = math.exp(log_poisson_weight(order - 1.0, y[lane]))
+            else:
+                weight[lane] = math.exp(log_poisson_weight(order, y[lane])) * (order / y[lane])
+        g, at_y = load(weight, 0), load(y, 0)
+        for j in range(block, min(block + restart, n)):
+            store(terms, (3 * j + 2) * LANES, g)
+            g = mul(g, div(at_y, spread(order)))
+            order += 1.0
+    last = 3 * (n - 1) * LANES
+    for lane in range(LANES):
+        at = 0.5 * law.t[lane] * law.t[lane]
+        terms[last + lane] = gamma_tails(a + (n - 1), at)[0]
+        terms[LANES + lane] = gamma_tails(a, at)[1]
+    tail = load(terms, last)
+    for j in range(n - 2, -1, -1):
+        tail = add(tail, load(terms, (3 * j + 5) * LANES))
+        store(terms, 3 * j * LANES, tail)
+    tail = load(terms, LANES)
+    for j in range(1, n):
+        tail = add(tail, load(terms, (3 * j + 2) * LANES))
+        store(terms, (3 * j + 1) * LANES, tail)
+    return True
+
+
+@inner
+def _law_sums(law, mu, j0, p_j0):
+    """Both directions from j0 in steps of 16 terms, until the last term is negligible in every sum.
+
+    The terms are log-concave in j: once one is below the sum of those before it, the later ones fall faster than a
+    geometric series.
+    """
+    terms, sums = law.terms, law.sums
+    first, end = law.window[0], law.window[1]
+    per_mu = 1.0 / mu if mu > 0.0 else 0.0
+    last_terms = np.empty(3 * LANES)
+    F = spread(0.0)
+    U = spread(0.0)
+    f = spread(0.0)
+    for upwards in (True, False):
+        p = p_j0 if upwards else p_j0 * (j0 * per_mu)
+        j = j0 if upwards else j0 - 1
+        more = True
+        while more:
+            stop = min(j + 16, end) if upwards else max(j - 16, first - 1)
+            if j < first or j >= end:
+                break
+            more = abs(stop - j) == 16
+            weight = spread(p)
+            at = 0
+            while j != stop:
+                weight = spread(p)
+                at = (j - first) * 3 * LANES
+                F = fused(weight, load(terms, at), F)
+                U = fused(weight, load(terms, at + LANES), U)
+                f = fused(weight, load(terms, at + 2 * LANES), f)
+                if upwards:
+                    j += 1
+                    p *= mu / j
+                else:
+                    p *= j * per_mu
+                    j -= 1
+            if more:
+                store(last_terms, 0, mul(weight, load(terms, at)))
+                store(last_terms, LANES, mul(weight, load(terms, at + LANES)))
+                store(last_terms, 2 * LANES, mul(weight, load(terms, at + 2 * LANES)))
+                store(sums, 0, F)
+                store(sums, LANES, U)
+                store(sums, 2 * LANES, f)
+                more = False
+                for i in range(3 * LANES):
+                    if last_terms[i] > 1e-19 * sums[i]:
+                        more = True
+                        break
+    store(sums, 0, F)
+    store(sums, LANES, U)
+    store(sums, 2 * LANES, f)
+
+
+@inner
+def evaluate(law, dof, s, s_first, s_last, out, at):
+    """F, U, f at the nodes to out[at : at + 24]; the window is made for all rows in [s_first, s_last]."""
+    t = law.t
+    # the node nearest to the middle of the law: its largest term is the largest of all
+    middle = math.sqrt(s * s + dof)
+    nearest = 0
+    smallest, largest = math.inf, 0.0  # of the finite nodes
+    for lane in range(LANES):
+        if abs(t[lane] - middle) < abs(t[nearest] - middle):
+            nearest = lane
+        if t[lane] < math.inf:
+            smallest = min(smallest, t[lane])
+            largest = max(largest, t[lane])
+    summable = 0.0 < t[nearest] < math.inf and s * largest <= LARGE_PRODUCT
+    mu = 0.5 * s * s
+    j0, log_p = 0.0, 0.0
+    if summable:
+        j0 = _peak(dof, s, t[nearest])
+        log_p = log_poisson_weight(j0, mu)
+        summable = log_p + log_poisson_weight(0.5 * dof + j0, 0.5 * t[nearest] * t[nearest]) >= -690.0
+    if summable:
+        # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten deviations off
+        low = min(0.5 * s_first * s_first, j0, _peak(dof, s_first, smallest))
+        high = max(0.5 * s_last * s_last, j0, _peak(dof, s_last, largest))
+        low -= 11.0 * math.sqrt(low + 20.0) + 40.0
+        high += 11.0 * math.sqrt(high + 20.0) + 40.0
+        summable = _prepare(law, dof, low, high)
+    if not summable:
+        for lane in range(LANES):
+            F, U, f = law_values(dof, s * s, t[lane] * t[lane])
+            out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f
+        return
+    _law_sums(law, mu, int(j0), math.exp(log_p))
+    sums = law.sums
+    for lane in range(LANES):
+        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and thousands of
+        # factors U near 1 would add that up.
+        F, U = sums[lane], sums[LANES + lane]
+        if F <= U:
+            U = 1.0 - F
+        else:
+            F = 1.0 - U
+        out[at + lane], out[at + LANES + lane] = F, U
+        out[at + 2 * LANES + lane] = t[lane] * sums[2 * LANES + lane] if t[lane] < math.inf else 0.0
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Cells
+
+
+class LawTable(NamedTuple):
+    """The cells of all blocks of eight nodes for one law; a block has a place for each cell of s in [0, t_max + 40]."""
+
+    coefficients: np.ndarray  # [cell][function][power][lane], cells of two to four functions, one after the other
+    kind: np.ndarray  # per cell
+    start: np.ndarray  # per cell: of its coefficients
+    ends: np.ndarray  # per cell: F at the last node, at the cell's left and right end; F falls in s
+    cell_at: np.ndarray  # per place: the cell, or ABSENT
+    block_key: np.ndarray  # per block: level and index
+    block_start: np.ndarray  # per block: its first place
+    used: np.ndarray  # doubles of coefficients, cells, places, blocks
+    values: np.ndarray  # scratch: [point][function][lane] for two node laws
+    chebyshev: np.ndarray  # scratch: [12][8]
+
+
+ABSENT = -1
+
+
+def new_table() -> LawTable:
+    """An empty table. Memory that is not touched is not taken."""
+    return LawTable(
+        np.empty(_TABLE_BYTES // 8),
+        np.empty(_MAX_CELLS, dtype=np.int64),
+        np.empty(_MAX_CELLS, dtype=np.int64),
+        np.empty(2 * _MAX_CELLS),
+        np.empty(_MAX_PLACES, dtype=np.int32),
+        np.empty(2 * _MAX_BLOCKS, dtype=np.int64),
+        np.empty(_MAX_BLOCKS, dtype=np.int64),
+        np.zeros(4, dtype=np.int64),
+        np.empty(2 * 3 * FUNCTION),
+        np.empty(FUNCTION),
+    )
+
+
+@inner
+def n_places(t_max):
+    """How many cells a block has whose last finite node is t_max: further rows have F < Phi(-40) = 0 everywhere."""
+    return int((min(t_max, LAST_TABLED_RADIUS) + 40.0) * CELLS_PER_UNIT) + 2
+
+
+@inner
+def find_block(table, level, index, size, n_rows):
+    """The first place of a block of that size, with room in the table for the cells that n_rows rows can ask for.
+
+    Where there is no room the table starts afresh: no cell may be held across this call.
+    """
+    used = table.used
+    n_cells = min(size, n_rows)
+    full = used[0] + n_cells * _MOST_FUNCTIONS * FUNCTION > table.coefficients.size
+    full = full or used[1] + n_cells > table.kind.size
+    if not full:
+        for b in range(used[3] - 1, -1, -1):
+            if table.block_key[2 * b] == level and table.block_key[2 * b + 1] == index:
+                return table.block_start[b]
+        full = used[2] + size > table.cell_at.size or used[3] == table.block_start.size
+    if full:
+        used[:] = 0
+    b, start = used[3], used[2]
+    table.block_key[2 * b], table.block_key[2 * b + 1] = level, index
+    table.block_start[b] = start
+    for place in range(start, start + size):
+        table.cell_at[place] = ABSENT
+    used[2] += size
+    used[3] += 1
+    return start
+
+
+_POINTS = np.cos(np.pi * (np.arange(CELL_TERMS) + 0.5) / CELL_TERMS)
+
+
+def _chebyshev_transform():
+    """Values at the Chebyshev points -> Chebyshev coefficients."""
+    k = np.arange(CELL_TERMS)[:, None]
+    scale = np.where(k == 0, 1.0, 2.0) / CELL_TERMS
+    return scale * np.cos(np.pi * k * (np.arange(CELL_TERMS) + 0.5) / CELL_TERMS)
+
+
+def _chebyshev_powers():
+    """[m][k]: the coefficient of x^k in T_m."""
+    powers = np.zeros((CELL_TERMS, CELL_TERMS))
+    powers[0, 0] = powers[1, 1] = 1.0
+    for m in range(2, CELL_TERMS):  # T_m = 2 x T_{m-1} - T_{m-2}
+        powers[m, 1:] = 2.0 * powers[m - 1, :-1]
+        powers[m] -= powers[m - 2]
+    return powers
+
+
+_TRANSFORM = _chebyshev_transform()
+_POWERS = _chebyshev_powers()
+
+
+@inner
+def _fit(table, at, stride, start):
+    """values[at + i stride + lane] at point i -> coefficients[start + k 8 + lane] of x^k, x in [-1, 1].
+
+    Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers together
+    and costs nothing in the value.
+    """
+    for k in range(CELL_TERMS):
+        total = spread(0.0)
+        for i in range(CELL_TERMS):
+            total = fused(spread(_TRANSFORM[k, i]), load(table.values, at + i * stride), total)
+        store(table.chebyshev, k * LANES, total)
+    for k in range(CELL_TERMS):
+        total = spread(0.0)
+        for m in range(CELL_TERMS - 1, k - 1, -1):
+            total = fused(spread(_POWERS[m, k]), load(table.chebyshev, m * LANES), total)
+        store(table.coefficients, start + k * LANES, total)
+
+
+# The terms of the node law are made for this many neighbouring cells at once.
+_CELLS_PER_WINDOW = 16
+
+
+@inner
+def _evaluate_cell(law, dof, index, values, at, stride):
+    """F, U, f at the cell's points i to values[at + i stride ...]; returns F at the last node at the cell's two ends."""
+    group = index // _CELLS_PER_WINDOW
+    use_window(law, group)
+    s_first = group * (_CELLS_PER_WINDOW / CELLS_PER_UNIT)
+    s_last = s_first + _CELLS_PER_WINDOW / CELLS_PER_UNIT
+    evaluate(law, dof, index / CELLS_PER_UNIT, s_first, s_last, values, at)
+    left = values[at + LANES - 1]
+    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, s_first, s_last, values, at)
+    right = values[at + LANES - 1]
+    for i in range(CELL_TERMS):
+        s = (index + 0.5 + 0.5 * _POINTS[i]) / CELLS_PER_UNIT
+        evaluate(law, dof, s, s_first, s_last, values, at + i * stride)
+    return left, right
+
+
+@inner
+def _kind_of(values, stride):
+    """The kind of a cell from its values [point][stride]: F, U, f, and again in cells of buckets."""
+    F_max, U_max = 0.0, 0.0
+    for i in range(0, CELL_TERMS * stride, 3 * LANES):
+        for lane in range(LANES):
+            F_max = max(F_max, values[i + lane])
+            U_max = max(U_max, values[i + LANES + lane])
+    if F_max == 0.0:
+        return OUTSIDE
+    if U_max == 0.0:
+        return INSIDE
+    if F_max <= _COMPLEMENT_LIMIT:
+        return LOWER
+    return UPPER if U_max <= _COMPLEMENT_LIMIT else BOTH
+
+
+@inner
+def _enter_cell(table, place, kind, left, right, stride, functions):
+    """Put a cell into its place; functions: where its functions, in order, lie in a point's values."""
+    cell = table.used[1]
+    table.kind[cell] = kind
+    table.start[cell] = table.used[0]
+    table.ends[2 * cell], table.ends[2 * cell + 1] = left, right
+    for function in functions:
+        if function >= 0:
+            _fit(table, function, stride, table.used[0])
+            table.used[0] += FUNCTION
+    table.used[1] += 1
+    table.cell_at[place] = cell
+    return cell
+
+
+@inner
+def build_cell(table, law, dof, place, index):
+    """A cell of the continuous classifier, in its place; returns its number."""
+    stride = 3 * LANES
+    left, right = _evaluate_cell(law, dof, index, table.values, 0, stride)
+    kind = _kind_of(table.values, stride)
+    F, U, f = 0, LANES, 2 * LANES
+    functions = (-1, -1, -1, -1)
+    if kind == LOWER:
+        functions = (f, F, -1, -1)
+    elif kind == UPPER:
+        functions = (f, U, -1, -1)
+    elif kind == BOTH:
+        functions = (f, F, U, -1)
+    return _enter_cell(table, place, kind, left, right, stride, functions)
+
+
+@inner
+def build_bucket_cell(table, low, high, dof, place, index):
+    """A cell of the bucketed classifier, both tails at the two ends of eight buckets; returns its number."""
+    stride = 6 * LANES
+    _evaluate_cell(low, dof, index, table.values, 0, stride)
+    left, right = _evaluate_cell(high, dof, index, table.values, 3 * LANES, stride)
+    kind = _kind_of(table.values, stride)
+    F_low, U_low, F_high, U_high = 0, LANES, 3 * LANES, 4 * LANES
+    functions = (-1, -1, -1, -1)
+    if kind == LOWER:
+        functions = (F_low, F_high, -1, -1)
+    elif kind == UPPER:
+        functions = (U_low, U_high, -1, -1)
+    elif kind == BOTH:
+        functions = (F_low, U_low, F_high, U_high)
+    return _enter_cell(table, place, kind, left, right, stride, functions)
