@@ -1,4 +1,4 @@
-"""The same Spambase queries through the exact engine, through Monte Carlo and through Theorem 3 as printed."""
+"""The same queries through the exact engine, through Monte Carlo and through Theorem 3 as it is printed."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from knn_cert import load_dataset
 from knn_cert.datasets import Dataset
 
 from . import exact_checks, exact_times
 from .baselines import Baselines
+from .exact_study import FULL, QUICK
 from .fresh import SEED
 from .report import Disagreement, Report, machine, versions
 
@@ -30,46 +30,6 @@ _SHARED = _CHECKOUT.parent / "shared"
 _TEN_CLASS_ROWS = 10_000
 
 
-class Study(NamedTuple):
-    """How much one run looks at."""
-
-    neighbors: tuple[int, ...] = (1, 2, 5, 20, 51)
-    sigmas: tuple[float, ...] = (0.25, 1.0, 2.0)
-    sum_queries: int = 20
-    bucketed_neighbors: tuple[int, ...] = (1, 5, 20)
-    bucketed_queries: int = 20
-    bucketed_queries_ten: int = 2
-    random_problems: int = 40
-    real_problems: int = 20
-    memory_queries: int = 200
-    coverage_queries: int = 100
-    radius_queries: int = 20
-    baseline_queries: int = 3
-    spambase_queries: int = 921
-    cifar_queries: int = 200
-    runs: int = 3
-
-
-_FULL = Study()
-_QUICK = Study(
-    neighbors=(1, 5),
-    sigmas=(1.0,),
-    sum_queries=3,
-    bucketed_neighbors=(5,),
-    bucketed_queries=3,
-    bucketed_queries_ten=1,
-    random_problems=10,
-    real_problems=2,
-    memory_queries=50,
-    coverage_queries=10,
-    radius_queries=3,
-    baseline_queries=1,
-    spambase_queries=60,
-    cifar_queries=20,
-    runs=1,
-)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run the study; return 1 if a figure that must hold does not."""
     parser = argparse.ArgumentParser(
@@ -77,12 +37,12 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--quick", action="store_true", help="few queries: does it run, not how fast")
     parser.add_argument("--save", action="store_true", help="also write benchmarks/results/exact_engine.md")
-    parser.add_argument("--data-dir", help="folder of the data sets (default: $KNN_CERT_DATA, ../shared/data)")
+    parser.add_argument("--data-dir", help="folder of the data sets (default: $KNN_CERT_DATA)")
     parser.add_argument(
         "--oracle-dir",
         type=Path,
         default=_SHARED / "oracle",
-        help="folder of the reference values (default: ../shared/oracle)",
+        help="folder of the reference values (default: shared/oracle beside the checkout)",
     )
     options = parser.parse_args(argv)
     if options.quick and options.save:
@@ -99,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool) -> None:
-    study = _QUICK if quick else _FULL
+    study = QUICK if quick else FULL
     began = time.perf_counter()
     report.heading("Figures of the exact engine", level=1)
     report.text(f"Machine: {machine()}.")
@@ -107,11 +67,13 @@ def _run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool)
     report.text(f"Date: {datetime.date.today().isoformat()}. Seed: {SEED}.")
     if quick:
         report.text("QUICK RUN: few queries, one run each; its times are no measurement.")
-    report.text("The figures of sections 1 to 5 are asserted: a run in which one fails stops before any time.")
+    report.text(
+        "Sections 1 to 5 are asserted: a run in which one of their figures fails stops before any time."
+    )
 
     exact_checks.accuracy(report, oracle_dir)
-    names = ("spambase", "mnist-01", "cifar-airplane-bird")
-    data = {name: dataset for name in names if (dataset := _load(report, name, data_dir)) is not None}
+    wanted = ("spambase", "mnist-01", "cifar-airplane-bird")
+    data = {name: dataset for name in wanted if (dataset := _load(report, name, data_dir)) is not None}
     if data:
         all_votes = []
         for name, dataset in data.items():

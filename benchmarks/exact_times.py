@@ -1,4 +1,4 @@
-"""Section 6 of the exact engine's figures: times on one thread, as ratios to scikit-learn and to baselines."""
+"""Section 6 of the exact engine's figures: times on one thread, with ratios to scikit-learn and baselines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import NamedTuple
 from . import fresh
 from .baselines import N_NEIGHBORS, SIGMA, Baselines
 from .exact_checks import SUM
+from .exact_study import Study
 from .fresh import LEVELS
 from .report import Report, duration, load_average, require, spread
 
@@ -30,7 +31,13 @@ class _Setting(NamedTuple):
 
 
 def times(
-    report: Report, names: set[str], baselines: Baselines | None, data_dir: str | None, study, *, judge: bool
+    report: Report,
+    names: set[str],
+    baselines: Baselines | None,
+    data_dir: str | None,
+    study: Study,
+    *,
+    judge: bool,
 ) -> None:
     """Time the data sets named; ``judge`` says whether this run is one that targets are for."""
     report.heading("6. Times on one thread")
@@ -71,11 +78,11 @@ def times(
     header = ["data", "K", "classifier", "queries", "certify, all queries", "a query", "of it distances"]
     report.table([*header, "ratio to kneighbors", "target"], rows)
     report.text(
-        f"Median (smallest to largest) of {study.runs} run(s), each in a fresh process: `certify` of a fitted "
-        "`SmoothedKNNClassifier`, sigma = 1, so distances, tables of the distance law and certificates are in the "
-        'time. Ratio: to `kneighbors` of scikit-learn\'s `NearestNeighbors(algorithm="brute")`, same queries, same '
-        "process, one thread, after a warm-up that `certify` does not get. spambase: n = 3,680, d = 56; "
-        "cifar-airplane-bird: n = 10,000, d = 3,072."
+        f"Median (smallest to largest) of {study.runs} run(s), each in a fresh process: `certify` of a "
+        "fitted `SmoothedKNNClassifier`, sigma = 1, so distances, tables of the distance law and "
+        "certificates are in the time. Ratio: to `kneighbors` of scikit-learn's "
+        "`NearestNeighbors(algorithm='brute')`, same queries, same process, one thread, after a warm-up that "
+        "`certify` does not get. spambase: n = 3,680, d = 56; cifar-airplane-bird: n = 10,000, d = 3,072."
     )
     if baselines is not None and continuous_spambase is not None:
         _baseline_times(report, baselines, study, continuous_spambase)
@@ -108,7 +115,7 @@ def _verdict(setting: _Setting, a_query: float, judge: bool) -> str:
     return f"{target}: {'met' if taken <= setting.target else 'MISSED'}"
 
 
-def _baseline_times(report: Report, baselines: Baselines, study, continuous: float) -> None:
+def _baseline_times(report: Report, baselines: Baselines, study: Study, continuous: float) -> None:
     n, n_literal, n_engine = study.baseline_queries, 2, len(baselines)
     engine = statistics.median(_seconds(partial(baselines.nearest_bucketed, n_engine), study.runs)) / n_engine
     rows = []
@@ -122,10 +129,10 @@ def _baseline_times(report: Report, baselines: Baselines, study, continuous: flo
         rows.append([method, spread(seconds, duration), duration(exact), ratio])
     report.table(["baseline, Spambase", "a query", "exact engine, a query", "ratio"], rows)
     report.text(
-        f"Median (smallest to largest) of {study.runs} run(s). Monte Carlo, K = {N_NEIGHBORS}, sigma = {SIGMA:g}: "
-        f"{n} query(s), distances given, against the first line of the table above, where distances and tables "
-        f"are in the time. Theorem 3, {LEVELS} levels: {n_literal} queries, distances given, against the bucketed "
-        f"engine with K = 1 on {n_engine} queries, distances given."
+        f"Median (smallest to largest) of {study.runs} run(s). Monte Carlo, K = {N_NEIGHBORS}, sigma = "
+        f"{SIGMA:g}: {n} query(s), distances given, against the first line of the table above, where "
+        f"distances and tables are in the time. Theorem 3, {LEVELS} levels: {n_literal} queries, distances "
+        f"given, against the bucketed engine with K = 1 on {n_engine} queries, distances given."
     )
 
 

@@ -89,7 +89,7 @@ def peak_memory(*, data_dir: str | None, n_rows: int, n_queries: int, bucketed: 
     certificates = classifier.certify(queries)
     return {
         "n_queries": len(queries),
-        "data": (X.nbytes + y.nbytes) / 2**20,
+        "data": (X.nbytes + y.nbytes) / 1e6,
         "beyond": _peak() - before,
         "worst_sum": float(abs(certificates.probabilities.sum(axis=1) - 1.0).max()),
     }
@@ -126,9 +126,9 @@ def _status(field: str) -> float:
     except OSError:  # not Linux: all there is
         import resource
 
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 2**10
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024 / 1e6
 
 
 if __name__ == "__main__":

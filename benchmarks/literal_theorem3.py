@@ -1,4 +1,4 @@
-"""Theorem 3 of RAB for K = 1, equations (70) to (80) as they are printed, in NumPy: a baseline, not a tool."""
+"""Theorem 3 of RAB for K = 1, Eqs. (70) to (80) as they are printed, in NumPy: a baseline, not a tool."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ BACKENDS = ("native", "numba", "reference")
 
 # No deadline: the first call of a backend may compile, and the reference backend is slow by design. No
 # database: a failing example belongs into the test file, not into a folder of this machine.
-settings.register_profile("local", deadline=None, max_examples=25, database=None)
+settings.register_profile("local", deadline=None, max_examples=20, database=None)
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
 

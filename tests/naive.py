@@ -1,4 +1,4 @@
-"""Independent oracles: definitions spelled out in high precision or by enumeration, never importing the package."""
+"""Independent oracles, never importing the package: definitions in high precision or by enumeration."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from mpmath import mp, mpf
 
 
 DIGITS = 50
+mp.dps = DIGITS
 
 
 @functools.cache
@@ -23,7 +24,8 @@ def ncx2(x, dof, nonc):
     """(cdf, sf, pdf) of non-central chi-square as mpf with 40 digits or more, however small.
 
     The Poisson mixture taken at its word: below the mean F = sum_j p_j P(a+j, y) from the top down, above it
-    U = sum_j p_j Q(a+j, y) from j = 0 up, only positive terms; the other tail, above about 1/3, by complement.
+    U = sum_j p_j Q(a+j, y) from j = 0 up, only positive terms; the other tail, above about 1/3, by
+    complement.
     """
     below_mean = x < dof + nonc
     # From j = 0 up takes too long for very far rows: there U is a complement, in digits enough to spare.
@@ -143,7 +145,7 @@ def plain_knn(sq_distances, labels, n_neighbors, n_classes):
 
 
 def equidistant_vote(labels, n_neighbors, n_classes):
-    """Exact class probabilities where all rows have one law: every set of K rows is as likely as any other."""
+    """Exact class probabilities where all rows have one law: all sets of K rows are equally likely."""
     wins = [0] * n_classes
     for nearest in itertools.combinations(labels, n_neighbors):
         wins[winner(nearest, n_classes)] += 1
@@ -151,7 +153,7 @@ def equidistant_vote(labels, n_neighbors, n_classes):
 
 
 def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof):
-    """Continuous classifier: which rows are nearer than the boundary row, enumerated; integrated by panels."""
+    """Continuous classifier: the sets of rows nearer than the boundary row, listed and integrated."""
 
     def outcome(boundary, nearer):
         if len(nearer) != n_neighbors - 1:

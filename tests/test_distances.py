@@ -19,7 +19,7 @@ def exact_table(queries, rows):
 
 
 def assert_direct(table, queries, rows):
-    """Relative error at most (d + 2) u to first order: the bound for direct differences, summed in any order."""
+    """Relative error at most (d + 2) u to first order: the bound for direct differences in any order."""
     bound = (queries.shape[1] + 3) * UNIT_ROUNDOFF
     for got_row, exact_row in zip(table.tolist(), exact_table(queries, rows), strict=True):
         for got, exact in zip(got_row, exact_row, strict=True):

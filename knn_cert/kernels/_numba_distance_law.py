@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ._numba_jit import SOURCES, inner, kernel
+from ._numba_jit import SOURCES, inner, kernel, merged
 
 CDF, SF, LOGCDF, LOGSF = range(4)
 
@@ -30,7 +30,7 @@ _STEP = 0.125  # of the trapezoid rule in the integral: its error is exp(-(2 pi 
 # Poisson weights and the incomplete gamma function
 
 
-@inner
+@merged
 def _stirling_series(x):
     r = 1.0 / x
     r2 = r * r
@@ -146,7 +146,7 @@ def gamma_tails(a, y):
 # The mixture, relative to its largest product p_j0 g_j0
 
 
-@inner
+@merged
 def _lower_sum(a, mu, y, j0):
     """(F, density of R), relative, for x below the mean."""
     p, g, j = 1.0, 1.0, j0
@@ -178,7 +178,7 @@ def _lower_sum(a, mu, y, j0):
     return tail, density * math.sqrt(2.0 * y)
 
 
-@inner
+@merged
 def _upper_sum(a, mu, y, j0):
     """(U, density of R), relative, for x above the mean."""
     p, g, j = 1.0, 1.0, j0
@@ -223,7 +223,7 @@ def _upper_sum(a, mu, y, j0):
 # The integral over the part of the noise across the row's direction, for large s t
 
 
-@inner
+@merged
 def _log_normal_tail(z):
     """log P(N > z); Mills' ratio far out, where five terms leave less than 1e-13."""
     if z < 25.0:
@@ -233,7 +233,7 @@ def _log_normal_tail(z):
     return -0.5 * z * z - _HALF_LOG_2_PI - math.log(z) + mills
 
 
-@inner
+@merged
 def _add_integrand(log_weight, v, s, t, gap, lower, sums):
     """Add the value at v to sums = (log_scale, tail, density); also returns the logarithm of the tail's term."""
     log_scale, tail, density = sums
@@ -260,7 +260,7 @@ def _add_integrand(log_weight, v, s, t, gap, lower, sums):
     return log_tail, (log_scale, tail, density)
 
 
-@inner
+@merged
 def _add_node(u, rest, s, t, gap, lower, sums):
     """The node u of the chi law with `rest` degrees of freedom, whose density at v is (rest/v) w(rest/2, v^2/2).
 
@@ -271,7 +271,7 @@ def _add_node(u, rest, s, t, gap, lower, sums):
     return _add_integrand(log_chi + math.log(-math.expm1(-v) * _STEP), v, s, t, gap, lower, sums)
 
 
-@inner
+@merged
 def _large_law(d, s, t, gap, lower):
     """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u); gap = t^2 - s^2."""
     sums = (-math.inf, 0.0, 0.0)
@@ -309,7 +309,7 @@ def distance_law(d, s2, t2):
         log_scale, tail, density = _large_law(d, s, t, t2 - s2, lower)
         return log_scale, tail, density, lower
     a, mu, y = 0.5 * d, 0.5 * s2, 0.5 * t2
-    j0 = math.floor(mu * y / (0.5 * a + math.sqrt(0.25 * a * a + mu * y)))  # j0 (j0 + a) = mu y
+    j0 = float(math.floor(mu * y / (0.5 * a + math.sqrt(0.25 * a * a + mu * y))))  # j0 (j0 + a) = mu y
     log_scale = log_poisson_weight(j0, mu) + log_poisson_weight(a + j0, y)
     tail, density = _lower_sum(a, mu, y, j0) if lower else _upper_sum(a, mu, y, j0)
     return log_scale, tail, density, lower
@@ -324,7 +324,7 @@ def law_values(d, s2, t2):
     return (own, 1.0 - own, f) if lower else (1.0 - own, own, f)
 
 
-@inner
+@merged
 def _ncx2(what, x, dof, nonc):
     """Special values first, in one order: NaN, domain, zero, infinity, regimes."""
     if math.isnan(x) or math.isnan(dof) or math.isnan(nonc):

@@ -1,4 +1,4 @@
-"""How the numba backend compiles: `kernel` for what Python calls, `inner` for what kernels call.
+"""How the numba backend compiles: `kernel` for what Python calls, `inner` and `merged` for the rest.
 
 Machine code of kernels is cached on disk where a folder can be written to, else compiled anew in each process.
 """
@@ -20,6 +20,14 @@ def inner(function):
     return njit(**_OPTIONS)(function)
 
 
+def merged(function):
+    """Compile as part of the text of its callers, for functions with one caller.
+
+    numba hands every `inner` function, with all that it calls, to LLVM anew for every layer of callers above it.
+    """
+    return njit(inline="always", **_OPTIONS)(function)
+
+
 def kernel(function):
     """Compile on the first call, without the GIL; its last parameter must be ``sources=SOURCES``."""
     try:
@@ -39,3 +47,9 @@ def _digest_of_sources() -> int:
 # The value of a default argument is part of the signature under which machine code is cached: with this number as a
 # default, no kernel outlives any of its sources.
 SOURCES = _digest_of_sources()
+
+
+@inner
+def variable(value):
+    """A constant as if it were not one: numba compiles what it is handed to once more for every constant."""
+    return value

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ._numba_distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
-from ._numba_jit import inner
+from ._numba_jit import inner, merged
 from ._numba_lanes import LANES, add, div, fused, load, mul, spread, store
 
 CELL_TERMS = 12  # coefficients of a polynomial
@@ -44,8 +44,10 @@ class NodeLaw(NamedTuple):
     t: np.ndarray  # [8] increasing radii in units of sigma; 0 and infinity are allowed
     window: np.ndarray  # first, end: terms j in [first, end) are there; owner: of this window (see `use_window`)
     terms: np.ndarray  # [j - first][3][lane]: P(a + j), Q(a + j), g_{j-1}
-    sums: np.ndarray  # [3][8], scratch
+    sums: np.ndarray  # scratch: [3][8] sums, [3][8] last terms
 
+
+_NEGLIGIBLE = 1e-19  # a term's share of its sum
 
 # No window is longer: s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave
 # j < 2.4e5, as in `_prepare`. Memory that is not touched is not taken.
@@ -54,7 +56,7 @@ _MAX_TERMS = 250_000
 
 def new_node_law() -> NodeLaw:
     return NodeLaw(
-        np.empty(LANES), np.zeros(3, dtype=np.int64), np.empty(_MAX_TERMS * 3 * LANES), np.empty(3 * LANES)
+        np.empty(LANES), np.zeros(3, dtype=np.int64), np.empty(_MAX_TERMS * 3 * LANES), np.empty(6 * LANES)
     )
 
 
@@ -70,10 +72,10 @@ def use_window(law, owner):
 def _peak(dof, s, t):
     """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
     a, product = 0.5 * dof, 0.25 * s * s * t * t
-    return math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product)))
+    return float(math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product))))
 
 
-@inner
+@merged
 def _prepare(law, dof, low, high):
     """Make the terms low <= j <= high; False if there are too many."""
     first, end = max(0, int(low)), int(high) + 1
@@ -88,10 +90,10 @@ def _prepare(law, dof, low, high):
     if n > _MAX_TERMS:
         return False
     law.window[0], law.window[1] = first, end
-    terms, weight = law.terms, law.sums
+    terms, y, weight = law.terms, law.sums[:LANES], law.sums[LANES : 2 * LANES]
     a = 0.5 * dof + first  # the order of the first term
-    y = np.empty(LANES)  # zero at nodes 0 and infinity, where all weights are zero
     for lane in range(LANES):
+        # zero at nodes 0 and infinity, where all weights are zero
         y[lane] = 0.5 * law.t[lane] * law.t[lane] if law.t[lane] < math.inf else 0.0
     restart = 64  # g is restarted from its logarithm, so that errors do not pile up
     for block in range(0, n, restart):
@@ -124,7 +126,7 @@ def _prepare(law, dof, low, high):
     return True
 
 
-@inner
+@merged
 def _law_sums(law, mu, j0, p_j0):
     """Both directions from j0 in steps of 16 terms, until the last term is negligible in every sum.
 
@@ -134,7 +136,6 @@ def _law_sums(law, mu, j0, p_j0):
     terms, sums = law.terms, law.sums
     first, end = law.window[0], law.window[1]
     per_mu = 1.0 / mu if mu > 0.0 else 0.0
-    last_terms = np.empty(3 * LANES)
     F = spread(0.0)
     U = spread(0.0)
     f = spread(0.0)
@@ -162,15 +163,15 @@ def _law_sums(law, mu, j0, p_j0):
                     p *= j * per_mu
                     j -= 1
             if more:
-                store(last_terms, 0, mul(weight, load(terms, at)))
-                store(last_terms, LANES, mul(weight, load(terms, at + LANES)))
-                store(last_terms, 2 * LANES, mul(weight, load(terms, at + 2 * LANES)))
+                store(sums, 3 * LANES, mul(weight, load(terms, at)))
+                store(sums, 4 * LANES, mul(weight, load(terms, at + LANES)))
+                store(sums, 5 * LANES, mul(weight, load(terms, at + 2 * LANES)))
                 store(sums, 0, F)
                 store(sums, LANES, U)
                 store(sums, 2 * LANES, f)
                 more = False
                 for i in range(3 * LANES):
-                    if last_terms[i] > 1e-19 * sums[i]:
+                    if sums[3 * LANES + i] > _NEGLIGIBLE * sums[i]:
                         more = True
                         break
     store(sums, 0, F)
@@ -269,7 +270,7 @@ def n_places(t_max):
     return int((min(t_max, LAST_TABLED_RADIUS) + 40.0) * CELLS_PER_UNIT) + 2
 
 
-@inner
+@merged
 def find_block(table, level, index, size, n_rows):
     """The first place of a block of that size, with room in the table for the cells that n_rows rows can ask for.
 
@@ -343,24 +344,26 @@ def _fit(table, at, stride, start):
 _CELLS_PER_WINDOW = 16
 
 
-@inner
+@merged
 def _evaluate_cell(law, dof, index, values, at, stride):
     """F, U, f at the cell's points i to values[at + i stride ...]; returns F at the last node at the cell's two ends."""
     group = index // _CELLS_PER_WINDOW
     use_window(law, group)
     s_first = group * (_CELLS_PER_WINDOW / CELLS_PER_UNIT)
     s_last = s_first + _CELLS_PER_WINDOW / CELLS_PER_UNIT
-    evaluate(law, dof, index / CELLS_PER_UNIT, s_first, s_last, values, at)
-    left = values[at + LANES - 1]
-    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, s_first, s_last, values, at)
-    right = values[at + LANES - 1]
-    for i in range(CELL_TERMS):
-        s = (index + 0.5 + 0.5 * _POINTS[i]) / CELLS_PER_UNIT
-        evaluate(law, dof, s, s_first, s_last, values, at + i * stride)
+    left, right = 0.0, 0.0
+    for i in range(-2, CELL_TERMS):  # the two ends first
+        place = float(i + 2) if i < 0 else 0.5 + 0.5 * _POINTS[i]
+        to = at + max(0, i) * stride
+        evaluate(law, dof, (index + place) / CELLS_PER_UNIT, s_first, s_last, values, to)
+        if i == -2:
+            left = values[to + LANES - 1]
+        elif i == -1:
+            right = values[to + LANES - 1]
     return left, right
 
 
-@inner
+@merged
 def _kind_of(values, stride):
     """The kind of a cell from its values [point][stride]: F, U, f, and again in cells of buckets."""
     F_max, U_max = 0.0, 0.0

@@ -81,14 +81,14 @@ public:
         after_.resize(state);
         work_.resize(static_cast<std::size_t>(winner_work_size(bounded.contest)));
         lanes_.assign(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);
+        tail_lanes_ = lanes_;
         above_.assign(static_cast<std::size_t>(n_lists_), 0.0);
         below_.assign(static_cast<std::size_t>(n_lists_), 0.0);
-        narrowest_ = kInfinity;
 
         std::int64_t first = starting_block(), last = first;
         work_out_block(first, true, true);
         for (;;) {
-            const std::vector<double> q = totals();
+            const std::vector<double> q = totals(lanes_);
             bool up = false, down = false;
             for (std::size_t y = 0; y < q.size(); ++y) {
                 const double target = std::max(1e-14 * q[y], 1e-300);
@@ -189,6 +189,7 @@ private:
         for (int lane = 0; lane < kLanes; ++lane)
             law.p[lane] = std::max(0.0, law.F_high[lane] <= law.U_low[lane] ? law.F_high[lane] - law.F_low[lane]
                                                                               : law.U_low[lane] - law.U_high[lane]);
+        for (int lane = 0; lane < kLanes; ++lane) law.tail[lane] = std::min(law.F_high[lane], law.U_low[lane]);
     }
 
     // A run of chosen rows [begin, end) as a task for the leaf loops.
@@ -211,6 +212,7 @@ private:
         task.after = after_.data();
         task.work = work_.data();
         task.q = lanes_.data();
+        task.q_of_tails = tail_lanes_.data();
         return task;
     }
 
@@ -243,15 +245,14 @@ private:
         }
         if (is_last) bound_above();
         if (is_first) bound_below(mean);
-        for (int lane = 0; lane < kLanes; ++lane)
-            if (table_.high(block)[lane] < kInfinity)
-                narrowest_ = std::min(narrowest_, table_.high(block)[lane] - table_.low(block)[lane]);
     }
 
     // y wins beyond the block only if at its end neither its own count is complete nor the others hold too much.
     void bound_above() {
-        std::vector<double> O(static_cast<std::size_t>(n_lists_ + 1) * kLanes);
-        leaf_.others_at_most(bounded_->contest, before_.data(), stride_, bounded_->rest.data(), work_.data(), O.data());
+        std::vector<double> O(static_cast<std::size_t>(n_lists_ + 2) * kLanes);
+        const std::vector<double> unused(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);  // P(closed) is not asked for
+        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->rest.data(), work_.data(),
+                        O.data());
         for (int c = 0; c < n_lists_; ++c) {
             double open = 0.0;
             for (int k = 0; k < bounded_->contest.degree_of(c); ++k)
@@ -273,10 +274,10 @@ private:
         }
     }
 
-    std::vector<double> totals() const {
+    std::vector<double> totals(const std::vector<double>& lanes) const {
         std::vector<double> q(static_cast<std::size_t>(n_lists_));
         for (std::size_t y = 0; y < q.size(); ++y) {
-            const double* const v = lanes_.data() + y * kLanes;
+            const double* const v = lanes.data() + y * kLanes;
             q[y] = ((v[0] + v[1]) + (v[2] + v[3])) + ((v[4] + v[5]) + (v[6] + v[7]));
         }
         return q;
@@ -288,16 +289,15 @@ private:
         if (std::fabs(total - 1.0) > 1e-9)
             throw NotComputable("the class probabilities add up to " + std::to_string(total) +
                                 ", not to 1 within 1e-9: no certificate is issued; please report this table and these edges");
-        // A bucket's probability is a difference of tails: it loses the ratio of the tail to it, about 1 / width.
-        const double loss = 1.0 + 4.0 / std::min(narrowest_, 1.0);
+        const std::vector<double> q_of_tails = totals(tail_lanes_);
         const double degree = static_cast<double>(bounded_->max_degree());
         const double rounding =
-            std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0) + (4.0 * degree + loss) * kLawError;
+            std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0) + 4.0 * degree * kLawError;
         std::vector<double> error(q.size());
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double left_out =
                 (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
-            error[y] = left_out + q[y] * rounding + (q[y] > 0.0 ? 1e-305 : 0.0);
+            error[y] = left_out + q[y] * rounding + 2.0 * kLawError * q_of_tails[y] + (q[y] > 0.0 ? 1e-305 : 0.0);
         }
         return error;
     }
@@ -314,13 +314,13 @@ private:
     int n_lists_ = 0;
     std::int64_t stride_ = 0;
     std::vector<std::size_t> count_;
-    double start_ = 0.0, narrowest_ = 0.0;
+    double start_ = 0.0;
     std::vector<const Cell*> chosen_cells_;
     std::vector<double> chosen_x_;
     std::vector<std::int32_t> chosen_list_;
     std::vector<std::int64_t> chosen_laws_;  // row whose law is evaluated directly, or -1
     std::vector<BucketLaw> laws_;
-    std::vector<double> saved_, checkpoints_, before_, after_, work_, lanes_, above_, below_;
+    std::vector<double> saved_, checkpoints_, before_, after_, work_, lanes_, tail_lanes_, above_, below_;
 };
 
 }  // namespace knn_cert

@@ -4,8 +4,8 @@
 // (quadrature.hpp). Which nodes are needed is decided by proven bounds. For coarse nodes u_j (step 1/2) let
 //     T_y = P(N_y >= least_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most rest_y),  S = P(contest still open).
 // y wins with the K-th row in (u_j, u_{j+1}] only if N_y(u_{j+1}) >= least_y while at u_j neither is its own count complete
-// nor do the others hold too much: at most O_y(u_j) min(T_y(u_{j+1}), H_y(u_j)), since classes are independent, and at most
-// S(u_j). A cell whose
+// nor do the others hold too much: at most O_y(u_j) min(T_y(u_{j+1}), H_y(u_j)), since classes are independent; and only if the
+// contest is open at u_j and closed at u_{j+1}. A cell whose
 // bound is negligible against q(y) for every y is left out, wherever it lies, and the bounds left out are part of the error.
 #pragma once
 
@@ -81,7 +81,7 @@ private:
 
     struct CoarseNode {
         std::vector<double> T, H, O;  // per list
-        double open = 0.0;            // S
+        double open = 0.0, closed = 0.0;  // S, and P(contest closed)
         double mean = 0.0;            // expected number of rows within
     };
     using CoarseBlock = std::vector<CoarseNode>;
@@ -213,13 +213,14 @@ private:
             task.mean = mean;
             tally_list(block, c, task);
         }
-        std::vector<double> O(static_cast<std::size_t>(n_lists_ + 1) * kLanes);
-        leaf_.others_at_most(contest, G_.data(), stride_, bounded_->rest.data(), work_.data(), O.data());
+        std::vector<double> O(static_cast<std::size_t>(n_lists_ + 2) * kLanes);
+        leaf_.standings(contest, G_.data(), T.data(), stride_, bounded_->rest.data(), work_.data(), O.data());
         CoarseBlock nodes(kLanes);
         for (int lane = 0; lane < kLanes; ++lane) {
             CoarseNode& node = nodes[static_cast<std::size_t>(lane)];
             node.mean = mean[lane];
             node.open = std::min(1.0, O[static_cast<std::size_t>(n_lists_ * kLanes + lane)]);
+            node.closed = std::min(1.0, O[static_cast<std::size_t>((n_lists_ + 1) * kLanes + lane)]);
             for (int c = 0; c < n_lists_; ++c) {
                 const double* const G = G_.data() + c * stride_ + lane;
                 double least = T[static_cast<std::size_t>(c * kLanes + lane)], open = 0.0;
@@ -240,13 +241,14 @@ private:
     }
 
     double bound(std::int64_t j, std::size_t y) const {
-        return std::min(node(j).O[y] * std::min(node(j + 1).T[y], node(j).H[y]), node(j).open);
+        const double own = node(j).O[y] * std::min(node(j + 1).T[y], node(j).H[y]);
+        return std::min({own, node(j).open, node(j + 1).closed});
     }
     double bound_above(std::size_t y) const {
         const CoarseNode& last = node(n_nodes() - 1);
         return possible(y) ? std::min(last.O[y] * last.H[y], last.open) : 0.0;
     }
-    double bound_below(std::size_t y) const { return node(0).T[y]; }
+    double bound_below(std::size_t y) const { return std::min(node(0).T[y], node(0).closed); }
     // a list with too few rows never wins: probability zero, no error
     bool possible(std::size_t y) const {
         return lists_->s[y].size() >= static_cast<std::size_t>(bounded_->least[y]);

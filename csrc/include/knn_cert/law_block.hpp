@@ -77,7 +77,7 @@ private:
     void one_by_one(double s, double* F, double* U, double* f) const {
         for (int l = 0; l < kLanes; ++l) {
             const double s2 = s * s, t2 = t_[l] * t_[l];
-            const ScaledLaw law = distance_law(dof_, s2, t2);
+            const ScaledLaw law = distance_law(dof_, s2, t2, (t_[l] - s) * (t_[l] + s));
             F[l] = law.cdf();
             U[l] = law.sf();
             f[l] = law.pdf();
@@ -117,15 +117,18 @@ private:
                 }
                 continue;
             }
-            for (std::int64_t restart = 0; restart < kChunk; restart += 64) {  // so that errors do not pile up
-                double order = a + static_cast<double>(restart);
-                double weight = order >= 1.0 ? std::exp(log_poisson_weight(order - 1.0, y))
-                                             : std::exp(log_poisson_weight(order, y)) * (order / y);
-                for (std::int64_t j = restart; j < restart + 64; ++j) {
-                    g[j * kTerm] = weight;
-                    weight *= y / order;
-                    order += 1.0;
-                }
+            // g_{j-1} = w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a
+            // number that has underflowed
+            for (std::int64_t from = 0; from < kChunk; from += 64) {
+                const double above_first = std::floor(y - (a + static_cast<double>(from)));
+                const std::int64_t top = from + static_cast<std::int64_t>(std::min(63.0, std::max(0.0, above_first)));
+                const double order = a + static_cast<double>(top);
+                g[top * kTerm] = order >= 1.0 ? std::exp(log_poisson_weight(order - 1.0, y))
+                                              : std::exp(log_poisson_weight(order, y)) * (order / y);
+                for (std::int64_t j = top + 1; j < from + 64; ++j)
+                    g[j * kTerm] = g[(j - 1) * kTerm] * (y / (a + static_cast<double>(j - 1)));
+                for (std::int64_t j = top - 1; j >= from; --j)
+                    g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y);
             }
             P[(kChunk - 1) * kTerm] = gamma_tails(a + static_cast<double>(kChunk - 1), y).p;
             for (std::int64_t j = kChunk - 2; j >= 0; --j) P[j * kTerm] = P[(j + 1) * kTerm] + g[(j + 1) * kTerm];

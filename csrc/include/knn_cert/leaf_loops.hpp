@@ -201,10 +201,12 @@ void combine(const Contest& contest, const double* G, const double* A, std::int6
     }
 }
 
-void others_at_most(const Contest& contest, const double* G, std::int64_t stride, const int* limit, double* work, double* out) {
+void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
+               double* out) {
     if (contest.race) {
         for (int c = 0; c < 2; ++c) sum_of(G + (1 - c) * stride, limit[c] + 1).store(out + c * kLanes);
         (Lanes::load(out) * Lanes::load(out + kLanes)).store(out + 2 * kLanes);
+        (Lanes::load(T) + Lanes::load(T + kLanes)).store(out + 3 * kLanes);
         return;
     }
     const int n = contest.n_lists, K = contest.n_neighbors, span = K * kLanes;
@@ -222,6 +224,16 @@ void others_at_most(const Contest& contest, const double* G, std::int64_t stride
         sum_of(product, limit[y] + 1).store(out + y * kLanes);
     }
     sum_of(left + n * span, K).store(out + n * kLanes);
+    // K rows are reached with list c: i rows in the lists before it, at least K - i in it
+    Lanes closed = Lanes::all(0.0);
+    for (int c = 0; c < n; ++c) {
+        Lanes at_least = Lanes::load(T + c * kLanes);
+        for (int i = 0; i < K; ++i) {
+            closed += Lanes::load(left + c * span + i * kLanes) * at_least;
+            at_least += Lanes::load(G + c * stride + (K - 1 - i) * kLanes);
+        }
+    }
+    closed.store(out + (n + 1) * kLanes);
 }
 
 // --------------------------------------------------------------------------------------------------------- bucketed
@@ -255,6 +267,7 @@ KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
     // the difference of the smaller tails; never negative, whatever the last digit
     const Lanes p = where_le(F_high, U_low, F_high - F_low, U_low - U_high);
     where_le(p, zero, zero, p).store(law.p);
+    smaller(F_high, U_low).store(law.tail);
 }
 
 KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes& U) {
@@ -305,7 +318,7 @@ void bucket_rows(const BucketTask& task) {
         double* const before = task.before + c * stride;
         double* const behind = walking + c * stride;
         for (int k = 0; k < degree * kLanes; ++k) behind[k] = task.saved[i * stride + k];
-        const Lanes p = Lanes::load(task.laws[i].p);
+        const Lanes p = Lanes::load(task.laws[i].p), tail = Lanes::load(task.laws[i].tail);
         if (contest.race) {
             const int other = 1 - c, n_other = contest.degree[other];
             if (stale[other]) {
@@ -319,7 +332,9 @@ void bucket_rows(const BucketTask& task) {
             }
             stale[c] = true;
             const Lanes last = coefficient(before, degree, behind, degree, degree - 1);
-            (Lanes::load(task.q + c * kLanes) + p * last * open[other]).store(task.q + c * kLanes);
+            const Lanes rest = last * open[other];
+            (Lanes::load(task.q + c * kLanes) + p * rest).store(task.q + c * kLanes);
+            (Lanes::load(task.q_of_tails + c * kLanes) + tail * rest).store(task.q_of_tails + c * kLanes);
         } else {
             const int K = contest.n_neighbors;
             if (weights_of != c) {
@@ -333,6 +348,7 @@ void bucket_rows(const BucketTask& task) {
                 for (int k = 0; k < K; ++k)
                     sum += Lanes::load(G + c * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
                 (Lanes::load(task.q + y * kLanes) + p * sum).store(task.q + y * kLanes);
+                (Lanes::load(task.q_of_tails + y * kLanes) + tail * sum).store(task.q_of_tails + y * kLanes);
             }
         }
         add_row(before, degree, Lanes::load(task.laws[i].F_high), Lanes::load(task.laws[i].U_high));
@@ -387,7 +403,7 @@ void sq_distances(const double* queries, std::int64_t n_queries, const double* r
 }
 
 constexpr LeafLoops make_leaf_loops(const char* name) {
-    return {name, law_sums, tally, combine, others_at_most, bucket_suffix, bucket_rows, sq_distances};
+    return {name, law_sums, tally, combine, standings, bucket_suffix, bucket_rows, sq_distances};
 }
 
 }  // namespace

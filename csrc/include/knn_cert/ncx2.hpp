@@ -42,10 +42,11 @@ namespace detail {
 inline ScaledLaw lower_sum(double a, double mu, double y, double j0, double log_scale) {
     double pi = 1.0, j = j0;
     // Upwards without summing, until all that lies above is negligible: with ratios rho_p, rho_g of the next terms,
-    // sum_{i >= j} p_i P(a + i) <= pi_j / ((1 - rho_g)(1 - rho_p rho_g)), and rho_g < 1 from j0 on.
+    // sum_{i > j} p_i P(a + i) <= pi_{j+1} / ((1 - rho_g)(1 - rho_p rho_g)), and rho_g < 1 from j0 on. (pi itself must not
+    // underflow: the way back divides.)
     while (mu > 0.0) {
         const double rho_g = y / (a + j + 1.0), rho = rho_g * (mu / (j + 1.0));
-        if (!(rho >= 1.0) && !(pi > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
+        if (!(rho >= 1.0) && !(pi * rho > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
         pi *= rho;
         j += 1.0;
     }
@@ -73,7 +74,7 @@ inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_
     // Downwards without summing; here (a + j)/y < 1 for j <= j0, and Q(a + j) <= g_{j-1} / (1 - (a + j)/y).
     while (j > 0.0) {
         const double rho_g = (a + j) / y, rho = rho_g * (j / mu);
-        if (!(rho >= 1.0) && !(pi > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
+        if (!(rho >= 1.0) && !(pi * rho > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
         pi *= rho;
         j -= 1.0;
     }
@@ -116,8 +117,12 @@ inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_
 inline ScaledLaw large_law(double d, double s, double t, double gap, bool lower) {
     const double h = 0.125;
     const bool has_rest = d > 1.0;
-    const double log_norm =
-        has_rest ? (1.0 - 0.5 * (d - 1.0)) * std::log(2.0) - std::lgamma(0.5 * (d - 1.0)) : 0.0;
+    // log of chi's density at v: v w(a - 1, v^2/2) with a = (d - 1)/2
+    const auto log_chi = [d](double v) {
+        const double half = 0.5 * (d - 1.0), y = 0.5 * v * v;
+        if (half >= 1.0) return std::log(v) + log_poisson_weight(half - 1.0, y);
+        return std::log(v) + log_poisson_weight(half, y) + std::log(half / y);
+    };
     double log_scale = -kInfinity;  // largest logarithm of a term so far; the sums are relative to it
     double tail = 0.0, density = 0.0;
     const auto add = [&](double log_weight, double v) {
@@ -156,8 +161,7 @@ inline ScaledLaw large_law(double d, double s, double t, double gap, bool lower)
     }
     const auto add_node = [&](double u) {
         const double v = u > 36.0 ? u : std::log1p(std::exp(u));
-        const double log_chi = log_norm + (d - 2.0) * std::log(v) - 0.5 * v * v;
-        return add(log_chi + std::log(h) + std::log(-std::expm1(-v)), v);
+        return add(log_chi(v) + std::log(h) + std::log(-std::expm1(-v)), v);
     };
     // start inside (0, t), near the peak: chi's own peak, drawn in when R is forced to be small
     const double centre = std::sqrt(std::max(d - 1.5, 0.25)) * std::min(1.0, t / std::sqrt(s * s + d));
@@ -180,13 +184,29 @@ inline ScaledLaw large_law(double d, double s, double t, double gap, bool lower)
 // Above this product s t the integral takes over in single evaluations: the sums then need more than a few thousand terms.
 constexpr double kLargeProduct = 4e5;
 
-// The law of R at t, for a row at distance s (both in units of sigma), d > 0; t^2 and s^2 are passed as they are.
-inline ScaledLaw distance_law(double d, double s2, double t2) {
-    const double s = std::sqrt(s2), t = std::sqrt(t2);
-    const bool lower = t2 < s2 + d;
+namespace detail {
+
+// Large s t for any d: the split of large_law needs d >= 1. Below, with densities in x = t^2,
+//     F_d = F_{d+2} + 2 f_{d+2},   U_d = U_{d+2} - 2 f_{d+2} (a small share of it here),   f_d = (s^2 f_{d+4} + d f_{d+2}) / t^2
+// (derivative in the non-centrality; I_{v-1} = I_{v+1} + (2v/z) I_v).
+inline ScaledLaw large_law_any(double d, double s, double t, double gap, bool lower) {
+    if (d >= 1.0) return large_law(d, s, t, gap, lower);
+    const ScaledLaw two = large_law(d + 2.0, s, t, gap, lower), four = large_law(d + 4.0, s, t, gap, lower);
+    const double to_two = std::exp(four.log_scale - two.log_scale);
+    return {two.log_scale, two.tail + (lower ? 1.0 : -1.0) * two.density / t,
+            (s * s * four.density * to_two + d * two.density) / (t * t), lower};
+}
+
+}  // namespace detail
+
+// The law of R at t for a row at distance s, both in units of sigma; d > 0. gap = t^2 - s^2, which the caller knows best: from
+// the squares if he has them, as (t - s)(t + s) if not.
+inline ScaledLaw distance_law(double d, double s2, double t2, double gap) {
+    const bool lower = gap < d;
     if (t2 == 0.0) return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2) : 0.0, true};
     if (t2 == kInfinity) return {0.0, 0.0, 0.0, false};
-    if (s * t > kLargeProduct) return detail::large_law(d, s, t, t2 - s2, lower);
+    const double s = std::sqrt(s2), t = std::sqrt(t2);
+    if (s * t > kLargeProduct) return detail::large_law_any(d, s, t, gap, lower);
     const double a = 0.5 * d, mu = 0.5 * s2, y = 0.5 * t2;
     const double j0 = std::floor(mu * y / (0.5 * a + std::sqrt(0.25 * a * a + mu * y)));
     const double log_scale = log_poisson_weight(j0, mu) + log_poisson_weight(a + j0, y);
@@ -205,7 +225,7 @@ inline double ncx2(Ncx2 what, double x, double dof, double nonc) {
         const bool one = (x == kInfinity) == want_cdf;
         return want_log ? (one ? 0.0 : -kInfinity) : (one ? 1.0 : 0.0);
     }
-    const ScaledLaw law = distance_law(dof, nonc, x);
+    const ScaledLaw law = distance_law(dof, nonc, x, x - nonc);
     if (want_log) return law.log_of(want_cdf);
     return want_cdf ? law.cdf() : law.sf();
 }

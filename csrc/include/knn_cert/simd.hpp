@@ -59,8 +59,9 @@ struct Contest {
 };
 
 // The law of one row at the two ends of eight buckets, and its probability p to fall between them.
+// p is a difference of tails; `tail` is the larger of the two, by whose rounding p errs.
 struct BucketLaw {
-    double F_low[kLanes], U_low[kLanes], F_high[kLanes], U_high[kLanes], p[kLanes];
+    double F_low[kLanes], U_low[kLanes], F_high[kLanes], U_high[kLanes], p[kLanes], tail[kLanes];
 };
 
 // A run of rows, in the order of their index, in one block of eight buckets (bucketed.hpp). Polynomials of list c start at
@@ -78,6 +79,7 @@ struct BucketTask {
     double* after;              // rows with a higher index, at the low end
     double* work;               // scratch of winner_work_size() doubles
     double* q;                  // [n_lists][kLanes], probability of each list to win, added to
+    double* q_of_tails;         // [n_lists][kLanes], the same sums with `tail` in place of p
 };
 
 struct LeafLoops {
@@ -90,10 +92,11 @@ struct LeafLoops {
     // adds to q[list][kLanes] weight[kLanes] times the density of "this list wins, the K-th row at the node"
     void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, const double* weight,
                     double* work, double* q);
-    // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists]: P(the contest is open),
-    // that is: fewer than K rows within, or neither list of a race complete
-    void (*others_at_most)(const Contest& contest, const double* G, std::int64_t stride, const int* limit, double* work,
-                           double* out);
+    // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
+    // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
+    // T[list][kLanes] = P(the list holds at least its degree)
+    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit,
+                      double* work, double* out);
     // the run's rows added to `after`, last one first
     void (*bucket_suffix)(const BucketTask& task);
     // boundary events of the run; `after` holds the rows behind the run and becomes the rows from its start on
@@ -103,7 +106,7 @@ struct LeafLoops {
                          std::int64_t dim, double* out, std::int64_t out_stride);
 };
 
-// Doubles of scratch that combine, others_at_most and bucket_rows need.
+// Doubles of scratch that combine, standings and bucket_rows need.
 inline std::int64_t winner_work_size(const Contest& contest) {
     const std::int64_t n = contest.n_lists;
     const std::int64_t k = 1 + (contest.race ? std::max(contest.degree[0], contest.degree[1]) : contest.n_neighbors);

@@ -1,0 +1,503 @@
+"""The bucketed classifier of Theorem 3 of RAB for one query: any K, any number of classes.
+
+The twin of csrc/include/knn_cert/bucketed.hpp. Distances are known only by their bucket [b_{l-1}, b_l); ties in a bucket
+go to the lower row index. For a row i in bucket l that is the K-th nearest, rows before i count if their bucket is <= l,
+rows behind it if it is < l (eqs (74)-(80)): one pass backwards and one forwards over the rows give all boundary events of
+eight buckets. Blocks of buckets are worked out from the likely ones outwards; what lies beyond is bounded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._numba_continuous import FEW_ROWS, LARGEST_DEFECT, LAW_ERROR, NOT_ONE, SKIP, SOLVED, UNIT, add_row, polynomial
+from ._numba_jit import SOURCES, inner, kernel
+from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub, where_le
+from ._numba_law_table import (
+    ABSENT,
+    BOTH,
+    CELLS_PER_UNIT,
+    FUNCTION,
+    INSIDE,
+    LOWER,
+    OUTSIDE,
+    UPPER,
+    LawTable,
+    NodeLaw,
+    build_bucket_cell,
+    evaluate,
+    find_block,
+    n_places,
+    new_node_law,
+    use_window,
+)
+from ._numba_winner import Contest, coefficient, multiply, others_at_most, winner_weights
+
+_RELATIVE_TARGET = 1e-14  # what lies beyond the blocks that are worked out: this share of each q(y), or
+_FLOOR = 1e-300  # this much
+
+_SHORTEST_RUN = 64  # rows between checkpoints of the backward pass; of n rows, sqrt(n) if that is more
+
+_NO_CELL = -1
+_WANTED = -2  # in a table's place: a cell that is to be built
+_LAW = 5 * LANES  # doubles of the law of a row: F_low, U_low, F_high, U_high, p (to fall between them)
+
+
+class BucketRows(NamedTuple):
+    """The rows of one query in the order of their index."""
+
+    s: np.ndarray  # distance / sigma
+    lists: np.ndarray  # list of each row
+    counts: np.ndarray  # per list: its rows
+    nth: np.ndarray  # per list: distance of the degree-th nearest row, or of the last one
+
+
+class BucketWork(NamedTuple):
+    """What a worker keeps between queries: the table of the law; the rest is scratch."""
+
+    table: LawTable
+    low: NodeLaw
+    high: NodeLaw
+    law_block: np.ndarray  # [1]: the block whose nodes the laws have
+    law: np.ndarray  # F, U, f at the two ends
+    chosen_cell: np.ndarray  # the rows that matter in the block, in their order: cell, or _NO_CELL
+    chosen_row: np.ndarray
+    chosen_x: np.ndarray  # place in the cell
+    laws: np.ndarray  # [row of the run][5][lane]
+    saved: np.ndarray  # [row of the run][power][lane]
+    checkpoints: np.ndarray  # [run]: `after` behind the run
+    before: np.ndarray  # [list][power][lane]: rows with a lower index, at their bucket's high end
+    after: np.ndarray  # rows with a higher index, at the low end
+    winner: np.ndarray
+    others: np.ndarray  # [list + 1][lane]
+    lanes: np.ndarray  # [list][lane], q so far
+    mean: np.ndarray  # per list: expected rows below the block
+    above: np.ndarray  # per list: bound of what lies above the blocks worked out
+    below: np.ndarray
+
+
+class BucketQuery(NamedTuple):
+    """One query with all that it needs."""
+
+    rows: BucketRows
+    contest: Contest
+    dof: float
+    nodes: np.ndarray  # 0, sqrt(b_l) / sigma, infinity, the last one repeated to fill a block
+    work: BucketWork
+
+
+def bucket_nodes(edges: np.ndarray, sigma: float) -> np.ndarray:
+    """The ends of all buckets in units of sigma, filled up with infinity to whole blocks of eight buckets."""
+    ends = np.concatenate([[0.0], np.sqrt(edges) / sigma])
+    return np.concatenate([ends, np.full(1 + -ends.size % LANES, np.inf)])
+
+
+def new_bucket_work(contest: Contest, n_rows: int, table: LawTable) -> BucketWork:
+    stride = contest.max_degree() * LANES
+    state, lists = contest.n_lists * stride, contest.n_lists * LANES
+    run = max(_SHORTEST_RUN, math.isqrt(n_rows))  # of the rows that are chosen: at most so long,
+    n_runs = run + 3  # and at most so many, as n / isqrt(n) <= isqrt(n) + 2
+    return BucketWork(
+        table,
+        new_node_law(),
+        new_node_law(),
+        np.zeros(1, dtype=np.int64),
+        np.empty(6 * LANES),
+        np.empty(n_rows, dtype=np.int64),
+        np.empty(n_rows, dtype=np.int64),
+        np.empty(n_rows),
+        np.empty(run * _LAW),
+        np.empty(run * stride),
+        np.empty(n_runs * state),
+        np.empty(state),
+        np.empty(state),
+        np.empty(contest.winner_work_size()),
+        np.empty(lists + LANES),
+        np.empty(lists),
+        np.empty(contest.n_lists),
+        np.empty(contest.n_lists),
+        np.empty(contest.n_lists),
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------
+# The law of the rows in a block
+
+
+@inner
+def _last_finite(nodes, block):
+    """The largest finite node of the block (0 if there is none)."""
+    t = 0.0
+    for lane in range(LANES + 1):
+        if nodes[block * LANES + lane] < math.inf:
+            t = nodes[block * LANES + lane]
+    return t
+
+
+@inner
+def _use_nodes(query, block):
+    work = query.work
+    if work.law_block[0] == block:
+        return
+    for lane in range(LANES):
+        work.low.t[lane] = query.nodes[block * LANES + lane]
+        work.high.t[lane] = query.nodes[block * LANES + lane + 1]
+    for law in (work.low, work.high):
+        law.window[0] = law.window[1] = 0
+    work.law_block[0] = block
+
+
+@inner
+def _build_cells(query, start, size):
+    """Make the cells of all rows, by increasing s so that neighbours share the terms of the law."""
+    work, rows = query.work, query.rows
+    cell_at = work.table.cell_at
+    first, end = size, 0
+    for i in range(rows.s.size):
+        place = rows.s[i] * CELLS_PER_UNIT
+        if place + 1.0 < size and cell_at[start + int(place)] == ABSENT:
+            cell_at[start + int(place)] = _WANTED
+            first, end = min(first, int(place)), max(end, int(place) + 1)
+    for place in range(first, end):
+        if cell_at[start + place] == _WANTED:
+            build_bucket_cell(work.table, work.low, work.high, query.dof, start + place, place)
+
+
+@inner
+def _choose_rows(query, block):
+    """The rows that matter in the block, in their order; returns how many.
+
+    Where the block ends at infinity, every row does. Elsewhere rows that are too far change the answer by less than a
+    relative SKIP (as in the continuous classifier).
+    """
+    work, rows, table = query.work, query.rows, query.work.table
+    one_by_one = rows.s.size <= FEW_ROWS
+    open_ended = query.nodes[(block + 1) * LANES] == math.inf
+    finite = _last_finite(query.nodes, block)
+    size, start = 0, 0
+    if not one_by_one:
+        size = n_places(finite)
+        start = find_block(table, 0, block, size, rows.s.size)
+        _use_nodes(query, block)
+        _build_cells(query, start, size)
+    reference = np.full(rows.counts.size, -1.0)
+    if not open_ended:
+        for c in range(reference.size):
+            place = rows.nth[c] * CELLS_PER_UNIT
+            if place + 1.0 < size:
+                right = table.ends[2 * table.cell_at[start + int(place)] + 1]
+                reference[c] = right * SKIP / (float(rows.counts[c]) * query.contest.degree[c])
+    n = 0
+    for i in range(rows.s.size):
+        s, c = rows.s[i], rows.lists[i]
+        place = s * CELLS_PER_UNIT
+        cell = _NO_CELL
+        if place + 1.0 < size:
+            cell = table.cell_at[start + int(place)]
+            if not open_ended:
+                too_far = s > rows.nth[c] and table.ends[2 * cell] <= reference[c]
+                if table.kind[cell] == OUTSIDE or too_far:
+                    continue
+        elif not open_ended and s > finite + 40.0:
+            continue  # F < Phi(-40), zero in binary64
+        work.chosen_cell[n] = cell
+        work.chosen_row[n] = i
+        work.chosen_x[n] = 2.0 * (place - math.floor(place)) - 1.0
+        n += 1
+    return n
+
+
+@inner
+def _store_law(laws, at, F_low, U_low, F_high, U_high):
+    store(laws, at, F_low)
+    store(laws, at + LANES, U_low)
+    store(laws, at + 2 * LANES, F_high)
+    store(laws, at + 3 * LANES, U_high)
+    # the difference of the smaller tails; never negative, whatever the last digit
+    zero = spread(0.0)
+    p = where_le(F_high, U_low, sub(F_high, F_low), sub(U_low, U_high))
+    store(laws, at + 4 * LANES, where_le(p, zero, zero, p))
+
+
+@inner
+def _law_by_cell(table, cell, x, laws, at):
+    """The law of a row at place x of its cell, to laws[at:]."""
+    coefficients, start, kind = table.coefficients, table.start[cell], table.kind[cell]
+    zero, one, x = spread(0.0), spread(1.0), spread(x)
+    if kind == LOWER:
+        F_low = polynomial(coefficients, start, x)
+        F_high = polynomial(coefficients, start + FUNCTION, x)
+        _store_law(laws, at, F_low, sub(one, F_low), F_high, sub(one, F_high))
+    elif kind == UPPER:
+        U_low = polynomial(coefficients, start, x)
+        U_high = polynomial(coefficients, start + FUNCTION, x)
+        _store_law(laws, at, sub(one, U_low), U_low, sub(one, U_high), U_high)
+    elif kind == BOTH:
+        F_low = polynomial(coefficients, start, x)
+        U_low = polynomial(coefficients, start + FUNCTION, x)
+        F_high = polynomial(coefficients, start + 2 * FUNCTION, x)
+        U_high = polynomial(coefficients, start + 3 * FUNCTION, x)
+        _store_law(laws, at, F_low, U_low, F_high, U_high)
+    elif kind == INSIDE:
+        _store_law(laws, at, one, zero, one, zero)
+    else:
+        _store_law(laws, at, zero, one, zero, one)
+
+
+@inner
+def _law_directly(query, block, s, laws, at):
+    """The law of a row that has no cell."""
+    work = query.work
+    law = work.law
+    if s > _last_finite(query.nodes, block) + 40.0:
+        for lane in range(LANES):  # exactly 0 and 1
+            for end in range(2):
+                inside = query.nodes[block * LANES + lane + end] == math.inf
+                law[3 * LANES * end + lane] = 1.0 if inside else 0.0
+                law[3 * LANES * end + LANES + lane] = 0.0 if inside else 1.0
+    else:
+        _use_nodes(query, block)
+        use_window(work.low, -1)
+        use_window(work.high, -1)
+        evaluate(work.low, query.dof, s, s, s, law, 0)
+        evaluate(work.high, query.dof, s, s, s, law, 3 * LANES)
+    _store_law(laws, at, load(law, 0), load(law, LANES), load(law, 3 * LANES), load(law, 4 * LANES))
+
+
+@inner
+def _make_laws(query, block, begin, end):
+    """The laws of the chosen rows begin .. end - 1."""
+    work = query.work
+    for i in range(begin, end):
+        at = (i - begin) * _LAW
+        if work.chosen_cell[i] == _NO_CELL:
+            _law_directly(query, block, query.rows.s[work.chosen_row[i]], work.laws, at)
+        else:
+            _law_by_cell(work.table, work.chosen_cell[i], work.chosen_x[i], work.laws, at)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Boundary events of a run of rows
+
+
+@inner
+def _add_behind(query, begin, end, stride, save):
+    """The run's rows added to `after`, last one first; what was behind each row is saved."""
+    work, lists, degrees = query.work, query.rows.lists, query.contest.degree
+    after, laws, saved = work.after, work.laws, work.saved
+    for i in range(end - 1, begin - 1, -1):
+        c = lists[work.chosen_row[i]]
+        at, degree = c * stride, degrees[c]
+        if save:
+            for k in range(0, degree * LANES, LANES):
+                store(saved, (i - begin) * stride + k, load(after, at + k))
+        law = (i - begin) * _LAW
+        add_row(after, at, degree, load(laws, law), load(laws, law + LANES))
+
+
+@inner
+def _open_race(query, c, stride):
+    """P(list c of the race is not complete), rows before at the high end and rows behind at the low end."""
+    before, after, degree = query.work.before, query.work.after, query.contest.degree[c]
+    total, cumulative = spread(0.0), spread(0.0)
+    for k in range(degree):
+        cumulative = add(cumulative, load(after, c * stride + k * LANES))
+        total = fused(cumulative, load(before, c * stride + (degree - 1 - k) * LANES), total)
+    return total
+
+
+@inner
+def _race_events(query, begin, end, stride):
+    work, lists = query.work, query.rows.lists
+    laws, saved, before, after, q = work.laws, work.saved, work.before, work.after, work.lanes
+    stale_0, stale_1 = True, True
+    open_0, open_1 = spread(0.0), spread(0.0)  # P(list c not yet complete), formed anew where stale
+    for i in range(begin, end):
+        c = lists[work.chosen_row[i]]
+        at, degree, law = c * stride, query.contest.degree[c], (i - begin) * _LAW
+        for k in range(0, degree * LANES, LANES):
+            store(after, at + k, load(saved, (i - begin) * stride + k))
+        if c == 0:
+            if stale_1:
+                open_1 = _open_race(query, 1, stride)
+            stale_0, stale_1 = True, False
+            other = open_1
+        else:
+            if stale_0:
+                open_0 = _open_race(query, 0, stride)
+            stale_0, stale_1 = False, True
+            other = open_0
+        last = coefficient(before, at, degree, after, at, degree, degree - 1)
+        event = mul(mul(load(laws, law + 4 * LANES), last), other)
+        store(q, c * LANES, add(load(q, c * LANES), event))
+        add_row(before, at, degree, load(laws, law + 2 * LANES), load(laws, law + 3 * LANES))
+
+
+@inner
+def _vote_events(query, begin, end, stride):
+    work, lists = query.work, query.rows.lists
+    laws, saved, before, after, q = work.laws, work.saved, work.before, work.after, work.lanes
+    n, K = query.contest.n_lists, query.contest.n_neighbors
+    winner = work.winner
+    G, W = 0, n * stride
+    scratch = W + n * K * LANES
+    for c in range(n):
+        multiply(before, c * stride, K, after, c * stride, K, winner, G + c * stride, K)
+    weights_of = -1  # the boundary class that W is valid for
+    for i in range(begin, end):
+        c = lists[work.chosen_row[i]]
+        at, law = c * stride, (i - begin) * _LAW
+        for k in range(0, K * LANES, LANES):
+            store(after, at + k, load(saved, (i - begin) * stride + k))
+        if weights_of != c:
+            if weights_of >= 0:
+                w = weights_of * stride
+                multiply(before, w, K, after, w, K, winner, G + w, K)
+            winner_weights(n, K, c, winner, G, stride, winner, W, scratch)
+            weights_of = c
+        multiply(before, at, K, after, at, K, winner, G + at, K)  # without row i
+        p = load(laws, law + 4 * LANES)
+        for y in range(n):
+            total = spread(0.0)
+            for k in range(K):
+                total = fused(load(winner, G + at + k * LANES), load(winner, W + (y * K + k) * LANES), total)
+            store(q, y * LANES, fused(p, total, load(q, y * LANES)))
+        add_row(before, at, K, load(laws, law + 2 * LANES), load(laws, law + 3 * LANES))
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Blocks of eight buckets
+
+
+@inner
+def _set_empty(state, stride):
+    state[:] = 0.0
+    for c in range(0, state.size, stride):
+        store(state, c, spread(1.0))
+
+
+@inner
+def _bound_above(query, stride):
+    """y wins beyond the block only if at its end neither its own count is complete nor the others hold too much."""
+    work, contest, last = query.work, query.contest, LANES - 1
+    others_at_most(contest, work.before, stride, work.winner, work.others)
+    for c in range(contest.n_lists):
+        not_complete = 0.0
+        for k in range(contest.degree[c]):
+            not_complete += work.before[c * stride + k * LANES + last]
+        bound = min(1.0, not_complete) * min(1.0, work.others[c * LANES + last])
+        bound = min(bound, work.others[contest.n_lists * LANES + last])
+        work.above[c] = bound if query.rows.counts[c] >= contest.least[c] else 0.0
+
+
+@inner
+def _bound_below(query):
+    """y wins below the block only with g = least rows there: at most e_g(F) <= (sum F)^g / g!."""
+    work = query.work
+    for c in range(query.contest.n_lists):
+        bound = 1.0
+        for k in range(1, query.contest.least[c] + 1):
+            bound *= work.mean[c] / k
+        work.below[c] = min(1.0, bound)
+
+
+@inner
+def _work_out_block(query, block, is_last, is_first):
+    """Add the block's eight buckets to `lanes`; bounds of what lies beyond where it is the last or the first."""
+    work, rows = query.work, query.rows
+    n = _choose_rows(query, block)
+    run = max(_SHORTEST_RUN, int(math.sqrt(n)))
+    n_runs = (n + run - 1) // run
+    state = work.after.size
+    stride = state // query.contest.n_lists
+    work.mean[:] = 0.0
+    _set_empty(work.after, stride)
+    for r in range(n_runs - 1, -1, -1):
+        begin, end = r * run, min(n, (r + 1) * run)
+        for k in range(0, state, LANES):
+            store(work.checkpoints, r * state + k, load(work.after, k))
+        _make_laws(query, block, begin, end)
+        _add_behind(query, begin, end, stride, False)
+        for i in range(begin, end):
+            work.mean[rows.lists[work.chosen_row[i]]] += work.laws[(i - begin) * _LAW]
+    _set_empty(work.before, stride)
+    for r in range(n_runs):
+        begin, end = r * run, min(n, (r + 1) * run)
+        for k in range(0, state, LANES):
+            store(work.after, k, load(work.checkpoints, r * state + k))
+        _make_laws(query, block, begin, end)
+        _add_behind(query, begin, end, stride, True)
+        if query.contest.is_race:
+            _race_events(query, begin, end, stride)
+        else:
+            _vote_events(query, begin, end, stride)
+    if is_last:
+        _bound_above(query, stride)
+    if is_first:
+        _bound_below(query)
+
+
+@inner
+def _narrowest(nodes, first_block, last_block):
+    """The width of the narrowest bucket worked out that has an end."""
+    narrowest = math.inf
+    for i in range(first_block * LANES, (last_block + 1) * LANES):
+        if nodes[i + 1] < math.inf:
+            narrowest = min(narrowest, nodes[i + 1] - nodes[i])
+    return narrowest
+
+
+@inner
+def _totals(lanes, q):
+    for y in range(q.size):
+        v = y * LANES
+        low = (lanes[v] + lanes[v + 1]) + (lanes[v + 2] + lanes[v + 3])
+        q[y] = low + ((lanes[v + 4] + lanes[v + 5]) + (lanes[v + 6] + lanes[v + 7]))
+
+
+@kernel
+def solve_bucketed_njit(query, q, error, sources=SOURCES):
+    """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
+    work, rows, nodes = query.work, query.rows, query.nodes
+    work.lanes[:] = 0.0
+    work.law_block[0] = -1  # no nodes yet: what the query before asked for must not matter
+    n_blocks = (nodes.size - 1) // LANES
+    start = rows.nth.min()
+    t = math.sqrt(start * start + query.dof)
+    first = 0
+    while first + 1 < n_blocks and nodes[(first + 1) * LANES] < t:
+        first += 1
+    last = first
+    _work_out_block(query, first, True, True)
+    while True:
+        _totals(work.lanes, q)
+        up, down = False, False
+        for y in range(q.size):
+            target = max(_RELATIVE_TARGET * q[y], _FLOOR)
+            up = up or (last + 1 < n_blocks and work.above[y] > target)
+            down = down or (first > 0 and work.below[y] > target)
+        if up:
+            last += 1
+            _work_out_block(query, last, True, False)
+        if down:
+            first -= 1
+            _work_out_block(query, first, False, True)
+        if not up and not down:
+            break
+
+    total = 0.0
+    for y in range(q.size):
+        total += q[y]
+    if not abs(total - 1.0) <= LARGEST_DEFECT:
+        return NOT_ONE, total
+    # A bucket's probability is a difference of tails: it loses the ratio of the tail to it, about 1 / width.
+    loss = 1.0 + 4.0 / min(_narrowest(nodes, first, last), 1.0)
+    degree = float(query.contest.degree.max())
+    rounding = UNIT * (6.0 * rows.s.size + 200.0) + (4.0 * degree + loss) * LAW_ERROR
+    for y in range(q.size):
+        left_out = (work.below[y] if first > 0 else 0.0) + (work.above[y] if last + 1 < n_blocks else 0.0)
+        error[y] = left_out + q[y] * rounding + (1e-305 if q[y] > 0.0 else 0.0)
+    return SOLVED, total

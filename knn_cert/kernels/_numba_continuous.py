@@ -1,0 +1,531 @@
+"""Race and vote of the continuous smoothed K-NN classifier for one query.
+
+The twin of csrc/include/knn_cert/quadrature.hpp and continuous.hpp, where the bounds are derived: q(y) = int density of
+"the K-th nearest row is at t and y wins" dt by the trapezoid rule in u, t = log(1 + e^u), over cells of width 1/2 in u
+whose bound T, H, O, S from coarse nodes is not negligible; what is left out is part of the error.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._numba_jit import SOURCES, inner, kernel, merged, variable
+from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub
+from ._numba_law_table import (
+    ABSENT,
+    CELL_TERMS,
+    CELLS_PER_UNIT,
+    FUNCTION,
+    INSIDE,
+    LAST_TABLED_RADIUS,
+    LOWER,
+    OUTSIDE,
+    UPPER,
+    LawTable,
+    NodeLaw,
+    build_cell,
+    evaluate,
+    find_block,
+    n_places,
+    new_node_law,
+    use_window,
+)
+from ._numba_winner import Contest, combine, others_at_most
+
+# Answers of `solve_njit`.
+SOLVED, WINDOW_STAYS_OPEN, NOT_ONE = range(3)
+
+FEW_ROWS = 48  # up to here rows are evaluated one by one, without tables
+
+_COARSE_LEVEL = 1  # step 1/2: cells whose mass is bounded before they are worked out
+_FIRST_LEVEL = 4  # step 1/16
+_LAST_LEVEL = 12  # step 1/4096
+_MAX_COARSE_BLOCKS = 2000
+
+_FIRST_TARGET = 1e-16  # cells with bounds below this are left out at first, when nothing is known about q
+_RELATIVE_TARGET = 1e-14  # in the end: this share of each q(y), or
+_FLOOR = 1e-300  # this much
+_LARGEST_GAP = 3e-6  # between the sums over even and odd nodes, relative; their mean errs by about its square
+SKIP = 1e-15  # relative change by the rows left out of a tally
+LAW_ERROR = 1e-12  # relative error of F, U, f: measured below 4e-13
+UNIT = 2.0**-53
+LARGEST_DEFECT = 1e-9  # of the sum of the probabilities: beyond, no answer is given
+
+
+class Rows(NamedTuple):
+    """The rows of one query: list c holds rows offsets[c] to offsets[c + 1] - 1."""
+
+    s: np.ndarray  # distance / sigma; sorted within each list where rows are evaluated one by one
+    offsets: np.ndarray
+    cell: np.ndarray  # written by the kernel: rows by increasing cell, and the place x in the cell
+    x: np.ndarray
+
+
+class Work(NamedTuple):
+    """What a worker keeps between queries: the table of the law; the rest is scratch."""
+
+    table: LawTable
+    law: NodeLaw
+    law_block: np.ndarray  # level, index of the law's nodes
+    row: np.ndarray  # F, U, f of one row
+    weight: np.ndarray  # [8]
+    G: np.ndarray  # [list][power][lane], counting polynomials
+    A: np.ndarray  # likewise, with a row exactly at the node
+    absorbed: np.ndarray  # [list][lane], P(count >= degree)
+    mean: np.ndarray  # [lane], expected number of rows
+    winner: np.ndarray
+    others: np.ndarray  # [list + 1][lane]
+    lanes: np.ndarray  # [list][lane], q so far
+
+
+class Query(NamedTuple):
+    """One query with all that it needs."""
+
+    rows: Rows
+    contest: Contest
+    dof: float
+    one_by_one: bool
+    work: Work
+
+
+def new_rows(s: np.ndarray, offsets: np.ndarray) -> Rows:
+    return Rows(s, offsets, np.empty(s.size, dtype=np.int32), np.empty(s.size))
+
+
+def new_work(contest: Contest, table: LawTable) -> Work:
+    state = contest.n_lists * contest.max_degree() * LANES
+    lists = contest.n_lists * LANES
+    return Work(
+        table,
+        new_node_law(),
+        np.zeros(2, dtype=np.int64),
+        np.empty(3 * LANES),
+        np.empty(LANES),
+        np.empty(state),
+        np.empty(state),
+        np.empty(lists),
+        np.empty(LANES),
+        np.empty(contest.winner_work_size()),
+        np.empty(lists + LANES),
+        np.empty(lists),
+    )
+
+
+def starting_position(kth_distance: float, dof: float) -> float:
+    """u of the middle of the law of the K-th nearest row."""
+    t = math.sqrt(kth_distance * kth_distance + dof)
+    return t if t > 40.0 else math.log(math.expm1(t))
+
+
+def goes_one_by_one(n_rows: int, start: float) -> bool:
+    """Whether rows are evaluated one by one, without tables."""
+    return n_rows <= FEW_ROWS or start > LAST_TABLED_RADIUS - 200.0
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Nodes: u = (8 index + lane) 2^-level; all queries share one global grid and so the tables
+
+
+@inner
+def _position(level, index, lane):
+    return (LANES * index + lane) * math.ldexp(1.0, -level)
+
+
+@inner
+def _radius(u):
+    return u if u > 40.0 else math.log1p(math.exp(u))
+
+
+@inner
+def _use_nodes(work, level, index):
+    if work.law_block[0] == level and work.law_block[1] == index:
+        return
+    for lane in range(LANES):
+        work.law.t[lane] = _radius(_position(level, index, lane))
+    work.law.window[0] = work.law.window[1] = 0
+    work.law_block[0], work.law_block[1] = level, index
+
+
+@inner
+def _log_trapezoid_error(k, omega):
+    """log of |Gamma(k + i omega)| / Gamma(k) within a factor of 2: see quadrature.hpp. It only chooses the first step."""
+    return 0.5 * (k - 0.5) * math.log1p(omega * omega / (k * k)) - omega * math.atan(omega / k)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Tallies
+
+
+@merged
+def _place_rows(rows):
+    """Sort each list's rows by cell (counting sort)."""
+    for c in range(rows.offsets.size - 1):
+        first, end = rows.offsets[c], rows.offsets[c + 1]
+        n_cells = 0
+        for i in range(first, end):  # beyond the last cell that any block has, all in one
+            n_cells = max(n_cells, int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1)
+        starts = np.zeros(n_cells + 1, dtype=np.int64)
+        for i in range(first, end):
+            starts[int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1] += 1
+        for cell in range(n_cells):
+            starts[cell + 1] += starts[cell]
+        for i in range(first, end):
+            cell = int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT)
+            to = first + starts[cell]
+            starts[cell] += 1
+            rows.cell[to] = cell
+            rows.x[to] = 2.0 * (rows.s[i] * CELLS_PER_UNIT - cell) - 1.0
+
+
+@inner
+def polynomial(coefficients, at, x):
+    value = load(coefficients, at + (CELL_TERMS - 1) * LANES)
+    for k in range(CELL_TERMS - 2, -1, -1):
+        value = fused(value, x, load(coefficients, at + k * LANES))
+    return value
+
+
+@inner
+def _add_to_both(G, A, at, degree, F, U, f):
+    """A[k] <- U A[k] + F A[k-1] + f G[k], G[k] <- U G[k] + F G[k-1]: all terms positive."""
+    for k in range(at + (degree - 1) * LANES, at, -LANES):
+        g = load(G, k)
+        store(A, k, fused(U, load(A, k), fused(F, load(A, k - LANES), mul(f, g))))
+        store(G, k, fused(U, g, mul(F, load(G, k - LANES))))
+    g = load(G, at)
+    store(A, at, fused(U, load(A, at), mul(f, g)))
+    store(G, at, mul(U, g))
+
+
+@inner
+def add_row(G, at, degree, F, U):
+    """G[k] <- U G[k] + F G[k-1]."""
+    for k in range(at + (degree - 1) * LANES, at, -LANES):
+        store(G, k, fused(U, load(G, k), mul(F, load(G, k - LANES))))
+    store(G, at, mul(U, load(G, at)))
+
+
+# Rows are left out of a tally where they are so far that, with D = degree, w = F/U and the D-th row's w_D, the elementary
+# symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= SKIP: every product of fewer than
+# D factors can be continued by one of the D nearest rows.
+
+
+@merged
+def _tally_one_by_one(query, c, level, index, at, degree, with_density):
+    work, rows, dof = query.work, query.rows, query.dof
+    G, A, row = work.G, work.A, work.row
+    first, end = rows.offsets[c], rows.offsets[c + 1]
+    absorbed, mean = spread(0.0), spread(0.0)
+    _use_nodes(work, level, index)
+    use_window(work.law, -1)
+    reference = 0.0
+    for i in range(first, end):
+        s = rows.s[i]
+        evaluate(work.law, dof, s, s, s, row, variable(0))
+        F_last = row[LANES - 1]
+        if F_last == 0.0 or (i - first >= degree and F_last <= reference):
+            break
+        if i - first == degree - 1:
+            reference = F_last * SKIP / (float(end - first) * degree)
+        F, U = load(row, 0), load(row, LANES)
+        if with_density:
+            _add_to_both(G, A, at, degree, F, U, load(row, 2 * LANES))
+        else:
+            mean = add(mean, F)
+            absorbed = fused(F, load(G, at + (degree - 1) * LANES), absorbed)
+            add_row(G, at, degree, F, U)
+    return absorbed, mean
+
+
+@merged
+def _tally_by_cells(query, c, level, index, at, degree, with_density):
+    work, rows, dof = query.work, query.rows, query.dof
+    G, A, table = work.G, work.A, work.table
+    coefficients, cell_at = table.coefficients, table.cell_at
+    first, end = rows.offsets[c], rows.offsets[c + 1]
+    absorbed, mean = spread(0.0), spread(0.0)
+    size = n_places(_radius(_position(level, index, LANES - 1)))
+    block = find_block(table, level, index, size, end - first)
+    one, zero = spread(1.0), spread(0.0)
+    F, U, f = zero, one, zero
+    place, cell, kind, start = -1, 0, OUTSIDE, 0
+    reference = 0.0
+    for i in range(first, end):
+        if rows.cell[i] != place:
+            place = rows.cell[i]
+            if place >= size:
+                break
+            cell = cell_at[block + place]
+            if cell == ABSENT:
+                _use_nodes(work, level, index)
+                cell = build_cell(table, work.law, dof, block + place, place)
+            kind, start = table.kind[cell], table.start[cell]
+            if kind == OUTSIDE or (i - first >= degree and table.ends[2 * cell] <= reference):
+                break
+        if i - first == degree - 1:
+            reference = table.ends[2 * cell + 1] * SKIP / (float(end - first) * degree)
+        x = spread(rows.x[i])
+        if kind == INSIDE:
+            F, U, f = one, zero, zero
+        else:
+            f = polynomial(coefficients, start, x)
+            if kind == LOWER:
+                F = polynomial(coefficients, start + FUNCTION, x)
+                U = sub(one, F)
+            elif kind == UPPER:
+                U = polynomial(coefficients, start + FUNCTION, x)
+                F = sub(one, U)
+            else:
+                F = polynomial(coefficients, start + FUNCTION, x)
+                U = polynomial(coefficients, start + 2 * FUNCTION, x)
+        if with_density:
+            _add_to_both(G, A, at, degree, F, U, f)
+        else:
+            mean = add(mean, F)
+            absorbed = fused(F, load(G, at + (degree - 1) * LANES), absorbed)
+            add_row(G, at, degree, F, U)
+    return absorbed, mean
+
+
+@inner
+def _tally(query, level, index):
+    """G (and A, else `absorbed` and `mean`) of all lists at the block's nodes."""
+    work, contest = query.work, query.contest
+    G = work.G
+    stride = G.size // contest.n_lists
+    with_density = level != _COARSE_LEVEL
+    G[:] = 0.0
+    if with_density:
+        work.A[:] = 0.0
+    work.mean[:] = 0.0
+    for c in range(contest.n_lists):
+        at, degree = c * stride, contest.degree[c]
+        store(G, at, spread(1.0))
+        if query.one_by_one:
+            absorbed, mean = _tally_one_by_one(query, c, level, index, at, degree, with_density)
+        else:
+            absorbed, mean = _tally_by_cells(query, c, level, index, at, degree, with_density)
+        store(work.absorbed, c * LANES, absorbed)
+        store(work.mean, 0, add(load(work.mean, 0), mean))
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Coarse nodes: per node T[list], H[list], O[list], S, mean
+
+
+@merged
+def _coarse_block(query, index, nodes, at):
+    """T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(others hold at most rest_y), S = P(open) to nodes[at:]."""
+    work, contest = query.work, query.contest
+    n = contest.n_lists
+    _tally(query, variable(_COARSE_LEVEL), index)
+    G = work.G
+    stride = G.size // n
+    others_at_most(contest, G, stride, work.winner, work.others)
+    for lane in range(LANES):
+        node = nodes[at + lane]
+        node[3 * n] = min(1.0, work.others[n * LANES + lane])
+        node[3 * n + 1] = work.mean[lane]
+        for c in range(n):
+            least, below = work.absorbed[c * LANES + lane], 0.0
+            for k in range(contest.degree[c] - 1, contest.least[c] - 1, -1):
+                least += G[c * stride + k * LANES + lane]
+            for k in range(contest.degree[c] - 1, -1, -1):
+                below += G[c * stride + k * LANES + lane]
+            node[c] = min(1.0, least)
+            node[n + c] = min(1.0, below)
+            node[2 * n + c] = min(1.0, work.others[c * LANES + lane])
+
+
+@inner
+def _bound(nodes, j, n, y):
+    """Of the mass of y between coarse nodes j and j + 1: min(O_y min(T_y, H_y), S)."""
+    return min(nodes[j, 2 * n + y] * min(nodes[j + 1, y], nodes[j, n + y]), nodes[j, 3 * n])
+
+
+@inner
+def _possible(query, y):
+    """A list with too few rows never wins: probability zero, no error."""
+    return query.rows.offsets[y + 1] - query.rows.offsets[y] >= query.contest.least[y]
+
+
+@inner
+def _bound_above(nodes, last, query, y):
+    n = query.contest.n_lists
+    if not _possible(query, y):
+        return 0.0
+    return min(nodes[last, 2 * n + y] * nodes[last, n + y], nodes[last, 3 * n])
+
+
+@merged
+def _widened(nodes, done, first, end):
+    """Twice the room, nodes [first, end) in its middle; returns (nodes, done, by how much they moved)."""
+    size = 2 * nodes.shape[0]
+    to = (size - (end - first)) // 2
+    more_nodes, more_done = np.empty((size, nodes.shape[1])), np.zeros(size, dtype=np.bool_)
+    for j in range(first, end):
+        more_done[j - first + to] = done[j]
+        for i in range(nodes.shape[1]):
+            more_nodes[j - first + to, i] = nodes[j, i]
+    return more_nodes, more_done, to - first
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Fine nodes
+
+
+@merged
+def _work_out_cell(query, coarse_index, level):
+    """Add the nodes of the level between coarse nodes coarse_index and the next one to `lanes`."""
+    work = query.work
+    per_cell = 1 << (level - _FIRST_LEVEL)
+    stride = work.G.size // query.contest.n_lists
+    for b in range(per_cell):
+        index = coarse_index * per_cell + b
+        _tally(query, level, index)
+        for lane in range(LANES):  # the step times dt/du = 1 - e^-t
+            t = _radius(_position(level, index, lane))
+            work.weight[lane] = -math.expm1(-t) * math.ldexp(1.0, -level)
+        combine(query.contest, work.G, work.A, stride, work.weight, work.winner, work.lanes)
+
+
+@inner
+def _totals(lanes, q, gap):
+    """q(y), and gap |even - odd| / q(y): both are trapezoid sums of twice the step for q(y) / 2."""
+    for y in range(q.size):
+        v = y * LANES
+        even = (lanes[v] + lanes[v + 2]) + (lanes[v + 4] + lanes[v + 6])
+        odd = (lanes[v + 1] + lanes[v + 3]) + (lanes[v + 5] + lanes[v + 7])
+        q[y] = even + odd
+        gap[y] = abs(even - odd) / q[y] if q[y] > 1e-290 else 0.0
+
+
+@merged
+def _first_level(nodes, first, end, k, n):
+    """The step at which the K-th arrival, at the growth rate of the expected count there, is integrated to about 1e-13."""
+    slope = 1.0
+    for j in range(first, end - 1):
+        mean, next_mean = nodes[j, 3 * n + 1], nodes[j + 1, 3 * n + 1]
+        if mean > 0.0 and mean <= 2.0 * k and next_mean >= 0.5 * k:
+            slope = max(slope, 2.0 * math.log(min(next_mean, 4.0 * k) / mean))
+    level = _FIRST_LEVEL
+    while level < _LAST_LEVEL:
+        omega = 2.0 * math.pi * math.ldexp(1.0, level - 1) / slope
+        if _log_trapezoid_error(k, omega) <= math.log(_LARGEST_GAP):
+            break
+        level += 1
+    return level
+
+
+@merged
+def _extend(query, nodes, done, first, end, origin, target):
+    """Add coarse blocks until what lies beyond them is below target for every list.
+
+    Coarse nodes first .. end - 1 of `nodes` are there; node j is node j + origin of the global grid. Returns (nodes,
+    done, first, end, origin, whether any was added).
+    """
+    added = False
+    while end - first <= _MAX_COARSE_BLOCKS * LANES:
+        above, below = False, False
+        for y in range(target.size):
+            above = above or _bound_above(nodes, end - 1, query, y) > target[y]
+            below = below or nodes[first, y] > target[y]
+        if not (above or below):
+            break
+        added = True
+        if end + LANES > nodes.shape[0] or first < LANES:
+            nodes, done, moved = _widened(nodes, done, first, end)
+            first, end, origin = first + moved, end + moved, origin - moved
+        if above:
+            _coarse_block(query, (end + origin) // LANES, nodes, end)
+            end += LANES
+        if below:
+            first -= LANES
+            _coarse_block(query, (first + origin) // LANES, nodes, first)
+    return nodes, done, first, end, origin, added
+
+
+@merged
+def _work_out_cells(query, nodes, done, first, end, origin, level, target):
+    """Work out the cells whose bound is not negligible; whether there was any."""
+    n = target.size
+    any_cell = False
+    for j in range(first, end - 1):
+        if done[j]:
+            continue
+        wanted = False
+        for y in range(n):
+            wanted = wanted or _bound(nodes, j, n, y) > target[y] / 64.0
+        if wanted:
+            _work_out_cell(query, j + origin, level)
+            done[j] = True
+            any_cell = True
+    return any_cell
+
+
+@merged
+def _errors(query, nodes, done, first, end, q, gap, error):
+    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated from two step sizes)."""
+    n = q.size
+    degree = float(query.contest.degree.max())
+    rounding = UNIT * (6.0 * query.rows.s.size + 200.0) + (4.0 * degree + 4.0) * LAW_ERROR
+    for y in range(n):
+        error[y] = 0.0
+        if not _possible(query, y):
+            continue
+        left_out = _bound_above(nodes, end - 1, query, y) + nodes[first, y]
+        for j in range(first, end - 1):
+            if not done[j]:
+                left_out += _bound(nodes, j, n, y)
+        error[y] = left_out + q[y] * (rounding + 10.0 * gap[y] * gap[y]) + 1e-305
+
+
+@kernel
+def solve_njit(query, start, q, error, sources=SOURCES):
+    """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
+    n = query.contest.n_lists
+    lanes = query.work.lanes
+    lanes[:] = 0.0
+    query.work.law_block[0] = -1000  # no nodes yet: what the query before asked for must not matter
+    if not query.one_by_one:
+        _place_rows(query.rows)
+
+    nodes = np.empty((32 * LANES, 3 * n + 2))
+    done = np.zeros(nodes.shape[0], dtype=np.bool_)
+    first = nodes.shape[0] // 2
+    end = first + LANES
+    origin = int(math.floor(start / (LANES * 0.5))) * LANES - first
+    _coarse_block(query, (first + origin) // LANES, nodes, first)
+    target, gap = np.full(n, _FIRST_TARGET), np.empty(n)
+    nodes, done, first, end, origin, again = _extend(query, nodes, done, first, end, origin, target)
+    level = _first_level(nodes, first, end, float(query.contest.n_neighbors), n)
+    again = True
+    while again:
+        again = _work_out_cells(query, nodes, done, first, end, origin, level, target)
+        _totals(lanes, q, gap)
+        for y in range(n):
+            target[y] = max(_RELATIVE_TARGET * q[y], _FLOOR)
+        nodes, done, first, end, origin, added = _extend(query, nodes, done, first, end, origin, target)
+        again = again or added
+        if end - first > _MAX_COARSE_BLOCKS * LANES:
+            return WINDOW_STAYS_OPEN, 0.0
+    while gap.max() > _LARGEST_GAP and level < _LAST_LEVEL:
+        level += 1  # twice the nodes: everything that was worked out is worked out anew
+        lanes[:] = 0.0
+        for j in range(first, end):
+            if done[j]:
+                _work_out_cell(query, j + origin, level)
+        _totals(lanes, q, gap)
+
+    total = 0.0
+    for y in range(n):
+        total += q[y]
+    # a race of lists that are both too short has no winner
+    complete = not query.contest.is_race or _possible(query, 0) or _possible(query, 1)
+    if complete and not abs(total - 1.0) <= LARGEST_DEFECT:
+        return NOT_ONE, total
+    _errors(query, nodes, done, first, end, q, gap, error)
+    return SOLVED, total

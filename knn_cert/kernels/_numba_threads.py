@@ -1,0 +1,51 @@
+"""Independent queries over threads: kernels release the GIL, the first error is raised, Ctrl-C stops all."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+# How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an end.
+_GLANCE = 0.1
+
+
+def for_each_query(n_queries: int, n_threads: int, make_worker) -> None:
+    """Call worker(query) for every query in range(n_queries); queries are handed out one by one.
+
+    Each thread has its own ``worker, close = make_worker()``; close() is called after its last query, whatever happens,
+    unless it is None.
+    """
+    n_threads = min(n_threads, n_queries)
+    queries = iter(range(n_queries))
+    lock = threading.Lock()
+    stop = threading.Event()
+
+    def run():
+        worker, close = make_worker()
+        try:
+            while not stop.is_set():
+                with lock:
+                    query = next(queries, None)
+                if query is None:
+                    return
+                worker(query)
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            if close is not None:
+                close()
+
+    if n_threads <= 1:
+        run()
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        running = {pool.submit(run) for _ in range(n_threads)}
+        try:
+            while running:
+                finished, running = wait(running, timeout=_GLANCE, return_when=FIRST_EXCEPTION)
+                for future in finished:
+                    future.result()
+        except BaseException:
+            stop.set()
+            raise

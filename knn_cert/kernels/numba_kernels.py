@@ -1,0 +1,311 @@
+"""The kernel without a compiler at install time: the algorithms of the C++ headers, compiled by numba on first use.
+
+The contract is in docs/architecture.md; each function here hands arrays to its twin ``*_njit``. The first call of each
+compiles for some seconds; machine code is kept on disk for later processes where numba finds a folder to write to.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from ._numba_bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
+from ._numba_continuous import (
+    NOT_ONE,
+    SOLVED,
+    Query,
+    goes_one_by_one,
+    new_rows,
+    new_work,
+    solve_njit,
+    starting_position,
+)
+from ._numba_distance_law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
+from ._numba_distances import sq_distances_csr_njit, sq_distances_njit
+from ._numba_law_table import new_table
+from ._numba_threads import for_each_query
+from ._numba_winner import race_contest, vote_contest
+
+__all__ = [
+    "ncx2_cdf",
+    "ncx2_logcdf",
+    "ncx2_logsf",
+    "ncx2_sf",
+    "race",
+    "sq_distances",
+    "sq_distances_csr",
+    "vote",
+    "vote_bucketed",
+]
+
+# Beyond this distance / sigma the spacing of doubles is no longer small against the noise of 1.
+_LARGEST_DISTANCE = 1e11
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Distance law
+
+
+def ncx2_cdf(x, dof, nonc):
+    """P(X <= x), X non-central chi-square; three float64 arrays of one length."""
+    return _ncx2(CDF, x, dof, nonc)
+
+
+def ncx2_sf(x, dof, nonc):
+    """P(X > x)."""
+    return _ncx2(SF, x, dof, nonc)
+
+
+def ncx2_logcdf(x, dof, nonc):
+    """log P(X <= x)."""
+    return _ncx2(LOGCDF, x, dof, nonc)
+
+
+def ncx2_logsf(x, dof, nonc):
+    """log P(X > x)."""
+    return _ncx2(LOGSF, x, dof, nonc)
+
+
+def _ncx2(what, x, dof, nonc):
+    out = np.empty(x.shape)
+    # copies: numba would compile anew for arrays that cannot be written to
+    x, dof, nonc = (np.array(values, dtype=np.float64) for values in (x, dof, nonc))
+    for first in range(0, x.size, 4096):  # Ctrl-C is heard between slices
+        part = slice(first, first + 4096)
+        ncx2_njit(what, x[part], dof[part], nonc[part], out[part])
+    return out
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Votes and races
+
+
+def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
+    """The continuous classifier: (m, n) squared distances, (n,) labels -> probabilities (m, C), errors (m, C).
+
+    Raises
+    ------
+    RuntimeError
+        If the kernel cannot answer to its stated accuracy.
+    """
+    classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
+    probabilities, errors = classes.certain(len(sq_distances))
+    if len(classes.present) == 1:
+        return probabilities, errors
+    contest = vote_contest(len(classes.present), n_neighbors)
+
+    def make_worker():
+        solver = _ContinuousSolver(classes.offsets, contest, float(dof))
+
+        def worker(query):
+            np.divide(np.sqrt(sq_distances[query, classes.order]), sigma, out=solver.s)
+            solver.solve()
+            probabilities[query, classes.present] = solver.q
+            errors[query, classes.present] = solver.error
+
+        return worker, solver.close
+
+    for_each_query(len(sq_distances), n_threads, make_worker)
+    return probabilities, errors
+
+
+def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
+    """The bucketed classifier of Theorem 3; edges on the squared distance, increasing. As `vote` otherwise."""
+    classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
+    probabilities, errors = classes.certain(len(sq_distances))
+    if len(classes.present) == 1:
+        return probabilities, errors
+    contest = vote_contest(len(classes.present), n_neighbors)
+    nodes = bucket_nodes(np.asarray(edges), sigma)
+
+    def make_worker():
+        solver = _BucketedSolver(classes, contest, float(dof), nodes)
+
+        def worker(query):
+            np.divide(np.sqrt(sq_distances[query]), sigma, out=solver.s)
+            solver.solve()
+            probabilities[query, classes.present] = solver.q
+            errors[query, classes.present] = solver.error
+
+        return worker, solver.close
+
+    for_each_query(len(sq_distances), n_threads, make_worker)
+    return probabilities, errors
+
+
+def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
+    """(p_a, p_b, error): the m_a-th nearest of A comes first; the m_b-th nearest of B does. A short list never arrives."""
+    if m_a < 1 or m_b < 1:
+        raise ValueError("m_a and m_b must be at least 1")
+    a_arrives, b_arrives = len(sq_distances_a) >= m_a, len(sq_distances_b) >= m_b
+    if not (a_arrives and b_arrives):
+        return float(a_arrives), float(b_arrives), 0.0
+    offsets = np.cumsum([0, len(sq_distances_a), len(sq_distances_b)])
+    solver = _ContinuousSolver(offsets, race_contest(m_a, m_b), float(dof))
+    np.divide(np.sqrt(np.concatenate([sq_distances_a, sq_distances_b])), sigma, out=solver.s)
+    solver.solve()
+    solver.close()
+    return float(solver.q[0]), float(solver.q[1]), float(solver.error.max())
+
+
+class _Classes:
+    """Classes that have rows, in the order of their index: they become the lists of the contest."""
+
+    def __init__(self, sq_distances, labels, n_classes, n_neighbors):
+        if sq_distances.ndim != 2 or labels.ndim != 1 or sq_distances.shape[1] != labels.size:
+            raise ValueError("sq_distances must be (m, n) and labels (n,)")
+        if not 1 <= n_neighbors <= labels.size:
+            raise ValueError("n_neighbors out of range")
+        if labels.min() < 0 or labels.max() >= n_classes:
+            raise ValueError("labels must be 0 .. n_classes - 1")
+        self.n_classes = n_classes
+        self.present, self.lists = np.unique(labels, return_inverse=True)
+        self.counts = np.bincount(self.lists)
+        self.order = np.argsort(self.lists, kind="stable")  # rows by list
+        self.offsets = np.concatenate([[0], np.cumsum(self.counts)])
+
+    def certain(self, n_queries):
+        """The answer, without error, where only one class has rows: it wins every vote."""
+        probabilities = np.zeros((n_queries, self.n_classes))
+        probabilities[:, self.present[0]] = 1.0
+        return probabilities, np.zeros_like(probabilities)
+
+
+class _Tables:
+    """Tables of one law that wait for the next call."""
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._law = None
+        self._idle = []
+
+    def take(self, law):
+        with self._lock:
+            if law != self._law:
+                self._law = law
+                self._idle.clear()
+            return self._idle.pop() if self._idle else new_table()
+
+    def give_back(self, law, table):
+        with self._lock:
+            if law == self._law:
+                self._idle.append(table)
+
+
+_TABLES = _Tables()
+
+
+class _Solver:
+    """The lists of one contest and what is kept between its queries; `s` is filled in before each `solve`."""
+
+    def __init__(self, law, n_rows, n_lists):
+        self._law = law
+        self.table = _TABLES.take(law)
+        self.s = np.empty(n_rows)
+        self.q, self.error = np.empty(n_lists), np.empty(n_lists)
+
+    def close(self):
+        _TABLES.give_back(self._law, self.table)
+
+    @staticmethod
+    def check_scale(distance):
+        if distance > _LARGEST_DISTANCE:
+            raise RuntimeError(
+                f"sigma is too small against the distances: the K-th nearest row lies at {distance:f} sigma, "
+                "expected at most 1e11; use a larger sigma, or rescale the features"
+            )
+
+    @staticmethod
+    def check_status(status, total, report):
+        if status == SOLVED:
+            return
+        if status == NOT_ONE:
+            raise RuntimeError(
+                f"the class probabilities add up to {total:f}, not to 1 within 1e-9: no certificate is issued; "
+                f"please report {report}"
+            )
+        raise RuntimeError("the window of the integral does not close; please report this table")
+
+
+class _ContinuousSolver(_Solver):
+    def __init__(self, offsets, contest, dof):
+        super().__init__(dof, offsets[-1], contest.n_lists)
+        self._rows = new_rows(self.s, offsets)
+        self._contest, self._dof = contest, dof
+        self._work = new_work(contest, self.table)
+
+    def solve(self):
+        s, offsets = self.s, self._rows.offsets
+        kth = min(self._contest.n_neighbors, s.size) - 1
+        kth_distance = float(np.partition(s, kth)[kth])
+        self.check_scale(kth_distance)
+        start = starting_position(kth_distance, self._dof)
+        one_by_one = goes_one_by_one(s.size, start)
+        if one_by_one:
+            for first, end in zip(offsets[:-1], offsets[1:], strict=True):
+                s[first:end].sort()
+        query = Query(self._rows, self._contest, self._dof, one_by_one, self._work)
+        self.check_status(*solve_njit(query, start, self.q, self.error), "this table")
+
+
+class _BucketedSolver(_Solver):
+    def __init__(self, classes, contest, dof, nodes):
+        super().__init__((dof, nodes.tobytes()), classes.lists.size, contest.n_lists)
+        self._classes = classes
+        self._nth = np.empty(contest.n_lists)
+        rows = BucketRows(self.s, classes.lists, classes.counts, self._nth)
+        work = new_bucket_work(contest, self.s.size, self.table)
+        self._query = BucketQuery(rows, contest, dof, nodes, work)
+
+    def solve(self):
+        by_list, offsets = self.s[self._classes.order], self._classes.offsets
+        for c, degree in enumerate(self._query.contest.degree):
+            own = by_list[offsets[c] : offsets[c + 1]]
+            kth = min(degree, own.size) - 1
+            self._nth[c] = np.partition(own, kth)[kth]
+        self.check_scale(float(self._nth.min()))
+        status = solve_bucketed_njit(self._query, self.q, self.error)
+        self.check_status(*status, "this table and these edges")
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Squared distances
+
+# Queries that are worked out together; Ctrl-C is heard between such groups.
+_QUERIES = 16
+
+
+def sq_distances(queries, rows, *, n_threads):
+    """(m, d), (n, d) float64 -> (m, n) squared Euclidean distances by direct differences."""
+    if queries.ndim != 2 or rows.ndim != 2 or queries.shape[1] != rows.shape[1]:
+        raise ValueError("queries (m, d) and rows (n, d) expected")
+    out = np.empty((len(queries), len(rows)))
+
+    def make_worker():
+        lanes = np.empty(8)
+
+        def worker(group):
+            part = slice(group * _QUERIES, (group + 1) * _QUERIES)
+            sq_distances_njit(queries[part], rows, lanes, out[part])
+
+        return worker, None
+
+    for_each_query(-(-len(queries) // _QUERIES), n_threads, make_worker)
+    return out
+
+
+def sq_distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads):
+    """Two CSR matrices with sorted column indices, none twice -> (m, n) squared Euclidean distances."""
+    for indptr, indices, data in ((q_indptr, q_indices, q_data), (r_indptr, r_indices, r_data)):
+        if indptr.size == 0 or indices.size != data.size or indptr[0] != 0 or indptr[-1] != indices.size:
+            raise ValueError("indptr, indices and data do not fit together")
+        if (np.diff(indptr) < 0).any():
+            raise ValueError("indptr must not decrease")
+    out = np.empty((q_indptr.size - 1, r_indptr.size - 1))
+
+    def worker(query):
+        sq_distances_csr_njit(query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
+
+    for_each_query(len(out), n_threads, lambda: (worker, None))
+    return out
