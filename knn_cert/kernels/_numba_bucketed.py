@@ -77,6 +77,7 @@ class BucketWork(NamedTuple):
     mean: np.ndarray  # per list: expected rows below the block
     above: np.ndarray  # per list: bound of what lies above the blocks worked out
     below: np.ndarray
+    reference: np.ndarray  # per list: F below which rows do not matter
 
 
 class BucketQuery(NamedTuple):
@@ -117,6 +118,7 @@ def new_bucket_work(contest: Contest, n_rows: int, table: LawTable) -> BucketWor
         np.empty(contest.winner_work_size()),
         np.empty(lists + LANES),
         np.empty(lists),
+        np.empty(contest.n_lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
@@ -183,7 +185,8 @@ def _choose_rows(query, block):
         start = find_block(table, 0, block, size, rows.s.size)
         _use_nodes(query, block)
         _build_cells(query, start, size)
-    reference = np.full(rows.counts.size, -1.0)
+    reference = work.reference
+    reference[:] = -1.0
     if not open_ended:
         for c in range(reference.size):
             place = rows.nth[c] * CELLS_PER_UNIT
@@ -465,7 +468,9 @@ def solve_bucketed_njit(query, q, error, sources=SOURCES):
     work.lanes[:] = 0.0
     work.law_block[0] = -1  # no nodes yet: what the query before asked for must not matter
     n_blocks = (nodes.size - 1) // LANES
-    start = rows.nth.min()
+    start = math.inf
+    for c in range(q.size):
+        start = min(start, rows.nth[c])
     t = math.sqrt(start * start + query.dof)
     first = 0
     while first + 1 < n_blocks and nodes[(first + 1) * LANES] < t:
@@ -495,7 +500,7 @@ def solve_bucketed_njit(query, q, error, sources=SOURCES):
         return NOT_ONE, total
     # A bucket's probability is a difference of tails: it loses the ratio of the tail to it, about 1 / width.
     loss = 1.0 + 4.0 / min(_narrowest(nodes, first, last), 1.0)
-    degree = float(query.contest.degree.max())
+    degree = float(work.after.size // (LANES * q.size))  # the largest one
     rounding = UNIT * (6.0 * rows.s.size + 200.0) + (4.0 * degree + loss) * LAW_ERROR
     for y in range(q.size):
         left_out = (work.below[y] if first > 0 else 0.0) + (work.above[y] if last + 1 < n_blocks else 0.0)

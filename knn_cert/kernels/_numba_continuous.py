@@ -36,14 +36,17 @@ from ._numba_law_table import (
 from ._numba_winner import Contest, combine, others_at_most
 
 # Answers of `solve_njit`.
-SOLVED, WINDOW_STAYS_OPEN, NOT_ONE = range(3)
+SOLVED, WINDOW_TOO_SMALL, NOT_ONE = range(3)
 
 FEW_ROWS = 48  # up to here rows are evaluated one by one, without tables
 
 _COARSE_LEVEL = 1  # step 1/2: cells whose mass is bounded before they are worked out
 _FIRST_LEVEL = 4  # step 1/16
 _LAST_LEVEL = 12  # step 1/4096
-_MAX_COARSE_BLOCKS = 2000
+FEWEST_NODES, MOST_NODES = 32 * LANES, 4096 * LANES  # coarse nodes that there is room for
+
+# Cells that a query can ask for: beyond the last one that any block has, all rows are in one.
+_MAX_STARTS = int((LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 2
 
 _FIRST_TARGET = 1e-16  # cells with bounds below this are left out at first, when nothing is known about q
 _RELATIVE_TARGET = 1e-14  # in the end: this share of each q(y), or
@@ -62,6 +65,7 @@ class Rows(NamedTuple):
     offsets: np.ndarray
     cell: np.ndarray  # written by the kernel: rows by increasing cell, and the place x in the cell
     x: np.ndarray
+    starts: np.ndarray  # scratch: first row of each cell
 
 
 class Work(NamedTuple):
@@ -79,6 +83,10 @@ class Work(NamedTuple):
     winner: np.ndarray
     others: np.ndarray  # [list + 1][lane]
     lanes: np.ndarray  # [list][lane], q so far
+    nodes: np.ndarray  # per coarse node: T[list], H[list], O[list], S, mean (see `_coarse_block`)
+    done: np.ndarray  # per coarse node: the cell to the next one has been worked out
+    target: np.ndarray  # per list: what may be left out
+    gap: np.ndarray  # per list: between the sums over even and over odd nodes, relative
 
 
 class Query(NamedTuple):
@@ -92,10 +100,10 @@ class Query(NamedTuple):
 
 
 def new_rows(s: np.ndarray, offsets: np.ndarray) -> Rows:
-    return Rows(s, offsets, np.empty(s.size, dtype=np.int32), np.empty(s.size))
+    return Rows(s, offsets, np.empty(s.size, dtype=np.int32), np.empty(s.size), np.empty(_MAX_STARTS, dtype=np.int64))
 
 
-def new_work(contest: Contest, table: LawTable) -> Work:
+def new_work(contest: Contest, table: LawTable, n_nodes: int = FEWEST_NODES) -> Work:
     state = contest.n_lists * contest.max_degree() * LANES
     lists = contest.n_lists * LANES
     return Work(
@@ -111,6 +119,10 @@ def new_work(contest: Contest, table: LawTable) -> Work:
         np.empty(contest.winner_work_size()),
         np.empty(lists + LANES),
         np.empty(lists),
+        np.empty((n_nodes, 3 * contest.n_lists + 2)),
+        np.empty(n_nodes, dtype=np.bool_),
+        np.empty(contest.n_lists),
+        np.empty(contest.n_lists),
     )
 
 
@@ -140,13 +152,13 @@ def _radius(u):
 
 
 @inner
-def _use_nodes(work, level, index):
-    if work.law_block[0] == level and work.law_block[1] == index:
+def _use_nodes(law, law_block, level, index):
+    if law_block[0] == level and law_block[1] == index:
         return
     for lane in range(LANES):
-        work.law.t[lane] = _radius(_position(level, index, lane))
-    work.law.window[0] = work.law.window[1] = 0
-    work.law_block[0], work.law_block[1] = level, index
+        law.t[lane] = _radius(_position(level, index, lane))
+    law.window[0] = law.window[1] = 0
+    law_block[0], law_block[1] = level, index
 
 
 @inner
@@ -167,7 +179,8 @@ def _place_rows(rows):
         n_cells = 0
         for i in range(first, end):  # beyond the last cell that any block has, all in one
             n_cells = max(n_cells, int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1)
-        starts = np.zeros(n_cells + 1, dtype=np.int64)
+        starts = rows.starts[: n_cells + 1]
+        starts[:] = 0
         for i in range(first, end):
             starts[int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1] += 1
         for cell in range(n_cells):
@@ -219,7 +232,7 @@ def _tally_one_by_one(query, c, level, index, at, degree, with_density):
     G, A, row = work.G, work.A, work.row
     first, end = rows.offsets[c], rows.offsets[c + 1]
     absorbed, mean = spread(0.0), spread(0.0)
-    _use_nodes(work, level, index)
+    _use_nodes(work.law, work.law_block, level, index)
     use_window(work.law, -1)
     reference = 0.0
     for i in range(first, end):
@@ -260,7 +273,7 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
                 break
             cell = cell_at[block + place]
             if cell == ABSENT:
-                _use_nodes(work, level, index)
+                _use_nodes(work.law, work.law_block, level, index)
                 cell = build_cell(table, work.law, dof, block + place, place)
             kind, start = table.kind[cell], table.start[cell]
             if kind == OUTSIDE or (i - first >= degree and table.ends[2 * cell] <= reference):
@@ -317,9 +330,9 @@ def _tally(query, level, index):
 
 
 @merged
-def _coarse_block(query, index, nodes, at):
+def _coarse_block(query, index, at):
     """T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(others hold at most rest_y), S = P(open) to nodes[at:]."""
-    work, contest = query.work, query.contest
+    work, contest, nodes = query.work, query.contest, query.work.nodes
     n = contest.n_lists
     _tally(query, variable(_COARSE_LEVEL), index)
     G = work.G
@@ -327,6 +340,7 @@ def _coarse_block(query, index, nodes, at):
     others_at_most(contest, G, stride, work.winner, work.others)
     for lane in range(LANES):
         node = nodes[at + lane]
+        work.done[at + lane] = False
         node[3 * n] = min(1.0, work.others[n * LANES + lane])
         node[3 * n + 1] = work.mean[lane]
         for c in range(n):
@@ -347,30 +361,17 @@ def _bound(nodes, j, n, y):
 
 
 @inner
-def _possible(query, y):
+def _possible(offsets, least, y):
     """A list with too few rows never wins: probability zero, no error."""
-    return query.rows.offsets[y + 1] - query.rows.offsets[y] >= query.contest.least[y]
+    return offsets[y + 1] - offsets[y] >= least[y]
 
 
 @inner
-def _bound_above(nodes, last, query, y):
-    n = query.contest.n_lists
-    if not _possible(query, y):
+def _bound_above(nodes, last, offsets, least, y):
+    if not _possible(offsets, least, y):
         return 0.0
+    n = least.size
     return min(nodes[last, 2 * n + y] * nodes[last, n + y], nodes[last, 3 * n])
-
-
-@merged
-def _widened(nodes, done, first, end):
-    """Twice the room, nodes [first, end) in its middle; returns (nodes, done, by how much they moved)."""
-    size = 2 * nodes.shape[0]
-    to = (size - (end - first)) // 2
-    more_nodes, more_done = np.empty((size, nodes.shape[1])), np.zeros(size, dtype=np.bool_)
-    for j in range(first, end):
-        more_done[j - first + to] = done[j]
-        for i in range(nodes.shape[1]):
-            more_nodes[j - first + to, i] = nodes[j, i]
-    return more_nodes, more_done, to - first
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -394,13 +395,16 @@ def _work_out_cell(query, coarse_index, level):
 
 @inner
 def _totals(lanes, q, gap):
-    """q(y), and gap |even - odd| / q(y): both are trapezoid sums of twice the step for q(y) / 2."""
+    """q(y) and gap(y) = |even - odd| / q(y), both trapezoid sums of twice the step for q(y) / 2; returns the largest gap."""
+    largest = 0.0
     for y in range(q.size):
         v = y * LANES
         even = (lanes[v] + lanes[v + 2]) + (lanes[v + 4] + lanes[v + 6])
         odd = (lanes[v + 1] + lanes[v + 3]) + (lanes[v + 5] + lanes[v + 7])
         q[y] = even + odd
         gap[y] = abs(even - odd) / q[y] if q[y] > 1e-290 else 0.0
+        largest = max(largest, gap[y])
+    return largest
 
 
 @merged
@@ -421,36 +425,37 @@ def _first_level(nodes, first, end, k, n):
 
 
 @merged
-def _extend(query, nodes, done, first, end, origin, target):
+def _extend(query, first, end, origin):
     """Add coarse blocks until what lies beyond them is below target for every list.
 
-    Coarse nodes first .. end - 1 of `nodes` are there; node j is node j + origin of the global grid. Returns (nodes,
-    done, first, end, origin, whether any was added).
+    Coarse nodes first .. end - 1 are there; node j is node j + origin of the global grid. Returns the new first and end,
+    and whether any was added; first = -1 where there is no room.
     """
+    nodes, target = query.work.nodes, query.work.target
+    offsets, least = query.rows.offsets, query.contest.least
     added = False
-    while end - first <= _MAX_COARSE_BLOCKS * LANES:
+    while True:
         above, below = False, False
         for y in range(target.size):
-            above = above or _bound_above(nodes, end - 1, query, y) > target[y]
+            above = above or _bound_above(nodes, end - 1, offsets, least, y) > target[y]
             below = below or nodes[first, y] > target[y]
         if not (above or below):
-            break
-        added = True
+            return first, end, added
         if end + LANES > nodes.shape[0] or first < LANES:
-            nodes, done, moved = _widened(nodes, done, first, end)
-            first, end, origin = first + moved, end + moved, origin - moved
+            return -1, end, added
+        added = True
         if above:
-            _coarse_block(query, (end + origin) // LANES, nodes, end)
+            _coarse_block(query, (end + origin) // LANES, end)
             end += LANES
         if below:
             first -= LANES
-            _coarse_block(query, (first + origin) // LANES, nodes, first)
-    return nodes, done, first, end, origin, added
+            _coarse_block(query, (first + origin) // LANES, first)
 
 
 @merged
-def _work_out_cells(query, nodes, done, first, end, origin, level, target):
+def _work_out_cells(query, first, end, origin, level):
     """Work out the cells whose bound is not negligible; whether there was any."""
+    nodes, done, target = query.work.nodes, query.work.done, query.work.target
     n = target.size
     any_cell = False
     for j in range(first, end - 1):
@@ -467,16 +472,17 @@ def _work_out_cells(query, nodes, done, first, end, origin, level, target):
 
 
 @merged
-def _errors(query, nodes, done, first, end, q, gap, error):
+def _errors(query, first, end, q, error):
     """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated from two step sizes)."""
-    n = q.size
-    degree = float(query.contest.degree.max())
+    nodes, done, gap, n = query.work.nodes, query.work.done, query.work.gap, q.size
+    offsets, least = query.rows.offsets, query.contest.least
+    degree = float(query.work.G.size // (LANES * n))  # the largest one
     rounding = UNIT * (6.0 * query.rows.s.size + 200.0) + (4.0 * degree + 4.0) * LAW_ERROR
     for y in range(n):
         error[y] = 0.0
-        if not _possible(query, y):
+        if not _possible(offsets, least, y):
             continue
-        left_out = _bound_above(nodes, end - 1, query, y) + nodes[first, y]
+        left_out = _bound_above(nodes, end - 1, offsets, least, y) + nodes[first, y]
         for j in range(first, end - 1):
             if not done[j]:
                 left_out += _bound(nodes, j, n, y)
@@ -486,46 +492,49 @@ def _errors(query, nodes, done, first, end, q, gap, error):
 @kernel
 def solve_njit(query, start, q, error, sources=SOURCES):
     """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
-    n = query.contest.n_lists
-    lanes = query.work.lanes
+    work = query.work
+    lanes, target, gap = work.lanes, work.target, work.gap
+    n = target.size
     lanes[:] = 0.0
-    query.work.law_block[0] = -1000  # no nodes yet: what the query before asked for must not matter
+    target[:] = _FIRST_TARGET
+    work.law_block[0] = -1000  # no nodes yet: what the query before asked for must not matter
     if not query.one_by_one:
         _place_rows(query.rows)
 
-    nodes = np.empty((32 * LANES, 3 * n + 2))
-    done = np.zeros(nodes.shape[0], dtype=np.bool_)
-    first = nodes.shape[0] // 2
+    first = work.nodes.shape[0] // (2 * LANES) * LANES
     end = first + LANES
     origin = int(math.floor(start / (LANES * 0.5))) * LANES - first
-    _coarse_block(query, (first + origin) // LANES, nodes, first)
-    target, gap = np.full(n, _FIRST_TARGET), np.empty(n)
-    nodes, done, first, end, origin, again = _extend(query, nodes, done, first, end, origin, target)
-    level = _first_level(nodes, first, end, float(query.contest.n_neighbors), n)
-    again = True
+    _coarse_block(query, (first + origin) // LANES, first)
+    first, end, again = _extend(query, first, end, origin)
+    if first < 0:
+        return WINDOW_TOO_SMALL, 0.0
+    level = _first_level(work.nodes, first, end, float(query.contest.n_neighbors), n)
+    again, largest_gap = True, 0.0
     while again:
-        again = _work_out_cells(query, nodes, done, first, end, origin, level, target)
-        _totals(lanes, q, gap)
+        again = _work_out_cells(query, first, end, origin, level)
+        largest_gap = _totals(lanes, q, gap)
         for y in range(n):
             target[y] = max(_RELATIVE_TARGET * q[y], _FLOOR)
-        nodes, done, first, end, origin, added = _extend(query, nodes, done, first, end, origin, target)
+        first, end, added = _extend(query, first, end, origin)
+        if first < 0:
+            return WINDOW_TOO_SMALL, 0.0
         again = again or added
-        if end - first > _MAX_COARSE_BLOCKS * LANES:
-            return WINDOW_STAYS_OPEN, 0.0
-    while gap.max() > _LARGEST_GAP and level < _LAST_LEVEL:
+    while largest_gap > _LARGEST_GAP and level < _LAST_LEVEL:
         level += 1  # twice the nodes: everything that was worked out is worked out anew
         lanes[:] = 0.0
         for j in range(first, end):
-            if done[j]:
+            if work.done[j]:
                 _work_out_cell(query, j + origin, level)
-        _totals(lanes, q, gap)
+        largest_gap = _totals(lanes, q, gap)
 
     total = 0.0
     for y in range(n):
         total += q[y]
     # a race of lists that are both too short has no winner
-    complete = not query.contest.is_race or _possible(query, 0) or _possible(query, 1)
+    complete = not query.contest.is_race
+    for y in range(n):
+        complete = complete or _possible(query.rows.offsets, query.contest.least, y)
     if complete and not abs(total - 1.0) <= LARGEST_DEFECT:
         return NOT_ONE, total
-    _errors(query, nodes, done, first, end, q, gap, error)
+    _errors(query, first, end, q, error)
     return SOLVED, total

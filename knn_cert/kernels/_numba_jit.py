@@ -1,4 +1,4 @@
-"""How the numba backend compiles: `kernel` for what Python calls, `inner` and `merged` for the rest.
+"""How the numba backend compiles: `kernel` for what Python calls, `inner` and `merged` for what kernels call.
 
 Machine code of kernels is cached on disk where a folder can be written to, else compiled anew in each process.
 """
@@ -9,10 +9,12 @@ import hashlib
 from pathlib import Path
 
 from numba import njit
+from numba.core import types
+from numba.extending import intrinsic
 
 # No fastmath: sums are ordered as written, infinities and NaN mean what they say. Division by zero gives infinity,
 # as in C++, instead of a Python exception.
-_OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True}
+_OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True, "_nrt": False}
 
 
 def inner(function):
@@ -49,7 +51,11 @@ def _digest_of_sources() -> int:
 SOURCES = _digest_of_sources()
 
 
-@inner
-def variable(value):
-    """A constant as if it were not one: numba compiles what it is handed to once more for every constant."""
-    return value
+@intrinsic
+def variable(typing_context, value):
+    """A whole number as an int64; numba compiles an `inner` function anew for every constant it is handed."""
+
+    def generate(context, builder, signature, args):
+        return context.cast(builder, args[0], signature.args[0], types.int64)
+
+    return types.int64(value), generate

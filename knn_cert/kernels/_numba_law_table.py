@@ -322,7 +322,7 @@ _POWERS = _chebyshev_powers()
 
 
 @inner
-def _fit(table, at, stride, start):
+def _fit(values, at, stride, chebyshev, coefficients, start):
     """values[at + i stride + lane] at point i -> coefficients[start + k 8 + lane] of x^k, x in [-1, 1].
 
     Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers together
@@ -331,13 +331,13 @@ def _fit(table, at, stride, start):
     for k in range(CELL_TERMS):
         total = spread(0.0)
         for i in range(CELL_TERMS):
-            total = fused(spread(_TRANSFORM[k, i]), load(table.values, at + i * stride), total)
-        store(table.chebyshev, k * LANES, total)
+            total = fused(spread(_TRANSFORM[k, i]), load(values, at + i * stride), total)
+        store(chebyshev, k * LANES, total)
     for k in range(CELL_TERMS):
         total = spread(0.0)
         for m in range(CELL_TERMS - 1, k - 1, -1):
-            total = fused(spread(_POWERS[m, k]), load(table.chebyshev, m * LANES), total)
-        store(table.coefficients, start + k * LANES, total)
+            total = fused(spread(_POWERS[m, k]), load(chebyshev, m * LANES), total)
+        store(coefficients, start + k * LANES, total)
 
 
 # The terms of the node law are made for this many neighbouring cells at once.
@@ -389,7 +389,7 @@ def _enter_cell(table, place, kind, left, right, stride, functions):
     table.ends[2 * cell], table.ends[2 * cell + 1] = left, right
     for function in functions:
         if function >= 0:
-            _fit(table, function, stride, table.used[0])
+            _fit(table.values, function, stride, table.chebyshev, table.coefficients, table.used[0])
             table.used[0] += FUNCTION
     table.used[1] += 1
     table.cell_at[place] = cell

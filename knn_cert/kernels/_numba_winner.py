@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_jit import inner
+from ._numba_jit import inner, variable
 from ._numba_lanes import LANES, add, fused, load, mul, spread, store
 
 
@@ -153,7 +153,7 @@ def combine(contest, G, A, stride, weight, work, q):
         return
     n, K = contest.n_lists, contest.n_neighbors
     for b in range(n):
-        winner_weights(n, K, b, G, 0, stride, work, 0, n * K * LANES)
+        winner_weights(n, K, b, G, variable(0), stride, work, variable(0), n * K * LANES)
         for y in range(n):
             total = spread(0.0)
             for k in range(K):
@@ -175,7 +175,7 @@ def others_at_most(contest, G, stride, work, out):
         return
     n, K = contest.n_lists, contest.n_neighbors
     span = K * LANES
-    left, right = 0, (n + 1) * span
+    left, right = variable(0), (n + 1) * span
     product = right + (n + 1) * span
     set_one(work, left, K)
     set_one(work, right + n * span, K)

@@ -12,8 +12,11 @@ import numpy as np
 
 from ._numba_bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
 from ._numba_continuous import (
+    FEWEST_NODES,
+    MOST_NODES,
     NOT_ONE,
     SOLVED,
+    WINDOW_TOO_SMALL,
     Query,
     goes_one_by_one,
     new_rows,
@@ -245,8 +248,15 @@ class _ContinuousSolver(_Solver):
         if one_by_one:
             for first, end in zip(offsets[:-1], offsets[1:], strict=True):
                 s[first:end].sort()
-        query = Query(self._rows, self._contest, self._dof, one_by_one, self._work)
-        self.check_status(*solve_njit(query, start, self.q, self.error), "this table")
+        n_nodes = FEWEST_NODES
+        while True:
+            query = Query(self._rows, self._contest, self._dof, one_by_one, self._work)
+            status, total = solve_njit(query, start, self.q, self.error)
+            if status != WINDOW_TOO_SMALL or n_nodes == MOST_NODES:
+                break
+            n_nodes *= 2
+            self._work = new_work(self._contest, self.table, n_nodes)
+        self.check_status(status, total, "this table")
 
 
 class _BucketedSolver(_Solver):

@@ -54,17 +54,17 @@ public:
             for (std::size_t y = 0; y < q.size(); ++y) target[y] = std::max(kRelativeTarget * q[y], kFloor);
             again = extend(target) || again;
         }
-        std::vector<double> gap = step_gap(q);
-        while (*std::max_element(gap.begin(), gap.end()) > kLargestGap && level < kLastLevel) {
+        std::vector<double> ripple = step_ripple(q);
+        while (*std::max_element(ripple.begin(), ripple.end()) > kLargestRipple && level < kLastLevel) {
             ++level;  // twice the nodes: everything that was worked out is worked out anew
             std::fill(lanes_.begin(), lanes_.end(), 0.0);
             const std::vector<char> done = cell_done_;
             for (std::size_t j = 0; j < done.size(); ++j)
                 if (done[j]) work_out_cell(static_cast<std::int64_t>(j), level);
             q = totals();
-            gap = step_gap(q);
+            ripple = step_ripple(q);
         }
-        return {q, errors(q, gap)};
+        return {q, errors(q, ripple)};
     }
 
 private:
@@ -73,8 +73,8 @@ private:
     // Left out in the end: this share of each q(y), or this much.
     static constexpr double kRelativeTarget = 1e-14;
     static constexpr double kFloor = 1e-300;
-    // The sums over even and over odd nodes may differ by this share of q; their mean then errs by about its square.
-    static constexpr double kLargestGap = 3e-6;
+    // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
+    static constexpr double kLargestRipple = 1.5e-3;
     static constexpr std::size_t kFewRows = 48;  // up to here rows are evaluated one by one, without tables
     static constexpr double kSkip = 1e-15;  // relative change by the rows left out of a tally
     static constexpr double kLawError = 1e-12;   // relative error of F, U, f: measured below 4e-13 (tests)
@@ -326,14 +326,18 @@ private:
         return q;
     }
 
-    // |even - odd| / q per list: both are trapezoid sums of twice the step for q / 2.
-    std::vector<double> step_gap(const std::vector<double>& q) const {
-        std::vector<double> gap(q.size(), 0.0);
+    // Relative error of the trapezoid rule of step 4h, per list. The sum over every fourth node from node r on, times 4, is
+    // q + c cos(pi r / 2 + angle) + terms of half the period; the differences of opposite sums give both components of c,
+    // whatever the angle. (The even sum less the odd one shows only one component of the error at 2h, which may vanish by
+    // accident.) The Fourier transform of the integrand falls at least exponentially: the error at step h is at most c^4.
+    std::vector<double> step_ripple(const std::vector<double>& q) const {
+        std::vector<double> ripple(q.size(), 0.0);
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double* const v = lanes_.data() + y * kLanes;
-            if (q[y] > 1e-290) gap[y] = std::fabs(((v[0] + v[2]) + (v[4] + v[6])) - ((v[1] + v[3]) + (v[5] + v[7]))) / q[y];
+            if (q[y] > 1e-290)
+                ripple[y] = 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / q[y];
         }
-        return gap;
+        return ripple;
     }
 
     // ------------------------------------------------------------------------------------------------------------ choices
@@ -352,7 +356,7 @@ private:
         return std::sqrt(all[at] * all[at] + dof_);
     }
 
-    // The step at which the K-th arrival, at the growth rate of the expected count there, is integrated to about 1e-13.
+    // The step at which the K-th arrival, at the growth rate of the expected count there, should pass the check above.
     int first_level() const {
         const double k = bounded_->contest.race ? bounded_->contest.degree[0] + bounded_->contest.degree[1] - 1
                                                 : bounded_->contest.n_neighbors;
@@ -362,12 +366,12 @@ private:
                 slope = std::max(slope, 2.0 * std::log(std::min(node(j + 1).mean, 4.0 * k) / node(j).mean));
         int level = kFirstLevel;
         while (level < kLastLevel &&
-               log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 1) / slope) > std::log(kLargestGap))
+               log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 2) / slope) > std::log(0.5 * kLargestRipple))
             ++level;
         return level;
     }
 
-    std::vector<double> errors(const std::vector<double>& q, const std::vector<double>& gap) const {
+    std::vector<double> errors(const std::vector<double>& q, const std::vector<double>& ripple) const {
         double total = 0.0;
         for (const double value : q) total += value;
         if (std::fabs(total - 1.0) > 1e-9 && complete())
@@ -381,7 +385,7 @@ private:
             double left_out = bound_above(y) + bound_below(y);
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)
                 if (!cell_done_[static_cast<std::size_t>(j)]) left_out += bound(j, y);
-            error[y] = possible(y) ? left_out + q[y] * (rounding + 10.0 * gap[y] * gap[y]) + 1e-305 : 0.0;
+            error[y] = possible(y) ? left_out + q[y] * (rounding + std::pow(ripple[y], 4)) + 1e-305 : 0.0;
         }
         return error;
     }

@@ -37,7 +37,7 @@ struct NodeBlock {
 
 // log of |Gamma(K + i omega)| / Gamma(K), within a factor of 2: the size of the trapezoid error where the K-th arrival of a
 // stream of rate e^(slope t) is integrated, omega = 2 pi / (step slope). It chooses the first step; the error that is
-// reported comes from comparing two steps.
+// reported comes from comparing sums over parts of the nodes.
 inline double log_trapezoid_error(double k, double omega) {
     return 0.5 * (k - 0.5) * std::log1p(omega * omega / (k * k)) - omega * std::atan(omega / k);
 }
