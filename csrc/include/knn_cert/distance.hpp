@@ -16,7 +16,7 @@ inline void sq_distances(const double* queries, std::int64_t n_queries, const do
                          double* out, int n_threads, Checkpoint checkpoint) {
     const LeafLoops& leaf = leaf_loops();
     // A tile of queries stays in the cache while a tile of rows passes by; tiles are the items that threads share.
-    const std::int64_t kQueries = 16, bytes = 8 * (dim > 0 ? dim : 1);
+    const std::int64_t kQueries = kDistanceQueries, bytes = 8 * (dim > 0 ? dim : 1);
     const std::int64_t kRows = 2 * std::max<std::int64_t>(1, (std::int64_t{1} << 18) / (2 * bytes));
     const std::int64_t query_tiles = (n_queries + kQueries - 1) / kQueries, row_tiles = (n_rows + kRows - 1) / kRows;
     for_each_item(query_tiles * row_tiles, n_threads, checkpoint, [&](int, std::int64_t item) {

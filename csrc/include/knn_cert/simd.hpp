@@ -12,6 +12,7 @@
 namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
+constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e over the cell.
 constexpr int kCellTerms = 12, kLongCellTerms = 18;
 constexpr double kCellsPerUnit = 8.0;  // cells have width 1/8 in s
@@ -101,7 +102,7 @@ struct LeafLoops {
     void (*bucket_suffix)(const BucketTask& task);
     // boundary events of the run; `after` holds the rows behind the run and becomes the rows from its start on
     void (*bucket_rows)(const BucketTask& task);
-    // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences
+    // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
     void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
                          std::int64_t dim, double* out, std::int64_t out_stride);
 };
