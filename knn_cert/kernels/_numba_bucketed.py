@@ -13,14 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_continuous import FEW_ROWS, LARGEST_DEFECT, LAW_ERROR, NOT_ONE, SKIP, SOLVED, UNIT, add_row, polynomial
-from ._numba_jit import SOURCES, inner, kernel
+from ._numba_continuous import FEW_ROWS, LARGEST_DEFECT, LAW_ERROR, NOT_ONE, SOLVED, UNIT, add_row
+from ._numba_jit import SOURCES, inner, kernel, merged, variable
 from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub, where_le
 from ._numba_law_table import (
     ABSENT,
     BOTH,
     CELLS_PER_UNIT,
-    FUNCTION,
     INSIDE,
     LOWER,
     OUTSIDE,
@@ -30,11 +29,12 @@ from ._numba_law_table import (
     build_bucket_cell,
     evaluate,
     find_block,
+    forget_terms,
     n_places,
     new_node_law,
-    use_window,
+    polynomial,
 )
-from ._numba_winner import Contest, coefficient, multiply, others_at_most, winner_weights
+from ._numba_winner import Contest, coefficient, multiply, standings, winner_weights
 
 _RELATIVE_TARGET = 1e-14  # what lies beyond the blocks that are worked out: this share of each q(y), or
 _FLOOR = 1e-300  # this much
@@ -43,7 +43,9 @@ _SHORTEST_RUN = 64  # rows between checkpoints of the backward pass; of n rows, 
 
 _NO_CELL = -1
 _WANTED = -2  # in a table's place: a cell that is to be built
-_LAW = 5 * LANES  # doubles of the law of a row: F_low, U_low, F_high, U_high, p (to fall between them)
+# Doubles of the law of a row: F_low, U_low, F_high, U_high, p (to fall between them), and the larger of the tails whose
+# difference p is, by whose rounding it errs.
+_LAW = 6 * LANES
 
 
 class BucketRows(NamedTuple):
@@ -52,7 +54,6 @@ class BucketRows(NamedTuple):
     s: np.ndarray  # distance / sigma
     lists: np.ndarray  # list of each row
     counts: np.ndarray  # per list: its rows
-    nth: np.ndarray  # per list: distance of the degree-th nearest row, or of the last one
 
 
 class BucketWork(NamedTuple):
@@ -72,12 +73,12 @@ class BucketWork(NamedTuple):
     before: np.ndarray  # [list][power][lane]: rows with a lower index, at their bucket's high end
     after: np.ndarray  # rows with a higher index, at the low end
     winner: np.ndarray
-    others: np.ndarray  # [list + 1][lane]
+    standings: np.ndarray  # [list + 2][lane]
     lanes: np.ndarray  # [list][lane], q so far
+    tail_lanes: np.ndarray  # the same sums with the larger tail in place of p
     mean: np.ndarray  # per list: expected rows below the block
     above: np.ndarray  # per list: bound of what lies above the blocks worked out
     below: np.ndarray
-    reference: np.ndarray  # per list: F below which rows do not matter
 
 
 class BucketQuery(NamedTuple):
@@ -116,9 +117,9 @@ def new_bucket_work(contest: Contest, n_rows: int, table: LawTable) -> BucketWor
         np.empty(state),
         np.empty(state),
         np.empty(contest.winner_work_size()),
-        np.empty(lists + LANES),
+        np.empty(lists + 2 * LANES),
         np.empty(lists),
-        np.empty(contest.n_lists),
+        np.empty(lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
@@ -140,19 +141,18 @@ def _last_finite(nodes, block):
 
 
 @inner
-def _use_nodes(query, block):
-    work = query.work
-    if work.law_block[0] == block:
+def _use_nodes(nodes, block, low, high, law_block):
+    if law_block[0] == block:
         return
     for lane in range(LANES):
-        work.low.t[lane] = query.nodes[block * LANES + lane]
-        work.high.t[lane] = query.nodes[block * LANES + lane + 1]
-    for law in (work.low, work.high):
-        law.window[0] = law.window[1] = 0
-    work.law_block[0] = block
+        low.t[lane] = nodes[block * LANES + lane]
+        high.t[lane] = nodes[block * LANES + lane + 1]
+    forget_terms(low)
+    forget_terms(high)
+    law_block[0] = block
 
 
-@inner
+@merged
 def _build_cells(query, start, size):
     """Make the cells of all rows, by increasing s so that neighbours share the terms of the law."""
     work, rows = query.work, query.rows
@@ -168,12 +168,11 @@ def _build_cells(query, start, size):
             build_bucket_cell(work.table, work.low, work.high, query.dof, start + place, place)
 
 
-@inner
+@merged
 def _choose_rows(query, block):
-    """The rows that matter in the block, in their order; returns how many.
+    """The rows that can be in or below the block, in their order; returns how many.
 
-    Where the block ends at infinity, every row does. Elsewhere rows that are too far change the answer by less than a
-    relative SKIP (as in the continuous classifier).
+    Far rows with a low index cannot be dropped for being far: they win ties that near rows with a high index lose.
     """
     work, rows, table = query.work, query.rows, query.work.table
     one_by_one = rows.s.size <= FEW_ROWS
@@ -183,28 +182,17 @@ def _choose_rows(query, block):
     if not one_by_one:
         size = n_places(finite)
         start = find_block(table, 0, block, size, rows.s.size)
-        _use_nodes(query, block)
+        _use_nodes(query.nodes, block, work.low, work.high, work.law_block)
         _build_cells(query, start, size)
-    reference = work.reference
-    reference[:] = -1.0
-    if not open_ended:
-        for c in range(reference.size):
-            place = rows.nth[c] * CELLS_PER_UNIT
-            if place + 1.0 < size:
-                right = table.ends[2 * table.cell_at[start + int(place)] + 1]
-                reference[c] = right * SKIP / (float(rows.counts[c]) * query.contest.degree[c])
     n = 0
     for i in range(rows.s.size):
-        s, c = rows.s[i], rows.lists[i]
-        place = s * CELLS_PER_UNIT
+        place = rows.s[i] * CELLS_PER_UNIT
         cell = _NO_CELL
         if place + 1.0 < size:
             cell = table.cell_at[start + int(place)]
-            if not open_ended:
-                too_far = s > rows.nth[c] and table.ends[2 * cell] <= reference[c]
-                if table.kind[cell] == OUTSIDE or too_far:
-                    continue
-        elif not open_ended and s > finite + 40.0:
+            if not open_ended and table.kind[cell] == OUTSIDE:
+                continue
+        elif not open_ended and rows.s[i] > finite + 40.0:
             continue  # F < Phi(-40), zero in binary64
         work.chosen_cell[n] = cell
         work.chosen_row[n] = i
@@ -223,63 +211,60 @@ def _store_law(laws, at, F_low, U_low, F_high, U_high):
     zero = spread(0.0)
     p = where_le(F_high, U_low, sub(F_high, F_low), sub(U_low, U_high))
     store(laws, at + 4 * LANES, where_le(p, zero, zero, p))
+    store(laws, at + 5 * LANES, where_le(F_high, U_low, F_high, U_low))
 
 
 @inner
-def _law_by_cell(table, cell, x, laws, at):
-    """The law of a row at place x of its cell, to laws[at:]."""
-    coefficients, start, kind = table.coefficients, table.start[cell], table.kind[cell]
+def _law_by_cell(coefficients, kind, terms, start, x, laws, at):
+    """The law of a row at place x of a cell, to laws[at:]."""
     zero, one, x = spread(0.0), spread(1.0), spread(x)
-    if kind == LOWER:
-        F_low = polynomial(coefficients, start, x)
-        F_high = polynomial(coefficients, start + FUNCTION, x)
-        _store_law(laws, at, F_low, sub(one, F_low), F_high, sub(one, F_high))
-    elif kind == UPPER:
-        U_low = polynomial(coefficients, start, x)
-        U_high = polynomial(coefficients, start + FUNCTION, x)
-        _store_law(laws, at, sub(one, U_low), U_low, sub(one, U_high), U_high)
-    elif kind == BOTH:
-        F_low = polynomial(coefficients, start, x)
-        U_low = polynomial(coefficients, start + FUNCTION, x)
-        F_high = polynomial(coefficients, start + 2 * FUNCTION, x)
-        U_high = polynomial(coefficients, start + 3 * FUNCTION, x)
-        _store_law(laws, at, F_low, U_low, F_high, U_high)
-    elif kind == INSIDE:
-        _store_law(laws, at, one, zero, one, zero)
-    else:
-        _store_law(laws, at, zero, one, zero, one)
+    F_low, U_low, F_high, U_high = zero, one, zero, one
+    if kind == INSIDE:
+        F_low, U_low, F_high, U_high = one, zero, one, zero
+    elif kind != OUTSIDE:
+        first = polynomial(coefficients, start, terms, variable(0), x)
+        second = polynomial(coefficients, start, terms, variable(1), x)
+        if kind == LOWER:
+            F_low, U_low, F_high, U_high = first, sub(one, first), second, sub(one, second)
+        elif kind == UPPER:
+            F_low, U_low, F_high, U_high = sub(one, first), first, sub(one, second), second
+        else:
+            F_low, U_low = first, second
+            F_high = polynomial(coefficients, start, terms, variable(2), x)
+            U_high = polynomial(coefficients, start, terms, variable(3), x)
+    _store_law(laws, at, F_low, U_low, F_high, U_high)
 
 
 @inner
-def _law_directly(query, block, s, laws, at):
-    """The law of a row that has no cell."""
-    work = query.work
-    law = work.law
-    if s > _last_finite(query.nodes, block) + 40.0:
+def _law_directly(nodes, block, dof, s, low, high, law, laws, at):
+    """The law of a row that has no cell; `law` is scratch."""
+    if s > _last_finite(nodes, block) + 40.0:
         for lane in range(LANES):  # exactly 0 and 1
             for end in range(2):
-                inside = query.nodes[block * LANES + lane + end] == math.inf
+                inside = nodes[block * LANES + lane + end] == math.inf
                 law[3 * LANES * end + lane] = 1.0 if inside else 0.0
                 law[3 * LANES * end + LANES + lane] = 0.0 if inside else 1.0
     else:
-        _use_nodes(query, block)
-        use_window(work.low, -1)
-        use_window(work.high, -1)
-        evaluate(work.low, query.dof, s, s, s, law, 0)
-        evaluate(work.high, query.dof, s, s, s, law, 3 * LANES)
+        evaluate(low, dof, s, law, variable(0))
+        evaluate(high, dof, s, law, variable(3 * LANES))
     _store_law(laws, at, load(law, 0), load(law, LANES), load(law, 3 * LANES), load(law, 4 * LANES))
 
 
 @inner
 def _make_laws(query, block, begin, end):
     """The laws of the chosen rows begin .. end - 1."""
-    work = query.work
+    work, table = query.work, query.work.table
+    low, high, laws = work.low, work.high, work.laws
     for i in range(begin, end):
         at = (i - begin) * _LAW
-        if work.chosen_cell[i] == _NO_CELL:
-            _law_directly(query, block, query.rows.s[work.chosen_row[i]], work.laws, at)
+        cell = work.chosen_cell[i]
+        if cell == _NO_CELL:
+            s = query.rows.s[work.chosen_row[i]]
+            _use_nodes(query.nodes, block, low, high, work.law_block)
+            _law_directly(query.nodes, block, query.dof, s, low, high, work.law, laws, at)
         else:
-            _law_by_cell(work.table, work.chosen_cell[i], work.chosen_x[i], work.laws, at)
+            kind, terms, start = table.kind[cell], table.terms[cell], table.start[cell]
+            _law_by_cell(table.coefficients, kind, terms, start, work.chosen_x[i], laws, at)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -315,7 +300,8 @@ def _open_race(query, c, stride):
 @inner
 def _race_events(query, begin, end, stride):
     work, lists = query.work, query.rows.lists
-    laws, saved, before, after, q = work.laws, work.saved, work.before, work.after, work.lanes
+    laws, saved, before, after = work.laws, work.saved, work.before, work.after
+    q, q_of_tails = work.lanes, work.tail_lanes
     stale_0, stale_1 = True, True
     open_0, open_1 = spread(0.0), spread(0.0)  # P(list c not yet complete), formed anew where stale
     for i in range(begin, end):
@@ -333,16 +319,17 @@ def _race_events(query, begin, end, stride):
                 open_0 = _open_race(query, 0, stride)
             stale_0, stale_1 = False, True
             other = open_0
-        last = coefficient(before, at, degree, after, at, degree, degree - 1)
-        event = mul(mul(load(laws, law + 4 * LANES), last), other)
-        store(q, c * LANES, add(load(q, c * LANES), event))
+        rest = mul(coefficient(before, at, degree, after, at, degree, degree - 1), other)
+        store(q, c * LANES, fused(load(laws, law + 4 * LANES), rest, load(q, c * LANES)))
+        store(q_of_tails, c * LANES, fused(load(laws, law + 5 * LANES), rest, load(q_of_tails, c * LANES)))
         add_row(before, at, degree, load(laws, law + 2 * LANES), load(laws, law + 3 * LANES))
 
 
 @inner
 def _vote_events(query, begin, end, stride):
     work, lists = query.work, query.rows.lists
-    laws, saved, before, after, q = work.laws, work.saved, work.before, work.after, work.lanes
+    laws, saved, before, after = work.laws, work.saved, work.before, work.after
+    q, q_of_tails = work.lanes, work.tail_lanes
     n, K = query.contest.n_lists, query.contest.n_neighbors
     winner = work.winner
     G, W = 0, n * stride
@@ -362,12 +349,13 @@ def _vote_events(query, begin, end, stride):
             winner_weights(n, K, c, winner, G, stride, winner, W, scratch)
             weights_of = c
         multiply(before, at, K, after, at, K, winner, G + at, K)  # without row i
-        p = load(laws, law + 4 * LANES)
+        p, tail = load(laws, law + 4 * LANES), load(laws, law + 5 * LANES)
         for y in range(n):
             total = spread(0.0)
             for k in range(K):
                 total = fused(load(winner, G + at + k * LANES), load(winner, W + (y * K + k) * LANES), total)
             store(q, y * LANES, fused(p, total, load(q, y * LANES)))
+            store(q_of_tails, y * LANES, fused(tail, total, load(q_of_tails, y * LANES)))
         add_row(before, at, K, load(laws, law + 2 * LANES), load(laws, law + 3 * LANES))
 
 
@@ -386,13 +374,14 @@ def _set_empty(state, stride):
 def _bound_above(query, stride):
     """y wins beyond the block only if at its end neither its own count is complete nor the others hold too much."""
     work, contest, last = query.work, query.contest, LANES - 1
-    others_at_most(contest, work.before, stride, work.winner, work.others)
+    # whether the contest is closed is not asked: `after` stands in for T
+    standings(contest, work.before, work.after, stride, work.winner, work.standings)
     for c in range(contest.n_lists):
         not_complete = 0.0
         for k in range(contest.degree[c]):
             not_complete += work.before[c * stride + k * LANES + last]
-        bound = min(1.0, not_complete) * min(1.0, work.others[c * LANES + last])
-        bound = min(bound, work.others[contest.n_lists * LANES + last])
+        bound = min(1.0, not_complete) * min(1.0, work.standings[c * LANES + last])
+        bound = min(bound, work.standings[contest.n_lists * LANES + last])
         work.above[c] = bound if query.rows.counts[c] >= contest.least[c] else 0.0
 
 
@@ -444,16 +433,6 @@ def _work_out_block(query, block, is_last, is_first):
 
 
 @inner
-def _narrowest(nodes, first_block, last_block):
-    """The width of the narrowest bucket worked out that has an end."""
-    narrowest = math.inf
-    for i in range(first_block * LANES, (last_block + 1) * LANES):
-        if nodes[i + 1] < math.inf:
-            narrowest = min(narrowest, nodes[i + 1] - nodes[i])
-    return narrowest
-
-
-@inner
 def _totals(lanes, q):
     for y in range(q.size):
         v = y * LANES
@@ -462,15 +441,16 @@ def _totals(lanes, q):
 
 
 @kernel
-def solve_bucketed_njit(query, q, error, sources=SOURCES):
-    """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
+def solve_bucketed_njit(query, start, q, q_of_tails, error, sources=SOURCES):
+    """q and error of one query, per list, from the blocks near distance `start` outwards.
+
+    q_of_tails is scratch, one entry a list. Returns (SOLVED or what went wrong, the sum of q).
+    """
     work, rows, nodes = query.work, query.rows, query.nodes
     work.lanes[:] = 0.0
+    work.tail_lanes[:] = 0.0
     work.law_block[0] = -1  # no nodes yet: what the query before asked for must not matter
     n_blocks = (nodes.size - 1) // LANES
-    start = math.inf
-    for c in range(q.size):
-        start = min(start, rows.nth[c])
     t = math.sqrt(start * start + query.dof)
     first = 0
     while first + 1 < n_blocks and nodes[(first + 1) * LANES] < t:
@@ -498,11 +478,10 @@ def solve_bucketed_njit(query, q, error, sources=SOURCES):
         total += q[y]
     if not abs(total - 1.0) <= LARGEST_DEFECT:
         return NOT_ONE, total
-    # A bucket's probability is a difference of tails: it loses the ratio of the tail to it, about 1 / width.
-    loss = 1.0 + 4.0 / min(_narrowest(nodes, first, last), 1.0)
+    _totals(work.tail_lanes, q_of_tails)
     degree = float(work.after.size // (LANES * q.size))  # the largest one
-    rounding = UNIT * (6.0 * rows.s.size + 200.0) + (4.0 * degree + loss) * LAW_ERROR
+    rounding = UNIT * (6.0 * rows.s.size + 200.0) + 4.0 * degree * LAW_ERROR
     for y in range(q.size):
         left_out = (work.below[y] if first > 0 else 0.0) + (work.above[y] if last + 1 < n_blocks else 0.0)
-        error[y] = left_out + q[y] * rounding + (1e-305 if q[y] > 0.0 else 0.0)
+        error[y] = left_out + q[y] * rounding + 2.0 * LAW_ERROR * q_of_tails[y] + (1e-305 if q[y] > 0.0 else 0.0)
     return SOLVED, total

@@ -2,7 +2,7 @@
 
 The twin of csrc/include/knn_cert/quadrature.hpp and continuous.hpp, where the bounds are derived: q(y) = int density of
 "the K-th nearest row is at t and y wins" dt by the trapezoid rule in u, t = log(1 + e^u), over cells of width 1/2 in u
-whose bound T, H, O, S from coarse nodes is not negligible; what is left out is part of the error.
+whose bound from coarse nodes is not negligible; what is left out is part of the error.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from ._numba_jit import SOURCES, inner, kernel, merged, variable
 from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub
 from ._numba_law_table import (
     ABSENT,
-    CELL_TERMS,
     CELLS_PER_UNIT,
-    FUNCTION,
     INSIDE,
     LAST_TABLED_RADIUS,
     LOWER,
     OUTSIDE,
+    SHORT,
     UPPER,
     LawTable,
     NodeLaw,
     build_cell,
     evaluate,
     find_block,
+    forget_terms,
     n_places,
     new_node_law,
-    use_window,
+    polynomial,
 )
-from ._numba_winner import Contest, combine, others_at_most
+from ._numba_winner import Contest, combine, standings
 
 # Answers of `solve_njit`.
 SOLVED, WINDOW_TOO_SMALL, NOT_ONE = range(3)
@@ -51,7 +51,7 @@ _MAX_STARTS = int((LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 2
 _FIRST_TARGET = 1e-16  # cells with bounds below this are left out at first, when nothing is known about q
 _RELATIVE_TARGET = 1e-14  # in the end: this share of each q(y), or
 _FLOOR = 1e-300  # this much
-_LARGEST_GAP = 3e-6  # between the sums over even and odd nodes, relative; their mean errs by about its square
+_LARGEST_RIPPLE = 1.5e-3  # relative error of the trapezoid rule of four times the step; the step's is its fourth power
 SKIP = 1e-15  # relative change by the rows left out of a tally
 LAW_ERROR = 1e-12  # relative error of F, U, f: measured below 4e-13
 UNIT = 2.0**-53
@@ -81,12 +81,12 @@ class Work(NamedTuple):
     absorbed: np.ndarray  # [list][lane], P(count >= degree)
     mean: np.ndarray  # [lane], expected number of rows
     winner: np.ndarray
-    others: np.ndarray  # [list + 1][lane]
+    standings: np.ndarray  # [list + 2][lane]
     lanes: np.ndarray  # [list][lane], q so far
-    nodes: np.ndarray  # per coarse node: T[list], H[list], O[list], S, mean (see `_coarse_block`)
+    nodes: np.ndarray  # per coarse node: T[list], H[list], O[list], S, C, mean (see `_coarse_block`)
     done: np.ndarray  # per coarse node: the cell to the next one has been worked out
     target: np.ndarray  # per list: what may be left out
-    gap: np.ndarray  # per list: between the sums over even and over odd nodes, relative
+    ripple: np.ndarray  # per list: see `_totals`
 
 
 class Query(NamedTuple):
@@ -117,9 +117,9 @@ def new_work(contest: Contest, table: LawTable, n_nodes: int = FEWEST_NODES) -> 
         np.empty(lists),
         np.empty(LANES),
         np.empty(contest.winner_work_size()),
-        np.empty(lists + LANES),
+        np.empty(lists + 2 * LANES),
         np.empty(lists),
-        np.empty((n_nodes, 3 * contest.n_lists + 2)),
+        np.empty((n_nodes, 3 * contest.n_lists + 3)),
         np.empty(n_nodes, dtype=np.bool_),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
@@ -157,7 +157,7 @@ def _use_nodes(law, law_block, level, index):
         return
     for lane in range(LANES):
         law.t[lane] = _radius(_position(level, index, lane))
-    law.window[0] = law.window[1] = 0
+    forget_terms(law)
     law_block[0], law_block[1] = level, index
 
 
@@ -194,14 +194,6 @@ def _place_rows(rows):
 
 
 @inner
-def polynomial(coefficients, at, x):
-    value = load(coefficients, at + (CELL_TERMS - 1) * LANES)
-    for k in range(CELL_TERMS - 2, -1, -1):
-        value = fused(value, x, load(coefficients, at + k * LANES))
-    return value
-
-
-@inner
 def _add_to_both(G, A, at, degree, F, U, f):
     """A[k] <- U A[k] + F A[k-1] + f G[k], G[k] <- U G[k] + F G[k-1]: all terms positive."""
     for k in range(at + (degree - 1) * LANES, at, -LANES):
@@ -233,11 +225,10 @@ def _tally_one_by_one(query, c, level, index, at, degree, with_density):
     first, end = rows.offsets[c], rows.offsets[c + 1]
     absorbed, mean = spread(0.0), spread(0.0)
     _use_nodes(work.law, work.law_block, level, index)
-    use_window(work.law, -1)
     reference = 0.0
     for i in range(first, end):
         s = rows.s[i]
-        evaluate(work.law, dof, s, s, s, row, variable(0))
+        evaluate(work.law, dof, s, row, variable(0))
         F_last = row[LANES - 1]
         if F_last == 0.0 or (i - first >= degree and F_last <= reference):
             break
@@ -264,7 +255,7 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
     block = find_block(table, level, index, size, end - first)
     one, zero = spread(1.0), spread(0.0)
     F, U, f = zero, one, zero
-    place, cell, kind, start = -1, 0, OUTSIDE, 0
+    place, cell, kind, terms, start = -1, 0, OUTSIDE, SHORT, 0
     reference = 0.0
     for i in range(first, end):
         if rows.cell[i] != place:
@@ -275,7 +266,7 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
             if cell == ABSENT:
                 _use_nodes(work.law, work.law_block, level, index)
                 cell = build_cell(table, work.law, dof, block + place, place)
-            kind, start = table.kind[cell], table.start[cell]
+            kind, terms, start = table.kind[cell], table.terms[cell], table.start[cell]
             if kind == OUTSIDE or (i - first >= degree and table.ends[2 * cell] <= reference):
                 break
         if i - first == degree - 1:
@@ -284,16 +275,14 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
         if kind == INSIDE:
             F, U, f = one, zero, zero
         else:
-            f = polynomial(coefficients, start, x)
+            f = polynomial(coefficients, start, terms, 0, x)
+            second = polynomial(coefficients, start, terms, 1, x)
             if kind == LOWER:
-                F = polynomial(coefficients, start + FUNCTION, x)
-                U = sub(one, F)
+                F, U = second, sub(one, second)
             elif kind == UPPER:
-                U = polynomial(coefficients, start + FUNCTION, x)
-                F = sub(one, U)
+                F, U = sub(one, second), second
             else:
-                F = polynomial(coefficients, start + FUNCTION, x)
-                U = polynomial(coefficients, start + 2 * FUNCTION, x)
+                F, U = second, polynomial(coefficients, start, terms, 2, x)
         if with_density:
             _add_to_both(G, A, at, degree, F, U, f)
         else:
@@ -326,23 +315,27 @@ def _tally(query, level, index):
 
 
 # ------------------------------------------------------------------------------------------------------------
-# Coarse nodes: per node T[list], H[list], O[list], S, mean
+# Coarse nodes
 
 
 @merged
 def _coarse_block(query, index, at):
-    """T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(others hold at most rest_y), S = P(open) to nodes[at:]."""
+    """T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(others hold at most rest_y) of each list y, then
+
+    S = P(the contest is open), C = P(it is closed) and the expected number of rows within, to nodes[at : at + 8].
+    """
     work, contest, nodes = query.work, query.contest, query.work.nodes
     n = contest.n_lists
     _tally(query, variable(_COARSE_LEVEL), index)
     G = work.G
     stride = G.size // n
-    others_at_most(contest, G, stride, work.winner, work.others)
+    standings(contest, G, work.absorbed, stride, work.winner, work.standings)
     for lane in range(LANES):
         node = nodes[at + lane]
         work.done[at + lane] = False
-        node[3 * n] = min(1.0, work.others[n * LANES + lane])
-        node[3 * n + 1] = work.mean[lane]
+        node[3 * n] = min(1.0, work.standings[n * LANES + lane])
+        node[3 * n + 1] = min(1.0, work.standings[(n + 1) * LANES + lane])
+        node[3 * n + 2] = work.mean[lane]
         for c in range(n):
             least, below = work.absorbed[c * LANES + lane], 0.0
             for k in range(contest.degree[c] - 1, contest.least[c] - 1, -1):
@@ -351,13 +344,14 @@ def _coarse_block(query, index, at):
                 below += G[c * stride + k * LANES + lane]
             node[c] = min(1.0, least)
             node[n + c] = min(1.0, below)
-            node[2 * n + c] = min(1.0, work.others[c * LANES + lane])
+            node[2 * n + c] = min(1.0, work.standings[c * LANES + lane])
 
 
 @inner
 def _bound(nodes, j, n, y):
-    """Of the mass of y between coarse nodes j and j + 1: min(O_y min(T_y, H_y), S)."""
-    return min(nodes[j, 2 * n + y] * min(nodes[j + 1, y], nodes[j, n + y]), nodes[j, 3 * n])
+    """Of the mass of y between coarse nodes j and j + 1: min(O_y min(T_y, H_y), S, C)."""
+    own = nodes[j, 2 * n + y] * min(nodes[j + 1, y], nodes[j, n + y])
+    return min(own, nodes[j, 3 * n], nodes[j + 1, 3 * n + 1])
 
 
 @inner
@@ -394,34 +388,43 @@ def _work_out_cell(query, coarse_index, level):
 
 
 @inner
-def _totals(lanes, q, gap):
-    """q(y) and gap(y) = |even - odd| / q(y), both trapezoid sums of twice the step for q(y) / 2; returns the largest gap."""
+def _totals(lanes, q, ripple):
+    """q(y), and ripple(y) = the relative error of the trapezoid rule of four times the step; returns the largest one.
+
+    The sum over every fourth node from node r on, times 4, is q + c cos(pi r / 2 + angle) + terms of half the period; the
+    differences of opposite sums give both components of c, whatever the angle. The Fourier transform of the integrand
+    falls at least exponentially: the error at the step itself is at most c^4.
+    """
     largest = 0.0
     for y in range(q.size):
-        v = y * LANES
-        even = (lanes[v] + lanes[v + 2]) + (lanes[v + 4] + lanes[v + 6])
-        odd = (lanes[v + 1] + lanes[v + 3]) + (lanes[v + 5] + lanes[v + 7])
-        q[y] = even + odd
-        gap[y] = abs(even - odd) / q[y] if q[y] > 1e-290 else 0.0
-        largest = max(largest, gap[y])
+        v = lanes[y * LANES : (y + 1) * LANES]
+        q[y] = ((v[0] + v[2]) + (v[4] + v[6])) + ((v[1] + v[3]) + (v[5] + v[7]))
+        even, odd = (v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])
+        ripple[y] = 2.0 * math.hypot(even, odd) / q[y] if q[y] > 1e-290 else 0.0
+        largest = max(largest, ripple[y])
     return largest
 
 
 @merged
 def _first_level(nodes, first, end, k, n):
-    """The step at which the K-th arrival, at the growth rate of the expected count there, is integrated to about 1e-13."""
+    """The step at which the K-th arrival, at the growth rate of the expected count there, should pass the check of `_totals`."""
     slope = 1.0
     for j in range(first, end - 1):
-        mean, next_mean = nodes[j, 3 * n + 1], nodes[j + 1, 3 * n + 1]
+        mean, next_mean = nodes[j, 3 * n + 2], nodes[j + 1, 3 * n + 2]
         if mean > 0.0 and mean <= 2.0 * k and next_mean >= 0.5 * k:
             slope = max(slope, 2.0 * math.log(min(next_mean, 4.0 * k) / mean))
     level = _FIRST_LEVEL
     while level < _LAST_LEVEL:
-        omega = 2.0 * math.pi * math.ldexp(1.0, level - 1) / slope
-        if _log_trapezoid_error(k, omega) <= math.log(_LARGEST_GAP):
+        omega = 2.0 * math.pi * math.ldexp(1.0, level - 2) / slope
+        if _log_trapezoid_error(k, omega) <= math.log(0.5 * _LARGEST_RIPPLE):
             break
         level += 1
     return level
+
+
+@inner
+def _bound_below(nodes, first, n, y):
+    return min(nodes[first, y], nodes[first, 3 * n + 1])
 
 
 @merged
@@ -438,7 +441,7 @@ def _extend(query, first, end, origin):
         above, below = False, False
         for y in range(target.size):
             above = above or _bound_above(nodes, end - 1, offsets, least, y) > target[y]
-            below = below or nodes[first, y] > target[y]
+            below = below or _bound_below(nodes, first, target.size, y) > target[y]
         if not (above or below):
             return first, end, added
         if end + LANES > nodes.shape[0] or first < LANES:
@@ -474,7 +477,7 @@ def _work_out_cells(query, first, end, origin, level):
 @merged
 def _errors(query, first, end, q, error):
     """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated from two step sizes)."""
-    nodes, done, gap, n = query.work.nodes, query.work.done, query.work.gap, q.size
+    nodes, done, ripple, n = query.work.nodes, query.work.done, query.work.ripple, q.size
     offsets, least = query.rows.offsets, query.contest.least
     degree = float(query.work.G.size // (LANES * n))  # the largest one
     rounding = UNIT * (6.0 * query.rows.s.size + 200.0) + (4.0 * degree + 4.0) * LAW_ERROR
@@ -482,18 +485,18 @@ def _errors(query, first, end, q, error):
         error[y] = 0.0
         if not _possible(offsets, least, y):
             continue
-        left_out = _bound_above(nodes, end - 1, offsets, least, y) + nodes[first, y]
+        left_out = _bound_above(nodes, end - 1, offsets, least, y) + _bound_below(nodes, first, n, y)
         for j in range(first, end - 1):
             if not done[j]:
                 left_out += _bound(nodes, j, n, y)
-        error[y] = left_out + q[y] * (rounding + 10.0 * gap[y] * gap[y]) + 1e-305
+        error[y] = left_out + q[y] * (rounding + ripple[y] ** 4) + 1e-305
 
 
 @kernel
 def solve_njit(query, start, q, error, sources=SOURCES):
     """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
     work = query.work
-    lanes, target, gap = work.lanes, work.target, work.gap
+    lanes, target, ripple = work.lanes, work.target, work.ripple
     n = target.size
     lanes[:] = 0.0
     target[:] = _FIRST_TARGET
@@ -509,23 +512,23 @@ def solve_njit(query, start, q, error, sources=SOURCES):
     if first < 0:
         return WINDOW_TOO_SMALL, 0.0
     level = _first_level(work.nodes, first, end, float(query.contest.n_neighbors), n)
-    again, largest_gap = True, 0.0
+    again, largest_ripple = True, 0.0
     while again:
         again = _work_out_cells(query, first, end, origin, level)
-        largest_gap = _totals(lanes, q, gap)
+        largest_ripple = _totals(lanes, q, ripple)
         for y in range(n):
             target[y] = max(_RELATIVE_TARGET * q[y], _FLOOR)
         first, end, added = _extend(query, first, end, origin)
         if first < 0:
             return WINDOW_TOO_SMALL, 0.0
         again = again or added
-    while largest_gap > _LARGEST_GAP and level < _LAST_LEVEL:
+    while largest_ripple > _LARGEST_RIPPLE and level < _LAST_LEVEL:
         level += 1  # twice the nodes: everything that was worked out is worked out anew
         lanes[:] = 0.0
         for j in range(first, end):
             if work.done[j]:
                 _work_out_cell(query, j + origin, level)
-        largest_gap = _totals(lanes, q, gap)
+        largest_ripple = _totals(lanes, q, ripple)
 
     total = 0.0
     for y in range(n):

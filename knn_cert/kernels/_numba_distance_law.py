@@ -143,79 +143,76 @@ def gamma_tails(a, y):
 
 
 # ------------------------------------------------------------------------------------------------------------
-# The mixture, relative to its largest product p_j0 g_j0
+# The mixture, relative to its largest product p_j0 g_j0. pi = p_j g_j; p_j and g_j alone would overflow.
 
 
 @merged
 def _lower_sum(a, mu, y, j0):
-    """(F, density of R), relative, for x below the mean."""
-    p, g, j = 1.0, 1.0, j0
-    # up without summing, until what lies above is negligible
-    while True:
-        rho_g, rho_p = y / (a + j + 1.0), mu / (j + 1.0)
-        if rho_p * rho_g < 1.0 and p * g <= _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho_p * rho_g):
+    """(F, density of R), relative, for x below the mean; c = P(a + j) / g_j."""
+    pi, j = 1.0, j0
+    # up without summing, until what lies above is negligible (pi must not underflow: the way back divides)
+    while mu > 0.0:
+        rho_g = y / (a + j + 1.0)
+        rho = rho_g * (mu / (j + 1.0))
+        if not (rho >= 1.0) and not (pi * rho > _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho)):
             break
-        if mu == 0.0:
-            break
-        p *= rho_p
-        g *= rho_g
+        pi *= rho
         j += 1.0
-    cumulative = _sum_upwards(g, a + j, y)  # P(a + j, y)
+    c = _sum_upwards(1.0, a + j, y)
     tail, density = 0.0, 0.0
     while True:
-        term = p * cumulative
+        term = pi * c
         tail += term
-        density += p * g * ((a + j) / y)
+        density += pi * ((a + j) / y)
         if j == 0.0:
             break
-        p_next, g_next = p * (j / mu), g * ((a + j) / y)
-        cumulative_next = cumulative + g_next
-        ratio = (p_next * cumulative_next) / term
+        pi_next, c_next = pi * ((j / mu) * ((a + j) / y)), 1.0 + c * (y / (a + j))
+        ratio = (pi_next * c_next) / term
         if j <= j0 and not (ratio >= 1.0) and not (term * ratio > _NEGLIGIBLE * tail * (1.0 - ratio)):
             break
-        p, g, cumulative = p_next, g_next, cumulative_next
+        pi, c = pi_next, c_next
         j -= 1.0
     return tail, density * math.sqrt(2.0 * y)
 
 
 @merged
 def _upper_sum(a, mu, y, j0):
-    """(U, density of R), relative, for x above the mean."""
-    p, g, j = 1.0, 1.0, j0
+    """(U, density of R), relative, for x above the mean; c = Q(a + j) / g_j."""
+    pi, j = 1.0, j0
     # down without summing
     while j > 0.0:
-        rho_g, rho_p = (a + j) / y, j / mu
-        if rho_p * rho_g < 1.0 and p * g <= _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho_p * rho_g):
+        rho_g = (a + j) / y
+        rho = rho_g * (j / mu)
+        if not (rho >= 1.0) and not (pi * rho > _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho)):
             break
-        p *= rho_p
-        g *= rho_g
+        pi *= rho
         j -= 1.0
-    # Q(a + j, y) = g_{j-1} + g_{j-2} + ... + Q(alpha, y)
-    cumulative, order, term = 0.0, a + j, g
+    # Q(a + j) = g_{j-1} + g_{j-2} + ... + Q(alpha, y), 0 < alpha <= 1
+    c, order, term = 0.0, a + j, 1.0
     reached_bottom = True
     while order > 1.0:
         term *= order / y
         order -= 1.0
-        if term <= _NEGLIGIBLE * cumulative:
+        if term <= _NEGLIGIBLE * c:
             reached_bottom = False
             break
-        cumulative += term
+        c += term
     if reached_bottom:
-        cumulative += term * _gamma_q_over_weight(order, y)
+        c += term * _gamma_q_over_weight(order, y)
     tail, density = 0.0, 0.0
     while True:
-        now = p * cumulative
+        now = pi * c
         tail += now
-        density += p * g * ((a + j) / y)
+        density += pi * ((a + j) / y)
         if mu == 0.0:
             break
-        p_next, cumulative_next = p * (mu / (j + 1.0)), cumulative + g
-        ratio = (p_next * cumulative_next) / now
+        pi_next = pi * ((mu / (j + 1.0)) * (y / (a + j + 1.0)))
+        c_next = (1.0 + c) * ((a + j + 1.0) / y)
+        ratio = (pi_next * c_next) / now
         if j >= j0 and not (ratio >= 1.0) and not (now * ratio > _NEGLIGIBLE * tail * (1.0 - ratio)):
             break
-        p, cumulative = p_next, cumulative_next
+        pi, c = pi_next, c_next
         j += 1.0
-        g *= y / (a + j)
     return tail, density * math.sqrt(2.0 * y)
 
 
@@ -225,15 +222,15 @@ def _upper_sum(a, mu, y, j0):
 
 @merged
 def _log_normal_tail(z):
-    """log P(N > z); Mills' ratio far out, where five terms leave less than 1e-13."""
-    if z < 25.0:
+    """log P(N > z); Mills' ratio far out: what is left out is below 10395 / z^12 < 3e-15."""
+    if z < 36.0:
         return math.log(0.5 * math.erfc(z * _SQRT_HALF))
     r = 1.0 / (z * z)
-    mills = math.log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * 105.0))))
+    mills = math.log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * (105.0 - r * 945.0)))))
     return -0.5 * z * z - _HALF_LOG_2_PI - math.log(z) + mills
 
 
-@merged
+@inner
 def _add_integrand(log_weight, v, s, t, gap, lower, sums):
     """Add the value at v to sums = (log_scale, tail, density); also returns the logarithm of the tail's term."""
     log_scale, tail, density = sums
@@ -260,35 +257,54 @@ def _add_integrand(log_weight, v, s, t, gap, lower, sums):
     return log_tail, (log_scale, tail, density)
 
 
-@merged
-def _add_node(u, rest, s, t, gap, lower, sums):
-    """The node u of the chi law with `rest` degrees of freedom, whose density at v is (rest/v) w(rest/2, v^2/2).
-
-    Written out, log Gamma would cost ten digits where `rest` is 1e5: its value is then 1e6, and cancels.
-    """
+@inner
+def _add_node(u, half, s, t, gap, lower, sums):
+    """The node u; chi's density at v is v w(half - 1, v^2/2), half = (d - 1)/2."""
     v = u if u > 36.0 else math.log1p(math.exp(u))
-    log_chi = math.log(rest / v) + log_poisson_weight(0.5 * rest, 0.5 * v * v)
-    return _add_integrand(log_chi + math.log(-math.expm1(-v) * _STEP), v, s, t, gap, lower, sums)
+    y = 0.5 * v * v
+    if half >= 1.0:
+        log_chi = math.log(v) + log_poisson_weight(half - 1.0, y)
+    else:
+        log_chi = math.log(v) + log_poisson_weight(half, y) + math.log(half / y)
+    return _add_integrand(log_chi + math.log(_STEP) + math.log(-math.expm1(-v)), v, s, t, gap, lower, sums)
 
 
-@merged
+@inner
 def _large_law(d, s, t, gap, lower):
-    """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u); gap = t^2 - s^2."""
+    """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u), d >= 1; gap = t^2 - s^2."""
     sums = (-math.inf, 0.0, 0.0)
     if d <= 1.0:
         return _add_integrand(0.0, 0.0, s, t, gap, lower, sums)[1]
+    half = 0.5 * (d - 1.0)
     # from inside (0, t), near the peak: chi's own, drawn in when R is forced to be small
     centre = math.sqrt(max(d - 1.5, 0.25)) * min(1.0, t / math.sqrt(s * s + d))
     u0 = centre if centre > 36.0 else math.log(math.expm1(centre))
-    first, sums = _add_node(u0, d - 1.0, s, t, gap, lower, sums)
-    for sign in (-1.0, 1.0):
+    first, previous = 0.0, 0.0
+    for side in (0, 1):
         previous = first
-        for k in range(1, 100000):
-            now, sums = _add_node(u0 + sign * _STEP * k, d - 1.0, s, t, gap, lower, sums)
-            if now <= previous and (now < sums[0] - 44.0 or now == -math.inf):
+        sign = 2.0 * side - 1.0
+        for k in range(side, 100000):
+            now, sums = _add_node(u0 + sign * _STEP * k, half, s, t, gap, lower, sums)
+            if k == 0:
+                first = now
+            elif now <= previous and (now < sums[0] - 44.0 or now == -math.inf):
                 break
             previous = now
     return sums
+
+
+@inner
+def _large_law_any(d, s, t, gap, lower):
+    """As `_large_law`, for any d > 0. Below one degree of freedom from d + 2 and d + 4, with densities in x = t^2:
+
+    F_d = F_{d+2} + 2 f_{d+2}, U_d = U_{d+2} - 2 f_{d+2} (a small share of it here), f_d = (s^2 f_{d+4} + d f_{d+2}) / t^2.
+    """
+    if d >= 1.0:
+        return _large_law(d, s, t, gap, lower)
+    log_scale, tail, density = _large_law(d + 2.0, s, t, gap, lower)
+    log_scale_4, _, density_4 = _large_law(d + 4.0, s, t, gap, lower)
+    tail += (1.0 if lower else -1.0) * density / t
+    return log_scale, tail, (s * s * density_4 * math.exp(log_scale_4 - log_scale) + d * density) / (t * t)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -296,29 +312,35 @@ def _large_law(d, s, t, gap, lower):
 
 
 @inner
-def distance_law(d, s2, t2):
-    """(log_scale, tail, density, lower): e^log_scale times the smaller tail (F if lower, else U) and the density of R."""
-    s, t = math.sqrt(s2), math.sqrt(t2)
-    lower = t2 < s2 + d
+def distance_law(d, s2, t2, gap):
+    """(log_scale, tail, density, lower): e^log_scale times the smaller tail (F if lower, else U) and the density of R.
+
+    gap = t^2 - s^2, which the caller knows best: from the squares if he has them, as (t - s)(t + s) if not.
+    """
+    lower = gap < d
     if t2 == 0.0:
         at_zero = math.sqrt(2.0 / math.pi) * math.exp(-0.5 * s2) if d == 1.0 else 0.0
         return 0.0, 0.0, at_zero, True
     if t2 == math.inf:
         return 0.0, 0.0, 0.0, False
+    s, t = math.sqrt(s2), math.sqrt(t2)
     if s * t > LARGE_PRODUCT:
-        log_scale, tail, density = _large_law(d, s, t, t2 - s2, lower)
+        log_scale, tail, density = _large_law_any(d, s, t, gap, lower)
         return log_scale, tail, density, lower
     a, mu, y = 0.5 * d, 0.5 * s2, 0.5 * t2
     j0 = float(math.floor(mu * y / (0.5 * a + math.sqrt(0.25 * a * a + mu * y))))  # j0 (j0 + a) = mu y
     log_scale = log_poisson_weight(j0, mu) + log_poisson_weight(a + j0, y)
-    tail, density = _lower_sum(a, mu, y, j0) if lower else _upper_sum(a, mu, y, j0)
+    if lower:
+        tail, density = _lower_sum(a, mu, y, j0)
+    else:
+        tail, density = _upper_sum(a, mu, y, j0)
     return log_scale, tail, density, lower
 
 
 @inner
-def law_values(d, s2, t2):
+def law_values(d, s, t):
     """(F, U, f), f the density of R at t."""
-    log_scale, tail, density, lower = distance_law(d, s2, t2)
+    log_scale, tail, density, lower = distance_law(d, s * s, t * t, (t - s) * (t + s))
     own = min(1.0, math.exp(log_scale) * tail)
     f = math.exp(log_scale) * density
     return (own, 1.0 - own, f) if lower else (1.0 - own, own, f)
@@ -338,7 +360,7 @@ def _ncx2(what, x, dof, nonc):
         if want_log:
             return 0.0 if one else -math.inf
         return 1.0 if one else 0.0
-    log_scale, tail, _, lower = distance_law(dof, nonc, x)
+    log_scale, tail, _, lower = distance_law(dof, nonc, x, x - nonc)
     own = min(1.0, math.exp(log_scale) * tail)
     if want_log:
         return min(0.0, log_scale + math.log(tail)) if want_cdf == lower else math.log1p(-own)

@@ -1,81 +1,105 @@
-"""Squared distances of queries to rows by direct differences, dense and sparse, for a slice of queries.
+"""Squared distances of queries to rows by direct differences, dense and sparse, for a few queries at a time.
 
-The twin of csrc/include/knn_cert/distance.hpp: every term is a square, nothing cancels, and the order of the sum does not
-depend on how queries and rows are grouped.
+The twin of csrc/include/knn_cert/distance.hpp and of its leaf loop: every term is a square, nothing cancels,
+and the order of each sum does not depend on how queries and rows are grouped.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from ._numba_jit import SOURCES, inner, kernel
-from ._numba_lanes import LANES, fused, load, spread, store, sub
+from ._numba_lanes import LANES, fused, load, spread, store, sub, total
+
+QUERIES = 16  # at most so many queries in one call
+_ROWS = 16  # at a time
+_PIECE = 512  # features of four queries and two rows at a time: they stay in the first cache
+
+
+def new_sums() -> np.ndarray:
+    """Scratch for one thread: [row][query][lane]."""
+    return np.empty(_ROWS * QUERIES * LANES)
 
 
 @inner
-def _sum_of_squares(lanes, a, b, j):
-    """The eight partial sums, completed by the features from j on, then added."""
-    for i in range(j, a.size):
-        gap = b[i] - a[i]
-        lanes[i - j] += gap * gap
-    low = (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
-    return low + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
+def _add_eight(a, b, row_0, row_1, first, last, sums, at, next_row):
+    """Features first .. last - 1 of two rows and of the four queries a[b], a[b + 1], ... added to their sums."""
+    q0, q1, q2, q3 = a[b], a[b + 1], a[b + 2], a[b + 3]
+    next_at = at + next_row
+    s0, s1 = load(sums, at), load(sums, at + LANES)
+    s2, s3 = load(sums, at + 2 * LANES), load(sums, at + 3 * LANES)
+    t0, t1 = load(sums, next_at), load(sums, next_at + LANES)
+    t2, t3 = load(sums, next_at + 2 * LANES), load(sums, next_at + 3 * LANES)
+    for j in range(first, last, LANES):
+        x, y = load(row_0, j), load(row_1, j)
+        query = load(q0, j)
+        gap, next_gap = sub(x, query), sub(y, query)
+        s0, t0 = fused(gap, gap, s0), fused(next_gap, next_gap, t0)
+        query = load(q1, j)
+        gap, next_gap = sub(x, query), sub(y, query)
+        s1, t1 = fused(gap, gap, s1), fused(next_gap, next_gap, t1)
+        query = load(q2, j)
+        gap, next_gap = sub(x, query), sub(y, query)
+        s2, t2 = fused(gap, gap, s2), fused(next_gap, next_gap, t2)
+        query = load(q3, j)
+        gap, next_gap = sub(x, query), sub(y, query)
+        s3, t3 = fused(gap, gap, s3), fused(next_gap, next_gap, t3)
+    store(sums, at, s0)
+    store(sums, at + LANES, s1)
+    store(sums, at + 2 * LANES, s2)
+    store(sums, at + 3 * LANES, s3)
+    store(sums, next_at, t0)
+    store(sums, next_at + LANES, t1)
+    store(sums, next_at + 2 * LANES, t2)
+    store(sums, next_at + 3 * LANES, t3)
 
 
 @inner
-def _four_distances(a, rows, i, lanes, out):
-    """out[i .. i + 3]: lane l adds the features l, l + 8, ..."""
-    r0, r1, r2, r3 = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
-    s0, s1, s2, s3 = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
-    j = 0
-    while j + LANES <= a.size:
-        x = load(a, j)
-        d0, d1, d2, d3 = sub(load(r0, j), x), sub(load(r1, j), x), sub(load(r2, j), x), sub(load(r3, j), x)
-        s0, s1, s2, s3 = fused(d0, d0, s0), fused(d1, d1, s1), fused(d2, d2, s2), fused(d3, d3, s3)
-        j += LANES
-    store(lanes, 0, s0)
-    out[i] = _sum_of_squares(lanes, a, r0, j)
-    store(lanes, 0, s1)
-    out[i + 1] = _sum_of_squares(lanes, a, r1, j)
-    store(lanes, 0, s2)
-    out[i + 2] = _sum_of_squares(lanes, a, r2, j)
-    store(lanes, 0, s3)
-    out[i + 3] = _sum_of_squares(lanes, a, r3, j)
-
-
-@inner
-def _one_distance(a, row, lanes):
-    total = spread(0.0)
-    j = 0
-    while j + LANES <= a.size:
-        gap = sub(load(row, j), load(a, j))
-        total = fused(gap, gap, total)
-        j += LANES
-    store(lanes, 0, total)
-    return _sum_of_squares(lanes, a, row, j)
+def _add_one(query, row, first, last, sums, at):
+    s = load(sums, at)
+    for j in range(first, last, LANES):
+        gap = sub(load(row, j), load(query, j))
+        s = fused(gap, gap, s)
+    store(sums, at, s)
 
 
 @kernel
-def sq_distances_njit(queries, rows, lanes, out, sources=SOURCES):
-    """out[q, i] = ||queries[q] - rows[i]||^2; lanes: scratch of eight doubles."""
+def sq_distances_njit(queries, rows, sums, out, sources=SOURCES):
+    """out[q, i] = ||queries[q] - rows[i]||^2, at most QUERIES queries; sums: scratch (`new_sums`).
+
+    Lane l of a sum adds the features l, l + 8, ...; then the lanes are added.
+    """
+    n_queries = queries.shape[0]
     n_rows, dim = rows.shape
-    # a tile of rows stays in the cache (256 KiB) while the queries pass by
-    tile = 4 * max(1, (1 << 18) // (4 * 8 * max(1, dim)))
-    for begin in range(0, n_rows, tile):
-        end = min(n_rows, begin + tile)
-        for q in range(queries.shape[0]):
-            a, to = queries[q], out[q]
-            i = begin
-            while i + 4 <= end:
-                _four_distances(a, rows, i, lanes, to)
-                i += 4
-            while i < end:
-                to[i] = _one_distance(a, rows[i], lanes)
-                i += 1
+    whole, next_row = dim - dim % LANES, n_queries * LANES
+    in_fours = n_queries - n_queries % 4
+    for start in range(0, n_rows, _ROWS):
+        n = min(_ROWS, n_rows - start)
+        in_pairs = n - n % 2
+        for k in range(0, n * next_row, LANES):
+            store(sums, k, spread(0.0))
+        for first in range(0, whole, _PIECE):
+            last = min(first + _PIECE, whole)
+            for i in range(0, in_pairs, 2):
+                row_0, row_1 = rows[start + i], rows[start + i + 1]
+                for q in range(0, in_fours, 4):
+                    _add_eight(queries, q, row_0, row_1, first, last, sums, i * next_row + q * LANES, next_row)
+            for i in range(n):
+                for q in range(in_fours if i < in_pairs else 0, n_queries):
+                    _add_one(queries[q], rows[start + i], first, last, sums, i * next_row + q * LANES)
+        for q in range(n_queries):
+            for i in range(n):
+                at = i * next_row + q * LANES
+                for j in range(whole, dim):
+                    gap = rows[start + i, j] - queries[q, j]
+                    sums[at + j - whole] += gap * gap
+                out[q, start + i] = total(load(sums, at))
 
 
 @inner
 def _sparse_distance(p, p_end, q, q_end, a_indices, a_data, b_indices, b_data):
     """Of two rows with sorted column indices, none twice."""
-    total = 0.0
+    sum_of_squares = 0.0
     while p < p_end and q < q_end:
         column_a, column_b = a_indices[p], b_indices[q]
         gap = 0.0
@@ -85,12 +109,12 @@ def _sparse_distance(p, p_end, q, q_end, a_indices, a_data, b_indices, b_data):
         if column_b <= column_a:
             gap -= b_data[q]
             q += 1
-        total += gap * gap
+        sum_of_squares += gap * gap
     for i in range(p, p_end):
-        total += a_data[i] * a_data[i]
+        sum_of_squares += a_data[i] * a_data[i]
     for i in range(q, q_end):
-        total += b_data[i] * b_data[i]
-    return total
+        sum_of_squares += b_data[i] * b_data[i]
+    return sum_of_squares
 
 
 @kernel
@@ -100,4 +124,6 @@ def sq_distances_csr_njit(
     """out[i] = squared distance of the query of that number to row i."""
     p, p_end = q_indptr[query], q_indptr[query + 1]
     for i in range(out.size):
-        out[i] = _sparse_distance(p, p_end, r_indptr[i], r_indptr[i + 1], q_indices, q_data, r_indices, r_data)
+        out[i] = _sparse_distance(
+            p, p_end, r_indptr[i], r_indptr[i + 1], q_indices, q_data, r_indices, r_data
+        )

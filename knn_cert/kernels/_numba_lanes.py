@@ -90,7 +90,6 @@ def _operation(name):
 add = _operation("fadd")
 sub = _operation("fsub")
 mul = _operation("fmul")
-div = _operation("fdiv")
 
 
 @intrinsic
@@ -115,3 +114,16 @@ def where_le(typing_context, x, y, a, b):
         return builder.select(builder.fcmp_ordered("<=", args[0], args[1]), args[2], args[3])
 
     return _lanes(x, y, a, b), generate
+
+
+@intrinsic
+def total(typing_context, a):
+    """The sum of the lanes, neighbours first."""
+
+    def generate(context, builder, signature, args):
+        parts = [builder.extract_element(args[0], ir.Constant(_INDEX, lane)) for lane in range(LANES)]
+        while len(parts) > 1:
+            parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
+        return parts[0]
+
+    return types.float64(a), generate

@@ -1,8 +1,9 @@
 """The distance law at eight nodes at once, and its piecewise polynomials in s, built on first use.
 
 The twin of csrc/include/knn_cert/law_block.hpp and law_table.hpp. For a fixed node t the functions s -> F, U, f are
-entire; on a cell of width 1/8 in s a polynomial of degree 11 gives them to 1e-15 within nine standard deviations. What
-a cell holds depends only on (dof, nodes, cell index), never on who asked first: results do not depend on threads.
+entire; on a cell of width 1/8 in s a polynomial of 12 terms gives them to 1e-15 within eight standard deviations, one of
+18 terms within 38, where F and U leave the range of doubles. What a cell holds depends only on (dof, nodes, cell index),
+never on who asked first: results do not depend on threads.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ._numba_distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
-from ._numba_jit import inner, merged
-from ._numba_lanes import LANES, add, div, fused, load, mul, spread, store
+from ._numba_jit import inner, merged, variable
+from ._numba_lanes import LANES, fused, load, mul, spread, store
 
-CELL_TERMS = 12  # coefficients of a polynomial
+# Coefficients of a cell's polynomials: long ones where F or U changes by more than a factor e over the cell.
+SHORT, LONG = 12, 18
 CELLS_PER_UNIT = 8.0  # cells have width 1/8 in s
-FUNCTION = CELL_TERMS * LANES  # doubles of one function of a cell: [power][lane]
 
 # Which functions a cell holds: f and the smaller tail, where the other is its harmless complement (F or U <= 0.75 at
 # all nodes), else f, F and U; nothing where F = 1, U = f = 0 or F = f = 0, U = 1 in binary64. Cells of buckets hold
@@ -42,30 +43,32 @@ class NodeLaw(NamedTuple):
     """F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1} share the row's weights and the nodes' tails."""
 
     t: np.ndarray  # [8] increasing radii in units of sigma; 0 and infinity are allowed
-    window: np.ndarray  # first, end: terms j in [first, end) are there; owner: of this window (see `use_window`)
-    terms: np.ndarray  # [j - first][3][lane]: P(a + j), Q(a + j), g_{j-1}
+    has_chunk: np.ndarray  # whether terms 256 i .. 256 i + 255 have been made for these nodes
+    terms: np.ndarray  # [j][3][lane]: P(a + j), Q(a + j), g_{j-1}
     sums: np.ndarray  # scratch: [3][8] sums, [3][8] last terms
 
 
+_CHUNK = 256
 _NEGLIGIBLE = 1e-19  # a term's share of its sum
 
-# No window is longer: s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave
-# j < 2.4e5, as in `_prepare`. Memory that is not touched is not taken.
-_MAX_TERMS = 250_000
+# s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave j < 2.4e5.
+_MAX_CHUNKS = 1024
 
 
 def new_node_law() -> NodeLaw:
+    """Without nodes yet. Memory that is not touched is not taken."""
     return NodeLaw(
-        np.empty(LANES), np.zeros(3, dtype=np.int64), np.empty(_MAX_TERMS * 3 * LANES), np.empty(6 * LANES)
+        np.empty(LANES),
+        np.zeros(_MAX_CHUNKS, dtype=np.bool_),
+        np.empty(_MAX_CHUNKS * _CHUNK * 3 * LANES),
+        np.empty(6 * LANES),
     )
 
 
 @inner
-def use_window(law, owner):
-    """Forget the terms of another owner: what is computed must not depend on what was asked before."""
-    if law.window[2] != owner:
-        law.window[0] = law.window[1] = 0
-        law.window[2] = owner
+def forget_terms(law):
+    """To be called when t has changed."""
+    law.has_chunk[:] = False
 
 
 @inner
@@ -76,65 +79,49 @@ def _peak(dof, s, t):
 
 
 @merged
-def _prepare(law, dof, low, high):
-    """Make the terms low <= j <= high; False if there are too many."""
-    first, end = max(0, int(low)), int(high) + 1
-    had_first, had_end = law.window[0], law.window[1]
-    if had_first <= first and end <= had_end:
-        return True
-    if had_end > had_first:  # neighbouring rows are asked for next: grow with room to spare
-        spare = (max(end, had_end) - min(first, had_first)) // 4
-        first = max(0, first - spare) if first < had_first else had_first
-        end = end + spare if end > had_end else had_end
-    n = end - first
-    if n > _MAX_TERMS:
-        return False
-    law.window[0], law.window[1] = first, end
-    terms, y, weight = law.terms, law.sums[:LANES], law.sums[LANES : 2 * LANES]
-    a = 0.5 * dof + first  # the order of the first term
+def _make_chunk(law, dof, chunk):
+    """P_j, Q_j, g_{j-1} of one chunk: they depend on nothing but the nodes, not on what was asked for before."""
+    terms, step = law.terms, 3 * LANES
+    a = 0.5 * dof + chunk * _CHUNK  # the order of the first term
     for lane in range(LANES):
-        # zero at nodes 0 and infinity, where all weights are zero
-        y[lane] = 0.5 * law.t[lane] * law.t[lane] if law.t[lane] < math.inf else 0.0
-    restart = 64  # g is restarted from its logarithm, so that errors do not pile up
-    for block in range(0, n, restart):
-        order = a + block
-        for lane in range(LANES):
-            if y[lane] == 0.0:
-                weight[lane] = 0.0
-            elif order >= 1.0:
-                weight[lane] = math.exp(log_poisson_weight(order - 1.0, y[lane]))
+        P = chunk * _CHUNK * step + lane
+        Q, g = P + LANES, P + 2 * LANES
+        y = 0.5 * law.t[lane] * law.t[lane]
+        if y == 0.0 or y == math.inf:
+            for j in range(0, _CHUNK * step, step):
+                terms[P + j] = 0.0 if y == 0.0 else 1.0
+                terms[Q + j] = 1.0 if y == 0.0 else 0.0
+                terms[g + j] = 0.0
+            continue
+        # w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a number that has
+        # underflowed
+        for start in range(0, _CHUNK, 64):
+            top = start + int(min(63.0, max(0.0, float(math.floor(y - (a + start))))))
+            order = a + top
+            if order >= 1.0:
+                terms[g + top * step] = math.exp(log_poisson_weight(order - 1.0, y))
             else:
-                weight[lane] = math.exp(log_poisson_weight(order, y[lane])) * (order / y[lane])
-        g, at_y = load(weight, 0), load(y, 0)
-        for j in range(block, min(block + restart, n)):
-            store(terms, (3 * j + 2) * LANES, g)
-            g = mul(g, div(at_y, spread(order)))
-            order += 1.0
-    last = 3 * (n - 1) * LANES
-    for lane in range(LANES):
-        at = 0.5 * law.t[lane] * law.t[lane]
-        terms[last + lane] = gamma_tails(a + (n - 1), at)[0]
-        terms[LANES + lane] = gamma_tails(a, at)[1]
-    tail = load(terms, last)
-    for j in range(n - 2, -1, -1):
-        tail = add(tail, load(terms, (3 * j + 5) * LANES))
-        store(terms, 3 * j * LANES, tail)
-    tail = load(terms, LANES)
-    for j in range(1, n):
-        tail = add(tail, load(terms, (3 * j + 2) * LANES))
-        store(terms, (3 * j + 1) * LANES, tail)
-    return True
+                terms[g + top * step] = math.exp(log_poisson_weight(order, y)) * (order / y)
+            for j in range(top + 1, start + 64):
+                terms[g + j * step] = terms[g + (j - 1) * step] * (y / (a + (j - 1)))
+            for j in range(top - 1, start - 1, -1):
+                terms[g + j * step] = terms[g + (j + 1) * step] * ((a + j) / y)
+        terms[P + (_CHUNK - 1) * step] = gamma_tails(a + (_CHUNK - 1), y)[0]
+        for j in range((_CHUNK - 2) * step, -step, -step):
+            terms[P + j] = terms[P + j + step] + terms[g + j + step]
+        terms[Q] = gamma_tails(a, y)[1]
+        for j in range(step, _CHUNK * step, step):
+            terms[Q + j] = terms[Q + j - step] + terms[g + j]
 
 
 @merged
-def _law_sums(law, mu, j0, p_j0):
+def _law_sums(law, mu, j0, p_j0, first, end):
     """Both directions from j0 in steps of 16 terms, until the last term is negligible in every sum.
 
     The terms are log-concave in j: once one is below the sum of those before it, the later ones fall faster than a
     geometric series.
     """
     terms, sums = law.terms, law.sums
-    first, end = law.window[0], law.window[1]
     per_mu = 1.0 / mu if mu > 0.0 else 0.0
     F = spread(0.0)
     U = spread(0.0)
@@ -152,7 +139,7 @@ def _law_sums(law, mu, j0, p_j0):
             at = 0
             while j != stop:
                 weight = spread(p)
-                at = (j - first) * 3 * LANES
+                at = j * 3 * LANES
                 F = fused(weight, load(terms, at), F)
                 U = fused(weight, load(terms, at + LANES), U)
                 f = fused(weight, load(terms, at + 2 * LANES), f)
@@ -180,8 +167,8 @@ def _law_sums(law, mu, j0, p_j0):
 
 
 @inner
-def evaluate(law, dof, s, s_first, s_last, out, at):
-    """F, U, f at the nodes to out[at : at + 24]; the window is made for all rows in [s_first, s_last]."""
+def evaluate(law, dof, s, out, at):
+    """F, U, f at the nodes to out[at : at + 24]."""
     t = law.t
     # the node nearest to the middle of the law: its largest term is the largest of all
     middle = math.sqrt(s * s + dof)
@@ -196,23 +183,27 @@ def evaluate(law, dof, s, s_first, s_last, out, at):
     summable = 0.0 < t[nearest] < math.inf and s * largest <= LARGE_PRODUCT
     mu = 0.5 * s * s
     j0, log_p = 0.0, 0.0
+    first, end = 0, 0
     if summable:
         j0 = _peak(dof, s, t[nearest])
         log_p = log_poisson_weight(j0, mu)
         summable = log_p + log_poisson_weight(0.5 * dof + j0, 0.5 * t[nearest] * t[nearest]) >= -690.0
     if summable:
         # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten deviations off
-        low = min(0.5 * s_first * s_first, j0, _peak(dof, s_first, smallest))
-        high = max(0.5 * s_last * s_last, j0, _peak(dof, s_last, largest))
-        low -= 11.0 * math.sqrt(low + 20.0) + 40.0
-        high += 11.0 * math.sqrt(high + 20.0) + 40.0
-        summable = _prepare(law, dof, low, high)
+        low, high = min(mu, j0, _peak(dof, s, smallest)), max(mu, j0, _peak(dof, s, largest))
+        first = max(0, int(low - 11.0 * math.sqrt(low + 20.0) - 40.0))
+        end = int(high + 11.0 * math.sqrt(high + 20.0) + 40.0) + 1
+        summable = end <= _MAX_CHUNKS * _CHUNK
     if not summable:
         for lane in range(LANES):
-            F, U, f = law_values(dof, s * s, t[lane] * t[lane])
+            F, U, f = law_values(dof, s, t[lane])
             out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f
         return
-    _law_sums(law, mu, int(j0), math.exp(log_p))
+    for chunk in range(first // _CHUNK, (end + _CHUNK - 1) // _CHUNK):
+        if not law.has_chunk[chunk]:
+            _make_chunk(law, dof, chunk)
+            law.has_chunk[chunk] = True
+    _law_sums(law, mu, int(j0), math.exp(log_p), first, end)
     sums = law.sums
     for lane in range(LANES):
         # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and thousands of
@@ -235,6 +226,7 @@ class LawTable(NamedTuple):
 
     coefficients: np.ndarray  # [cell][function][power][lane], cells of two to four functions, one after the other
     kind: np.ndarray  # per cell
+    terms: np.ndarray  # per cell: SHORT or LONG
     start: np.ndarray  # per cell: of its coefficients
     ends: np.ndarray  # per cell: F at the last node, at the cell's left and right end; F falls in s
     cell_at: np.ndarray  # per place: the cell, or ABSENT
@@ -242,7 +234,7 @@ class LawTable(NamedTuple):
     block_start: np.ndarray  # per block: its first place
     used: np.ndarray  # doubles of coefficients, cells, places, blocks
     values: np.ndarray  # scratch: [point][function][lane] for two node laws
-    chebyshev: np.ndarray  # scratch: [12][8]
+    chebyshev: np.ndarray  # scratch: [18][8]
 
 
 ABSENT = -1
@@ -254,13 +246,14 @@ def new_table() -> LawTable:
         np.empty(_TABLE_BYTES // 8),
         np.empty(_MAX_CELLS, dtype=np.int64),
         np.empty(_MAX_CELLS, dtype=np.int64),
+        np.empty(_MAX_CELLS, dtype=np.int64),
         np.empty(2 * _MAX_CELLS),
         np.empty(_MAX_PLACES, dtype=np.int32),
         np.empty(2 * _MAX_BLOCKS, dtype=np.int64),
         np.empty(_MAX_BLOCKS, dtype=np.int64),
         np.zeros(4, dtype=np.int64),
-        np.empty(2 * 3 * FUNCTION),
-        np.empty(FUNCTION),
+        np.empty(2 * 3 * LONG * LANES),
+        np.empty(LONG * LANES),
     )
 
 
@@ -278,7 +271,7 @@ def find_block(table, level, index, size, n_rows):
     """
     used = table.used
     n_cells = min(size, n_rows)
-    full = used[0] + n_cells * _MOST_FUNCTIONS * FUNCTION > table.coefficients.size
+    full = used[0] + n_cells * _MOST_FUNCTIONS * LONG * LANES > table.coefficients.size
     full = full or used[1] + n_cells > table.kind.size
     if not full:
         for b in range(used[3] - 1, -1, -1):
@@ -297,77 +290,81 @@ def find_block(table, level, index, size, n_rows):
     return start
 
 
-_POINTS = np.cos(np.pi * (np.arange(CELL_TERMS) + 0.5) / CELL_TERMS)
+def _points(n):
+    """The Chebyshev points of [-1, 1]."""
+    return np.cos(np.pi * (np.arange(n) + 0.5) / n)
 
 
-def _chebyshev_transform():
-    """Values at the Chebyshev points -> Chebyshev coefficients."""
-    k = np.arange(CELL_TERMS)[:, None]
-    scale = np.where(k == 0, 1.0, 2.0) / CELL_TERMS
-    return scale * np.cos(np.pi * k * (np.arange(CELL_TERMS) + 0.5) / CELL_TERMS)
+def _chebyshev_transform(n):
+    """Values at the Chebyshev points -> Chebyshev coefficients, flat [coefficient][point]."""
+    k = np.arange(n)[:, None]
+    scale = np.where(k == 0, 1.0, 2.0) / n
+    return (scale * np.cos(np.pi * k * (np.arange(n) + 0.5) / n)).ravel()
 
 
 def _chebyshev_powers():
     """[m][k]: the coefficient of x^k in T_m."""
-    powers = np.zeros((CELL_TERMS, CELL_TERMS))
+    powers = np.zeros((LONG, LONG))
     powers[0, 0] = powers[1, 1] = 1.0
-    for m in range(2, CELL_TERMS):  # T_m = 2 x T_{m-1} - T_{m-2}
+    for m in range(2, LONG):  # T_m = 2 x T_{m-1} - T_{m-2}
         powers[m, 1:] = 2.0 * powers[m - 1, :-1]
         powers[m] -= powers[m - 2]
     return powers
 
 
-_TRANSFORM = _chebyshev_transform()
+# of SHORT cells, then of LONG ones
+_POINTS = np.concatenate([_points(SHORT), _points(LONG)])
+_TRANSFORM = np.concatenate([_chebyshev_transform(SHORT), _chebyshev_transform(LONG)])
 _POWERS = _chebyshev_powers()
 
 
 @inner
-def _fit(values, at, stride, chebyshev, coefficients, start):
+def _fit(terms, values, at, stride, chebyshev, coefficients, start):
     """values[at + i stride + lane] at point i -> coefficients[start + k 8 + lane] of x^k, x in [-1, 1].
 
     Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers together
     and costs nothing in the value.
     """
-    for k in range(CELL_TERMS):
+    transform = 0 if terms == SHORT else SHORT * SHORT
+    for k in range(terms):
         total = spread(0.0)
-        for i in range(CELL_TERMS):
-            total = fused(spread(_TRANSFORM[k, i]), load(values, at + i * stride), total)
+        for i in range(terms):
+            total = fused(spread(_TRANSFORM[transform + k * terms + i]), load(values, at + i * stride), total)
         store(chebyshev, k * LANES, total)
-    for k in range(CELL_TERMS):
+    for k in range(terms):
         total = spread(0.0)
-        for m in range(CELL_TERMS - 1, k - 1, -1):
+        for m in range(terms - 1, k - 1, -1):
             total = fused(spread(_POWERS[m, k]), load(chebyshev, m * LANES), total)
         store(coefficients, start + k * LANES, total)
 
 
-# The terms of the node law are made for this many neighbouring cells at once.
-_CELLS_PER_WINDOW = 16
+@inner
+def _evaluate_ends(law, dof, index, values):
+    """F at the last node at the cell's two ends, and the number of terms that the cell needs. values is scratch."""
+    evaluate(law, dof, index / CELLS_PER_UNIT, values, variable(0))
+    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, values, variable(3 * LANES))
+    terms = SHORT
+    for i in range(2 * LANES):  # F and U at the nodes
+        left, right = values[i], values[i + 3 * LANES]
+        if left > 0.0 and right > 0.0:
+            if abs(math.log(left / right)) > 1.0:
+                terms = LONG
+        elif left != right:
+            terms = LONG
+    return values[LANES - 1], values[4 * LANES - 1], terms
 
 
-@merged
-def _evaluate_cell(law, dof, index, values, at, stride):
-    """F, U, f at the cell's points i to values[at + i stride ...]; returns F at the last node at the cell's two ends."""
-    group = index // _CELLS_PER_WINDOW
-    use_window(law, group)
-    s_first = group * (_CELLS_PER_WINDOW / CELLS_PER_UNIT)
-    s_last = s_first + _CELLS_PER_WINDOW / CELLS_PER_UNIT
-    left, right = 0.0, 0.0
-    for i in range(-2, CELL_TERMS):  # the two ends first
-        place = float(i + 2) if i < 0 else 0.5 + 0.5 * _POINTS[i]
-        to = at + max(0, i) * stride
-        evaluate(law, dof, (index + place) / CELLS_PER_UNIT, s_first, s_last, values, to)
-        if i == -2:
-            left = values[to + LANES - 1]
-        elif i == -1:
-            right = values[to + LANES - 1]
-    return left, right
+@inner
+def _point(index, terms, i):
+    """s at the cell's i-th point."""
+    return (index + 0.5 + 0.5 * _POINTS[i if terms == SHORT else SHORT + i]) / CELLS_PER_UNIT
 
 
-@merged
-def _kind_of(values, stride):
+@inner
+def _kind_of(values, terms, stride):
     """The kind of a cell from its values [point][stride]: F, U, f, and again in cells of buckets."""
     F_max, U_max = 0.0, 0.0
-    for i in range(0, CELL_TERMS * stride, 3 * LANES):
+    for i in range(0, terms * stride, 3 * LANES):
         for lane in range(LANES):
             F_max = max(F_max, values[i + lane])
             U_max = max(U_max, values[i + LANES + lane])
@@ -381,16 +378,16 @@ def _kind_of(values, stride):
 
 
 @inner
-def _enter_cell(table, place, kind, left, right, stride, functions):
-    """Put a cell into its place; functions: where its functions, in order, lie in a point's values."""
+def _enter_cell(table, place, kind, left, right, terms, stride, functions):
+    """Put a cell into its place; functions: where its functions, in order, lie in a point's values, or -1."""
     cell = table.used[1]
-    table.kind[cell] = kind
+    table.kind[cell], table.terms[cell] = kind, terms
     table.start[cell] = table.used[0]
     table.ends[2 * cell], table.ends[2 * cell + 1] = left, right
     for function in functions:
         if function >= 0:
-            _fit(table.values, function, stride, table.chebyshev, table.coefficients, table.used[0])
-            table.used[0] += FUNCTION
+            _fit(terms, table.values, function, stride, table.chebyshev, table.coefficients, table.used[0])
+            table.used[0] += terms * LANES
     table.used[1] += 1
     table.cell_at[place] = cell
     return cell
@@ -400,8 +397,10 @@ def _enter_cell(table, place, kind, left, right, stride, functions):
 def build_cell(table, law, dof, place, index):
     """A cell of the continuous classifier, in its place; returns its number."""
     stride = 3 * LANES
-    left, right = _evaluate_cell(law, dof, index, table.values, 0, stride)
-    kind = _kind_of(table.values, stride)
+    left, right, terms = _evaluate_ends(law, dof, index, table.values)
+    for i in range(terms):
+        evaluate(law, dof, _point(index, terms, i), table.values, i * stride)
+    kind = _kind_of(table.values, terms, stride)
     F, U, f = 0, LANES, 2 * LANES
     functions = (-1, -1, -1, -1)
     if kind == LOWER:
@@ -410,16 +409,21 @@ def build_cell(table, law, dof, place, index):
         functions = (f, U, -1, -1)
     elif kind == BOTH:
         functions = (f, F, U, -1)
-    return _enter_cell(table, place, kind, left, right, stride, functions)
+    return _enter_cell(table, place, kind, left, right, terms, stride, functions)
 
 
 @inner
 def build_bucket_cell(table, low, high, dof, place, index):
     """A cell of the bucketed classifier, both tails at the two ends of eight buckets; returns its number."""
     stride = 6 * LANES
-    _evaluate_cell(low, dof, index, table.values, 0, stride)
-    left, right = _evaluate_cell(high, dof, index, table.values, 3 * LANES, stride)
-    kind = _kind_of(table.values, stride)
+    _, _, terms_low = _evaluate_ends(low, dof, index, table.values)
+    left, right, terms = _evaluate_ends(high, dof, index, table.values)
+    terms = max(terms, terms_low)
+    for i in range(terms):
+        s = _point(index, terms, i)
+        evaluate(low, dof, s, table.values, i * stride)
+        evaluate(high, dof, s, table.values, i * stride + 3 * LANES)
+    kind = _kind_of(table.values, terms, stride)
     F_low, U_low, F_high, U_high = 0, LANES, 3 * LANES, 4 * LANES
     functions = (-1, -1, -1, -1)
     if kind == LOWER:
@@ -428,4 +432,18 @@ def build_bucket_cell(table, low, high, dof, place, index):
         functions = (U_low, U_high, -1, -1)
     elif kind == BOTH:
         functions = (F_low, U_low, F_high, U_high)
-    return _enter_cell(table, place, kind, left, right, stride, functions)
+    return _enter_cell(table, place, kind, left, right, terms, stride, functions)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Polynomials of a cell at a row's place x in it
+
+
+@inner
+def polynomial(coefficients, start, terms, function, x):
+    """The function of that number of the cell whose coefficients begin at start."""
+    at = start + function * terms * LANES
+    value = load(coefficients, at + (terms - 1) * LANES)
+    for k in range(terms - 2, -1, -1):
+        value = fused(value, x, load(coefficients, at + k * LANES))
+    return value

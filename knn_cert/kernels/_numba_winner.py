@@ -31,7 +31,7 @@ class Contest(NamedTuple):
         return int(self.degree.max())
 
     def winner_work_size(self) -> int:
-        """Doubles of scratch that combine, others_at_most and the bucketed passes need."""
+        """Doubles of scratch that combine, standings and the bucketed passes need."""
         n = self.n_lists
         k = 1 + (self.max_degree() if self.is_race else self.n_neighbors)
         return LANES * (6 * n * k + 8 * k + 8 * n + 64)
@@ -162,16 +162,18 @@ def combine(contest, G, A, stride, weight, work, q):
 
 
 @inner
-def others_at_most(contest, G, stride, work, out):
-    """out[y][lane] = P(the lists other than y hold at most rest[y] rows); out[n_lists][lane] = P(the contest is open).
+def standings(contest, G, T, stride, work, out):
+    """Three kinds of probabilities at the nodes, from G and T[list][lane] = P(the list holds at least its degree).
 
-    Open: fewer than K rows within, or neither list of a race complete.
+    out[y][lane] = P(the lists other than y hold at most rest[y] rows); out[n_lists] = P(the contest is open): fewer than
+    K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     """
     rest = contest.rest
     if contest.is_race:
         for c in range(2):
             store(out, c * LANES, sum_of(G, (1 - c) * stride, rest[c] + 1))
         store(out, 2 * LANES, mul(load(out, 0), load(out, LANES)))
+        store(out, 3 * LANES, add(load(T, 0), load(T, LANES)))
         return
     n, K = contest.n_lists, contest.n_neighbors
     span = K * LANES
@@ -187,3 +189,11 @@ def others_at_most(contest, G, stride, work, out):
         multiply(work, left + y * span, K, work, right + (y + 1) * span, K, work, product, rest[y] + 1)
         store(out, y * LANES, sum_of(work, product, rest[y] + 1))
     store(out, n * LANES, sum_of(work, left + n * span, K))
+    # K rows are reached with list c: i rows in the lists before it, at least K - i in it
+    closed = spread(0.0)
+    for c in range(n):
+        at_least = load(T, c * LANES)
+        for i in range(K):
+            closed = fused(load(work, left + c * span + i * LANES), at_least, closed)
+            at_least = add(at_least, load(G, c * stride + (K - 1 - i) * LANES))
+    store(out, (n + 1) * LANES, closed)

@@ -25,7 +25,7 @@ from ._numba_continuous import (
     starting_position,
 )
 from ._numba_distance_law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
-from ._numba_distances import sq_distances_csr_njit, sq_distances_njit
+from ._numba_distances import QUERIES, new_sums, sq_distances_csr_njit, sq_distances_njit
 from ._numba_law_table import new_table
 from ._numba_threads import for_each_query
 from ._numba_winner import race_contest, vote_contest
@@ -93,8 +93,9 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads)
         If the kernel cannot answer to its stated accuracy.
     """
     classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
-    probabilities, errors = classes.certain(len(sq_distances))
-    if len(classes.present) == 1:
+    probabilities, errors = np.zeros((2, len(sq_distances), n_classes))
+    if classes.certain_winner is not None:
+        probabilities[:, classes.certain_winner] = 1.0
         return probabilities, errors
     contest = vote_contest(len(classes.present), n_neighbors)
 
@@ -116,8 +117,9 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads)
 def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
     """The bucketed classifier of Theorem 3; edges on the squared distance, increasing. As `vote` otherwise."""
     classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
-    probabilities, errors = classes.certain(len(sq_distances))
-    if len(classes.present) == 1:
+    probabilities, errors = np.zeros((2, len(sq_distances), n_classes))
+    if classes.certain_winner is not None:
+        probabilities[:, classes.certain_winner] = 1.0
         return probabilities, errors
     contest = vote_contest(len(classes.present), n_neighbors)
     nodes = bucket_nodes(np.asarray(edges), sigma)
@@ -162,17 +164,14 @@ class _Classes:
             raise ValueError("n_neighbors out of range")
         if labels.min() < 0 or labels.max() >= n_classes:
             raise ValueError("labels must be 0 .. n_classes - 1")
-        self.n_classes = n_classes
         self.present, self.lists = np.unique(labels, return_inverse=True)
         self.counts = np.bincount(self.lists)
         self.order = np.argsort(self.lists, kind="stable")  # rows by list
         self.offsets = np.concatenate([[0], np.cumsum(self.counts)])
-
-    def certain(self, n_queries):
-        """The answer, without error, where only one class has rows: it wins every vote."""
-        probabilities = np.zeros((n_queries, self.n_classes))
-        probabilities[:, self.present[0]] = 1.0
-        return probabilities, np.zeros_like(probabilities)
+        # All rows vote, or all have one class: the noise decides nothing. Ties go to the lowest class.
+        self.certain_winner = None
+        if self.present.size == 1 or n_neighbors == labels.size:
+            self.certain_winner = self.present[np.argmax(self.counts)]
 
 
 class _Tables:
@@ -263,28 +262,25 @@ class _BucketedSolver(_Solver):
     def __init__(self, classes, contest, dof, nodes):
         super().__init__((dof, nodes.tobytes()), classes.lists.size, contest.n_lists)
         self._classes = classes
-        self._nth = np.empty(contest.n_lists)
-        rows = BucketRows(self.s, classes.lists, classes.counts, self._nth)
+        self._q_of_tails = np.empty(contest.n_lists)
+        rows = BucketRows(self.s, classes.lists, classes.counts)
         work = new_bucket_work(contest, self.s.size, self.table)
         self._query = BucketQuery(rows, contest, dof, nodes, work)
 
     def solve(self):
+        # the nearest of all lists' rows of the rank at which the list is complete
         by_list, offsets = self.s[self._classes.order], self._classes.offsets
-        for c, degree in enumerate(self._query.contest.degree):
-            own = by_list[offsets[c] : offsets[c + 1]]
-            kth = min(degree, own.size) - 1
-            self._nth[c] = np.partition(own, kth)[kth]
-        self.check_scale(float(self._nth.min()))
-        status = solve_bucketed_njit(self._query, self.q, self.error)
+        start = np.inf
+        for first, end, degree in zip(offsets[:-1], offsets[1:], self._query.contest.degree, strict=True):
+            nth = min(degree, end - first) - 1
+            start = min(start, float(np.partition(by_list[first:end], nth)[nth]))
+        self.check_scale(start)
+        status = solve_bucketed_njit(self._query, start, self.q, self._q_of_tails, self.error)
         self.check_status(*status, "this table and these edges")
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Squared distances
-
-# Queries that are worked out together; Ctrl-C is heard between such groups.
-_QUERIES = 16
-
 
 def sq_distances(queries, rows, *, n_threads):
     """(m, d), (n, d) float64 -> (m, n) squared Euclidean distances by direct differences."""
@@ -292,16 +288,16 @@ def sq_distances(queries, rows, *, n_threads):
         raise ValueError("queries (m, d) and rows (n, d) expected")
     out = np.empty((len(queries), len(rows)))
 
-    def make_worker():
-        lanes = np.empty(8)
+    def make_worker():  # Ctrl-C is heard between groups of queries
+        sums = new_sums()
 
         def worker(group):
-            part = slice(group * _QUERIES, (group + 1) * _QUERIES)
-            sq_distances_njit(queries[part], rows, lanes, out[part])
+            part = slice(group * QUERIES, (group + 1) * QUERIES)
+            sq_distances_njit(queries[part], rows, sums, out[part])
 
         return worker, None
 
-    for_each_query(-(-len(queries) // _QUERIES), n_threads, make_worker)
+    for_each_query(-(-len(queries) // QUERIES), n_threads, make_worker)
     return out
 
 

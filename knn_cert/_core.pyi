@@ -1,0 +1,49 @@
+import numpy as np
+from numpy.typing import NDArray
+
+_Doubles = NDArray[np.float64]
+_Integers = NDArray[np.int64]
+
+def ncx2_cdf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
+def ncx2_sf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
+def ncx2_logcdf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
+def ncx2_logsf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
+def vote(
+    sq_distances: _Doubles,
+    labels: _Integers,
+    *,
+    n_classes: int,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles]: ...
+def vote_bucketed(
+    sq_distances: _Doubles,
+    labels: _Integers,
+    *,
+    n_classes: int,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    edges: _Doubles,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles]: ...
+def race(
+    sq_distances_a: _Doubles, m_a: int, sq_distances_b: _Doubles, m_b: int, *, sigma: float, dof: float
+) -> tuple[float, float, float]: ...
+def sq_distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
+def sq_distances_csr(
+    q_indptr: _Integers,
+    q_indices: _Integers,
+    q_data: _Doubles,
+    r_indptr: _Integers,
+    r_indices: _Integers,
+    r_data: _Doubles,
+    *,
+    n_threads: int,
+) -> _Doubles: ...
+def simd_level() -> str: ...
+def simd_levels() -> list[str]: ...
+def force_simd_level(name: str) -> None: ...
+def compiler() -> str: ...
