@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import knn_cert
 from knn_cert import Certificates, SmoothedKNNClassifier, __version__, rab_edges
 from knn_cert.cli import main
 from knn_cert.cli.progress import ProgressBar
 from knn_cert.tables import holdout_rows
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 HEAVY = ("numpy", "scipy", "sklearn", "numba", "pandas", "pyarrow")
 
 # Two classes, told apart by x and mixed in y; ham and spam alternate.
@@ -591,7 +592,7 @@ def test_a_warning_is_one_line_on_stderr(capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe is no signal there")
-def test_a_reader_that_leaves_early_is_no_error():
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
     code = "import os, sys; from knn_cert.cli import main; sys.stdin.read(); sys.exit(main(['info']))"
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -599,6 +600,7 @@ def test_a_reader_that_leaves_early_is_no_error():
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
     )
     process.stdout.close()  # before the program may go on
     process.stdin.close()

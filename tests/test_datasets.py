@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import knn_cert
 from knn_cert.datasets import (
     Dataset,
     _breast_cancer,
@@ -26,7 +27,7 @@ from knn_cert.datasets import (
     load_dataset,
 )
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 
 
 @pytest.fixture(autouse=True)

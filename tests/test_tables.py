@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import knn_cert
 from knn_cert.tables import holdout_rows, read_queries, read_table, split_holdout
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 CSV = "a,b,label\n1,2.5,0\n-3,4e2,1\n.5, 6 ,0\n"
 X = np.array([[1, 2.5], [-3, 400], [0.5, 6]])
 
