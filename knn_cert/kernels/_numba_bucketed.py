@@ -1,9 +1,10 @@
 """The bucketed classifier of Theorem 3 of RAB for one query: any K, any number of classes.
 
-The twin of csrc/include/knn_cert/bucketed.hpp. Distances are known only by their bucket [b_{l-1}, b_l); ties in a bucket
-go to the lower row index. For a row i in bucket l that is the K-th nearest, rows before i count if their bucket is <= l,
-rows behind it if it is < l (eqs (74)-(80)): one pass backwards and one forwards over the rows give all boundary events of
-eight buckets. Blocks of buckets are worked out from the likely ones outwards; what lies beyond is bounded.
+The twin of csrc/include/knn_cert/bucketed.hpp. Distances are known only by their bucket [b_{l-1}, b_l); ties
+in a bucket go to the lower row index. For a row i in bucket l that is the K-th nearest, rows before i count
+if their bucket is <= l, rows behind it if it is < l (eqs (74)-(80)): one pass backwards and one forwards over
+the rows give all boundary events of eight buckets. Blocks of buckets are worked out from the likely ones
+outwards; what lies beyond is bounded.
 """
 
 from __future__ import annotations
@@ -13,12 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_continuous import FEW_ROWS, LARGEST_DEFECT, LAW_ERROR, NOT_ONE, SOLVED, UNIT, add_row
+from ._numba_accuracy import (
+    FEW_ROWS,
+    FLOOR,
+    LARGEST_DEFECT,
+    LAW_ERROR,
+    NOT_ONE,
+    RELATIVE_TARGET,
+    SOLVED,
+    UNIT,
+)
 from ._numba_jit import SOURCES, inner, kernel, merged, variable
-from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub, where_le
+from ._numba_lanes import LANES, add, clear, fused, load, mul, spread, store, sub, where_le
 from ._numba_law_table import (
     ABSENT,
-    BOTH,
     CELLS_PER_UNIT,
     INSIDE,
     LOWER,
@@ -30,21 +39,20 @@ from ._numba_law_table import (
     evaluate,
     find_block,
     forget_terms,
+    has_room,
     n_places,
     new_node_law,
     polynomial,
+    start_afresh,
 )
-from ._numba_winner import Contest, coefficient, multiply, standings, winner_weights
-
-_RELATIVE_TARGET = 1e-14  # what lies beyond the blocks that are worked out: this share of each q(y), or
-_FLOOR = 1e-300  # this much
+from ._numba_winner import Contest, add_row, coefficient, multiply, standings, winner_weights
 
 _SHORTEST_RUN = 64  # rows between checkpoints of the backward pass; of n rows, sqrt(n) if that is more
 
 _NO_CELL = -1
 _WANTED = -2  # in a table's place: a cell that is to be built
-# Doubles of the law of a row: F_low, U_low, F_high, U_high, p (to fall between them), and the larger of the tails whose
-# difference p is, by whose rounding it errs.
+# Doubles of the law of a row: F_low, U_low, F_high, U_high, p (to fall between them), and the larger of the
+# tails whose difference p is, by whose rounding it errs.
 _LAW = 6 * LANES
 
 
@@ -153,26 +161,35 @@ def _use_nodes(nodes, block, low, high, law_block):
 
 
 @merged
-def _build_cells(query, start, size):
-    """Make the cells of all rows, by increasing s so that neighbours share the terms of the law."""
-    work, rows = query.work, query.rows
-    cell_at = work.table.cell_at
-    first, end = size, 0
-    for i in range(rows.s.size):
-        place = rows.s[i] * CELLS_PER_UNIT
-        if place + 1.0 < size and cell_at[start + int(place)] == ABSENT:
-            cell_at[start + int(place)] = _WANTED
-            first, end = min(first, int(place)), max(end, int(place) + 1)
+def _find_cells(query, block, size):
+    """The first place of the block, all cells of the rows made, by increasing s: neighbours share terms."""
+    work, rows, table = query.work, query.rows, query.work.table
+    cell_at = table.cell_at
+    start, first, end = 0, 0, 0
+    for attempt in range(2):
+        start = find_block(table, variable(0), block, size)
+        first, end, n_wanted = size, 0, 0
+        for i in range(rows.s.size):
+            place = rows.s[i] * CELLS_PER_UNIT
+            if place + 1.0 < size and cell_at[start + int(place)] == ABSENT:
+                cell_at[start + int(place)] = _WANTED
+                n_wanted += 1
+                first, end = min(first, int(place)), max(end, int(place) + 1)
+        if attempt == 1 or has_room(table, n_wanted):
+            break
+        start_afresh(table)
     for place in range(first, end):
         if cell_at[start + place] == _WANTED:
-            build_bucket_cell(work.table, work.low, work.high, query.dof, start + place, place)
+            build_bucket_cell(table, work.low, work.high, query.dof, start + place, place)
+    return start
 
 
 @merged
 def _choose_rows(query, block):
     """The rows that can be in or below the block, in their order; returns how many.
 
-    Far rows with a low index cannot be dropped for being far: they win ties that near rows with a high index lose.
+    Far rows with a low index cannot be dropped for being far: they win ties that near rows with a high index
+    lose.
     """
     work, rows, table = query.work, query.rows, query.work.table
     one_by_one = rows.s.size <= FEW_ROWS
@@ -181,9 +198,8 @@ def _choose_rows(query, block):
     size, start = 0, 0
     if not one_by_one:
         size = n_places(finite)
-        start = find_block(table, 0, block, size, rows.s.size)
         _use_nodes(query.nodes, block, work.low, work.high, work.law_block)
-        _build_cells(query, start, size)
+        start = _find_cells(query, block, size)
     n = 0
     for i in range(rows.s.size):
         place = rows.s[i] * CELLS_PER_UNIT
@@ -214,7 +230,7 @@ def _store_law(laws, at, F_low, U_low, F_high, U_high):
     store(laws, at + 5 * LANES, where_le(F_high, U_low, F_high, U_low))
 
 
-@inner
+@merged
 def _law_by_cell(coefficients, kind, terms, start, x, laws, at):
     """The law of a row at place x of a cell, to laws[at:]."""
     zero, one, x = spread(0.0), spread(1.0), spread(x)
@@ -235,7 +251,7 @@ def _law_by_cell(coefficients, kind, terms, start, x, laws, at):
     _store_law(laws, at, F_low, U_low, F_high, U_high)
 
 
-@inner
+@merged
 def _law_directly(nodes, block, dof, s, low, high, law, laws, at):
     """The law of a row that has no cell; `law` is scratch."""
     if s > _last_finite(nodes, block) + 40.0:
@@ -279,7 +295,7 @@ def _add_behind(query, begin, end, stride, save):
     for i in range(end - 1, begin - 1, -1):
         c = lists[work.chosen_row[i]]
         at, degree = c * stride, degrees[c]
-        if save:
+        if save == 1:
             for k in range(0, degree * LANES, LANES):
                 store(saved, (i - begin) * stride + k, load(after, at + k))
         law = (i - begin) * _LAW
@@ -287,9 +303,9 @@ def _add_behind(query, begin, end, stride, save):
 
 
 @inner
-def _open_race(query, c, stride):
+def _open_race(contest, before, after, c, stride):
     """P(list c of the race is not complete), rows before at the high end and rows behind at the low end."""
-    before, after, degree = query.work.before, query.work.after, query.contest.degree[c]
+    degree = contest.degree[c]
     total, cumulative = spread(0.0), spread(0.0)
     for k in range(degree):
         cumulative = add(cumulative, load(after, c * stride + k * LANES))
@@ -297,7 +313,7 @@ def _open_race(query, c, stride):
     return total
 
 
-@inner
+@merged
 def _race_events(query, begin, end, stride):
     work, lists = query.work, query.rows.lists
     laws, saved, before, after = work.laws, work.saved, work.before, work.after
@@ -311,12 +327,12 @@ def _race_events(query, begin, end, stride):
             store(after, at + k, load(saved, (i - begin) * stride + k))
         if c == 0:
             if stale_1:
-                open_1 = _open_race(query, 1, stride)
+                open_1 = _open_race(query.contest, work.before, work.after, variable(1), stride)
             stale_0, stale_1 = True, False
             other = open_1
         else:
             if stale_0:
-                open_0 = _open_race(query, 0, stride)
+                open_0 = _open_race(query.contest, work.before, work.after, variable(0), stride)
             stale_0, stale_1 = False, True
             other = open_0
         rest = mul(coefficient(before, at, degree, after, at, degree, degree - 1), other)
@@ -325,14 +341,14 @@ def _race_events(query, begin, end, stride):
         add_row(before, at, degree, load(laws, law + 2 * LANES), load(laws, law + 3 * LANES))
 
 
-@inner
+@merged
 def _vote_events(query, begin, end, stride):
     work, lists = query.work, query.rows.lists
     laws, saved, before, after = work.laws, work.saved, work.before, work.after
     q, q_of_tails = work.lanes, work.tail_lanes
     n, K = query.contest.n_lists, query.contest.n_neighbors
     winner = work.winner
-    G, W = 0, n * stride
+    G, W = variable(0), n * stride
     scratch = W + n * K * LANES
     for c in range(n):
         multiply(before, c * stride, K, after, c * stride, K, winner, G + c * stride, K)
@@ -365,14 +381,14 @@ def _vote_events(query, begin, end, stride):
 
 @inner
 def _set_empty(state, stride):
-    state[:] = 0.0
+    clear(state)
     for c in range(0, state.size, stride):
         store(state, c, spread(1.0))
 
 
-@inner
+@merged
 def _bound_above(query, stride):
-    """y wins beyond the block only if at its end neither its own count is complete nor the others hold too much."""
+    """y wins beyond only if at the block's end neither its count is complete nor the others hold too much."""
     work, contest, last = query.work, query.contest, LANES - 1
     # whether the contest is closed is not asked: `after` stands in for T
     standings(contest, work.before, work.after, stride, work.winner, work.standings)
@@ -385,7 +401,7 @@ def _bound_above(query, stride):
         work.above[c] = bound if query.rows.counts[c] >= contest.least[c] else 0.0
 
 
-@inner
+@merged
 def _bound_below(query):
     """y wins below the block only with g = least rows there: at most e_g(F) <= (sum F)^g / g!."""
     work = query.work
@@ -396,23 +412,24 @@ def _bound_below(query):
         work.below[c] = min(1.0, bound)
 
 
-@inner
+@merged
 def _work_out_block(query, block, is_last, is_first):
-    """Add the block's eight buckets to `lanes`; bounds of what lies beyond where it is the last or the first."""
+    """Add the block's eight buckets to `lanes`; bound what lies beyond where it is the last or the first."""
     work, rows = query.work, query.rows
     n = _choose_rows(query, block)
     run = max(_SHORTEST_RUN, int(math.sqrt(n)))
     n_runs = (n + run - 1) // run
     state = work.after.size
     stride = state // query.contest.n_lists
-    work.mean[:] = 0.0
+    for c in range(query.contest.n_lists):
+        work.mean[c] = 0.0
     _set_empty(work.after, stride)
     for r in range(n_runs - 1, -1, -1):
         begin, end = r * run, min(n, (r + 1) * run)
         for k in range(0, state, LANES):
             store(work.checkpoints, r * state + k, load(work.after, k))
         _make_laws(query, block, begin, end)
-        _add_behind(query, begin, end, stride, False)
+        _add_behind(query, begin, end, stride, variable(0))
         for i in range(begin, end):
             work.mean[rows.lists[work.chosen_row[i]]] += work.laws[(i - begin) * _LAW]
     _set_empty(work.before, stride)
@@ -421,7 +438,7 @@ def _work_out_block(query, block, is_last, is_first):
         for k in range(0, state, LANES):
             store(work.after, k, load(work.checkpoints, r * state + k))
         _make_laws(query, block, begin, end)
-        _add_behind(query, begin, end, stride, True)
+        _add_behind(query, begin, end, stride, variable(1))
         if query.contest.is_race:
             _race_events(query, begin, end, stride)
         else:
@@ -447,31 +464,31 @@ def solve_bucketed_njit(query, start, q, q_of_tails, error, sources=SOURCES):
     q_of_tails is scratch, one entry a list. Returns (SOLVED or what went wrong, the sum of q).
     """
     work, rows, nodes = query.work, query.rows, query.nodes
-    work.lanes[:] = 0.0
-    work.tail_lanes[:] = 0.0
+    clear(work.lanes)
+    clear(work.tail_lanes)
     work.law_block[0] = -1  # no nodes yet: what the query before asked for must not matter
     n_blocks = (nodes.size - 1) // LANES
     t = math.sqrt(start * start + query.dof)
     first = 0
     while first + 1 < n_blocks and nodes[(first + 1) * LANES] < t:
         first += 1
-    last = first
-    _work_out_block(query, first, True, True)
-    while True:
+    last = first - 1  # no block yet
+    up, down = True, False
+    while up or down:
+        for below in (False, True):
+            if not (down if below else up):
+                continue
+            if below:
+                first -= 1
+            else:
+                last += 1
+            _work_out_block(query, first if below else last, not below, below or first == last)
         _totals(work.lanes, q)
         up, down = False, False
         for y in range(q.size):
-            target = max(_RELATIVE_TARGET * q[y], _FLOOR)
+            target = max(RELATIVE_TARGET * q[y], FLOOR)
             up = up or (last + 1 < n_blocks and work.above[y] > target)
             down = down or (first > 0 and work.below[y] > target)
-        if up:
-            last += 1
-            _work_out_block(query, last, True, False)
-        if down:
-            first -= 1
-            _work_out_block(query, first, False, True)
-        if not up and not down:
-            break
 
     total = 0.0
     for y in range(q.size):
@@ -483,5 +500,7 @@ def solve_bucketed_njit(query, start, q, q_of_tails, error, sources=SOURCES):
     rounding = UNIT * (6.0 * rows.s.size + 200.0) + 4.0 * degree * LAW_ERROR
     for y in range(q.size):
         left_out = (work.below[y] if first > 0 else 0.0) + (work.above[y] if last + 1 < n_blocks else 0.0)
-        error[y] = left_out + q[y] * rounding + 2.0 * LAW_ERROR * q_of_tails[y] + (1e-305 if q[y] > 0.0 else 0.0)
+        error[y] = (
+            left_out + q[y] * rounding + 2.0 * LAW_ERROR * q_of_tails[y] + (1e-305 if q[y] > 0.0 else 0.0)
+        )
     return SOLVED, total

@@ -1,8 +1,9 @@
 """Race and vote of the continuous smoothed K-NN classifier for one query.
 
-The twin of csrc/include/knn_cert/quadrature.hpp and continuous.hpp, where the bounds are derived: q(y) = int density of
-"the K-th nearest row is at t and y wins" dt by the trapezoid rule in u, t = log(1 + e^u), over cells of width 1/2 in u
-whose bound from coarse nodes is not negligible; what is left out is part of the error.
+The twin of csrc/include/knn_cert/quadrature.hpp and continuous.hpp, where the bounds are derived: q(y) = int
+density of "the K-th nearest row is at t and y wins" dt by the trapezoid rule in u, t = log(1 + e^u), over
+cells of width 1/2 in u whose bound from coarse nodes is not negligible; what is left out is part of the
+error.
 """
 
 from __future__ import annotations
@@ -12,8 +13,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._numba_accuracy import (
+    FEW_ROWS,
+    FLOOR,
+    LARGEST_DEFECT,
+    LAW_ERROR,
+    NOT_ONE,
+    RELATIVE_TARGET,
+    SOLVED,
+    UNIT,
+    WINDOW_TOO_SMALL,
+)
 from ._numba_jit import SOURCES, inner, kernel, merged, variable
-from ._numba_lanes import LANES, add, fused, load, mul, spread, store, sub
+from ._numba_lanes import LANES, add, clear, fused, load, mul, spread, store, sub
 from ._numba_law_table import (
     ABSENT,
     CELLS_PER_UNIT,
@@ -29,16 +41,13 @@ from ._numba_law_table import (
     evaluate,
     find_block,
     forget_terms,
+    has_room,
     n_places,
     new_node_law,
     polynomial,
+    start_afresh,
 )
-from ._numba_winner import Contest, combine, standings
-
-# Answers of `solve_njit`.
-SOLVED, WINDOW_TOO_SMALL, NOT_ONE = range(3)
-
-FEW_ROWS = 48  # up to here rows are evaluated one by one, without tables
+from ._numba_winner import Contest, add_row, combine, standings
 
 _COARSE_LEVEL = 1  # step 1/2: cells whose mass is bounded before they are worked out
 _FIRST_LEVEL = 4  # step 1/16
@@ -49,13 +58,10 @@ FEWEST_NODES, MOST_NODES = 32 * LANES, 4096 * LANES  # coarse nodes that there i
 _MAX_STARTS = int((LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 2
 
 _FIRST_TARGET = 1e-16  # cells with bounds below this are left out at first, when nothing is known about q
-_RELATIVE_TARGET = 1e-14  # in the end: this share of each q(y), or
-_FLOOR = 1e-300  # this much
-_LARGEST_RIPPLE = 1.5e-3  # relative error of the trapezoid rule of four times the step; the step's is its fourth power
-SKIP = 1e-15  # relative change by the rows left out of a tally
-LAW_ERROR = 1e-12  # relative error of F, U, f: measured below 4e-13
-UNIT = 2.0**-53
-LARGEST_DEFECT = 1e-9  # of the sum of the probabilities: beyond, no answer is given
+# The largest relative error that the trapezoid rule of four times the step may have; that of the step is its
+# fourth power.
+_LARGEST_RIPPLE = 1.5e-3
+_SKIP = 1e-15  # relative change by the rows left out of a tally
 
 
 class Rows(NamedTuple):
@@ -100,7 +106,9 @@ class Query(NamedTuple):
 
 
 def new_rows(s: np.ndarray, offsets: np.ndarray) -> Rows:
-    return Rows(s, offsets, np.empty(s.size, dtype=np.int32), np.empty(s.size), np.empty(_MAX_STARTS, dtype=np.int64))
+    return Rows(
+        s, offsets, np.empty(s.size, dtype=np.int32), np.empty(s.size), np.empty(_MAX_STARTS, dtype=np.int64)
+    )
 
 
 def new_work(contest: Contest, table: LawTable, n_nodes: int = FEWEST_NODES) -> Work:
@@ -163,7 +171,7 @@ def _use_nodes(law, law_block, level, index):
 
 @inner
 def _log_trapezoid_error(k, omega):
-    """log of |Gamma(k + i omega)| / Gamma(k) within a factor of 2: see quadrature.hpp. It only chooses the first step."""
+    """log of |Gamma(k + i omega)| / Gamma(k) within a factor of 2 (quadrature.hpp); chooses the step."""
     return 0.5 * (k - 0.5) * math.log1p(omega * omega / (k * k)) - omega * math.atan(omega / k)
 
 
@@ -179,8 +187,9 @@ def _place_rows(rows):
         n_cells = 0
         for i in range(first, end):  # beyond the last cell that any block has, all in one
             n_cells = max(n_cells, int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1)
-        starts = rows.starts[: n_cells + 1]
-        starts[:] = 0
+        starts = rows.starts
+        for cell in range(n_cells + 1):
+            starts[cell] = 0
         for i in range(first, end):
             starts[int(min(rows.s[i], LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 1] += 1
         for cell in range(n_cells):
@@ -205,17 +214,9 @@ def _add_to_both(G, A, at, degree, F, U, f):
     store(G, at, mul(U, g))
 
 
-@inner
-def add_row(G, at, degree, F, U):
-    """G[k] <- U G[k] + F G[k-1]."""
-    for k in range(at + (degree - 1) * LANES, at, -LANES):
-        store(G, k, fused(U, load(G, k), mul(F, load(G, k - LANES))))
-    store(G, at, mul(U, load(G, at)))
-
-
-# Rows are left out of a tally where they are so far that, with D = degree, w = F/U and the D-th row's w_D, the elementary
-# symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= SKIP: every product of fewer than
-# D factors can be continued by one of the D nearest rows.
+# Rows are left out of a tally where they are so far that, with D = degree, w = F/U and the D-th row's w_D,
+# the elementary symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= _SKIP:
+# every product of fewer than D factors can be continued by one of the D nearest rows.
 
 
 @merged
@@ -233,7 +234,7 @@ def _tally_one_by_one(query, c, level, index, at, degree, with_density):
         if F_last == 0.0 or (i - first >= degree and F_last <= reference):
             break
         if i - first == degree - 1:
-            reference = F_last * SKIP / (float(end - first) * degree)
+            reference = F_last * _SKIP / (float(end - first) * degree)
         F, U = load(row, 0), load(row, LANES)
         if with_density:
             _add_to_both(G, A, at, degree, F, U, load(row, 2 * LANES))
@@ -252,7 +253,7 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
     first, end = rows.offsets[c], rows.offsets[c + 1]
     absorbed, mean = spread(0.0), spread(0.0)
     size = n_places(_radius(_position(level, index, LANES - 1)))
-    block = find_block(table, level, index, size, end - first)
+    block = find_block(table, level, index, size)
     one, zero = spread(1.0), spread(0.0)
     F, U, f = zero, one, zero
     place, cell, kind, terms, start = -1, 0, OUTSIDE, SHORT, 0
@@ -264,13 +265,16 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
                 break
             cell = cell_at[block + place]
             if cell == ABSENT:
+                if not has_room(table, variable(1)):
+                    start_afresh(table)
+                    block = find_block(table, level, index, size)
                 _use_nodes(work.law, work.law_block, level, index)
                 cell = build_cell(table, work.law, dof, block + place, place)
             kind, terms, start = table.kind[cell], table.terms[cell], table.start[cell]
             if kind == OUTSIDE or (i - first >= degree and table.ends[2 * cell] <= reference):
                 break
         if i - first == degree - 1:
-            reference = table.ends[2 * cell + 1] * SKIP / (float(end - first) * degree)
+            reference = table.ends[2 * cell + 1] * _SKIP / (float(end - first) * degree)
         x = spread(rows.x[i])
         if kind == INSIDE:
             F, U, f = one, zero, zero
@@ -299,10 +303,10 @@ def _tally(query, level, index):
     G = work.G
     stride = G.size // contest.n_lists
     with_density = level != _COARSE_LEVEL
-    G[:] = 0.0
+    clear(G)
     if with_density:
-        work.A[:] = 0.0
-    work.mean[:] = 0.0
+        clear(work.A)
+    clear(work.mean)
     for c in range(contest.n_lists):
         at, degree = c * stride, contest.degree[c]
         store(G, at, spread(1.0))
@@ -320,9 +324,10 @@ def _tally(query, level, index):
 
 @merged
 def _coarse_block(query, index, at):
-    """T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(others hold at most rest_y) of each list y, then
+    """Work out the coarse nodes of a block of the global grid, to nodes[at : at + 8].
 
-    S = P(the contest is open), C = P(it is closed) and the expected number of rows within, to nodes[at : at + 8].
+    For each list y: T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(the others hold at most
+    rest_y); then S = P(the contest is open), C = P(it is closed), the expected number of rows within.
     """
     work, contest, nodes = query.work, query.contest, query.work.nodes
     n = contest.n_lists
@@ -389,11 +394,11 @@ def _work_out_cell(query, coarse_index, level):
 
 @inner
 def _totals(lanes, q, ripple):
-    """q(y), and ripple(y) = the relative error of the trapezoid rule of four times the step; returns the largest one.
+    """q(y), and ripple(y): the relative error at four times the step; returns the largest ripple.
 
-    The sum over every fourth node from node r on, times 4, is q + c cos(pi r / 2 + angle) + terms of half the period; the
-    differences of opposite sums give both components of c, whatever the angle. The Fourier transform of the integrand
-    falls at least exponentially: the error at the step itself is at most c^4.
+    The sum over every fourth node from node r on, times 4, is q + c cos(pi r / 2 + angle) + terms of half the
+    period; the differences of opposite sums give both components of c, whatever the angle. The Fourier
+    transform of the integrand falls at least exponentially: the error at the step itself is at most c^4.
     """
     largest = 0.0
     for y in range(q.size):
@@ -407,7 +412,7 @@ def _totals(lanes, q, ripple):
 
 @merged
 def _first_level(nodes, first, end, k, n):
-    """The step at which the K-th arrival, at the growth rate of the expected count there, should pass the check of `_totals`."""
+    """The step at which the K-th arrival, at its rate of growth, should have a ripple small enough."""
     slope = 1.0
     for j in range(first, end - 1):
         mean, next_mean = nodes[j, 3 * n + 2], nodes[j + 1, 3 * n + 2]
@@ -431,52 +436,50 @@ def _bound_below(nodes, first, n, y):
 def _extend(query, first, end, origin):
     """Add coarse blocks until what lies beyond them is below target for every list.
 
-    Coarse nodes first .. end - 1 are there; node j is node j + origin of the global grid. Returns the new first and end,
-    and whether any was added; first = -1 where there is no room.
+    Coarse nodes first .. end - 1 are there; node j is node j + origin of the global grid. Returns the new
+    first and end, and whether any was added; first = -1 where there is no room.
     """
     nodes, target = query.work.nodes, query.work.target
     offsets, least = query.rows.offsets, query.contest.least
     added = False
     while True:
-        above, below = False, False
-        for y in range(target.size):
-            above = above or _bound_above(nodes, end - 1, offsets, least, y) > target[y]
-            below = below or _bound_below(nodes, first, target.size, y) > target[y]
+        above, below = first == end, False
+        if first < end:
+            for y in range(target.size):
+                above = above or _bound_above(nodes, end - 1, offsets, least, y) > target[y]
+                below = below or _bound_below(nodes, first, target.size, y) > target[y]
         if not (above or below):
             return first, end, added
         if end + LANES > nodes.shape[0] or first < LANES:
             return -1, end, added
         added = True
-        if above:
-            _coarse_block(query, (end + origin) // LANES, end)
-            end += LANES
-        if below:
-            first -= LANES
-            _coarse_block(query, (first + origin) // LANES, first)
+        at = end if above else first - LANES
+        _coarse_block(query, (at + origin) // LANES, at)
+        first, end = min(first, at), max(end, at + LANES)
 
 
 @merged
-def _work_out_cells(query, first, end, origin, level):
-    """Work out the cells whose bound is not negligible; whether there was any."""
+def _work_out_cells(query, first, end, origin, level, anew):
+    """Work out the cells whose bound is not negligible, or anew those worked out before; any new ones?"""
     nodes, done, target = query.work.nodes, query.work.done, query.work.target
     n = target.size
-    any_cell = False
+    any_new = False
     for j in range(first, end - 1):
-        if done[j]:
-            continue
-        wanted = False
-        for y in range(n):
-            wanted = wanted or _bound(nodes, j, n, y) > target[y] / 64.0
+        wanted = done[j] == anew
+        if wanted and not anew:
+            wanted = False
+            for y in range(n):
+                wanted = wanted or _bound(nodes, j, n, y) > target[y] / 64.0
         if wanted:
             _work_out_cell(query, j + origin, level)
+            any_new = any_new or not done[j]
             done[j] = True
-            any_cell = True
-    return any_cell
+    return any_new
 
 
 @merged
 def _errors(query, first, end, q, error):
-    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated from two step sizes)."""
+    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated, see `_totals`)."""
     nodes, done, ripple, n = query.work.nodes, query.work.done, query.work.ripple, q.size
     offsets, least = query.rows.offsets, query.contest.least
     degree = float(query.work.G.size // (LANES * n))  # the largest one
@@ -498,37 +501,35 @@ def solve_njit(query, start, q, error, sources=SOURCES):
     work = query.work
     lanes, target, ripple = work.lanes, work.target, work.ripple
     n = target.size
-    lanes[:] = 0.0
-    target[:] = _FIRST_TARGET
+    clear(lanes)
+    for y in range(n):
+        target[y] = _FIRST_TARGET
     work.law_block[0] = -1000  # no nodes yet: what the query before asked for must not matter
     if not query.one_by_one:
         _place_rows(query.rows)
 
     first = work.nodes.shape[0] // (2 * LANES) * LANES
-    end = first + LANES
+    end = first  # no node yet
     origin = int(math.floor(start / (LANES * 0.5))) * LANES - first
-    _coarse_block(query, (first + origin) // LANES, first)
-    first, end, again = _extend(query, first, end, origin)
-    if first < 0:
-        return WINDOW_TOO_SMALL, 0.0
-    level = _first_level(work.nodes, first, end, float(query.contest.n_neighbors), n)
-    again, largest_ripple = True, 0.0
-    while again:
-        again = _work_out_cells(query, first, end, origin, level)
-        largest_ripple = _totals(lanes, q, ripple)
-        for y in range(n):
-            target[y] = max(_RELATIVE_TARGET * q[y], _FLOOR)
+    level, largest_ripple = 0, 0.0
+    anew, any_new = False, True
+    while True:
         first, end, added = _extend(query, first, end, origin)
         if first < 0:
             return WINDOW_TOO_SMALL, 0.0
-        again = again or added
-    while largest_ripple > _LARGEST_RIPPLE and level < _LAST_LEVEL:
-        level += 1  # twice the nodes: everything that was worked out is worked out anew
-        lanes[:] = 0.0
-        for j in range(first, end):
-            if work.done[j]:
-                _work_out_cell(query, j + origin, level)
+        if level == 0:
+            level = _first_level(work.nodes, first, end, float(query.contest.n_neighbors), n)
+        elif not (added or any_new):
+            if largest_ripple <= _LARGEST_RIPPLE or level == _LAST_LEVEL:
+                break
+            level += 1  # twice the nodes: everything that was worked out is worked out anew
+            anew = True
+            clear(lanes)
+        any_new = _work_out_cells(query, first, end, origin, level, anew)
         largest_ripple = _totals(lanes, q, ripple)
+        if not anew:
+            for y in range(n):
+                target[y] = max(RELATIVE_TARGET * q[y], FLOOR)
 
     total = 0.0
     for y in range(n):

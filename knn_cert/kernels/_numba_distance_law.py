@@ -1,8 +1,8 @@
-"""The distance law for one row and one radius: both tails and density of non-central chi-square, and logarithms.
+"""The distance law for one row and one radius: both tails of non-central chi-square, logarithms, density.
 
-The twin of csrc/include/knn_cert/poisson_gamma.hpp and ncx2.hpp, where the lemmas stand beside the loops. Letters:
-w(k, m) = e^-m m^k / Gamma(k + 1); a = dof/2, mu = s^2/2, y = t^2/2, p_j = w(j, mu), g_j = w(a + j, y);
-F = sum_j p_j P(a + j, y), U = sum_j p_j Q(a + j, y), density of R = t sum_j p_j g_{j-1}.
+The twin of csrc/include/knn_cert/poisson_gamma.hpp and ncx2.hpp, where the lemmas stand beside the loops.
+Letters: w(k, m) = e^-m m^k / Gamma(k + 1); a = dof/2, mu = s^2/2, y = t^2/2, p_j = w(j, mu), g_j = w(a + j,
+y); F = sum_j p_j P(a + j, y), U = sum_j p_j Q(a + j, y), density of R = t sum_j p_j g_{j-1}.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ LARGE_PRODUCT = 4e5
 _HALF_LOG_2_PI = 0.91893853320467274178
 _SQRT_HALF = 0.70710678118654752440
 
-# Terms below this share of a sum of positive terms are dropped; what they leave out is bounded by a geometric series
-# of ratio < 1 - 1e-4 wherever this is used, hence below 1e-15 of the sum.
+# Terms below this share of a sum of positive terms are dropped; what they leave out is bounded by a geometric
+# series of ratio < 1 - 1e-4 wherever this is used, hence below 1e-15 of the sum.
 _NEGLIGIBLE = 1e-19
 
 _STEP = 0.125  # of the trapezoid rule in the integral: its error is exp(-(2 pi / step) pi / 2) or less
@@ -41,7 +41,7 @@ def _stirling_series(x):
 
 @inner
 def _stirling_error(x):
-    """log Gamma(x + 1) - (x + 1/2) log x + x - log(2 pi)/2, x > 0; six terms leave less than 1e-18 from 16 on."""
+    """log Gamma(x + 1) - (x + 1/2) log x + x - log(2 pi)/2, x > 0; six terms leave 1e-18 from 16 on."""
     if x >= 16.0:
         return _stirling_series(x)
     product, z = 1.0, x
@@ -91,7 +91,7 @@ def _sum_upwards(term, k, y):
 
 @inner
 def _gamma_q_over_weight(alpha, y):
-    """Q(alpha, y) / w(alpha, y) for 0 < alpha <= 1, y > 0: a quotient, because both underflow where it does not."""
+    """Q(alpha, y) / w(alpha, y), 0 < alpha <= 1, y > 0: a quotient, as both underflow where it does not."""
     if y < 1.5:
         weight = math.exp(log_poisson_weight(alpha, y))
         if alpha == 1.0:
@@ -232,7 +232,7 @@ def _log_normal_tail(z):
 
 @inner
 def _add_integrand(log_weight, v, s, t, gap, lower, sums):
-    """Add the value at v to sums = (log_scale, tail, density); also returns the logarithm of the tail's term."""
+    """Add the value at v to sums = (log_scale, tail, density); returns the log of the tail's term too."""
     log_scale, tail, density = sums
     tau2 = (t - v) * (t + v)
     log_density = -math.inf
@@ -271,7 +271,7 @@ def _add_node(u, half, s, t, gap, lower, sums):
 
 @inner
 def _large_law(d, s, t, gap, lower):
-    """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u), d >= 1; gap = t^2 - s^2."""
+    """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u), d >= 1."""
     sums = (-math.inf, 0.0, 0.0)
     if d <= 1.0:
         return _add_integrand(0.0, 0.0, s, t, gap, lower, sums)[1]
@@ -295,9 +295,11 @@ def _large_law(d, s, t, gap, lower):
 
 @inner
 def _large_law_any(d, s, t, gap, lower):
-    """As `_large_law`, for any d > 0. Below one degree of freedom from d + 2 and d + 4, with densities in x = t^2:
+    """As `_large_law`, for any d > 0: below one degree of freedom from d + 2 and d + 4.
 
-    F_d = F_{d+2} + 2 f_{d+2}, U_d = U_{d+2} - 2 f_{d+2} (a small share of it here), f_d = (s^2 f_{d+4} + d f_{d+2}) / t^2.
+    With densities in x = t^2:
+    F_d = F_{d+2} + 2 f_{d+2}, U_d = U_{d+2} - 2 f_{d+2} (a small share of it here), f_d = (s^2 f_{d+4} + d
+    f_{d+2}) / t^2.
     """
     if d >= 1.0:
         return _large_law(d, s, t, gap, lower)
@@ -313,7 +315,7 @@ def _large_law_any(d, s, t, gap, lower):
 
 @inner
 def distance_law(d, s2, t2, gap):
-    """(log_scale, tail, density, lower): e^log_scale times the smaller tail (F if lower, else U) and the density of R.
+    """(log_scale, tail, density, lower): e^log_scale times the smaller tail, F if lower, and R's density.
 
     gap = t^2 - s^2, which the caller knows best: from the squares if he has them, as (t - s)(t + s) if not.
     """

@@ -23,7 +23,7 @@ def new_sums() -> np.ndarray:
 
 @inner
 def _add_eight(a, b, row_0, row_1, first, last, sums, at, next_row):
-    """Features first .. last - 1 of two rows and of the four queries a[b], a[b + 1], ... added to their sums."""
+    """Add the features first .. last - 1 of two rows and of queries a[b], ..., a[b + 3] to their sums."""
     q0, q1, q2, q3 = a[b], a[b + 1], a[b + 2], a[b + 3]
     next_at = at + next_row
     s0, s1 = load(sums, at), load(sums, at + LANES)
@@ -83,7 +83,9 @@ def sq_distances_njit(queries, rows, sums, out, sources=SOURCES):
             for i in range(0, in_pairs, 2):
                 row_0, row_1 = rows[start + i], rows[start + i + 1]
                 for q in range(0, in_fours, 4):
-                    _add_eight(queries, q, row_0, row_1, first, last, sums, i * next_row + q * LANES, next_row)
+                    _add_eight(
+                        queries, q, row_0, row_1, first, last, sums, i * next_row + q * LANES, next_row
+                    )
             for i in range(n):
                 for q in range(in_fours if i < in_pairs else 0, n_queries):
                     _add_one(queries[q], rows[start + i], first, last, sums, i * next_row + q * LANES)

@@ -1,6 +1,7 @@
 """How the numba backend compiles: `kernel` for what Python calls, `inner` and `merged` for what kernels call.
 
-Machine code of kernels is cached on disk where a folder can be written to, else compiled anew in each process.
+Machine code of kernels is cached on disk where a folder can be written to, else compiled anew in each
+process.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from numba import njit
 from numba.core import types
 from numba.extending import intrinsic
 
-# No fastmath: sums are ordered as written, infinities and NaN mean what they say. Division by zero gives infinity,
-# as in C++, instead of a Python exception.
+# No fastmath: sums are ordered as written, infinities and NaN mean what they say. Division by zero gives
+# infinity, as in C++, instead of a Python exception.
 _OPTIONS = {"error_model": "numpy", "fastmath": False, "nogil": True, "_nrt": False}
 
 
@@ -25,7 +26,8 @@ def inner(function):
 def merged(function):
     """Compile as part of the text of its callers, for functions with one caller.
 
-    numba hands every `inner` function, with all that it calls, to LLVM anew for every layer of callers above it.
+    numba hands every `inner` function, with all that it calls, to LLVM anew for every layer of callers above
+    it.
     """
     return njit(inline="always", **_OPTIONS)(function)
 
@@ -45,9 +47,9 @@ def _digest_of_sources() -> int:
     return int.from_bytes(digest.digest()[:6], "little")
 
 
-# numba's cache notices a change of the file that defines a kernel, but not of the files with the functions it calls.
-# The value of a default argument is part of the signature under which machine code is cached: with this number as a
-# default, no kernel outlives any of its sources.
+# numba's cache notices a change of the file that defines a kernel, but not of the files with the functions it
+# calls. The value of a default argument is part of the signature under which machine code is cached: with
+# this number as a default, no kernel outlives any of its sources.
 SOURCES = _digest_of_sources()
 
 

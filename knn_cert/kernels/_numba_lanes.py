@@ -1,7 +1,7 @@
 """Eight doubles at a time, for code compiled by numba: one LLVM vector, whatever the processor's registers.
 
-Values of this type exist inside compiled functions only; memory is always an array of float64. numba does not turn
-short inner loops into vector code, and a loop of eight over arrays costs checks for overlap besides.
+Values of this type exist inside compiled functions only; memory is always an array of float64. numba does not
+turn short inner loops into vector code, and a loop of eight over arrays costs checks for overlap besides.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
+
+from ._numba_jit import inner
 
 LANES = 8
 
@@ -127,3 +129,10 @@ def total(typing_context, a):
         return parts[0]
 
     return types.float64(a), generate
+
+
+@inner
+def clear(values):
+    """Set a whole array, of a multiple of eight doubles, to zero."""
+    for i in range(0, values.size, LANES):
+        store(values, i, spread(0.0))

@@ -1,9 +1,9 @@
 """The distance law at eight nodes at once, and its piecewise polynomials in s, built on first use.
 
-The twin of csrc/include/knn_cert/law_block.hpp and law_table.hpp. For a fixed node t the functions s -> F, U, f are
-entire; on a cell of width 1/8 in s a polynomial of 12 terms gives them to 1e-15 within eight standard deviations, one of
-18 terms within 38, where F and U leave the range of doubles. What a cell holds depends only on (dof, nodes, cell index),
-never on who asked first: results do not depend on threads.
+The twin of csrc/include/knn_cert/law_block.hpp and law_table.hpp. For a fixed node t the functions s -> F, U,
+f are entire; on a cell of width 1/8 in s a polynomial of 12 terms gives them to 1e-15 within eight standard
+deviations, one of 18 terms within 38, where F and U leave the range of doubles. What a cell holds depends
+only on (dof, nodes, cell index), never on who asked first: results do not depend on threads.
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from ._numba_lanes import LANES, fused, load, mul, spread, store
 SHORT, LONG = 12, 18
 CELLS_PER_UNIT = 8.0  # cells have width 1/8 in s
 
-# Which functions a cell holds: f and the smaller tail, where the other is its harmless complement (F or U <= 0.75 at
-# all nodes), else f, F and U; nothing where F = 1, U = f = 0 or F = f = 0, U = 1 in binary64. Cells of buckets hold
-# (F_low, F_high), (U_low, U_high) or (F_low, U_low, F_high, U_high), low and high being the ends of each bucket.
+# Which functions a cell holds: f and the smaller tail, where the other is its harmless complement (F or U <=
+# 0.75 at all nodes), else f, F and U; nothing where F = 1, U = f = 0 or F = f = 0, U = 1 in binary64. Cells
+# of buckets hold (F_low, F_high), (U_low, U_high) or (F_low, U_low, F_high, U_high), low and high being the
+# ends of each bucket.
 LOWER, UPPER, BOTH, INSIDE, OUTSIDE = range(5)
 _COMPLEMENT_LIMIT = 0.75
 
 LAST_TABLED_RADIUS = 2000.0  # beyond, rows are few: evaluated one by one
 _MOST_FUNCTIONS = 4
-_TABLE_BYTES = 64 << 20
+# Room for all cells that one block can have, (LAST_TABLED_RADIUS + 40) CELLS_PER_UNIT of four long functions.
+_TABLE_BYTES = 80 << 20
 _MAX_CELLS = 1 << 17
 _MAX_BLOCKS = 1 << 12
 _MAX_PLACES = 1 << 22
@@ -40,7 +42,7 @@ _MAX_PLACES = 1 << 22
 
 
 class NodeLaw(NamedTuple):
-    """F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1} share the row's weights and the nodes' tails."""
+    """F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1}: the nodes' P, Q, g serve all rows."""
 
     t: np.ndarray  # [8] increasing radii in units of sigma; 0 and infinity are allowed
     has_chunk: np.ndarray  # whether terms 256 i .. 256 i + 255 have been made for these nodes
@@ -68,7 +70,8 @@ def new_node_law() -> NodeLaw:
 @inner
 def forget_terms(law):
     """To be called when t has changed."""
-    law.has_chunk[:] = False
+    for chunk in range(law.has_chunk.size):
+        law.has_chunk[chunk] = False
 
 
 @inner
@@ -80,7 +83,7 @@ def _peak(dof, s, t):
 
 @merged
 def _make_chunk(law, dof, chunk):
-    """P_j, Q_j, g_{j-1} of one chunk: they depend on nothing but the nodes, not on what was asked for before."""
+    """P_j, Q_j, g_{j-1} of one chunk: they depend on the nodes, not on what was asked for before."""
     terms, step = law.terms, 3 * LANES
     a = 0.5 * dof + chunk * _CHUNK  # the order of the first term
     for lane in range(LANES):
@@ -93,8 +96,8 @@ def _make_chunk(law, dof, chunk):
                 terms[Q + j] = 1.0 if y == 0.0 else 0.0
                 terms[g + j] = 0.0
             continue
-        # w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a number that has
-        # underflowed
+        # w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a
+        # number that has underflowed
         for start in range(0, _CHUNK, 64):
             top = start + int(min(63.0, max(0.0, float(math.floor(y - (a + start))))))
             order = a + top
@@ -118,8 +121,8 @@ def _make_chunk(law, dof, chunk):
 def _law_sums(law, mu, j0, p_j0, first, end):
     """Both directions from j0 in steps of 16 terms, until the last term is negligible in every sum.
 
-    The terms are log-concave in j: once one is below the sum of those before it, the later ones fall faster than a
-    geometric series.
+    The terms are log-concave in j: once one is below the sum of those before it, the later ones fall faster
+    than a geometric series.
     """
     terms, sums = law.terms, law.sums
     per_mu = 1.0 / mu if mu > 0.0 else 0.0
@@ -189,7 +192,8 @@ def evaluate(law, dof, s, out, at):
         log_p = log_poisson_weight(j0, mu)
         summable = log_p + log_poisson_weight(0.5 * dof + j0, 0.5 * t[nearest] * t[nearest]) >= -690.0
     if summable:
-        # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten deviations off
+        # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten
+        # deviations off
         low, high = min(mu, j0, _peak(dof, s, smallest)), max(mu, j0, _peak(dof, s, largest))
         first = max(0, int(low - 11.0 * math.sqrt(low + 20.0) - 40.0))
         end = int(high + 11.0 * math.sqrt(high + 20.0) + 40.0) + 1
@@ -206,8 +210,8 @@ def evaluate(law, dof, s, out, at):
     _law_sums(law, mu, int(j0), math.exp(log_p), first, end)
     sums = law.sums
     for lane in range(LANES):
-        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and thousands of
-        # factors U near 1 would add that up.
+        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and
+        # thousands of factors U near 1 would add that up.
         F, U = sums[lane], sums[LANES + lane]
         if F <= U:
             U = 1.0 - F
@@ -222,9 +226,11 @@ def evaluate(law, dof, s, out, at):
 
 
 class LawTable(NamedTuple):
-    """The cells of all blocks of eight nodes for one law; a block has a place for each cell of s in [0, t_max + 40]."""
+    """The cells of the blocks of eight nodes of one law; a block has a place for each cell it can need."""
 
-    coefficients: np.ndarray  # [cell][function][power][lane], cells of two to four functions, one after the other
+    coefficients: (
+        np.ndarray
+    )  # [cell][function][power][lane], cells of two to four functions, one after the other
     kind: np.ndarray  # per cell
     terms: np.ndarray  # per cell: SHORT or LONG
     start: np.ndarray  # per cell: of its coefficients
@@ -259,27 +265,33 @@ def new_table() -> LawTable:
 
 @inner
 def n_places(t_max):
-    """How many cells a block has whose last finite node is t_max: further rows have F < Phi(-40) = 0 everywhere."""
+    """Cells of a block whose last finite node is t_max: rows beyond t_max + 40 have F < Phi(-40) = 0."""
     return int((min(t_max, LAST_TABLED_RADIUS) + 40.0) * CELLS_PER_UNIT) + 2
 
 
-@merged
-def find_block(table, level, index, size, n_rows):
-    """The first place of a block of that size, with room in the table for the cells that n_rows rows can ask for.
+@inner
+def has_room(table, n_cells):
+    """Whether so many cells more fit in, whatever they hold."""
+    functions = n_cells * _MOST_FUNCTIONS * LONG * LANES
+    return table.used[0] + functions <= table.coefficients.size and table.used[1] + n_cells <= table.kind.size
 
-    Where there is no room the table starts afresh: no cell may be held across this call.
-    """
+
+@inner
+def start_afresh(table):
+    """Forget all cells and blocks."""
+    for i in range(table.used.size):
+        table.used[i] = 0
+
+
+@inner
+def find_block(table, level, index, size):
+    """The first place of a block of that size; where there are no places left the table starts afresh."""
     used = table.used
-    n_cells = min(size, n_rows)
-    full = used[0] + n_cells * _MOST_FUNCTIONS * LONG * LANES > table.coefficients.size
-    full = full or used[1] + n_cells > table.kind.size
-    if not full:
-        for b in range(used[3] - 1, -1, -1):
-            if table.block_key[2 * b] == level and table.block_key[2 * b + 1] == index:
-                return table.block_start[b]
-        full = used[2] + size > table.cell_at.size or used[3] == table.block_start.size
-    if full:
-        used[:] = 0
+    for b in range(used[3] - 1, -1, -1):
+        if table.block_key[2 * b] == level and table.block_key[2 * b + 1] == index:
+            return table.block_start[b]
+    if used[2] + size > table.cell_at.size or used[3] == table.block_start.size:
+        start_afresh(table)
     b, start = used[3], used[2]
     table.block_key[2 * b], table.block_key[2 * b + 1] = level, index
     table.block_start[b] = start
@@ -322,8 +334,8 @@ _POWERS = _chebyshev_powers()
 def _fit(terms, values, at, stride, chebyshev, coefficients, start):
     """values[at + i stride + lane] at point i -> coefficients[start + k 8 + lane] of x^k, x in [-1, 1].
 
-    Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers together
-    and costs nothing in the value.
+    Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers
+    together and costs nothing in the value.
     """
     transform = 0 if terms == SHORT else SHORT * SHORT
     for k in range(terms):
@@ -340,7 +352,7 @@ def _fit(terms, values, at, stride, chebyshev, coefficients, start):
 
 @inner
 def _evaluate_ends(law, dof, index, values):
-    """F at the last node at the cell's two ends, and the number of terms that the cell needs. values is scratch."""
+    """F of the last node at the cell's two ends, and the number of terms the cell needs. values: scratch."""
     evaluate(law, dof, index / CELLS_PER_UNIT, values, variable(0))
     evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, values, variable(3 * LANES))
     terms = SHORT

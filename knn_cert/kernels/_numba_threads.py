@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-# How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an end.
+# How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an
+# end.
 _GLANCE = 0.1
 
 
 def for_each_query(n_queries: int, n_threads: int, make_worker) -> None:
     """Call worker(query) for every query in range(n_queries); queries are handed out one by one.
 
-    Each thread has its own ``worker, close = make_worker()``; close() is called after its last query, whatever happens,
-    unless it is None.
+    Each thread has its own ``worker, close = make_worker()``; close() is called after its last query,
+    whatever happens, unless it is None.
     """
     n_threads = min(n_threads, n_queries)
     queries = iter(range(n_queries))

@@ -1,7 +1,7 @@
 """What a vote, or a race of two lists, asks of the counts of each list of rows, at eight nodes at once.
 
-The twin of csrc/include/knn_cert/contest.hpp and winner.hpp. Polynomials are [power][lane] in flat arrays; `at` is
-where one starts, list c of G starts at c stride.
+The twin of csrc/include/knn_cert/contest.hpp and winner.hpp. Polynomials are [power][lane] in flat arrays;
+`at` is where one starts, list c of G starts at c stride.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ class Contest(NamedTuple):
 
 def race_contest(m_a: int, m_b: int) -> Contest:
     """The m_a-th row of list 0 against the m_b-th row of list 1."""
-    return Contest(2, True, m_a + m_b - 1, _integers([m_a, m_b]), _integers([m_a, m_b]), _integers([m_b - 1, m_a - 1]))
+    return Contest(
+        2, True, m_a + m_b - 1, _integers([m_a, m_b]), _integers([m_a, m_b]), _integers([m_b - 1, m_a - 1])
+    )
 
 
 def vote_contest(n_lists: int, n_neighbors: int) -> Contest:
@@ -62,8 +64,16 @@ def _integers(values):
 
 
 @inner
+def add_row(G, at, degree, F, U):
+    """G[k] <- U G[k] + F G[k-1]: one row more."""
+    for k in range(at + (degree - 1) * LANES, at, -LANES):
+        store(G, k, fused(U, load(G, k), mul(F, load(G, k - LANES))))
+    store(G, at, mul(U, load(G, at)))
+
+
+@inner
 def multiply(a, a_at, n_a, b, b_at, n_b, out, out_at, n_out):
-    """The first n_out coefficients of the product of polynomials with n_a and n_b coefficients; out is neither."""
+    """The first n_out coefficients of the product of polynomials with n_a and n_b ones; out is neither."""
     for r in range(n_out):
         store(out, out_at + r * LANES, coefficient(a, a_at, n_a, b, b_at, n_b, r))
 
@@ -96,24 +106,24 @@ def set_one(G, at, n):
 
 @inner
 def _copy(values, from_at, to_at, n):
-    for i in range(n * LANES):
-        values[to_at + i] = values[from_at + i]
+    for k in range(0, n * LANES, LANES):
+        store(values, to_at + k, load(values, from_at + k))
 
 
 @inner
 def winner_weights(n_lists, K, boundary, G, G_at, stride, work, W_at, work_at):
-    """work[W_at + (y K + k) 8 ...] = P(the lists other than `boundary` hold K - 1 - k rows, and y wins), given k + 1 of it.
+    """work[W_at + (y K + k) 8 ...] = P(the lists but `boundary` hold K - 1 - k rows, and y wins).
 
-    A sum over tallies that is never listed: for a winner y with g votes the classes below y hold at most g - 1, those
-    above at most g, so it is one coefficient of a product of capped polynomials, and all y share the products from the
-    left (cap g - 1) and from the right (cap g).
+    A sum over tallies that is never listed: for a winner y with g votes the classes below y hold at most g -
+    1, those above at most g, so it is one coefficient of a product of capped polynomials, and all y share the
+    products from the left (cap g - 1) and from the right (cap g).
     """
     span = (K + 1) * LANES
     left = work_at  # left + c span: product over lists < c
     right = work_at + (n_lists + 1) * span  # right + c span: product over lists >= c
     others = right + (n_lists + 1) * span
-    for i in range(n_lists * K * LANES):
-        work[W_at + i] = 0.0
+    for i in range(W_at, W_at + n_lists * K * LANES, LANES):
+        store(work, i, spread(0.0))
     for g in range((K + n_lists - 1) // n_lists, K + 1):
         n = K - g + 1  # coefficients that matter
         set_one(work, left, n)
@@ -121,24 +131,40 @@ def winner_weights(n_lists, K, boundary, G, G_at, stride, work, W_at, work_at):
             if c == boundary:
                 _copy(work, left + c * span, left + (c + 1) * span, n)
             else:
-                multiply(work, left + c * span, n, G, G_at + c * stride, min(g, K), work, left + (c + 1) * span, n)
+                multiply(
+                    work, left + c * span, n, G, G_at + c * stride, min(g, K), work, left + (c + 1) * span, n
+                )
         set_one(work, right + n_lists * span, n)
         for c in range(n_lists - 1, -1, -1):
             if c == boundary:
                 _copy(work, right + (c + 1) * span, right + c * span, n)
             else:
-                multiply(work, right + (c + 1) * span, n, G, G_at + c * stride, min(g + 1, K), work, right + c * span, n)
+                multiply(
+                    work,
+                    right + (c + 1) * span,
+                    n,
+                    G,
+                    G_at + c * stride,
+                    min(g + 1, K),
+                    work,
+                    right + c * span,
+                    n,
+                )
         for y in range(n_lists):
             below, above = left + y * span, right + (y + 1) * span
             if y == boundary:
-                store(work, W_at + (y * K + g - 1) * LANES, coefficient(work, below, n, work, above, n, K - g))
+                store(
+                    work, W_at + (y * K + g - 1) * LANES, coefficient(work, below, n, work, above, n, K - g)
+                )
             elif g < K:
                 multiply(work, below, n, work, above, n, work, others, n - 1)
                 votes = load(G, G_at + y * stride + g * LANES)
                 cap = g - 1 if boundary < y else g  # the boundary class holds k + 1 rows
                 for k in range(min(cap, K - g)):
                     to = W_at + (y * K + k) * LANES
-                    store(work, to, fused(votes, load(work, others + (K - g - k - 1) * LANES), load(work, to)))
+                    store(
+                        work, to, fused(votes, load(work, others + (K - g - k - 1) * LANES), load(work, to))
+                    )
 
 
 @inner
@@ -163,10 +189,11 @@ def combine(contest, G, A, stride, weight, work, q):
 
 @inner
 def standings(contest, G, T, stride, work, out):
-    """Three kinds of probabilities at the nodes, from G and T[list][lane] = P(the list holds at least its degree).
+    """Three kinds of probabilities, from G and T[list][lane] = P(the list holds at least its degree).
 
-    out[y][lane] = P(the lists other than y hold at most rest[y] rows); out[n_lists] = P(the contest is open): fewer than
-    K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
+    out[y][lane] = P(the lists other than y hold at most rest[y] rows); out[n_lists] = P(the contest is open):
+    fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a
+    sum of its own.
     """
     rest = contest.rest
     if contest.is_race:

@@ -1,7 +1,8 @@
-"""The kernel without a compiler at install time: the algorithms of the C++ headers, compiled by numba on first use.
+"""The kernel without a C++ compiler: the algorithms of the headers, compiled by numba on first use.
 
-The contract is in docs/architecture.md; each function here hands arrays to its twin ``*_njit``. The first call of each
-compiles for some seconds; machine code is kept on disk for later processes where numba finds a folder to write to.
+The contract is in docs/architecture.md; each function here hands arrays to its twin ``*_njit``. The first
+call of each compiles for some seconds; machine code is kept on disk for later processes where numba finds a
+folder to write to.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ import threading
 
 import numpy as np
 
+from ._numba_accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
 from ._numba_bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
 from ._numba_continuous import (
     FEWEST_NODES,
     MOST_NODES,
-    NOT_ONE,
-    SOLVED,
-    WINDOW_TOO_SMALL,
     Query,
     goes_one_by_one,
     new_rows,
@@ -85,7 +84,7 @@ def _ncx2(what, x, dof, nonc):
 
 
 def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
-    """The continuous classifier: (m, n) squared distances, (n,) labels -> probabilities (m, C), errors (m, C).
+    """The continuous classifier: squared distances (m, n), labels (n,) -> probabilities, errors (m, C).
 
     Raises
     ------
@@ -100,7 +99,7 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads)
     contest = vote_contest(len(classes.present), n_neighbors)
 
     def make_worker():
-        solver = _ContinuousSolver(classes.offsets, contest, float(dof))
+        solver = _ContinuousSolver(classes.offsets, contest, float(dof), n_threads)
 
         def worker(query):
             np.divide(np.sqrt(sq_distances[query, classes.order]), sigma, out=solver.s)
@@ -115,7 +114,7 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads)
 
 
 def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
-    """The bucketed classifier of Theorem 3; edges on the squared distance, increasing. As `vote` otherwise."""
+    """As `vote`, the bucketed classifier of Theorem 3 of RAB; edges on the squared distance, increasing."""
     classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
     probabilities, errors = np.zeros((2, len(sq_distances), n_classes))
     if classes.certain_winner is not None:
@@ -125,7 +124,7 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
     nodes = bucket_nodes(np.asarray(edges), sigma)
 
     def make_worker():
-        solver = _BucketedSolver(classes, contest, float(dof), nodes)
+        solver = _BucketedSolver(classes, contest, float(dof), nodes, n_threads)
 
         def worker(query):
             np.divide(np.sqrt(sq_distances[query]), sigma, out=solver.s)
@@ -140,14 +139,14 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
 
 
 def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
-    """(p_a, p_b, error): the m_a-th nearest of A comes first; the m_b-th nearest of B does. A short list never arrives."""
+    """(p_a, p_b, error): the m_a-th of A comes first; the m_b-th of B does. A short list never arrives."""
     if m_a < 1 or m_b < 1:
         raise ValueError("m_a and m_b must be at least 1")
     a_arrives, b_arrives = len(sq_distances_a) >= m_a, len(sq_distances_b) >= m_b
     if not (a_arrives and b_arrives):
         return float(a_arrives), float(b_arrives), 0.0
     offsets = np.cumsum([0, len(sq_distances_a), len(sq_distances_b)])
-    solver = _ContinuousSolver(offsets, race_contest(m_a, m_b), float(dof))
+    solver = _ContinuousSolver(offsets, race_contest(m_a, m_b), float(dof), 1)
     np.divide(np.sqrt(np.concatenate([sq_distances_a, sq_distances_b])), sigma, out=solver.s)
     solver.solve()
     solver.close()
@@ -172,6 +171,11 @@ class _Classes:
         self.certain_winner = None
         if self.present.size == 1 or n_neighbors == labels.size:
             self.certain_winner = self.present[np.argmax(self.counts)]
+
+
+# Doubles of cells in all tables that work at one time, and in each at least. A table that has more starts
+# afresh.
+_TABLES_SIZE, _TABLE_SIZE = (128 << 20) // 8, (16 << 20) // 8
 
 
 class _Tables:
@@ -201,14 +205,19 @@ _TABLES = _Tables()
 class _Solver:
     """The lists of one contest and what is kept between its queries; `s` is filled in before each `solve`."""
 
-    def __init__(self, law, n_rows, n_lists):
+    def __init__(self, law, n_rows, n_lists, n_threads):
         self._law = law
+        self._table_size = max(_TABLE_SIZE, _TABLES_SIZE // n_threads)
         self.table = _TABLES.take(law)
         self.s = np.empty(n_rows)
         self.q, self.error = np.empty(n_lists), np.empty(n_lists)
 
     def close(self):
         _TABLES.give_back(self._law, self.table)
+
+    def start_afresh_if_full(self):
+        if self.table.used[0] > self._table_size:
+            self.table.used[:] = 0
 
     @staticmethod
     def check_scale(distance):
@@ -224,15 +233,15 @@ class _Solver:
             return
         if status == NOT_ONE:
             raise RuntimeError(
-                f"the class probabilities add up to {total:f}, not to 1 within 1e-9: no certificate is issued; "
-                f"please report {report}"
+                f"the class probabilities add up to {total:f}, not to 1 within 1e-9: no certificate is "
+                f"issued; please report {report}"
             )
         raise RuntimeError("the window of the integral does not close; please report this table")
 
 
 class _ContinuousSolver(_Solver):
-    def __init__(self, offsets, contest, dof):
-        super().__init__(dof, offsets[-1], contest.n_lists)
+    def __init__(self, offsets, contest, dof, n_threads):
+        super().__init__(dof, offsets[-1], contest.n_lists, n_threads)
         self._rows = new_rows(self.s, offsets)
         self._contest, self._dof = contest, dof
         self._work = new_work(contest, self.table)
@@ -247,6 +256,7 @@ class _ContinuousSolver(_Solver):
         if one_by_one:
             for first, end in zip(offsets[:-1], offsets[1:], strict=True):
                 s[first:end].sort()
+        self.start_afresh_if_full()
         n_nodes = FEWEST_NODES
         while True:
             query = Query(self._rows, self._contest, self._dof, one_by_one, self._work)
@@ -259,8 +269,8 @@ class _ContinuousSolver(_Solver):
 
 
 class _BucketedSolver(_Solver):
-    def __init__(self, classes, contest, dof, nodes):
-        super().__init__((dof, nodes.tobytes()), classes.lists.size, contest.n_lists)
+    def __init__(self, classes, contest, dof, nodes, n_threads):
+        super().__init__((dof, nodes.tobytes()), classes.lists.size, contest.n_lists, n_threads)
         self._classes = classes
         self._q_of_tails = np.empty(contest.n_lists)
         rows = BucketRows(self.s, classes.lists, classes.counts)
@@ -275,12 +285,14 @@ class _BucketedSolver(_Solver):
             nth = min(degree, end - first) - 1
             start = min(start, float(np.partition(by_list[first:end], nth)[nth]))
         self.check_scale(start)
+        self.start_afresh_if_full()
         status = solve_bucketed_njit(self._query, start, self.q, self._q_of_tails, self.error)
         self.check_status(*status, "this table and these edges")
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Squared distances
+
 
 def sq_distances(queries, rows, *, n_threads):
     """(m, d), (n, d) float64 -> (m, n) squared Euclidean distances by direct differences."""
