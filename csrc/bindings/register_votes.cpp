@@ -50,16 +50,42 @@ py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int
     return py::make_tuple(probability, error);
 }
 
+const std::int64_t* check_starts(const Integers& starts, const Doubles& values) {
+    const py::ssize_t n = starts.size();
+    expect(n >= 1 && starts.data()[0] == 0 && starts.data()[n - 1] == values.size(), "starts must run from 0 to the number of distances");
+    for (py::ssize_t i = 0; i + 1 < n; ++i) expect(starts.data()[i] <= starts.data()[i + 1], "starts must not decrease");
+    return starts.data();
+}
+
+py::tuple races(const Doubles& sq_a, const Integers& start_a, int m_a, const Doubles& sq_b, const Integers& start_b, int m_b,
+                double sigma, double dof, int n_threads) {
+    expect(m_a >= 1 && m_b >= 1 && n_threads >= 1, "m_a, m_b and n_threads must be at least 1");
+    expect(start_a.size() == start_b.size(), "both lists must have one start a query");
+    const knn_cert::RaceRequest request{
+        sq_a.data(), check_starts(start_a, sq_a), m_a, sq_b.data(), check_starts(start_b, sq_b), m_b, start_a.size() - 1, sigma, dof,
+        n_threads,   &python_checkpoint};
+    Doubles probability({request.n_queries, std::int64_t{2}});
+    Doubles error({request.n_queries, std::int64_t{2}});
+    double* const p = probability.mutable_data();
+    double* const e = error.mutable_data();
+    {
+        py::gil_scoped_release release;  // worker threads touch no Python object
+        knn_cert::races(request, p, e);
+    }
+    return py::make_tuple(probability, error);
+}
+
 py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
-    const std::vector<double> a(sq_distances_a.data(), sq_distances_a.data() + sq_distances_a.size());
-    const std::vector<double> b(sq_distances_b.data(), sq_distances_b.data() + sq_distances_b.size());
-    knn_cert::RaceOutcome out;
+    const std::int64_t start_a[2] = {0, sq_distances_a.size()}, start_b[2] = {0, sq_distances_b.size()};
+    const knn_cert::RaceRequest request{sq_distances_a.data(), start_a, m_a, sq_distances_b.data(), start_b, m_b, 1, sigma, dof, 1,
+                                        &python_checkpoint};
+    double p[2], e[2];
     {
-        py::gil_scoped_release release;  // the lists are copies
-        out = knn_cert::race(a, m_a, b, m_b, sigma, dof);
+        py::gil_scoped_release release;  // plain arrays from here on
+        knn_cert::races(request, p, e);
     }
-    return py::make_tuple(out.p_a, out.p_b, std::max(out.error_a, out.error_b));
+    return py::make_tuple(p[0], p[1], std::max(e[0], e[1]));
 }
 
 }  // namespace
@@ -71,6 +97,8 @@ void register_votes(py::module_& module) {
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
     module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),
                py::arg("sigma"), py::arg("dof"));
+    module.def("races", &races, py::arg("sq_a"), py::arg("start_a"), py::arg("m_a"), py::arg("sq_b"), py::arg("start_b"),
+               py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

@@ -114,22 +114,55 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
     });
 }
 
-struct RaceOutcome {
-    double p_a, p_b, error_a, error_b;
+// Races of two lists each, one a query: the m_a-th nearest row of list A against the m_b-th nearest of list B. The lists of query
+// q are sq_a[start_a[q] .. start_a[q + 1]) and likewise for B, in any order; a list that is too short never arrives.
+struct RaceRequest {
+    const double* sq_a;
+    const std::int64_t* start_a;
+    int m_a;
+    const double* sq_b;
+    const std::int64_t* start_b;
+    int m_b;
+    std::int64_t n_queries;
+    double sigma, dof;
+    int n_threads;
+    Checkpoint checkpoint;
 };
 
-// The m_a-th nearest row of list A against the m_b-th nearest of list B. A list that is too short never arrives.
-inline RaceOutcome race(const std::vector<double>& sq_distances_a, int m_a, const std::vector<double>& sq_distances_b, int m_b,
-                        double sigma, double dof) {
-    const bool a_arrives = sq_distances_a.size() >= static_cast<std::size_t>(m_a);
-    const bool b_arrives = sq_distances_b.size() >= static_cast<std::size_t>(m_b);
-    if (!a_arrives || !b_arrives) return {a_arrives ? 1.0 : 0.0, b_arrives ? 1.0 : 0.0, 0.0, 0.0};
-    Lists lists;
-    lists.s.resize(2);
-    for (const double sq : sq_distances_a) lists.s[0].push_back(scaled_distance(sq, sigma));
-    for (const double sq : sq_distances_b) lists.s[1].push_back(scaled_distance(sq, sigma));
-    const Outcome out = ContinuousSolver(dof, leaf_loops()).solve(lists, BoundedContest::of_race(m_a, m_b));
-    return {out.probability[0], out.probability[1], out.error[0], out.error[1]};
+// probability and error are [n_queries][2]: A first, B first.
+inline void races(const RaceRequest& request, double* probability, double* error) {
+    const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
+    const LeafLoops& leaf = leaf_loops();
+    struct Worker {
+        ContinuousSolver solver;
+        Lists lists;
+    };
+    std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
+    for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
+        const std::int64_t a = request.start_a[query], a_end = request.start_a[query + 1];
+        const std::int64_t b = request.start_b[query], b_end = request.start_b[query + 1];
+        const bool a_arrives = a_end - a >= request.m_a, b_arrives = b_end - b >= request.m_b;
+        double* const p = probability + 2 * query;
+        double* const e = error + 2 * query;
+        e[0] = e[1] = 0.0;
+        if (!a_arrives || !b_arrives) {
+            p[0] = a_arrives ? 1.0 : 0.0;
+            p[1] = b_arrives ? 1.0 : 0.0;
+            return;
+        }
+        std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
+        if (!worker) worker.reset(new Worker{ContinuousSolver(request.dof, leaf), {}});
+        std::vector<std::vector<double>>& s = worker->lists.s;
+        s.resize(2);
+        for (std::vector<double>& list : s) list.clear();
+        for (std::int64_t i = a; i < a_end; ++i) s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
+        for (std::int64_t i = b; i < b_end; ++i) s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
+        const Outcome outcome = worker->solver.solve(worker->lists, contest);
+        for (std::size_t y = 0; y < 2; ++y) {
+            p[y] = outcome.probability[y];
+            e[y] = outcome.error[y];
+        }
+    });
 }
 
 }  // namespace knn_cert

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._numba_jit import SOURCES, inner, kernel
-from ._numba_lanes import LANES, fused, load, spread, store, sub, total
+from .jit import inner, kernel
+from .lanes import LANES, fused, load, spread, store, sub, total
 
 QUERIES = 16  # at most so many queries in one call
 _ROWS = 16  # at a time
@@ -64,7 +64,7 @@ def _add_one(query, row, first, last, sums, at):
 
 
 @kernel
-def sq_distances_njit(queries, rows, sums, out, sources=SOURCES):
+def sq_distances_njit(queries, rows, sums, out):
     """out[q, i] = ||queries[q] - rows[i]||^2, at most QUERIES queries; sums: scratch (`new_sums`).
 
     Lane l of a sum adds the features l, l + 8, ...; then the lanes are added.
@@ -120,9 +120,7 @@ def _sparse_distance(p, p_end, q, q_end, a_indices, a_data, b_indices, b_data):
 
 
 @kernel
-def sq_distances_csr_njit(
-    query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out, sources=SOURCES
-):
+def sq_distances_csr_njit(query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out):
     """out[i] = squared distance of the query of that number to row i."""
     p, p_end = q_indptr[query], q_indptr[query + 1]
     for i in range(out.size):

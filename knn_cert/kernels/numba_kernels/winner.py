@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_jit import inner, variable
-from ._numba_lanes import LANES, add, fused, load, mul, spread, store
+from .jit import inner, variable
+from .lanes import LANES, add, fused, load, mul, spread, store
 
 
 class Contest(NamedTuple):

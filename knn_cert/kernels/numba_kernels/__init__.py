@@ -11,9 +11,9 @@ import threading
 
 import numpy as np
 
-from ._numba_accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
-from ._numba_bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
-from ._numba_continuous import (
+from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
+from .bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
+from .continuous import (
     FEWEST_NODES,
     MOST_NODES,
     Query,
@@ -23,11 +23,11 @@ from ._numba_continuous import (
     solve_njit,
     starting_position,
 )
-from ._numba_distance_law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
-from ._numba_distances import QUERIES, new_sums, sq_distances_csr_njit, sq_distances_njit
-from ._numba_law_table import new_table
-from ._numba_threads import for_each_query
-from ._numba_winner import race_contest, vote_contest
+from .distance_law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
+from .distances import QUERIES, new_sums, sq_distances_csr_njit, sq_distances_njit
+from .law_table import new_table
+from .threads import for_each_query
+from .winner import race_contest, vote_contest
 
 __all__ = [
     "ncx2_cdf",

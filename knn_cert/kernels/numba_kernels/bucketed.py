@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_accuracy import (
+from .accuracy import (
     FEW_ROWS,
     FLOOR,
     LARGEST_DEFECT,
@@ -24,9 +24,10 @@ from ._numba_accuracy import (
     SOLVED,
     UNIT,
 )
-from ._numba_jit import SOURCES, inner, kernel, merged, variable
-from ._numba_lanes import LANES, add, clear, fused, load, mul, spread, store, sub, where_le
-from ._numba_law_table import (
+from .jit import inner, kernel, merged, variable
+from .lanes import LANES, add, clear, fused, load, mul, spread, store, sub, where_le
+from .law_block import NodeLaw, evaluate, forget_terms, new_node_law
+from .law_table import (
     ABSENT,
     CELLS_PER_UNIT,
     INSIDE,
@@ -34,18 +35,14 @@ from ._numba_law_table import (
     OUTSIDE,
     UPPER,
     LawTable,
-    NodeLaw,
     build_bucket_cell,
-    evaluate,
     find_block,
-    forget_terms,
     has_room,
     n_places,
-    new_node_law,
     polynomial,
     start_afresh,
 )
-from ._numba_winner import Contest, add_row, coefficient, multiply, standings, winner_weights
+from .winner import Contest, add_row, coefficient, multiply, standings, winner_weights
 
 _SHORTEST_RUN = 64  # rows between checkpoints of the backward pass; of n rows, sqrt(n) if that is more
 
@@ -458,7 +455,7 @@ def _totals(lanes, q):
 
 
 @kernel
-def solve_bucketed_njit(query, start, q, q_of_tails, error, sources=SOURCES):
+def solve_bucketed_njit(query, start, q, q_of_tails, error):
     """q and error of one query, per list, from the blocks near distance `start` outwards.
 
     q_of_tails is scratch, one entry a list. Returns (SOLVED or what went wrong, the sum of q).

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ._numba_jit import SOURCES, inner, kernel, merged
+from .jit import inner, kernel, merged
 
 CDF, SF, LOGCDF, LOGSF = range(4)
 
@@ -370,7 +370,7 @@ def _ncx2(what, x, dof, nonc):
 
 
 @kernel
-def ncx2_njit(what, x, dof, nonc, out, sources=SOURCES):
+def ncx2_njit(what, x, dof, nonc, out):
     """out[i] = the tail named by `what` at x[i], dof[i], nonc[i]."""
     for i in range(x.size):
         out[i] = _ncx2(what, x[i], dof[i], nonc[i])

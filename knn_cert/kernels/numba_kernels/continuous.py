@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._numba_accuracy import (
+from .accuracy import (
     FEW_ROWS,
     FLOOR,
     LARGEST_DEFECT,
@@ -24,9 +24,10 @@ from ._numba_accuracy import (
     UNIT,
     WINDOW_TOO_SMALL,
 )
-from ._numba_jit import SOURCES, inner, kernel, merged, variable
-from ._numba_lanes import LANES, add, clear, fused, load, mul, spread, store, sub
-from ._numba_law_table import (
+from .jit import inner, kernel, merged, variable
+from .lanes import LANES, add, clear, fused, load, mul, spread, store, sub
+from .law_block import NodeLaw, evaluate, forget_terms, new_node_law
+from .law_table import (
     ABSENT,
     CELLS_PER_UNIT,
     INSIDE,
@@ -36,18 +37,14 @@ from ._numba_law_table import (
     SHORT,
     UPPER,
     LawTable,
-    NodeLaw,
     build_cell,
-    evaluate,
     find_block,
-    forget_terms,
     has_room,
     n_places,
-    new_node_law,
     polynomial,
     start_afresh,
 )
-from ._numba_winner import Contest, add_row, combine, standings
+from .winner import Contest, add_row, combine, standings
 
 _COARSE_LEVEL = 1  # step 1/2: cells whose mass is bounded before they are worked out
 _FIRST_LEVEL = 4  # step 1/16
@@ -496,7 +493,7 @@ def _errors(query, first, end, q, error):
 
 
 @kernel
-def solve_njit(query, start, q, error, sources=SOURCES):
+def solve_njit(query, start, q, error):
     """q and error of one query, per list; returns (SOLVED or what went wrong, the sum of q)."""
     work = query.work
     lanes, target, ripple = work.lanes, work.target, work.ripple

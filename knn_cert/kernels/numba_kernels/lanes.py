@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic, models, register_model
 
-from ._numba_jit import inner
+from .jit import inner
 
 LANES = 8
 

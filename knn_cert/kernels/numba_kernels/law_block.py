@@ -1,0 +1,195 @@
+"""The distance law of any row at eight nodes at once.
+
+The twin of the first half of csrc/include/knn_cert/law_block.hpp.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from .distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
+from .jit import inner, merged
+from .lanes import LANES, fused, load, mul, spread, store
+
+_CHUNK = 256  # terms that are made together
+
+# s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave j < 2.4e5.
+_MAX_CHUNKS = 1024
+
+_NEGLIGIBLE = 1e-19  # a term's share of its sum
+
+
+class NodeLaw(NamedTuple):
+    """F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1}: the nodes' P, Q, g serve all rows."""
+
+    t: np.ndarray  # [8] increasing radii in units of sigma; 0 and infinity are allowed
+    has_chunk: np.ndarray  # whether terms 256 i .. 256 i + 255 have been made for these nodes
+    terms: np.ndarray  # [j][3][lane]: P(a + j), Q(a + j), g_{j-1}
+    sums: np.ndarray  # scratch: [3][8] sums, [3][8] last terms
+
+
+def new_node_law() -> NodeLaw:
+    """Without nodes yet. Memory that is not touched is not taken."""
+    return NodeLaw(
+        np.empty(LANES),
+        np.zeros(_MAX_CHUNKS, dtype=np.bool_),
+        np.empty(_MAX_CHUNKS * _CHUNK * 3 * LANES),
+        np.empty(6 * LANES),
+    )
+
+
+@inner
+def forget_terms(law):
+    """To be called when t has changed."""
+    for chunk in range(law.has_chunk.size):
+        law.has_chunk[chunk] = False
+
+
+@inner
+def _peak(dof, s, t):
+    """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
+    a, product = 0.5 * dof, 0.25 * s * s * t * t
+    return float(math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product))))
+
+
+@merged
+def _make_chunk(law, dof, chunk):
+    """P_j, Q_j, g_{j-1} of one chunk: they depend on the nodes, not on what was asked for before."""
+    terms, step = law.terms, 3 * LANES
+    a = 0.5 * dof + chunk * _CHUNK  # the order of the first term
+    for lane in range(LANES):
+        P = chunk * _CHUNK * step + lane
+        Q, g = P + LANES, P + 2 * LANES
+        y = 0.5 * law.t[lane] * law.t[lane]
+        if y == 0.0 or y == math.inf:
+            for j in range(0, _CHUNK * step, step):
+                terms[P + j] = 0.0 if y == 0.0 else 1.0
+                terms[Q + j] = 1.0 if y == 0.0 else 0.0
+                terms[g + j] = 0.0
+            continue
+        # w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a
+        # number that has underflowed
+        for start in range(0, _CHUNK, 64):
+            top = start + int(min(63.0, max(0.0, float(math.floor(y - (a + start))))))
+            order = a + top
+            if order >= 1.0:
+                terms[g + top * step] = math.exp(log_poisson_weight(order - 1.0, y))
+            else:
+                terms[g + top * step] = math.exp(log_poisson_weight(order, y)) * (order / y)
+            for j in range(top + 1, start + 64):
+                terms[g + j * step] = terms[g + (j - 1) * step] * (y / (a + (j - 1)))
+            for j in range(top - 1, start - 1, -1):
+                terms[g + j * step] = terms[g + (j + 1) * step] * ((a + j) / y)
+        terms[P + (_CHUNK - 1) * step] = gamma_tails(a + (_CHUNK - 1), y)[0]
+        for j in range((_CHUNK - 2) * step, -step, -step):
+            terms[P + j] = terms[P + j + step] + terms[g + j + step]
+        terms[Q] = gamma_tails(a, y)[1]
+        for j in range(step, _CHUNK * step, step):
+            terms[Q + j] = terms[Q + j - step] + terms[g + j]
+
+
+@merged
+def _law_sums(law, mu, j0, p_j0, first, end):
+    """Both directions from j0 in steps of 16 terms, until the last term is negligible in every sum.
+
+    The terms are log-concave in j: once one is below the sum of those before it, the later ones fall faster
+    than a geometric series.
+    """
+    terms, sums = law.terms, law.sums
+    per_mu = 1.0 / mu if mu > 0.0 else 0.0
+    F = spread(0.0)
+    U = spread(0.0)
+    f = spread(0.0)
+    for upwards in (True, False):
+        p = p_j0 if upwards else p_j0 * (j0 * per_mu)
+        j = j0 if upwards else j0 - 1
+        more = True
+        while more:
+            stop = min(j + 16, end) if upwards else max(j - 16, first - 1)
+            if j < first or j >= end:
+                break
+            more = abs(stop - j) == 16
+            weight = spread(p)
+            at = 0
+            while j != stop:
+                weight = spread(p)
+                at = j * 3 * LANES
+                F = fused(weight, load(terms, at), F)
+                U = fused(weight, load(terms, at + LANES), U)
+                f = fused(weight, load(terms, at + 2 * LANES), f)
+                if upwards:
+                    j += 1
+                    p *= mu / j
+                else:
+                    p *= j * per_mu
+                    j -= 1
+            if more:
+                store(sums, 3 * LANES, mul(weight, load(terms, at)))
+                store(sums, 4 * LANES, mul(weight, load(terms, at + LANES)))
+                store(sums, 5 * LANES, mul(weight, load(terms, at + 2 * LANES)))
+                store(sums, 0, F)
+                store(sums, LANES, U)
+                store(sums, 2 * LANES, f)
+                more = False
+                for i in range(3 * LANES):
+                    if sums[3 * LANES + i] > _NEGLIGIBLE * sums[i]:
+                        more = True
+                        break
+    store(sums, 0, F)
+    store(sums, LANES, U)
+    store(sums, 2 * LANES, f)
+
+
+@inner
+def evaluate(law, dof, s, out, at):
+    """F, U, f at the nodes to out[at : at + 24]."""
+    t = law.t
+    # the node nearest to the middle of the law: its largest term is the largest of all
+    middle = math.sqrt(s * s + dof)
+    nearest = 0
+    smallest, largest = math.inf, 0.0  # of the finite nodes
+    for lane in range(LANES):
+        if abs(t[lane] - middle) < abs(t[nearest] - middle):
+            nearest = lane
+        if t[lane] < math.inf:
+            smallest = min(smallest, t[lane])
+            largest = max(largest, t[lane])
+    summable = 0.0 < t[nearest] < math.inf and s * largest <= LARGE_PRODUCT
+    mu = 0.5 * s * s
+    j0, log_p = 0.0, 0.0
+    first, end = 0, 0
+    if summable:
+        j0 = _peak(dof, s, t[nearest])
+        log_p = log_poisson_weight(j0, mu)
+        summable = log_p + log_poisson_weight(0.5 * dof + j0, 0.5 * t[nearest] * t[nearest]) >= -690.0
+    if summable:
+        # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten
+        # deviations off
+        low, high = min(mu, j0, _peak(dof, s, smallest)), max(mu, j0, _peak(dof, s, largest))
+        first = max(0, int(low - 11.0 * math.sqrt(low + 20.0) - 40.0))
+        end = int(high + 11.0 * math.sqrt(high + 20.0) + 40.0) + 1
+        summable = end <= _MAX_CHUNKS * _CHUNK
+    if not summable:
+        for lane in range(LANES):
+            F, U, f = law_values(dof, s, t[lane])
+            out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f
+        return
+    for chunk in range(first // _CHUNK, (end + _CHUNK - 1) // _CHUNK):
+        if not law.has_chunk[chunk]:
+            _make_chunk(law, dof, chunk)
+            law.has_chunk[chunk] = True
+    _law_sums(law, mu, int(j0), math.exp(log_p), first, end)
+    sums = law.sums
+    for lane in range(LANES):
+        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and
+        # thousands of factors U near 1 would add that up.
+        F, U = sums[lane], sums[LANES + lane]
+        if F <= U:
+            U = 1.0 - F
+        else:
+            F = 1.0 - U
+        out[at + lane], out[at + LANES + lane] = F, U
+        out[at + 2 * LANES + lane] = t[lane] * sums[2 * LANES + lane] if t[lane] < math.inf else 0.0
