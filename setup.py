@@ -1,4 +1,4 @@
-"""Build the compiled kernel; where there is no compiler, install without it (the numba backend takes over)."""
+"""Build the compiled kernel; where there is no compiler, install without it (numba takes over)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,14 @@ X86 = platform.machine().lower() in ("x86_64", "amd64")
 LEVELS = {"leaf_baseline.cpp": []}
 if X86 and sys.platform != "win32":
     LEVELS["leaf_avx2.cpp"] = ["-mavx2", "-mfma"]
-    LEVELS["leaf_avx512.cpp"] = ["-mavx512f", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"]
+    LEVELS["leaf_avx512.cpp"] = [
+        "-mavx512f",
+        "-mavx512dq",
+        "-mavx512vl",
+        "-mavx2",
+        "-mfma",
+        "-mprefer-vector-width=512",
+    ]
 
 
 class BuildKernel(build_ext):
@@ -44,8 +51,9 @@ class BuildKernel(build_ext):
             if os.environ.get("KNN_CERT_REQUIRE_NATIVE"):
                 raise
             print(
-                f"warning: the compiled kernel of knn_cert was not built ({error}). The numba backend will be used. "
-                "Install a C++17 compiler and reinstall to get it; set KNN_CERT_REQUIRE_NATIVE=1 to make this an error.",
+                f"warning: the compiled kernel of knn_cert was not built ({error}). The numba backend will be "
+                "used. Install a C++17 compiler and reinstall to get it; set KNN_CERT_REQUIRE_NATIVE=1 to make "
+                "this an error.",
                 file=sys.stderr,
             )
 
@@ -71,7 +79,9 @@ kernel = Pybind11Extension(
     include_dirs=["csrc/include"],
     cxx_std=17,
     define_macros=[("KNN_CERT_X86_LEVELS", "1")] if len(LEVELS) > 1 else [],
-    extra_compile_args=["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-Wall", "-Wextra", "-Wno-psabi"],
+    extra_compile_args=["/O2"]
+    if sys.platform == "win32"
+    else ["-O3", "-g0", "-Wall", "-Wextra", "-Wno-psabi"],
     depends=[str(path) for path in [*HEADERS.glob("*.hpp"), *Path("csrc/bindings").glob("*.hpp")]],
 )
 

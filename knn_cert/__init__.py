@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .edges import rab_edges
     from .estimator import SmoothedKNNClassifier
     from .probabilities import race_probability, vote_probabilities
+    from .worst_case import worst_case_probability
 
 __version__ = "0.1.0"
 
@@ -37,6 +38,7 @@ __all__ = [
     "uniform_certified",
     "uniform_radius",
     "vote_probabilities",
+    "worst_case_probability",
 ]
 
 _HOME = {
@@ -55,6 +57,7 @@ _HOME = {
     "uniform_certified": ".bounds.radii",
     "uniform_radius": ".bounds.radii",
     "vote_probabilities": ".probabilities",
+    "worst_case_probability": ".worst_case",
 }
 
 

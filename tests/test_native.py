@@ -1,4 +1,4 @@
-"""What only the compiled kernel has: instruction sets, threads, signals, headers, and a build that may fail."""
+"""What only the compiled kernel has: instruction sets, threads, signals, headers, a build that may fail."""
 
 from __future__ import annotations
 
@@ -32,7 +32,13 @@ def table(n=400, d=20, m=6, n_classes=2, seed=0):
 def votes(n_classes=2, n_threads=1, n_neighbors=5, **kwargs):
     queries, rows, labels = table(n_classes=n_classes)
     sq = core.sq_distances(queries, rows, n_threads=n_threads)
-    arguments = {"n_classes": n_classes, "n_neighbors": n_neighbors, "sigma": 1.0, "dof": 20.0, "n_threads": n_threads}
+    arguments = {
+        "n_classes": n_classes,
+        "n_neighbors": n_neighbors,
+        "sigma": 1.0,
+        "dof": 20.0,
+        "n_threads": n_threads,
+    }
     if "edges" in kwargs:
         return core.vote_bucketed(sq, labels, edges=kwargs["edges"], **arguments)
     return core.vote(sq, labels, **arguments)
@@ -160,7 +166,8 @@ def test_the_headers_work_without_python(tmp_path):
             int main() {
                 const double sq[6] = {0.5, 1.0, 2.0, 4.0, 5.0, 9.0};
                 const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
-                const knn_cert::VoteRequest request{sq, 1, 6, labels, 2, 3, 1.0, 4.0, 1, knn_cert::no_checkpoint};
+                const knn_cert::VoteRequest request{
+                    sq, 1, 6, labels, 2, 3, 1.0, 4.0, 1, knn_cert::no_checkpoint};
                 double probability[2], error[2];
                 knn_cert::vote(request, probability, error);
                 std::printf("%.17g %.17g", probability[0], probability[1]);
@@ -170,7 +177,16 @@ def test_the_headers_work_without_python(tmp_path):
     )
     binary = tmp_path / "verify"
     subprocess.run(
-        [compiler, "-std=c++17", "-O1", "-pthread", f"-I{knn_cert.get_include()}", str(program), "-o", str(binary)],
+        [
+            compiler,
+            "-std=c++17",
+            "-O1",
+            "-pthread",
+            f"-I{knn_cert.get_include()}",
+            str(program),
+            "-o",
+            str(binary),
+        ],
         check=True,
         capture_output=True,
     )
@@ -193,7 +209,13 @@ def _build(tmp_path, **environment):
     return subprocess.run(
         [sys.executable, "setup.py", "build"],
         cwd=tmp_path,
-        env={**os.environ, "CC": "/bin/false", "CXX": "/bin/false", "KNN_CERT_REQUIRE_NATIVE": "", **environment},
+        env={
+            **os.environ,
+            "CC": "/bin/false",
+            "CXX": "/bin/false",
+            "KNN_CERT_REQUIRE_NATIVE": "",
+            **environment,
+        },
         capture_output=True,
         text=True,
     )
@@ -203,7 +225,7 @@ def _build(tmp_path, **environment):
 def test_a_build_without_a_compiler_installs_the_rest(tmp_path):
     result = _build(tmp_path)
     assert result.returncode == 0, result.stderr
-    assert "numba backend will be used" in result.stderr
+    assert "numba backend will be used" in " ".join(result.stderr.split())
     assert list(tmp_path.glob("build/**/knn_cert/estimator.py"))
     assert list(tmp_path.glob("build/**/knn_cert/include/knn_cert/ncx2.hpp"))
     assert not [path for path in tmp_path.glob("build/**/_core*") if path.suffix != ".pyi"]

@@ -200,13 +200,14 @@ def test_uniform_radius_never_exceeds_the_true_one_and_is_close_to_it(p_a, p_b, 
     assume(p_a > min(p_b, 1.0 - p_a))
     with mp.workdps(400):
         truth = true_uniform(p_a, p_b, width, norm, rows, dim)
+        subnormal = mp.mpf("1e-322") * max(width, 1.0) * dim  # what rounding a subnormal margin may cost
         assert (
-            truth * (1 - mp.mpf("1e-14")) - mp.mpf("1e-322")
+            truth * (1 - mp.mpf("1e-14")) - subnormal
             <= uniform_radius(p_a, p_b, width, norm=norm, rows=rows, dim=dim)
             <= truth
         )
         total = true_uniform(p_a, p_b, width, "l1", None, None)
-        assert total * (1 - mp.mpf("1e-14")) - mp.mpf("1e-322") <= uniform_radius(p_a, p_b, width) <= total
+        assert total * (1 - mp.mpf("1e-14")) - subnormal <= uniform_radius(p_a, p_b, width) <= total
 
 
 @pytest.mark.parametrize("norm", ["l1", "l2", "linf"])

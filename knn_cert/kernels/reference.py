@@ -658,6 +658,17 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
     return p_a, p_b, max(error_a, error_b)
 
 
+def races(sq_a, start_a, m_a, sq_b, start_b, m_b, *, sigma, dof, n_threads=1):
+    """Races of the lists sq_a[start_a[q]:start_a[q+1]], sq_b likewise -> (p, errors), each (n_queries, 2)."""
+    n_queries = len(start_a) - 1
+    probabilities, errors = np.zeros((2, n_queries, 2))
+    for q in range(n_queries):
+        a, b = sq_a[start_a[q] : start_a[q + 1]], sq_b[start_b[q] : start_b[q + 1]]
+        p_a, p_b, error = race(a, m_a, b, m_b, sigma=sigma, dof=dof)
+        probabilities[q], errors[q] = (p_a, p_b), error
+    return probabilities, errors
+
+
 def _race(nonc_a, m_a, nonc_b, m_b, dof):
     a_arrives, b_arrives = len(nonc_a) >= m_a, len(nonc_b) >= m_b
     if not (a_arrives and b_arrives):

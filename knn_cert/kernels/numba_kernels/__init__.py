@@ -35,6 +35,7 @@ __all__ = [
     "ncx2_logsf",
     "ncx2_sf",
     "race",
+    "races",
     "sq_distances",
     "sq_distances_csr",
     "vote",
@@ -151,6 +152,19 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
     solver.solve()
     solver.close()
     return float(solver.q[0]), float(solver.q[1]), float(solver.error.max())
+
+
+def races(sq_a, start_a, m_a, sq_b, start_b, m_b, *, sigma, dof, n_threads):
+    """Races of the lists sq_a[start_a[q]:start_a[q+1]], sq_b likewise -> (p, errors), each (n_queries, 2)."""
+    probabilities, errors = np.zeros((2, len(start_a) - 1, 2))
+
+    def worker(query):
+        a, b = sq_a[start_a[query] : start_a[query + 1]], sq_b[start_b[query] : start_b[query + 1]]
+        p_a, p_b, error = race(a, m_a, b, m_b, sigma=sigma, dof=dof)
+        probabilities[query], errors[query] = (p_a, p_b), error
+
+    for_each_query(len(probabilities), n_threads, lambda: (worker, None))
+    return probabilities, errors
 
 
 class _Classes:

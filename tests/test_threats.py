@@ -1,0 +1,289 @@
+"""Worst cases of threat models against enumeration, and against random and deliberate tampering."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mpmath import mpf
+
+from knn_cert import vote_probabilities, worst_case_probability
+from knn_cert.threats import Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
+
+# What two evaluations of one probability may differ by: both come with relative errors of about 1e-12.
+ROUNDING = 1e-10
+
+
+def oracle_cases():
+    threats = {
+        "label_flips": lambda case: LabelFlips(case["budget"]),
+        "deletions": lambda case: Deletions(case["budget"]),
+        "insertions": lambda case: Insertions(case["budget"]),
+        "replacements": lambda case: Replacements(case["budget"]),
+        "row_shift_bound": lambda case: RowShift(case["budget"], case["epsilon"]),
+        "all_rows_shift": lambda case: RowShift(len(case["labels"]), case["epsilon"]),
+    }
+    return pytest.mark.parametrize("name, make", threats.items(), ids=threats)
+
+
+@oracle_cases()
+def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(shared, backend, name, make):
+    for case in json.loads((shared / "oracle" / "threats.json").read_text()):
+        got = worst_case_probability(
+            case["sq_distances"],
+            case["labels"],
+            make(case),
+            target_class=case["target_class"],
+            n_neighbors=case["n_neighbors"],
+            sigma=case["sigma"],
+            dof=case["dof"],
+            backend=backend,
+        )
+        truth = mpf(case[name])
+        assert abs(got - truth) <= max(1e-10 * truth, mpf("1e-290")), (name, case, got)
+
+
+def test_the_row_shift_bound_does_not_pass_a_possible_attack(shared, backend):
+    for case in json.loads((shared / "oracle" / "threats.json").read_text()):
+        got = worst_case_probability(
+            case["sq_distances"],
+            case["labels"],
+            RowShift(case["budget"], case["epsilon"]),
+            target_class=case["target_class"],
+            n_neighbors=case["n_neighbors"],
+            sigma=case["sigma"],
+            dof=case["dof"],
+            backend=backend,
+        )
+        assert got <= mpf(case["row_shift_best_straight_attack"]) * (1 + ROUNDING)
+
+
+@st.composite
+def tables(draw, max_classes=3):
+    n = draw(st.integers(3, 9))
+    n_classes = draw(st.integers(2, max_classes))
+    labels = draw(st.lists(st.integers(0, n_classes - 1), min_size=n, max_size=n))
+    distances = draw(st.lists(st.floats(0.0, 8.0), min_size=n, max_size=n))
+    return {
+        "distances": np.array(distances),
+        "labels": np.array(labels),
+        "n_classes": n_classes,
+        "target": draw(st.integers(0, n_classes - 1)),
+        "n_neighbors": draw(st.integers(1, n)),
+        "sigma": draw(st.sampled_from([0.3, 1.0, 2.5])),
+        "dof": draw(st.sampled_from([1, 2, 7, 60])),
+    }
+
+
+def bound_of(table, threat):
+    return worst_case_probability(
+        table["distances"] ** 2,
+        table["labels"],
+        threat,
+        target_class=table["target"],
+        n_neighbors=table["n_neighbors"],
+        sigma=table["sigma"],
+        dof=table["dof"],
+        n_classes=table["n_classes"],
+    )
+
+
+def probability_of(table, distances, labels):
+    return vote_probabilities(
+        np.asarray(distances) ** 2,
+        labels,
+        n_neighbors=table["n_neighbors"],
+        sigma=table["sigma"],
+        dof=table["dof"],
+        n_classes=table["n_classes"],
+    )[table["target"]]
+
+
+@given(table=tables(), rows=st.integers(0, 4), data=st.data())
+def test_no_choice_of_flipped_labels_beats_the_bound(table, rows, data):
+    bound = bound_of(table, LabelFlips(rows))
+    n = len(table["labels"])
+    chosen = data.draw(st.lists(st.integers(0, n - 1), max_size=rows, unique=True))
+    labels = table["labels"].copy()
+    for i in chosen:
+        labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
+    assert bound <= probability_of(table, table["distances"], labels) * (1 + ROUNDING)
+
+
+@given(table=tables(max_classes=2), rows=st.integers(0, 3))
+def test_for_two_classes_some_choice_of_flipped_labels_attains_the_bound(table, rows):
+    bound = bound_of(table, LabelFlips(rows))
+    members = np.flatnonzero(table["labels"] == table["target"])
+    smallest = math.inf
+    for chosen in itertools.combinations(members, min(rows, len(members))):
+        labels = table["labels"].copy()
+        labels[list(chosen)] = 1 - table["target"]
+        smallest = min(smallest, probability_of(table, table["distances"], labels))
+    assert abs(smallest - bound) <= ROUNDING * max(bound, 1e-280)
+
+
+@given(table=tables(), rows=st.integers(0, 3), data=st.data())
+def test_no_deleted_inserted_or_replaced_rows_beat_the_bound(table, rows, data):
+    n, K = len(table["labels"]), table["n_neighbors"]
+    chosen = data.draw(st.lists(st.integers(0, n - 1), max_size=rows, unique=True))
+    new = data.draw(
+        st.lists(st.tuples(st.floats(0.0, 8.0), st.integers(0, table["n_classes"] - 1)), max_size=rows)
+    )
+    kept = np.setdiff1d(np.arange(n), chosen)
+    if len(kept) >= K:
+        p = probability_of(table, table["distances"][kept], table["labels"][kept])
+        assert bound_of(table, Deletions(rows)) <= p * (1 + ROUNDING)
+    p = probability_of(
+        table,
+        np.concatenate([table["distances"], [d for d, _ in new]]),
+        np.concatenate([table["labels"], [y for _, y in new]]).astype(int),
+    )
+    assert bound_of(table, Insertions(rows)) <= p * (1 + ROUNDING)
+    distances, labels = table["distances"].copy(), table["labels"].copy()
+    for i, (d, y) in zip(chosen, new, strict=False):
+        distances[i], labels[i] = d, y
+    assert bound_of(table, Replacements(rows)) <= probability_of(table, distances, labels) * (1 + ROUNDING)
+
+
+@given(
+    table=tables(), rows=st.integers(0, 9), radius=st.floats(0.0, 4.0), relabel=st.booleans(), data=st.data()
+)
+def test_no_moved_rows_beat_the_bound(table, rows, radius, relabel, data):
+    bound = bound_of(table, RowShift(rows, radius, relabel=relabel))
+    distances, labels = table["distances"].copy(), table["labels"].copy()
+    for i in data.draw(st.lists(st.integers(0, len(labels) - 1), max_size=rows, unique=True)):
+        # deliberate: straight away or towards the query; or anywhere in between
+        step = data.draw(st.sampled_from([-radius, radius]) | st.floats(-radius, radius))
+        distances[i] = max(distances[i] + step, 0.0)
+        if relabel:
+            labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
+    assert bound <= probability_of(table, distances, labels) * (1 + ROUNDING) + 1e-300
+
+
+def test_relabelled_shifts_also_cover_rows_of_other_classes_that_come_closer():
+    """Dropping rows of A and adding them to the others is not the worst that relabelled shifts can do."""
+    table = {
+        "distances": np.array([12.0, 12.0, 12.0, 10.0]),
+        "labels": np.array([0, 0, 0, 1]),
+        "n_classes": 2,
+        "target": 0,
+        "n_neighbors": 1,
+        "sigma": 1.0,
+        "dof": 3,
+    }
+    bound = bound_of(table, RowShift(1, 3.0, relabel=True))
+    assert bound <= probability_of(table, [12.0, 12.0, 12.0, 7.0], table["labels"]) * (1 + ROUNDING)
+
+
+@given(table=tables(), radius=st.floats(0.0, 3.0), rows=st.integers(0, 2), data=st.data())
+def test_no_moved_query_beats_the_bound_with_and_without_flipped_labels(table, radius, rows, data):
+    steps = data.draw(
+        st.lists(st.floats(-radius, radius), min_size=len(table["labels"]), max_size=len(table["labels"]))
+    )
+    moved = np.maximum(table["distances"] + steps, 0.0)
+    p = probability_of(table, moved, table["labels"])
+    assert bound_of(table, QueryShift(radius)) <= p * (1 + ROUNDING) + 1e-300
+    labels = table["labels"].copy()
+    for i in data.draw(st.lists(st.integers(0, len(labels) - 1), max_size=rows, unique=True)):
+        labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
+    p = probability_of(table, moved, labels)
+    assert bound_of(table, QueryShift(radius, LabelFlips(rows))) <= p * (1 + ROUNDING) + 1e-300
+
+
+@given(table=tables(), radius=st.floats(0.0, 3.0))
+def test_a_larger_budget_never_leaves_more(table, radius):
+    for kind in (LabelFlips, Deletions, Insertions, Replacements, lambda r: RowShift(r, radius)):
+        values = [bound_of(table, kind(r)) for r in range(6)]
+        for less, more in itertools.pairwise(values):
+            assert more <= less * (1 + ROUNDING)
+
+
+def test_many_splits_are_covered_by_few_ranges_that_stay_below():
+    rng = np.random.default_rng(0)
+    table = {
+        "distances": rng.uniform(2.0, 9.0, size=120),
+        "labels": rng.integers(0, 2, size=120),
+        "n_classes": 2,
+        "target": 0,
+        "n_neighbors": 5,
+        "sigma": 1.0,
+        "dof": 10,
+    }
+    covered = bound_of(table, RowShift(60, 0.5))
+    a = np.sort(table["distances"][table["labels"] == 0])
+    b = np.sort(table["distances"][table["labels"] == 1])
+    exact = math.inf
+    for p in range(61):
+        moved_a = np.minimum(np.concatenate([a[p:], np.full(min(p, len(a)), 1e6)])[: len(a)], a + 0.5)
+        q = min(60 - p, len(b))
+        moved_b = np.maximum(np.concatenate([np.zeros(q), b[: len(b) - q]]), b - 0.5)
+        labels = np.concatenate([np.zeros(len(a), int), np.ones(len(b), int)])
+        exact = min(exact, probability_of(table, np.concatenate([moved_a, np.maximum(moved_b, 0)]), labels))
+    assert covered <= exact * (1 + ROUNDING)
+
+
+def test_no_tampering_leaves_the_probability_as_it_is(backend):
+    sq, labels = [1.0, 2.0, 3.0, 4.0, 5.0], [0, 1, 0, 1, 1]
+    arguments = {"n_neighbors": 4, "sigma": 1.0, "dof": 3, "backend": backend}
+    q = vote_probabilities(sq, labels, **arguments)
+    for target in (0, 1):
+        for threat in (
+            LabelFlips(0),
+            Deletions(0),
+            Insertions(0),
+            Replacements(0),
+            RowShift(5, 0.0),
+            QueryShift(0.0),
+        ):
+            p = worst_case_probability(sq, labels, threat, target_class=target, **arguments)
+            assert p == pytest.approx(q[target], rel=1e-12)
+
+
+def test_queries_of_a_table_are_answered_one_by_one():
+    rng = np.random.default_rng(1)
+    sq, labels = rng.uniform(0, 30, size=(5, 60)), rng.integers(0, 3, size=60)
+    arguments = {"n_neighbors": 5, "sigma": 1.0, "dof": 9}
+    targets = [0, 1, 2, 0, 1]
+    threat = RowShift(0.1, 0.5)
+    whole = worst_case_probability(sq, labels, threat, target_class=targets, **arguments)
+    for i, target in enumerate(targets):
+        alone = worst_case_probability(sq[i], labels, threat, target_class=target, **arguments)
+        assert whole[i] == alone
+
+
+@pytest.mark.parametrize(
+    "make, kind, message",
+    [
+        (lambda: LabelFlips(-1), ValueError, "at least 0"),
+        (lambda: LabelFlips(1.5), ValueError, "between 0 and 1"),
+        (lambda: Deletions("3"), TypeError, "whole number or a share"),
+        (lambda: Insertions(True), TypeError, "whole number or a share"),
+        (lambda: RowShift(3, -0.5), ValueError, "at least 0"),
+        (lambda: RowShift(3, float("nan")), ValueError, "finite"),
+        (lambda: QueryShift("far"), TypeError, "number"),
+    ],
+)
+def test_a_budget_that_makes_no_sense_is_refused(make, kind, message):
+    with pytest.raises(kind, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    "threat, target, kind, message",
+    [
+        ("flips", 0, TypeError, "threat must be one of"),
+        (LabelFlips(1), 2, ValueError, "0..1"),
+        (LabelFlips(1), 0.0, TypeError, "integer"),
+        (LabelFlips(1), [0, 1], ValueError, "shape"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused(threat, target, kind, message):
+    with pytest.raises(kind, match=message):
+        worst_case_probability(
+            [1.0, 2.0, 3.0], [0, 1, 0], threat, target_class=target, n_neighbors=1, sigma=1.0, dof=2
+        )
