@@ -51,9 +51,9 @@ class BuildKernel(build_ext):
             if os.environ.get("KNN_CERT_REQUIRE_NATIVE"):
                 raise
             print(
-                f"warning: the compiled kernel of knn_cert was not built ({error}). The numba backend will be "
-                "used. Install a C++17 compiler and reinstall to get it; set KNN_CERT_REQUIRE_NATIVE=1 to make "
-                "this an error.",
+                f"warning: the compiled kernel of knn_cert was not built ({error}).\n"
+                "The numba backend will be used. Install a C++17 compiler and reinstall to get the kernel;\n"
+                "KNN_CERT_REQUIRE_NATIVE=1 makes this an error.",
                 file=sys.stderr,
             )
 
