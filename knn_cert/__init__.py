@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .edges import rab_edges
     from .estimator import SmoothedKNNClassifier
     from .probabilities import race_probability, vote_probabilities
-    from .worst_case import worst_case_probability
+    from .worst_case import largest_budget, worst_case_probability
 
 __version__ = "0.1.0"
 
@@ -27,6 +27,7 @@ __all__ = [
     "__version__",
     "gaussian_radius",
     "get_include",
+    "largest_budget",
     "load_dataset",
     "ncx2_cdf",
     "ncx2_logcdf",
@@ -46,6 +47,7 @@ _HOME = {
     "SmoothedKNNClassifier": ".estimator",
     "gaussian_radius": ".bounds.radii",
     "get_include": "._config",
+    "largest_budget": ".worst_case",
     "load_dataset": ".datasets",
     "ncx2_cdf": ".distance_law",
     "ncx2_logcdf": ".distance_law",

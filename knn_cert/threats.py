@@ -35,6 +35,7 @@ __all__ = ["Deletions", "Insertions", "LabelFlips", "QueryShift", "Replacements"
 
 # Up to so many splits of a budget are looked at one by one; more are covered by so many ranges of splits.
 _SPLITS = 16
+MOST_ENTRIES = _SPLITS  # that worst_lists of any threat returns
 
 
 class RaceLists(NamedTuple):
@@ -50,11 +51,12 @@ class LabelFlips:
 
     Parameters
     ----------
-    rows : int, or float in (0, 1)
-        A number of rows, or a share of the training table (rounded up).
+    rows : int, or float in (0, 1), optional
+        A number of rows, or a share of the training table (rounded up). None leaves it open, for
+        `largest_budget`.
     """
 
-    rows: int | float
+    rows: int | float | None = None
 
     def __post_init__(self):
         _check_rows(self.rows)
@@ -72,7 +74,7 @@ class LabelFlips:
 class Deletions:
     """At most `rows` training rows are missing; parameters as in `LabelFlips`."""
 
-    rows: int | float
+    rows: int | float | None = None
 
     def __post_init__(self):
         _check_rows(self.rows)
@@ -89,7 +91,7 @@ class Deletions:
 class Insertions:
     """At most `rows` rows, with any features and labels, are added; parameters as in `LabelFlips`."""
 
-    rows: int | float
+    rows: int | float | None = None
 
     def __post_init__(self):
         _check_rows(self.rows)
@@ -106,7 +108,7 @@ class Insertions:
 class Replacements:
     """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
 
-    rows: int | float
+    rows: int | float | None = None
 
     def __post_init__(self):
         _check_rows(self.rows)
@@ -128,17 +130,22 @@ class RowShift:
     ----------
     rows : int, or float in (0, 1)
         A number of rows, or a share of the training table (rounded up).
-    radius : float >= 0
-        L2 norm of the change of each row, in the units of the features.
+    radius : float >= 0, optional
+        L2 norm of the change of each row, in the units of the features; infinite means anywhere. None leaves
+        it open, for `largest_budget`.
     relabel : bool, default=False
         The attacker also chose the labels of the rows that he moved.
     """
 
     rows: int | float
-    radius: float
+    radius: float | None = None
     relabel: bool = False
 
     def __post_init__(self):
+        if self.rows is None:
+            raise TypeError(
+                "RowShift needs a number of rows, or a share of the table; only its radius may be open"
+            )
         _check_rows(self.rows)
         _check_radius(self.radius)
 
@@ -166,13 +173,14 @@ class QueryShift:
 
     Parameters
     ----------
-    radius : float >= 0
-        L2 norm of the change of the query, in the units of the features.
+    radius : float >= 0, optional
+        L2 norm of the change of the query, in the units of the features. None leaves it open, for
+        `largest_budget`.
     training : threat, optional
-        What was done to the training rows besides.
+        What was done to the training rows besides; nothing of it may be open.
     """
 
-    radius: float
+    radius: float | None = None
     training: LabelFlips | Deletions | Insertions | Replacements | RowShift | None = None
 
     def __post_init__(self):
@@ -191,8 +199,15 @@ class QueryShift:
         return alone if self.training is None else f"{self.training.describe()}, and {alone}"
 
 
-# What worst_case_probability takes.
 Threat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift
+
+
+def open_budget(threat: Threat) -> str | None:
+    """Return which budget was left open, "rows" or "radius", or None."""
+    for name in ("rows", "radius"):
+        if getattr(threat, name, 0) is None:
+            return name
+    return None
 
 
 def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
@@ -242,6 +257,8 @@ def _share(rows: int | float) -> str:
 
 
 def _check_rows(rows) -> None:
+    if rows is None:
+        return
     if isinstance(rows, bool) or not isinstance(rows, (int, float)):
         raise TypeError(f"rows must be a whole number or a share of the table between 0 and 1, got {rows!r}")
     if isinstance(rows, int) and rows < 0:
@@ -253,7 +270,9 @@ def _check_rows(rows) -> None:
 
 
 def _check_radius(radius) -> None:
+    if radius is None:
+        return
     if isinstance(radius, bool) or not isinstance(radius, (int, float, np.floating, np.integer)):
         raise TypeError(f"radius must be a number, got {radius!r}")
-    if not (radius >= 0.0 and math.isfinite(radius)):
-        raise ValueError(f"radius must be finite and at least 0, got {radius!r}")
+    if not radius >= 0.0:
+        raise ValueError(f"radius must be at least 0, got {radius!r}")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from knn_cert import vote_probabilities, worst_case_probability
+from knn_cert import largest_budget, vote_probabilities, worst_case_probability
 from knn_cert.threats import Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
 
 # What two evaluations of one probability may differ by: both come with relative errors of about 1e-12.
@@ -227,6 +227,61 @@ def test_many_splits_are_covered_by_few_ranges_that_stay_below():
     assert covered <= exact * (1 + ROUNDING)
 
 
+@given(table=tables())
+def test_the_largest_number_of_rows_is_certified_and_one_more_is_not(table):
+    arguments = {name: table[name] for name in ("n_neighbors", "sigma", "dof", "n_classes")}
+    for kind in (LabelFlips, Deletions, Insertions, Replacements):
+        rows = largest_budget(
+            table["distances"] ** 2, table["labels"], kind(), target_class=table["target"], **arguments
+        )
+        assert isinstance(rows, int)
+        if rows >= 0:
+            assert bound_of(table, kind(rows)) > 0.5
+        if rows < len(table["labels"]):
+            assert bound_of(table, kind(rows + 1)) <= 0.5 * (1 + ROUNDING)
+
+
+@given(table=tables(), rows=st.integers(1, 9), relabel=st.booleans())
+def test_the_largest_radius_is_certified_and_a_little_more_is_not(table, rows, relabel):
+    arguments = {name: table[name] for name in ("n_neighbors", "sigma", "dof", "n_classes")}
+    makers = (
+        lambda r: RowShift(rows, r, relabel),
+        lambda r: QueryShift(r),
+        lambda r: QueryShift(r, LabelFlips(1)),
+    )
+    for make in makers:
+        radius = largest_budget(
+            table["distances"] ** 2, table["labels"], make(None), target_class=table["target"], **arguments
+        )
+        if math.isnan(radius):
+            assert bound_of(table, make(0.0)) <= 0.5 * (1 + ROUNDING)
+        else:
+            assert bound_of(table, make(min(radius, 1e5))) > 0.5
+            if math.isfinite(radius):
+                beyond = radius * (1 + 2e-4) + 1e-8 * table["sigma"]
+                assert bound_of(table, make(beyond)) <= 0.5 * (1 + ROUNDING)
+
+
+def test_one_row_moved_anywhere_cannot_change_a_clear_majority():
+    sq, labels = np.array([0.1, 0.2, 0.3, 0.4, 90.0, 95.0]), np.array([0, 0, 0, 0, 1, 1])
+    arguments = {"target_class": 0, "n_neighbors": 3, "sigma": 0.1, "dof": 2}
+    assert largest_budget(sq, labels, RowShift(1), **arguments) == math.inf
+    assert 0 < largest_budget(sq, labels, RowShift(4), **arguments) < math.inf
+    # and where the others are too few to win a vote, nothing that is moved can make them win
+    assert largest_budget(sq[:5], labels[:5], RowShift(5), **arguments) == math.inf
+    assert largest_budget(sq[:5], labels[:5], QueryShift(), **arguments) == math.inf
+
+
+def test_a_threat_with_and_without_an_open_budget_goes_to_the_right_function():
+    arguments = {"target_class": 0, "n_neighbors": 1, "sigma": 1.0, "dof": 2}
+    with pytest.raises(ValueError, match="leaves its budget open"):
+        worst_case_probability([1.0, 2.0], [0, 1], LabelFlips(), **arguments)
+    with pytest.raises(ValueError, match="leaves no budget open"):
+        largest_budget([1.0, 2.0], [0, 1], LabelFlips(1), **arguments)
+    with pytest.raises(ValueError, match="training threat open"):
+        largest_budget([1.0, 2.0], [0, 1], QueryShift(None, LabelFlips()), **arguments)
+
+
 def test_no_tampering_leaves_the_probability_as_it_is(backend):
     sq, labels = [1.0, 2.0, 3.0, 4.0, 5.0], [0, 1, 0, 1, 1]
     arguments = {"n_neighbors": 4, "sigma": 1.0, "dof": 3, "backend": backend}
@@ -264,7 +319,8 @@ def test_queries_of_a_table_are_answered_one_by_one():
         (lambda: Deletions("3"), TypeError, "whole number or a share"),
         (lambda: Insertions(True), TypeError, "whole number or a share"),
         (lambda: RowShift(3, -0.5), ValueError, "at least 0"),
-        (lambda: RowShift(3, float("nan")), ValueError, "finite"),
+        (lambda: RowShift(3, float("nan")), ValueError, "at least 0"),
+        (lambda: RowShift(None, 0.5), TypeError, "only its radius may be open"),
         (lambda: QueryShift("far"), TypeError, "number"),
     ],
 )
