@@ -164,6 +164,17 @@ def check_sq_distances(sq_distances, name: str = "sq_distances") -> np.ndarray:
     return sq_distances + 0.0 if smallest == 0.0 and np.signbit(sq_distances).any() else sq_distances
 
 
+def check_query_distances(sq_distances) -> np.ndarray:
+    """As `check_sq_distances`, for one query (n,) or several (n_queries, n) and at least one training row."""
+    sq_distances = check_sq_distances(sq_distances)
+    if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
+        raise ValueError(
+            f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
+            "the last axis runs over the training rows"
+        )
+    return sq_distances
+
+
 def check_scale(largest_square: float, sigma: float, what: str = "squared distances") -> None:
     """Raise where squares, or squares over sigma^2, leave the range of double precision."""
     with np.errstate(over="ignore"):

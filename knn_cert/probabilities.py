@@ -12,6 +12,7 @@ from ._validation import (
     check_n_classes,
     check_n_neighbors,
     check_n_threads,
+    check_query_distances,
     check_rank,
     check_resolution,
     check_scale,
@@ -71,12 +72,7 @@ def vote_probabilities(
         not 0..C-1, n_neighbors > n, sigma <= 0, edges do not increase, or squares over sigma^2 overflow.
     """
     sigma, dof = check_sigma(sigma), check_dof(dof)
-    sq_distances = check_sq_distances(sq_distances)
-    if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
-        raise ValueError(
-            f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
-            "the last axis runs over the training rows"
-        )
+    sq_distances = check_query_distances(sq_distances)
     n_rows = sq_distances.shape[-1]
     labels = check_labels(labels, n_rows)
     arguments = {

@@ -15,10 +15,10 @@ from ._validation import (
     check_n_classes,
     check_n_neighbors,
     check_n_threads,
+    check_query_distances,
     check_resolution,
     check_scale,
     check_sigma,
-    check_sq_distances,
 )
 from .threats import MOST_ENTRIES, RaceLists, Threat, open_budget, votes_needed
 
@@ -213,12 +213,7 @@ class _Queries:
 
     def __init__(self, sq_distances, labels, target_class, *, n_neighbors, sigma, dof, n_classes, backend):
         self.sigma, self._dof = check_sigma(sigma), check_dof(dof)
-        sq_distances = check_sq_distances(sq_distances)
-        if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
-            raise ValueError(
-                f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
-                "the last axis runs over the training rows"
-            )
+        sq_distances = check_query_distances(sq_distances)
         self.single = sq_distances.ndim == 1
         self.n_rows = sq_distances.shape[-1]
         labels = check_labels(labels, self.n_rows)

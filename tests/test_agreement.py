@@ -124,3 +124,45 @@ def test_backends_agree_on_squared_distances(pair):
         second.sq_distances(queries, rows, n_threads=1),
         rtol=1e-14,
     )
+
+
+# More rows than the fast backends evaluate one by one: here they use their tables.
+ROWS_FOR_TABLES = 60
+against_the_reference = pytest.mark.parametrize("name", ["native", "numba"])
+
+
+def two_clusters(dof, gap, seed):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, size=ROWS_FOR_TABLES)
+    distances = np.abs(rng.normal(size=ROWS_FOR_TABLES)) * 0.3 + labels * gap
+    return (distances**2)[None], labels, {"n_classes": 2, "sigma": 1.0, "dof": dof, "n_threads": 1}
+
+
+@against_the_reference
+@pytest.mark.parametrize(("dof", "gap"), [(2, 24.0), (5, 22.0), (57, 20.0)])
+def test_tables_keep_their_digits_in_far_tails(name, dof, gap):
+    """Rows at 25 standard deviations: polynomials of 12 terms were wrong in the tenth digit there."""
+    fast, reference = modules(name, "reference")
+    sq_distances, labels, parameters = two_clusters(dof, gap, seed=3)
+    p, errors = fast.vote(sq_distances, labels, n_neighbors=3, **parameters)
+    wanted, wanted_errors = reference.vote(sq_distances, labels, n_neighbors=3, **parameters)
+    assert 1e-290 < wanted.min() < 1e-90
+    np.testing.assert_allclose(p, wanted, rtol=1e-11)
+    assert np.all(np.abs(p - wanted) <= errors + wanted_errors)
+
+
+@against_the_reference
+@pytest.mark.parametrize(("dof", "gap"), [(2, 24.0), (57, 20.0)])
+def test_far_rows_with_a_low_index_count_where_they_win_ties_in_a_bucket(name, dof, gap):
+    """The nearest row of a class may lose ties that a farther row of lower index wins: none is dropped."""
+    fast, reference = modules(name, "reference")
+    sq_distances, labels, parameters = two_clusters(dof, gap, seed=3)
+    order = np.lexsort((sq_distances[0], -labels))  # the far class first, its farthest rows at the front
+    order = np.concatenate([order[: labels.sum()][::-1], order[labels.sum() :]])
+    sq_distances, labels = np.ascontiguousarray(sq_distances[:, order]), labels[order]
+    parameters["edges"] = np.array([(0.4 * gap) ** 2, (0.8 * gap) ** 2, (gap + 2.0) ** 2])
+    p, errors = fast.vote_bucketed(sq_distances, labels, n_neighbors=1, **parameters)
+    wanted, wanted_errors = reference.vote_bucketed(sq_distances, labels, n_neighbors=1, **parameters)
+    assert 1e-290 < wanted.min() < 1e-20
+    np.testing.assert_allclose(p, wanted, rtol=1e-11)
+    assert np.all(np.abs(p - wanted) <= errors + wanted_errors)
