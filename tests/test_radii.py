@@ -120,13 +120,26 @@ def test_far_logarithms_are_sound_and_accurate_on_both_sides_of_the_switch(log_p
         assert truth * (1 - 2e-14) <= radius <= truth
 
 
-def test_a_runner_up_of_1e_80_has_its_true_binary_radius():
+@pytest.mark.parametrize("with_tail", [True, False])
+@pytest.mark.parametrize("with_logarithm", [True, False])
+def test_a_runner_up_of_1e_80_has_its_true_binary_radius(with_tail, with_logarithm):
     log_p = math.log(1e-80)
-    radius = gaussian_radius(1.0, 1e-80, 1.0, log_p_b=log_p, log_tail_a=log_p)
+    tail = {"log_tail_a": log_p} if with_tail else {}
+    logarithm = {"log_p_b": log_p} if with_logarithm else {}
+    radius = gaussian_radius(1.0, 1e-80, 1.0, **tail, **logarithm)
     with mp.workdps(DIGITS):
-        truth = upper_quantile(log_p)
+        truth = min(upper_quantile(log_p), -quantile(mp.mpf(1e-80)))
         assert truth * (1 - mp.mpf(10) ** -13) <= radius <= truth
     assert radius == pytest.approx(18.99, abs=0.01)
+
+
+def test_a_certain_class_is_trusted_only_as_far_as_the_small_tail_beside_it():
+    assert (
+        gaussian_radius(1.0, 1e-3, 1.0) < gaussian_radius(1.0, 1e-80, 1.0) < gaussian_radius(1.0, 1e-300, 1.0)
+    )
+    # a tail that is stated is never replaced by a smaller one
+    assert gaussian_radius(1.0, 1e-80, 1.0, log_tail_a=math.log(1e-20)) < gaussian_radius(1.0, 1e-80, 1.0)
+    assert math.isfinite(gaussian_radius(1.0, 0.0, 1.0, log_p_b=-1e6))
 
 
 def test_one_and_zero_without_logarithms_count_as_what_rounds_to_them():

@@ -80,10 +80,12 @@ def gaussian_radius(p_a, p_b, sigma, *, rows=None, log_p_b=None, log_tail_a=None
     Where a logarithm is given it replaces the probability, which then only checks it. A logarithm of -inf
     says no more than the probability beside it.
 
-    Without logarithms, floats carry what they can and no more: ``p_a == 1.0`` counts as ``1 - 2**-54`` (any
-    number above it rounds to 1.0) and ``p_b == 0.0`` as ``2**-1074`` (the smallest positive float). So
-    ``gaussian_radius(1.0, 1e-80, 1.0)`` is 13.64, and the radius 18.99 of a two-class vote needs the tail:
-    ``gaussian_radius(1.0, 1e-80, 1.0, log_tail_a=math.log(1e-80))``.
+    A lower bound ``p_a == 1.0`` leaves nothing for the other classes; it is trusted no further than the small
+    tail that comes with it: ``1 - p_a`` then counts as ``p_b``, as it is with two classes, so that
+    ``gaussian_radius(1.0, 1e-80, 1.0)`` is 18.99. With more classes pass ``log_tail_a``, which may be up to
+    C - 1 times as large. Without a small tail (``p_b == 0.0`` and no logarithm) floats carry what they can
+    and no more: ``p_a == 1.0`` counts as ``1 - 2**-54`` (any number above it rounds to 1.0) and ``p_b`` as
+    ``2**-1074`` (the smallest positive float).
     """
     p_a = _probabilities("p_a", p_a)
     p_b = _probabilities("p_b", p_b)
@@ -104,6 +106,8 @@ def gaussian_radius(p_a, p_b, sigma, *, rows=None, log_p_b=None, log_tail_a=None
     by_log_b = np.isfinite(log_p_b)
     z_a = np.where(by_log_a, -_quantile_of_log(np.where(by_log_a, log_tail_a, -1.0)), z_a)
     z_b = np.where(by_log_b, _quantile_of_log(np.where(by_log_b, log_p_b, -1.0)), z_b)
+    small_tail = (p_a == 1.0) & ~by_log_a & (by_log_b | (p_b > 0.0))
+    z_a = np.where(small_tail, np.maximum(z_a, -z_b), z_a)
 
     # z_a and z_b may cancel, so the allowance is absolute: an error of each quantile. exp() of a logarithm
     # near log(1/2) errs by eps while its quantile is near zero, hence one allowance more where a logarithm
