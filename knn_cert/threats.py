@@ -37,6 +37,8 @@ __all__ = ["Deletions", "Insertions", "LabelFlips", "QueryShift", "Replacements"
 _SPLITS = 16
 MOST_ENTRIES = _SPLITS  # that worst_lists of any threat returns
 
+_WHOLE = (int, np.integer)
+
 
 class RaceLists(NamedTuple):
     """Distances of the rows of A and of all others, in no particular order."""
@@ -46,7 +48,16 @@ class RaceLists(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LabelFlips:
+class _RowBudget:
+    """What threats with a number of rows, and nothing else, share."""
+
+    rows: int | float | None = None
+
+    def __post_init__(self):
+        _check_rows(self.rows)
+
+
+class LabelFlips(_RowBudget):
     """At most `rows` training rows carry a wrong label; features are as they were.
 
     Parameters
@@ -55,11 +66,6 @@ class LabelFlips:
         A number of rows, or a share of the training table (rounded up). None leaves it open, for
         `largest_budget`.
     """
-
-    rows: int | float | None = None
-
-    def __post_init__(self):
-        _check_rows(self.rows)
 
     def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
         """Lists of the worst case, one entry; `a` and `b` increase."""
@@ -70,14 +76,8 @@ class LabelFlips:
         return f"the labels of at most {_share(self.rows)} changed"
 
 
-@dataclass(frozen=True)
-class Deletions:
+class Deletions(_RowBudget):
     """At most `rows` training rows are missing; parameters as in `LabelFlips`."""
-
-    rows: int | float | None = None
-
-    def __post_init__(self):
-        _check_rows(self.rows)
 
     def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
         """Lists of the worst case, one entry; `a` and `b` increase."""
@@ -87,14 +87,11 @@ class Deletions:
         return f"at most {_share(self.rows)} deleted"
 
 
-@dataclass(frozen=True)
-class Insertions:
-    """At most `rows` rows, with any features and labels, are added; parameters as in `LabelFlips`."""
+class Insertions(_RowBudget):
+    """At most `rows` rows, with any features and labels, are added; parameters as in `LabelFlips`.
 
-    rows: int | float | None = None
-
-    def __post_init__(self):
-        _check_rows(self.rows)
+    There may be more of them than the table has rows.
+    """
 
     def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
         """Lists of the worst case, one entry; `a` and `b` increase."""
@@ -104,19 +101,13 @@ class Insertions:
         return f"at most {_share(self.rows)} inserted, with any features and labels"
 
 
-@dataclass(frozen=True)
-class Replacements:
+class Replacements(_RowBudget):
     """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
-
-    rows: int | float | None = None
-
-    def __post_init__(self):
-        _check_rows(self.rows)
 
     def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
         """Lists of the worst case, one entry; `a` and `b` increase."""
-        r = _count(self.rows, a, b)
-        return [RaceLists(a[r:], np.concatenate([b, np.zeros(min(r, len(a) + len(b)))]))]
+        r = min(_count(self.rows, a, b), len(a) + len(b))
+        return [RaceLists(a[r:], np.concatenate([b, np.zeros(r)]))]
 
     def describe(self) -> str:
         return f"at most {_share(self.rows)} replaced, features and labels"
@@ -151,7 +142,7 @@ class RowShift:
 
     def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
         """Lists whose smallest race bounds every attack, one entry for each split (or range of splits)."""
-        r = _count(self.rows, a, b)
+        r = min(_count(self.rows, a, b), len(a) + len(b))
         lists = []
         for p, q in _splits(r, len(a), len(b)):
             others = _moved_in(b, q, self.radius)
@@ -244,24 +235,21 @@ def _splits(r: int, n_a: int, n_b: int) -> list[tuple[int, int]]:
 
 
 def _count(rows: int | float, a: np.ndarray, b: np.ndarray) -> int:
-    n = len(a) + len(b)
-    return min(rows, n) if isinstance(rows, int) else math.ceil(rows * n)
+    return int(rows) if isinstance(rows, _WHOLE) else math.ceil(rows * (len(a) + len(b)))
 
 
 def _share(rows: int | float) -> str:
-    return (
-        f"{rows} training row{'' if rows == 1 else 's'}"
-        if isinstance(rows, int)
-        else f"{rows:.4g} of the training rows"
-    )
+    if isinstance(rows, _WHOLE):
+        return f"{rows} training row{'' if rows == 1 else 's'}"
+    return f"{rows:.4g} of the training rows"
 
 
 def _check_rows(rows) -> None:
     if rows is None:
         return
-    if isinstance(rows, bool) or not isinstance(rows, (int, float)):
+    if isinstance(rows, bool) or not isinstance(rows, (*_WHOLE, float)):
         raise TypeError(f"rows must be a whole number or a share of the table between 0 and 1, got {rows!r}")
-    if isinstance(rows, int) and rows < 0:
+    if isinstance(rows, _WHOLE) and rows < 0:
         raise ValueError(f"rows must be at least 0, got {rows}")
     if isinstance(rows, float) and not 0.0 < rows < 1.0:
         raise ValueError(
@@ -272,7 +260,7 @@ def _check_rows(rows) -> None:
 def _check_radius(radius) -> None:
     if radius is None:
         return
-    if isinstance(radius, bool) or not isinstance(radius, (int, float, np.floating, np.integer)):
+    if isinstance(radius, bool) or not isinstance(radius, (*_WHOLE, float, np.floating)):
         raise TypeError(f"radius must be a number, got {radius!r}")
     if not radius >= 0.0:
         raise ValueError(f"radius must be at least 0, got {radius!r}")

@@ -20,10 +20,13 @@ from ._validation import (
     check_scale,
     check_sigma,
 )
-from .threats import MOST_ENTRIES, RaceLists, Threat, open_budget, votes_needed
+from .threats import MOST_ENTRIES, Insertions, RaceLists, Threat, open_budget, votes_needed
 
 # Lists of rows that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
+
+# Where the search for a number of inserted rows would end; enough of them beat any class long before.
+_MOST_INSERTED = 2**31
 
 
 def worst_case_probability(
@@ -152,7 +155,8 @@ def largest_budget(
         return smallest - error > 0.5
 
     if name == "rows":
-        found = _largest_count(certified, len(queries), queries.n_rows)
+        limit = _MOST_INSERTED if isinstance(threat, Insertions) else queries.n_rows
+        found = _largest_count(certified, len(queries), limit)
     else:
         found = _largest_radius(certified, len(queries), queries.sigma, queries.farthest)
     return found[0].item() if queries.single else found

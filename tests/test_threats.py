@@ -343,3 +343,27 @@ def test_a_request_that_makes_no_sense_is_refused(threat, target, kind, message)
         worst_case_probability(
             [1.0, 2.0, 3.0], [0, 1, 0], threat, target_class=target, n_neighbors=1, sigma=1.0, dof=2
         )
+
+
+def test_more_rows_can_be_inserted_than_the_table_has():
+    """Class 0 needs one of two votes: ten rows inserted beside its ten do not beat it, a hundred do."""
+    sq, labels = np.zeros(10), np.zeros(10, dtype=int)
+    arguments = {"target_class": 0, "n_neighbors": 2, "sigma": 1.0, "dof": 3, "n_classes": 2}
+    for rows in (10, 30, 100):
+        n = 10 + rows
+        both_inserted = rows * (rows - 1) / (n * (n - 1))
+        p = worst_case_probability(sq, labels, Insertions(rows), **arguments)
+        assert p == pytest.approx(1.0 - both_inserted, rel=1e-10)
+    largest = largest_budget(sq, labels, Insertions(), **arguments)
+    assert worst_case_probability(sq, labels, Insertions(largest), **arguments) > 0.5
+    assert worst_case_probability(sq, labels, Insertions(largest + 1), **arguments) <= 0.5
+    assert largest > 10
+
+
+def test_numpy_numbers_are_numbers_of_rows():
+    arguments = {"target_class": 0, "n_neighbors": 1, "sigma": 1.0, "dof": 3}
+    for number in (np.int64(1), np.int32(1)):
+        p = worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(number), **arguments)
+        assert p == worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(1), **arguments)
+    p = worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(np.float64(0.3)), **arguments)
+    assert p == worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(1), **arguments)

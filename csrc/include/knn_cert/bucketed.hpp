@@ -22,7 +22,6 @@ public:
     BucketTable(double dof, double sigma, const std::vector<double>& edges) : dof_(dof) {
         nodes_.push_back(0.0);
         for (const double edge : edges) nodes_.push_back(std::sqrt(edge) / sigma);
-        n_buckets_ = static_cast<std::int64_t>(nodes_.size());
         while ((nodes_.size() - 1) % kLanes != 0 || nodes_.size() == 1 || nodes_.back() < kInfinity) nodes_.push_back(kInfinity);
         fresh();
     }
@@ -58,7 +57,6 @@ private:
 
     double dof_;
     std::vector<double> nodes_;  // t_0 = 0, sqrt(b_l)/sigma, infinity (repeated to fill the last block)
-    std::int64_t n_buckets_ = 0;
     std::mutex mutex_;
     std::shared_ptr<Cells> cells_;
 };

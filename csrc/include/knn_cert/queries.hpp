@@ -60,29 +60,45 @@ struct ClassLists {
     }
 };
 
+// What a thread keeps from query to query of the continuous classifier.
+class ContinuousWorkers {
+public:
+    struct Worker {
+        ContinuousSolver solver;
+        Lists lists;
+    };
+
+    ContinuousWorkers(int n_threads, double dof) : workers_(static_cast<std::size_t>(n_threads)), dof_(dof), leaf_(leaf_loops()) {}
+
+    // The worker of thread w, with n_lists empty lists.
+    Worker& get(int w, std::size_t n_lists) {
+        std::unique_ptr<Worker>& worker = workers_[static_cast<std::size_t>(w)];
+        if (!worker) worker.reset(new Worker{ContinuousSolver(dof_, leaf_), {}});
+        worker->lists.s.resize(n_lists);
+        for (std::vector<double>& list : worker->lists.s) list.clear();
+        return *worker;
+    }
+
+private:
+    std::vector<std::unique_ptr<Worker>> workers_;
+    double dof_;
+    const LeafLoops& leaf_;
+};
+
 }  // namespace detail
 
 // The continuous classifier; probability and error are [n_queries][n_classes].
 inline void vote(const VoteRequest& request, double* probability, double* error) {
     const detail::ClassLists classes(request);
-    const LeafLoops& leaf = leaf_loops();
-    struct Worker {
-        ContinuousSolver solver;
-        Lists lists;
-    };
-    std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
+    detail::ContinuousWorkers workers(request.n_threads, request.dof);
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         Outcome outcome;
         if (!classes.certain()) {
-            std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
-            if (!worker) worker.reset(new Worker{ContinuousSolver(request.dof, leaf), {}});
-            std::vector<std::vector<double>>& s = worker->lists.s;
-            s.resize(classes.class_of_list.size());
-            for (std::vector<double>& list : s) list.clear();
+            auto& [solver, lists] = workers.get(w, classes.class_of_list.size());
             const double* const row = request.sq_distances + query * request.n_rows;
             for (std::int64_t i = 0; i < request.n_rows; ++i)
-                s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
-            outcome = worker->solver.solve(worker->lists, classes.contest);
+                lists.s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
+            outcome = solver.solve(lists, classes.contest);
         }
         classes.write(outcome, probability + query * request.n_classes, error + query * request.n_classes);
     });
@@ -132,12 +148,7 @@ struct RaceRequest {
 // probability and error are [n_queries][2]: A first, B first.
 inline void races(const RaceRequest& request, double* probability, double* error) {
     const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
-    const LeafLoops& leaf = leaf_loops();
-    struct Worker {
-        ContinuousSolver solver;
-        Lists lists;
-    };
-    std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
+    detail::ContinuousWorkers workers(request.n_threads, request.dof);
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         const std::int64_t a = request.start_a[query], a_end = request.start_a[query + 1];
         const std::int64_t b = request.start_b[query], b_end = request.start_b[query + 1];
@@ -150,14 +161,10 @@ inline void races(const RaceRequest& request, double* probability, double* error
             p[1] = b_arrives ? 1.0 : 0.0;
             return;
         }
-        std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
-        if (!worker) worker.reset(new Worker{ContinuousSolver(request.dof, leaf), {}});
-        std::vector<std::vector<double>>& s = worker->lists.s;
-        s.resize(2);
-        for (std::vector<double>& list : s) list.clear();
-        for (std::int64_t i = a; i < a_end; ++i) s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
-        for (std::int64_t i = b; i < b_end; ++i) s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
-        const Outcome outcome = worker->solver.solve(worker->lists, contest);
+        auto& [solver, lists] = workers.get(w, 2);
+        for (std::int64_t i = a; i < a_end; ++i) lists.s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
+        for (std::int64_t i = b; i < b_end; ++i) lists.s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
+        const Outcome outcome = solver.solve(lists, contest);
         for (std::size_t y = 0; y < 2; ++y) {
             p[y] = outcome.probability[y];
             e[y] = outcome.error[y];
