@@ -32,16 +32,18 @@ def vote_bucketed(
 def race(
     sq_distances_a: _Doubles, m_a: int, sq_distances_b: _Doubles, m_b: int, *, sigma: float, dof: float
 ) -> tuple[float, float, float]: ...
-def races(
-    sq_a: _Doubles,
-    start_a: _Integers,
-    m_a: int,
-    sq_b: _Doubles,
-    start_b: _Integers,
-    m_b: int,
+def race_families(
+    sq_distances: _Doubles,
+    first: _Integers,
+    end: _Integers,
+    start: _Integers,
+    n_members: _Integers,
+    m_a: _Integers,
+    m_b: _Integers,
     *,
     sigma: float,
     dof: float,
+    tolerance: float,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
 def sq_distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...

@@ -21,30 +21,73 @@ query moved by at most eps      a_j + eps                     max(b_j - eps, 0)
 The first four are attained by an attack, so they are exact for two classes; the others are sound. For moved
 rows the attacker splits his budget, p rows of A and q of the others, and the smallest probability over the
 splits counts. All distances are in the units of the features.
+
+What is compared is always the observed table, which may be poisoned, with every table within the budget: where
+the attacker stayed within it, the clean table is one of them, and has the same prediction.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
 
-__all__ = ["Deletions", "Insertions", "LabelFlips", "QueryShift", "Replacements", "RowShift", "Threat"]
+from .kernels.families import FamilyRows, RaceFamily, join
 
-# Up to so many splits of a budget are looked at one by one; more are covered by so many ranges of splits.
-_SPLITS = 16
-MOST_ENTRIES = _SPLITS  # that worst_lists of any threat returns
+__all__ = [
+    "BlackBoxBall",
+    "Deletions",
+    "Insertions",
+    "LabelFlips",
+    "QueryShift",
+    "Replacements",
+    "RowShift",
+    "Threat",
+]
+
+# Up to so many splits of a budget of moved rows are looked at one by one; more are covered by so many ranges.
+_MOST_SPLITS = 128
 
 _WHOLE = (int, np.integer)
 
 
-class RaceLists(NamedTuple):
-    """Distances of the rows of A and of all others, in no particular order."""
+@dataclass(frozen=True)
+class BlackBoxBall:
+    """Feature rows changed within a ball: Eqs. (14) and (15) of RAB, which hold for any smoothed classifier.
 
-    a: np.ndarray
-    b: np.ndarray
+    The radius is what a certificate computes: it bounds sqrt(sum ||delta_i||^2) over all rows or, with `rows`,
+    the norm of the change of each of at most so many rows. Only the probabilities of the classes are used,
+    nothing of how K-NN works, so it holds for the bucketed classifier as well.
+
+    Parameters
+    ----------
+    rows : int >= 1, optional
+        How many training rows may have been changed; None for any number.
+    """
+
+    rows: int | None = None
+    budget_name: ClassVar[str] = "radius"
+
+    def __post_init__(self):
+        if self.rows is None:
+            return
+        if isinstance(self.rows, bool) or not isinstance(self.rows, _WHOLE):
+            raise TypeError(f"rows of BlackBoxBall must be a whole number or None, got {self.rows!r}")
+        if self.rows < 1:
+            raise ValueError(f"rows of BlackBoxBall must be at least 1, got {self.rows}")
+
+    def describe(self) -> str:
+        if self.rows is None:
+            return (
+                "training feature rows changed by delta_1, ..., delta_n with sqrt(sum of ||delta_i||^2) < "
+                "radius, over any number of rows (Eq. (14) of RAB)"
+            )
+        return (
+            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm (Eq. (15) "
+            "of RAB)"
+        )
 
 
 @dataclass(frozen=True)
@@ -52,9 +95,18 @@ class _RowBudget:
     """What threats with a number of rows, and nothing else, share."""
 
     rows: int | float | None = None
+    budget_name: ClassVar[str] = "rows"
 
     def __post_init__(self):
         _check_rows(self.rows)
+
+    def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        """Worst cases for some increasing numbers of tampered rows, one member each; `a` and `b` increase."""
+        raise NotImplementedError
+
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+        """Races the smallest of which bounds every attack; `a` and `b` increase."""
+        return [self.family(a, b, np.array([_count(self.rows, a, b)]))]
 
 
 class LabelFlips(_RowBudget):
@@ -63,14 +115,13 @@ class LabelFlips(_RowBudget):
     Parameters
     ----------
     rows : int, or float in (0, 1), optional
-        A number of rows, or a share of the training table (rounded up). None leaves it open, for
-        `largest_budget`.
+        A number of rows, or a share of the training table (rounded up). None leaves it open: the largest
+        number is computed.
     """
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists of the worst case, one entry; `a` and `b` increase."""
-        r = _count(self.rows, a, b)
-        return [RaceLists(a[r:], np.concatenate([b, a[:r]]))]
+    def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        kept, lost = _nearest_lost(a, rows)
+        return RaceFamily(len(rows), kept, join(lost, _in_all(b, rows)))
 
     def describe(self) -> str:
         return f"the labels of at most {_share(self.rows)} changed"
@@ -79,9 +130,9 @@ class LabelFlips(_RowBudget):
 class Deletions(_RowBudget):
     """At most `rows` training rows are missing; parameters as in `LabelFlips`."""
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists of the worst case, one entry; `a` and `b` increase."""
-        return [RaceLists(a[_count(self.rows, a, b) :], b)]
+    def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        kept, _ = _nearest_lost(a, rows)
+        return RaceFamily(len(rows), kept, _in_all(b, rows))
 
     def describe(self) -> str:
         return f"at most {_share(self.rows)} deleted"
@@ -93,9 +144,8 @@ class Insertions(_RowBudget):
     There may be more of them than the table has rows.
     """
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists of the worst case, one entry; `a` and `b` increase."""
-        return [RaceLists(a, np.concatenate([b, np.zeros(_count(self.rows, a, b))]))]
+    def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        return RaceFamily(len(rows), _in_all(a, rows), join(_at_the_query(rows), _in_all(b, rows)))
 
     def describe(self) -> str:
         return f"at most {_share(self.rows)} inserted, with any features and labels"
@@ -104,10 +154,10 @@ class Insertions(_RowBudget):
 class Replacements(_RowBudget):
     """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists of the worst case, one entry; `a` and `b` increase."""
-        r = min(_count(self.rows, a, b), len(a) + len(b))
-        return [RaceLists(a[r:], np.concatenate([b, np.zeros(r)]))]
+    def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        replaced = np.minimum(rows, len(a) + len(b))
+        kept, _ = _nearest_lost(a, replaced)
+        return RaceFamily(len(rows), kept, join(_at_the_query(replaced), _in_all(b, rows)))
 
     def describe(self) -> str:
         return f"at most {_share(self.rows)} replaced, features and labels"
@@ -123,7 +173,7 @@ class RowShift:
         A number of rows, or a share of the training table (rounded up).
     radius : float >= 0, optional
         L2 norm of the change of each row, in the units of the features; infinite means anywhere. None leaves
-        it open, for `largest_budget`.
+        it open: the largest radius is computed.
     relabel : bool, default=False
         The attacker also chose the labels of the rows that he moved.
     """
@@ -131,6 +181,7 @@ class RowShift:
     rows: int | float
     radius: float | None = None
     relabel: bool = False
+    budget_name: ClassVar[str] = "radius"
 
     def __post_init__(self):
         if self.rows is None:
@@ -140,22 +191,22 @@ class RowShift:
         _check_rows(self.rows)
         _check_radius(self.radius)
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists whose smallest race bounds every attack, one entry for each split (or range of splits)."""
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+        """Races the smallest of which bounds every attack; `a` and `b` increase."""
         r = min(_count(self.rows, a, b), len(a) + len(b))
-        lists = []
-        for p, q in _splits(r, len(a), len(b)):
-            others = _moved_in(b, q, self.radius)
-            if self.relabel:
-                defectors = np.maximum(a[:p] - self.radius, 0.0)
-                lists.append(RaceLists(a[p:], np.concatenate([others, defectors])))
-            else:
-                lists.append(RaceLists(_moved_out(a, p, self.radius), others))
-        return lists
+        if self.radius == 0.0 and not self.relabel:
+            r = 0  # nothing moves, however the budget is split
+        p, q = _splits(r, len(a), len(b))
+        others = _moved_in(b, self.radius, q)
+        if self.relabel:
+            kept, lost = _nearest_lost(a, p)
+            defectors = lost._replace(distances=np.maximum(lost.distances - self.radius, 0.0))
+            return [RaceFamily(len(p), kept, join(others, defectors))]
+        return [RaceFamily(len(p), _moved_out(a, self.radius, p), others)]
 
     def describe(self) -> str:
         also = " and relabelled at will" if self.relabel else ""
-        return f"at most {_share(self.rows)} moved, each by at most {self.radius:g} in L2 norm{also}"
+        return f"at most {_share(self.rows)} moved, each by at most {_length(self.radius)} in L2 norm{also}"
 
 
 @dataclass(frozen=True)
@@ -165,40 +216,61 @@ class QueryShift:
     Parameters
     ----------
     radius : float >= 0, optional
-        L2 norm of the change of the query, in the units of the features. None leaves it open, for
-        `largest_budget`.
+        L2 norm of the change of the query, in the units of the features. None leaves it open: the largest
+        radius is computed.
     training : threat, optional
         What was done to the training rows besides; nothing of it may be open.
     """
 
     radius: float | None = None
     training: LabelFlips | Deletions | Insertions | Replacements | RowShift | None = None
+    budget_name: ClassVar[str] = "radius"
 
     def __post_init__(self):
         _check_radius(self.radius)
+        if self.training is None:
+            return
+        if not isinstance(self.training, (_RowBudget, RowShift)):
+            raise TypeError(
+                "training of QueryShift must be LabelFlips, Deletions, Insertions, Replacements or RowShift, got "
+                f"{self.training!r}"
+            )
+        if is_open(self.training):
+            raise ValueError(
+                f"{self!r} leaves a budget of its training threat open; only its own radius may be"
+            )
 
-    def worst_lists(self, a: np.ndarray, b: np.ndarray) -> list[RaceLists]:
-        """Lists of the training threat, then every distance changed by at most the radius."""
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+        """Races of the training threat, with every distance changed by at most the radius."""
         # Each list of the training threat bounds, rank by rank, the distances of every table within its
         # budget; moving the query changes each of those by at most the radius, and a bound on every rank
         # stays one.
-        before = [RaceLists(a, b)] if self.training is None else self.training.worst_lists(a, b)
-        return [RaceLists(x + self.radius, np.maximum(y - self.radius, 0.0)) for x, y in before]
+        one = np.zeros(1)
+        families = (
+            [RaceFamily(1, _in_all(a, one), _in_all(b, one))]
+            if self.training is None
+            else self.training.worst_cases(a, b)
+        )
+        return [
+            family._replace(
+                a=family.a._replace(distances=family.a.distances + self.radius),
+                b=family.b._replace(distances=np.maximum(family.b.distances - self.radius, 0.0)),
+            )
+            for family in families
+        ]
 
     def describe(self) -> str:
-        alone = f"the query moved by at most {self.radius:g} in L2 norm"
+        alone = f"the query moved by at most {_length(self.radius)} in L2 norm"
         return alone if self.training is None else f"{self.training.describe()}, and {alone}"
 
 
-Threat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift
+StructuredThreat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift
+Threat = BlackBoxBall | StructuredThreat
 
 
-def open_budget(threat: Threat) -> str | None:
-    """Return which budget was left open, "rows" or "radius", or None."""
-    for name in ("rows", "radius"):
-        if getattr(threat, name, 0) is None:
-            return name
-    return None
+def is_open(threat: Threat) -> bool:
+    """Whether the threat leaves its budget to be computed; for `BlackBoxBall` it always is."""
+    return isinstance(threat, BlackBoxBall) or getattr(threat, threat.budget_name) is None
 
 
 def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
@@ -211,37 +283,103 @@ def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[i
     return m, n_neighbors + 1 - m
 
 
-def _moved_out(a: np.ndarray, p: int, eps: float) -> np.ndarray:
-    """min(a_{j+p}, a_j + eps): p of the rows moved away; a_{j+p} is infinite beyond the end."""
-    return np.minimum(np.concatenate([a[p:], np.full(p, np.inf)]), a + eps)
+def votes_that_can_win(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
+    """Return (m, m'): the target wins only if its m-th nearest row precedes the m'-th of the others.
+
+    With g votes it can win if the classes below it, at most g - 1 votes each, and those above, at most g each,
+    can have the rest: C g - target_class >= K.
+    """
+    m = -(-(n_neighbors + target_class) // n_classes)
+    return m, n_neighbors + 1 - m
 
 
-def _moved_in(b: np.ndarray, q: int, eps: float) -> np.ndarray:
-    """max(b_j - eps, b_{j-q}, 0): q of the rows moved closer."""
-    return np.maximum(np.concatenate([np.zeros(q), b[: len(b) - q]]), b - eps)
+def _in_all(distances: np.ndarray, members: np.ndarray) -> FamilyRows:
+    """Rows of every member."""
+    n = len(distances)
+    return FamilyRows(distances, np.zeros(n, dtype=np.int64), np.full(n, len(members)))
 
 
-def _splits(r: int, n_a: int, n_b: int) -> list[tuple[int, int]]:
-    """Pairs (p, q) such that every split of r is dominated by one of them.
+def _nearest_lost(distances: np.ndarray, counts: np.ndarray) -> tuple[FamilyRows, FamilyRows]:
+    """The rows that each member keeps when it loses so many of the nearest, and those lost; counts increase."""
+    n, n_members = len(distances), len(counts)
+    loses = np.searchsorted(counts, np.arange(n), side="right")  # the first member that loses row i
+    lost = loses < n_members
+    kept = FamilyRows(distances, np.zeros(n, dtype=np.int64), loses)
+    return kept, FamilyRows(distances[lost], loses[lost], np.full(np.count_nonzero(lost), n_members))
+
+
+def _at_the_query(counts: np.ndarray) -> FamilyRows:
+    """So many rows at distance zero; counts increase."""
+    n = int(counts[-1])
+    return FamilyRows(
+        np.zeros(n), np.searchsorted(counts, np.arange(n), side="right"), np.full(n, len(counts))
+    )
+
+
+def _moved_out(a: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
+    """min(a_{j+p}, a_j + eps) for every j, and for each p of some increasing ranks.
+
+    Of the rows of this list max(N - p, M) lie within t, where N rows of a do, and M of those moved by eps. Going
+    outwards, a row of a raises that where p <= N - M (as of before it), and a moved row where p >= N - M.
+    """
+    n = len(a)
+    nearer = np.searchsorted(a, a + eps, side="right")  # rows of a up to each moved row, N
+    gap_at_moved = nearer - np.arange(n)
+    passed = np.cumsum(np.bincount(nearer, minlength=n + 1))[:n]  # moved rows before each row of a, M
+    gap_at_row = np.arange(n) - passed
+    zeros, ends = np.zeros(n, dtype=np.int64), np.full(n, len(ranks))
+    return join(
+        FamilyRows(a, zeros, np.searchsorted(ranks, gap_at_row, side="right")),
+        FamilyRows(a + eps, np.searchsorted(ranks, gap_at_moved, side="left"), ends),
+    )
+
+
+def _moved_in(b: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
+    """max(b_j - eps, b_{j-q}, 0) for every j, and for each q of some decreasing ranks.
+
+    Of the rows of this list min(N + q, M) lie within t, where N rows of b do, and M of those moved by eps. Going
+    outwards, a moved row raises that where q > M - N (as of before it), and a row of b where q < M - N.
+    """
+    n = len(b)
+    moved_before = np.searchsorted(b - eps, b, side="right")  # moved rows up to each row of b, M
+    gap_at_row = moved_before - np.arange(n)
+    passed = np.cumsum(np.bincount(moved_before, minlength=n + 1))[:n]  # rows of b before each moved row, N
+    gap_at_moved = np.arange(n) - passed
+    zeros, ends = np.zeros(n, dtype=np.int64), np.full(n, len(ranks))
+    return join(
+        FamilyRows(b, np.searchsorted(-ranks, -gap_at_row, side="right"), ends),
+        FamilyRows(np.maximum(b - eps, 0.0), zeros, np.searchsorted(-ranks, -gap_at_moved, side="left")),
+    )
+
+
+def _splits(r: int, n_a: int, n_b: int) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers (p, q), p increasing, such that every split of r is dominated by one of them.
 
     More rows never help the target, in either list. So the splits first <= p <= last are all covered by
     (last, r - first).
     """
     first, last = max(0, r - n_b), min(r, n_a)
-    if last - first < _SPLITS:
-        return [(p, r - p) for p in range(first, last + 1)]
-    ends = np.linspace(first, last, _SPLITS + 1).astype(int)
-    return [(int(high), int(min(r - low, n_b))) for low, high in zip(ends[:-1], ends[1:], strict=True)]
+    if last - first < _MOST_SPLITS:
+        p = np.arange(first, last + 1)
+        return p, r - p
+    ends = np.linspace(first - 1, last, _MOST_SPLITS + 1).astype(int)
+    return ends[1:], r - (ends[:-1] + 1)
 
 
 def _count(rows: int | float, a: np.ndarray, b: np.ndarray) -> int:
     return int(rows) if isinstance(rows, _WHOLE) else math.ceil(rows * (len(a) + len(b)))
 
 
-def _share(rows: int | float) -> str:
+def _share(rows: int | float | None) -> str:
+    if rows is None:
+        return "the stated number of training rows"
     if isinstance(rows, _WHOLE):
         return f"{rows} training row{'' if rows == 1 else 's'}"
     return f"{rows:.4g} of the training rows"
+
+
+def _length(radius: float | None) -> str:
+    return "the stated radius" if radius is None else f"{radius:g}"
 
 
 def _check_rows(rows) -> None:

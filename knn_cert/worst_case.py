@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
+from scipy.special import ndtri
 
 from . import kernels
 from ._validation import (
@@ -20,19 +21,26 @@ from ._validation import (
     check_scale,
     check_sigma,
 )
-from .threats import MOST_ENTRIES, Insertions, RaceLists, Threat, open_budget, votes_needed
+from .kernels.families import RaceFamily, pack
+from .threats import Insertions, StructuredThreat, is_open, votes_needed, votes_that_can_win
 
-# Lists of rows that are in memory at a time, in bytes; the answers do not depend on it.
+# Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
-# Where the search for a number of inserted rows would end; enough of them beat any class long before.
-_MOST_INSERTED = 2**31
+# A search first asks for probabilities to this absolute error, and again for exact ones where that is not enough.
+_SEARCH_TOLERANCE = 1e-3
+
+# So many numbers of rows are looked at in one family.
+_MOST_MEMBERS = 256
+
+# Radii are found to this relative accuracy, from below.
+_RADIUS_ACCURACY = 1e-3
 
 
 def worst_case_probability(
     sq_distances,
     labels,
-    threat: Threat,
+    threat: StructuredThreat,
     *,
     target_class,
     n_neighbors: int,
@@ -52,7 +60,7 @@ def worst_case_probability(
         Squared Euclidean distances from a query to each training row, in squared units of the features.
     labels : array_like of int, shape (n,)
         Class of each row, 0..C-1.
-    threat : Threat
+    threat : threat
         One of `LabelFlips`, `Deletions`, `Insertions`, `Replacements`, `RowShift`, `QueryShift`.
     target_class : int, or array_like of int, shape (n_queries,)
         The class whose probability is bounded from below.
@@ -81,9 +89,10 @@ def worst_case_probability(
     ValueError
         As `vote_probabilities`, and if target_class is not 0..C-1 or has the wrong shape.
     """
-    if _open_budget(threat) is not None:
+    check_threat(threat)
+    if is_open(threat):
         raise ValueError(f"{threat!r} leaves its budget open; give it, or ask largest_budget for the largest")
-    queries = _Queries(
+    queries, single = _checked_queries(
         sq_distances,
         labels,
         target_class,
@@ -93,14 +102,14 @@ def worst_case_probability(
         n_classes=n_classes,
         backend=backend,
     )
-    smallest, _ = queries.smallest_probability(np.arange(len(queries)), [threat] * len(queries))
-    return float(smallest[0]) if queries.single else smallest
+    smallest = queries.smallest_probability(threat)
+    return float(smallest[0]) if single else smallest
 
 
 def largest_budget(
     sq_distances,
     labels,
-    threat: Threat,
+    threat: StructuredThreat,
     *,
     target_class,
     n_neighbors: int,
@@ -112,21 +121,22 @@ def largest_budget(
     """Largest budget of a threat at which a class provably stays the prediction.
 
     The budget that the threat leaves open is searched for, ``rows`` or ``radius``: the worst case only grows
-    with it, so a search by halving finds the end. A budget counts as certified where the smallest
-    probability, less the bound on its error, is above 1/2.
+    with it, so the end can be closed in on. A budget counts as certified where the smallest probability, less
+    the bound on its error, is above 1/2 or, with more than two classes, above the largest probability that
+    any other class can reach.
 
     Parameters
     ----------
     sq_distances, labels, target_class, n_neighbors, sigma, dof, n_classes, backend
         As for `worst_case_probability`.
-    threat : Threat
+    threat : threat
         With one budget left open: ``LabelFlips()``, ``RowShift(rows=0.1)``, ``QueryShift()``, ...
 
     Returns
     -------
     int or float for 1-D distances, ndarray of shape (n_queries,) for 2-D
         Rows: the largest certified number, -1 where the class is not certified even without tampering.
-        Radius: a certified radius that is at most a relative 1e-4 below the largest, infinite where rows
+        Radius: a certified radius that is at most a relative 1e-3 below the largest, infinite where rows
         moved anywhere change nothing, NaN where the class is not certified even without tampering.
 
     Raises
@@ -134,10 +144,10 @@ def largest_budget(
     TypeError, ValueError
         As `worst_case_probability`; ValueError also if the threat leaves no budget open.
     """
-    name = _open_budget(threat)
-    if name is None:
-        raise ValueError(f"{threat!r} leaves no budget open; leave out its rows or its radius")
-    queries = _Queries(
+    check_threat(threat)
+    if not is_open(threat):
+        raise ValueError(f"{threat!r} leaves no budget open; leave out its {threat.budget_name}")
+    queries, single = _checked_queries(
         sq_distances,
         labels,
         target_class,
@@ -147,128 +157,320 @@ def largest_budget(
         n_classes=n_classes,
         backend=backend,
     )
-
-    def certified(members: np.ndarray, budgets: np.ndarray) -> np.ndarray:
-        number = int if name == "rows" else float
-        threats = [replace(threat, **{name: number(budget)}) for budget in budgets]
-        smallest, error = queries.smallest_probability(members, threats)
-        return smallest - error > 0.5
-
-    if name == "rows":
-        limit = _MOST_INSERTED if isinstance(threat, Insertions) else queries.n_rows
-        found = _largest_count(certified, len(queries), limit)
-    else:
-        found = _largest_radius(certified, len(queries), queries.sigma, queries.farthest)
-    return found[0].item() if queries.single else found
+    found = queries.largest_budget(threat)
+    return found[0].item() if single else found
 
 
-def _open_budget(threat) -> str | None:
-    if not isinstance(threat, get_args(Threat)):
-        names = ", ".join(kind.__name__ for kind in get_args(Threat))
+def check_threat(threat) -> None:
+    """Raise TypeError unless it is a threat whose worst cases are races."""
+    if not isinstance(threat, get_args(StructuredThreat)):
+        names = ", ".join(kind.__name__ for kind in get_args(StructuredThreat))
         raise TypeError(f"threat must be one of {names} from knn_cert.threats, got {threat!r}")
-    training = getattr(threat, "training", None)
-    if training is not None and open_budget(training) is not None:
-        raise ValueError(
-            f"{threat!r} leaves a budget of its training threat open; only its own radius may be"
-        )
-    return open_budget(threat)
 
 
-def _largest_count(certified: Callable, n_queries: int, limit: int) -> np.ndarray:
-    """Largest whole number up to limit that is certified, -1 if 0 is not; doubling, then halving."""
-    low, high = np.full(n_queries, -1), np.full(n_queries, limit + 1)
-    while (active := np.flatnonzero(high - low > 1)).size:
-        doubled = np.maximum(2 * low[active], low[active] + 1)
-        between = (low[active] + high[active]) // 2
-        budgets = np.where(high[active] > limit, np.minimum(doubled, limit), between)
-        good = certified(active, budgets)
-        low[active[good]] = budgets[good]
-        high[active[~good]] = budgets[~good]
-    return low
+class Law(NamedTuple):
+    """The smoothed classifier, all but its rows: checked settings."""
+
+    n_neighbors: int
+    sigma: float
+    dof: float
+    n_classes: int
+    kernel: object
+    n_threads: int
 
 
-def _largest_radius(certified: Callable, n_queries: int, scale: float, farthest: float) -> np.ndarray:
-    """Largest radius that is certified to a relative 1e-4, inf if any is, NaN if 0 is not."""
-    low, high = np.zeros(n_queries), np.full(n_queries, np.inf)
-    low[~certified(np.arange(n_queries), low)] = np.nan
-    sure = np.flatnonzero(~np.isnan(low))
-    low[sure[certified(sure, high[sure])]] = np.inf
-    # A query that moved this far has the target's rows as good as infinitely far away and all others at hand:
-    # if the target still wins, the others are too few to win anywhere.
-    boundless = 1e6 * scale + 2.0 * farthest
-    active = np.flatnonzero(np.isfinite(low))
-    while active.size:
-        lowest, highest = low[active], high[active]
-        doubled = np.maximum(2.0 * lowest, scale)
-        budgets = np.where(
-            np.isinf(highest), doubled, 0.5 * lowest + 0.5 * np.where(np.isinf(highest), 0.0, highest)
-        )
-        good = certified(active, budgets)
-        low[active[good]] = np.where(budgets[good] > boundless, np.inf, budgets[good])
-        high[active[~good]] = budgets[~good]
-        active = active[np.isfinite(low[active])]
-        width, reach = high[active] - low[active], np.maximum(low[active], 1e-5 * scale)
-        active = active[width > 1e-4 * reach]
-    return low
+class WorstCases:
+    """Some queries, and what tampering can leave of one class for each of them.
 
+    Parameters
+    ----------
+    distances : ndarray of shape (n_queries, n)
+        Euclidean, in the units of the features.
+    labels : ndarray of int, shape (n,)
+    targets : ndarray of int, shape (n_queries,)
+        The class of each query that is to win.
+    law : Law
+    distance_error : float
+        Relative error of the distances; it is taken against the target.
+    """
 
-class _Queries:
-    """Checked queries: for each, the sorted distances of its target class and of the others."""
-
-    def __init__(self, sq_distances, labels, target_class, *, n_neighbors, sigma, dof, n_classes, backend):
-        self.sigma, self._dof = check_sigma(sigma), check_dof(dof)
-        sq_distances = check_query_distances(sq_distances)
-        self.single = sq_distances.ndim == 1
-        self.n_rows = sq_distances.shape[-1]
-        labels = check_labels(labels, self.n_rows)
-        n_classes = check_n_classes(n_classes, labels)
-        n_neighbors = check_n_neighbors(n_neighbors, self.n_rows)
-        table = np.atleast_2d(sq_distances)
-        targets = _check_targets(target_class, len(table), n_classes)
-        self._kernel = kernels.get_backend(backend)
-        if table.size:
-            check_scale(table.max(), self.sigma)
-            check_resolution(table, n_neighbors, self.sigma)
-        self._n_threads = check_n_threads(None)
-        self.farthest = float(np.sqrt(table.max(initial=0.0)))
-        self._lists = [
-            _sorted_lists(row, labels == target) for row, target in zip(table, targets, strict=True)
-        ]
-        self._needed = np.array([votes_needed(int(target), n_neighbors, n_classes) for target in targets])
+    def __init__(self, distances, labels, targets, law: Law, *, distance_error: float = 0.0):
+        self._distances, self._labels, self._targets, self._law = distances, labels, targets, law
+        # moving and squaring distances costs some roundings more
+        self._widening = distance_error + 8.0 * np.finfo(np.float64).eps
+        self._farthest = float(distances.max(initial=0.0))
+        self._sides = {}
 
     def __len__(self) -> int:
-        return len(self._lists)
+        return len(self._targets)
 
-    def smallest_probability(self, members: np.ndarray, threats: list) -> tuple[np.ndarray, np.ndarray]:
-        """Worst cases of some queries, each under a threat of its own: probabilities and their errors."""
-        smallest, errors = np.empty(len(members)), np.empty(len(members))
-        chunk = max(1, _CHUNK_BYTES // (8 * self.n_rows * MOST_ENTRIES))
-        for first in range(0, len(members), chunk):
-            part = np.arange(first, min(first + chunk, len(members)))
-            lists = {i: threats[i].worst_lists(*self._lists[members[i]]) for i in part}
-            for needed in {tuple(pair) for pair in self._needed[members[part]].tolist()}:
-                same = [i for i in part if tuple(self._needed[members[i]]) == needed]
-                smallest[same], errors[same] = self._races([lists[i] for i in same], *needed)
-        return smallest, errors
+    @property
+    def n_rows(self) -> int:
+        return len(self._labels)
 
-    def _races(self, lists, m: int, m_others: int) -> tuple[np.ndarray, np.ndarray]:
-        """The smallest race of each query over its entries, and the largest error of any of them."""
-        entries = [entry for query in lists for entry in query]
-        sq_a, start_a = _concatenated([entry.a for entry in entries])
-        sq_b, start_b = _concatenated([entry.b for entry in entries])
-        probabilities, errors = self._kernel.races(
-            sq_a,
-            start_a,
-            m,
-            sq_b,
-            start_b,
-            m_others,
-            sigma=self.sigma,
-            dof=self._dof,
-            n_threads=self._n_threads,
+    def smallest_probability(self, threat: StructuredThreat, *, less_error: bool = False) -> np.ndarray:
+        """Of the target of each query over everything within the budget, less the bound on its error if asked."""
+        requests = [
+            _Request(threat.worst_cases(*self._lists(i, target)), self._needed(target))
+            for i, target in enumerate(self._targets.tolist())
+        ]
+        bounds = self._evaluate(requests, 0.0)
+        return np.array(
+            [float(np.min(b.p[:, 0] - b.error[:, 0] if less_error else b.p[:, 0])) for b in bounds]
         )
-        starts = np.cumsum([0, *(len(query) for query in lists)])[:-1]
-        return np.minimum.reduceat(probabilities[:, 0], starts), np.maximum.reduceat(errors[:, 0], starts)
+
+    def certified(self, threat: StructuredThreat) -> np.ndarray:
+        """Whether each query's target provably stays the prediction within the budget."""
+        return self._margins([(i, lambda a, b: threat.worst_cases(a, b)) for i in range(len(self))]) > 0.0
+
+    def largest_budget(self, threat: StructuredThreat) -> np.ndarray:
+        """The budget that the threat leaves open, as `largest_budget` returns it."""
+        return self._largest_count(threat) if threat.budget_name == "rows" else self._largest_radius(threat)
+
+    # ------------------------------------------------------------------------------------------- searches
+
+    def _largest_count(self, threat) -> np.ndarray:
+        """Largest certified number of rows, -1 if 0 is not, for each query."""
+        # Inserted rows at the query beat any class long before there are this many of them.
+        limit = 64 * (self.n_rows + self._law.n_neighbors) if isinstance(threat, Insertions) else self.n_rows
+        low, high = np.full(len(self), -1), np.full(len(self), limit + 1)
+        while (active := np.flatnonzero(high - low > 1)).size:
+            counts = [_counts_between(low[i], high[i], self.n_rows) for i in active]
+            makers = [
+                (i, lambda a, b, rows=rows: [threat.family(a, b, rows)])
+                for i, rows in zip(active, counts, strict=True)
+            ]
+            for i, rows, margins in zip(active, counts, self._member_margins(makers), strict=True):
+                # the worst case only grows: what follows the first failure is not looked at
+                n_good = len(rows) if np.all(margins > 0.0) else int(np.argmin(margins > 0.0))
+                low[i] = rows[n_good - 1] if n_good else low[i]
+                high[i] = rows[n_good] if n_good < len(rows) else high[i]
+        return low
+
+    def _largest_radius(self, threat) -> np.ndarray:
+        """Largest certified radius to a relative 1e-3, inf if any is, NaN if 0 is not, for each query.
+
+        False position on the normal quantile of the probability, nearly a straight line in the radius.
+        """
+
+        def heights(active: np.ndarray, radii: np.ndarray) -> np.ndarray:
+            return self._margins(
+                [
+                    (i, lambda a, b, radius=radius: replace(threat, radius=float(radius)).worst_cases(a, b))
+                    for i, radius in zip(active, radii, strict=True)
+                ]
+            )
+
+        sigma = self._law.sigma
+        n = len(self)
+        low, high = np.zeros(n), np.full(n, np.inf)
+        at_low, at_high = heights(np.arange(n), low), np.full(n, -np.inf)
+        low[~(at_low > 0.0)] = np.nan
+        # the end that was moved last stood there before
+        previous, at_previous = np.full(n, np.nan), np.full(n, np.nan)
+        active = np.flatnonzero(np.isfinite(low))
+        step = 0
+        while active.size:
+            step += 1
+            if step == 4:  # still no end for some: is there any?
+                open_end = active[np.isinf(high[active])]
+                low[open_end[heights(open_end, high[open_end]) > 0.0]] = np.inf
+                active = active[np.isfinite(low[active])]
+            lo, hi = low[active], high[active]
+            slack = 0.3 * _RADIUS_ACCURACY * np.maximum(lo, 1e-5 * sigma)
+            crossing = _crossing(
+                (lo, at_low[active]), (hi, at_high[active]), (previous[active], at_previous[active])
+            )
+            # one end only: along the line through two points, or along one as steep as most are
+            first_guess = lo + sigma * np.minimum(at_low[active], 4.0) / 3.0
+            onward = np.where(np.isnan(crossing), first_guess, np.clip(1.2 * crossing, 1.05 * lo, 4.0 * lo))
+            onward = np.maximum(onward, (0.0 if step < 8 else 2.0) * lo + 1e-3 * sigma)
+            # else just short of the crossing or, where that has been seen, just beyond it
+            inner = np.where(crossing - slack > lo + slack, crossing - slack, crossing + slack)
+            inside = (inner > lo + 0.1 * slack) & (inner < hi - 0.1 * slack) & (step % 8 > 0)
+            with np.errstate(invalid="ignore"):
+                inner = np.where(inside, inner, lo + 0.5 * (hi - lo))
+            radii = np.where(np.isinf(hi), onward, inner)
+            height = heights(active, radii)
+            for ends, at_ends, moved in ((low, at_low, height > 0.0), (high, at_high, ~(height > 0.0))):
+                which = active[moved]
+                previous[which], at_previous[which] = ends[which], at_ends[which]
+                ends[which], at_ends[which] = radii[moved], height[moved]
+            # A query that moved this far has the target's rows as good as infinitely far away and all others at
+            # hand: if the target still wins, the others are too few to win anywhere.
+            low[low > 1e6 * sigma + 2.0 * self._farthest] = np.inf
+            active = active[np.isfinite(low[active])]
+            wide = high[active] - low[active] > _RADIUS_ACCURACY * np.maximum(low[active], 1e-5 * sigma)
+            active = active[wide]
+        return low
+
+    # -------------------------------------------------------------------------------------------- margins
+
+    def _margins(self, makers) -> np.ndarray:
+        """The smallest margin of each request."""
+        return np.array([margins.min() for margins in self._member_margins(makers, alone=False)])
+
+    def _member_margins(self, makers: Sequence[tuple[int, Callable]], alone: bool = True) -> list[np.ndarray]:
+        """Positive for each member of each request (query, lists -> families) whose target provably wins.
+
+        The normal quantile of the smallest probability where one half decides, less the bound on its error.
+        Unless each member counts alone, they are no more exact than it takes to know the sign of the smallest.
+        """
+        requests = [
+            _Request(make(*self._lists(i, self._targets[i])), self._needed(self._targets[i])) for i, make in makers
+        ]
+        margins = self._quantiles(requests, alone)
+        if self._law.n_classes > 2:
+            for k, (i, make) in enumerate(makers):
+                if np.any(margins[k] <= 0.0):
+                    plurality = np.minimum(self._plurality_margins(i, make, alone), 1e-3)
+                    margins[k] = np.where(margins[k] > 0.0, margins[k], plurality)
+        return margins
+
+    def _quantiles(self, requests: list[_Request], alone: bool) -> list[np.ndarray]:
+        """Of p - error of every member; first roughly, and exactly where it would not be clear."""
+        bounds = self._evaluate(requests, _SEARCH_TOLERANCE)
+        unclear = []
+        for k, (p, error) in enumerate(bounds):
+            clearly_below = p[:, 0] + error[:, 0] < 0.5
+            if np.any(np.abs(p[:, 0] - 0.5) <= error[:, 0]) and (alone or not np.any(clearly_below)):
+                unclear.append(k)
+        for k, exact in zip(unclear, self._evaluate([requests[k] for k in unclear], 0.0), strict=True):
+            bounds[k] = exact
+        return [ndtri(np.clip(b.p[:, 0] - b.error[:, 0], 1e-300, 1.0 - 1e-16)) for b in bounds]
+
+    def _plurality_margins(self, i: int, make: Callable, alone: bool) -> np.ndarray:
+        """Smallest probability of the target's majority less the largest that another class can have.
+
+        A class wins at least with a majority, and at most where it has enough votes to win at all; both are
+        races. The worst case for the other class is that for all rows that are not of it. Members that do not
+        count alone are ways to spend one budget: any one of the one race with any one of the other.
+        """
+        target = int(self._targets[i])
+        (own,) = self._evaluate([_Request(make(*self._lists(i, target)), self._needed(target))], 0.0)
+        smallest = own.p[:, 0] - own.error[:, 0]
+        largest = np.zeros(len(smallest))
+        for rival in range(self._law.n_classes):
+            if rival == target:
+                continue
+            m, m_rest = votes_that_can_win(rival, self._law.n_neighbors, self._law.n_classes)
+            races = make(*self._lists(i, rival, others=True))
+            (other,) = self._evaluate([_Request(races, (m_rest, m))], 0.0)
+            reached = other.p[:, 1] + other.error[:, 1]
+            largest = np.maximum(largest, reached if alone else reached.max())
+        return smallest - largest if alone else np.full(len(smallest), smallest.min() - largest.max())
+
+    # --------------------------------------------------------------------------------------------- races
+
+    def _needed(self, target) -> tuple[int, int]:
+        return votes_needed(int(target), self._law.n_neighbors, self._law.n_classes)
+
+    def _lists(self, i: int, label, *, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Increasing distances of the rows that are to win, those of a class (or of all others), and of the rest.
+
+        What the distances may err is taken against the former.
+        """
+        key = (i, int(label), others)
+        if key not in self._sides:
+            distances, own = self._distances[i], (self._labels == label) != others
+            self._sides[key] = (
+                np.sort(distances[own]) * (1.0 + self._widening),
+                np.sort(distances[~own]) * (1.0 - self._widening),
+            )
+        return self._sides[key]
+
+    def _evaluate(self, requests: list[_Request], tolerance: float) -> list[_Bounds]:
+        """Probabilities of A and B, and their errors, for every member of every request."""
+        answers, chunk, size = [], [], 0
+        for k, request in enumerate(requests):
+            chunk.append(request)
+            size += 40 * sum(len(f.a.distances) + len(f.b.distances) for f in request.families)
+            if size > _CHUNK_BYTES or k == len(requests) - 1:
+                answers += self._evaluate_chunk(chunk, tolerance)
+                chunk, size = [], 0
+        return answers
+
+    def _evaluate_chunk(self, requests: list[_Request], tolerance: float) -> list[_Bounds]:
+        families = [family for request in requests for family in request.families]
+        m_a, m_b = np.repeat(
+            np.array([request.needed for request in requests], dtype=np.int64),
+            [len(request.families) for request in requests],
+            axis=0,
+        ).T
+        p, error = self._law.kernel.race_families(
+            *pack(families),
+            np.ascontiguousarray(m_a),
+            np.ascontiguousarray(m_b),
+            sigma=self._law.sigma,
+            dof=self._law.dof,
+            tolerance=tolerance,
+            n_threads=self._law.n_threads,
+        )
+        ends = np.cumsum([sum(f.n_members for f in request.families) for request in requests])
+        return [_Bounds(p[end - n : end], error[end - n : end]) for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)]
+
+
+def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:
+    """Where a falling curve through (x, y) at both ends crosses zero: by inverse quadratic interpolation.
+
+    `previous` is a third point, or NaN; with an infinite `high` it is the second. By a line where the parabola
+    would leave the bracket; NaN where there are not two points.
+    """
+    (x0, y0), (x1, y1), (x2, y2) = low, high, previous
+    with np.errstate(invalid="ignore", divide="ignore"):
+        line = np.where(
+            np.isinf(x1), x0 + (x0 - x2) * y0 / (y2 - y0), x0 + (x1 - x0) * y0 / (y0 - y1)
+        )
+        parabola = (
+            x0 * y1 * y2 / ((y0 - y1) * (y0 - y2))
+            + x1 * y0 * y2 / ((y1 - y0) * (y1 - y2))
+            + x2 * y0 * y1 / ((y2 - y0) * (y2 - y1))
+        )
+        return np.where((parabola > x0) & (parabola < x1), parabola, line)
+
+
+def _counts_between(low: int, high: int, first_limit: int) -> np.ndarray:
+    """Numbers to look at, increasing: doubled ones at first, then as many as one family takes."""
+    low, high = int(low), int(high)
+    if low < 0 or low >= first_limit:
+        start, end = max(low + 1, 1), min(high - 1, max(first_limit, 4 * low))
+        doubled = [start * 2**k for k in range(64) if start * 2**k < end]
+        return np.unique([low + 1, *doubled, end])
+    return np.unique(np.linspace(low + 1, high - 1, min(_MOST_MEMBERS, high - low - 1)).astype(int))
+
+
+class _Request(NamedTuple):
+    """Races of one query."""
+
+    families: list[RaceFamily]
+    needed: tuple[int, int]  # (m, m')
+
+
+class _Bounds(NamedTuple):
+    """Of every member: (n, 2) probabilities that A or B comes first, and bounds on their errors."""
+
+    p: np.ndarray
+    error: np.ndarray
+
+
+def _checked_queries(
+    sq_distances, labels, target_class, *, n_neighbors, sigma, dof, n_classes, backend
+) -> tuple[WorstCases, bool]:
+    """The gate of the functional door; the flag tells whether there was one query without an axis."""
+    sigma, dof = check_sigma(sigma), check_dof(dof)
+    sq_distances = check_query_distances(sq_distances)
+    n_rows = sq_distances.shape[-1]
+    labels = check_labels(labels, n_rows)
+    n_classes = check_n_classes(n_classes, labels)
+    n_neighbors = check_n_neighbors(n_neighbors, n_rows)
+    table = np.atleast_2d(sq_distances)
+    targets = _check_targets(target_class, len(table), n_classes)
+    kernel = kernels.get_backend(backend)
+    if table.size:
+        check_scale(table.max(), sigma)
+        check_resolution(table, n_neighbors, sigma)
+    law = Law(n_neighbors, sigma, dof, n_classes, kernel, check_n_threads(None))
+    return WorstCases(np.sqrt(table), labels, targets, law), sq_distances.ndim == 1
 
 
 def _check_targets(target_class, n_queries: int, n_classes: int) -> np.ndarray:
@@ -282,14 +484,3 @@ def _check_targets(target_class, n_queries: int, n_classes: int) -> np.ndarray:
     if targets.size and not (0 <= targets.min() and targets.max() < n_classes):
         raise ValueError(f"target_class must be 0..{n_classes - 1}, got {targets.min()}..{targets.max()}")
     return np.broadcast_to(targets, (n_queries,)).astype(np.int64)
-
-
-def _sorted_lists(sq_distances: np.ndarray, is_target: np.ndarray) -> RaceLists:
-    return RaceLists(np.sort(np.sqrt(sq_distances[is_target])), np.sort(np.sqrt(sq_distances[~is_target])))
-
-
-def _concatenated(lists: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Squares of all lists in one array, and where each begins; a row at infinity never arrives."""
-    squares = [values[np.isfinite(values)] ** 2 for values in lists]
-    starts = np.cumsum([0, *(len(values) for values in squares)])
-    return np.concatenate([*squares, np.empty(0)]), starts.astype(np.int64)

@@ -14,6 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
+from knn_cert.kernels.families import FamilyRows, RaceFamily, pack
+from knn_cert.threats import LabelFlips
+
 
 def race(kernel, sq_distances_a, m_a, sq_distances_b, m_b, *, sigma=1.0, dof=3):
     """(p_a, p_b, error) as floats."""
@@ -92,6 +95,78 @@ def test_worst_case_lists_give_the_worst_tampering_of_all(kernel, shared, attack
             wanted = mpf(case[attack])
             assert abs(mpf(p_a) - wanted) <= 1e-10 * wanted
             assert abs(mpf(p_a) - wanted) <= mpf(error) + wanted * mpf(10) ** -19
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Families
+
+
+def random_side(rng, n_members):
+    n = int(rng.integers(0, 9))
+    cut, before = rng.integers(0, n_members + 1, n), rng.random(n) < 0.5
+    return FamilyRows(rng.uniform(0, 6, n), np.where(before, 0, cut), np.where(before, cut, n_members))
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 1e-3])
+@pytest.mark.parametrize("seed", range(6))
+def test_every_member_of_a_family_is_a_race_of_its_own_rows(kernel, seed, tolerance):
+    rng = np.random.default_rng(seed)
+    dof, sigma = (1, 2, 3, 7, 60, 784)[seed], 0.8
+    families = [RaceFamily(n, random_side(rng, n), random_side(rng, n)) for n in (1, 2, 5, 8)]
+    m_a, m_b = rng.integers(1, 4, size=(2, 4))
+    p, error = kernel.race_families(
+        *pack(families), m_a, m_b, sigma=sigma, dof=dof, tolerance=tolerance, n_threads=2
+    )
+    assert p.shape == error.shape == (16, 2)
+    member = 0
+    for family, needed_a, needed_b in zip(families, m_a, m_b, strict=True):
+        for i in range(family.n_members):
+            a, b = (side.distances[(side.first <= i) & (i < side.end)] ** 2 for side in (family.a, family.b))
+            wanted = race(kernel, a, int(needed_a), b, int(needed_b), sigma=sigma, dof=dof)
+            for value, bound, truth in zip(p[member], error[member], wanted[:2], strict=True):
+                assert abs(value - truth) <= bound + wanted[2]
+                assert bound <= max(1e-9 * max(wanted[:2]), tolerance)
+            member += 1
+
+
+def test_a_family_of_many_rows_agrees_with_the_races_of_its_members(kernel, backend):
+    if backend == "reference":
+        pytest.skip("hundreds of rows take the reference backend minutes")
+    rng = np.random.default_rng(0)
+    a, b = np.sort(rng.uniform(2, 9, 300)), np.sort(rng.uniform(2, 9, 200))
+    flipped = np.array([0, 1, 2, 10, 33])
+    family = LabelFlips().family(a, b, flipped)
+    p, _ = kernel.race_families(
+        *pack([family]), np.array([3]), np.array([3]), sigma=1.0, dof=20, tolerance=0.0, n_threads=1
+    )
+    for r, values in zip(flipped, p, strict=True):
+        wanted = race(kernel, a[r:] ** 2, 3, np.concatenate([b, a[:r]]) ** 2, 3, dof=20)
+        np.testing.assert_allclose(values, wanted[:2], rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda f: f | {"end": np.array([9])},
+        lambda f: f | {"first": np.array([1]), "end": np.array([1])},
+        lambda f: f | {"start": np.array([0, 2, 1])},
+        lambda f: f | {"n_members": np.array([0])},
+    ],
+)
+def test_the_native_kernel_refuses_families_that_would_corrupt_memory(change):
+    native = pytest.importorskip("knn_cert.kernels.native")
+    family = change(
+        {
+            "sq_distances": np.ones(1),
+            "first": np.array([0]),
+            "end": np.array([2]),
+            "start": np.array([0, 1, 1]),
+            "n_members": np.array([2]),
+        }
+    )
+    one = np.array([1])
+    with pytest.raises(ValueError):
+        native.race_families(**family, m_a=one, m_b=one, sigma=1.0, dof=1.0, tolerance=0.0, n_threads=1)
 
 
 # ------------------------------------------------------------------------------------------------------------

@@ -50,40 +50,48 @@ py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int
     return py::make_tuple(probability, error);
 }
 
-const std::int64_t* check_starts(const Integers& starts, const Doubles& values) {
-    const py::ssize_t n = starts.size();
-    expect(n >= 1 && starts.data()[0] == 0 && starts.data()[n - 1] == values.size(), "starts must run from 0 to the number of distances");
-    for (py::ssize_t i = 0; i + 1 < n; ++i) expect(starts.data()[i] <= starts.data()[i + 1], "starts must not decrease");
-    return starts.data();
-}
-
-py::tuple races(const Doubles& sq_a, const Integers& start_a, int m_a, const Doubles& sq_b, const Integers& start_b, int m_b,
-                double sigma, double dof, int n_threads) {
-    expect(m_a >= 1 && m_b >= 1 && n_threads >= 1, "m_a, m_b and n_threads must be at least 1");
-    expect(start_a.size() == start_b.size(), "both lists must have one start a query");
-    const knn_cert::RaceRequest request{
-        sq_a.data(), check_starts(start_a, sq_a), m_a, sq_b.data(), check_starts(start_b, sq_b), m_b, start_a.size() - 1, sigma, dof,
-        n_threads,   &python_checkpoint};
-    Doubles probability({request.n_queries, std::int64_t{2}});
-    Doubles error({request.n_queries, std::int64_t{2}});
+py::tuple race_families(const Doubles& sq_distances, const Integers& first, const Integers& end, const Integers& start,
+                        const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof,
+                        double tolerance, int n_threads) {
+    const py::ssize_t n_rows = sq_distances.size(), n_families = n_members.size();
+    expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
+           "m_a, m_b, n_threads or tolerance out of range");
+    expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
+               start.data()[2 * n_families] == n_rows,
+           "every row needs a range of members, and two lists a family");
+    const knn_cert::FamilyRequest request{sq_distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
+                                          m_b.data(),          n_families,   sigma,      dof,          tolerance,        n_threads,
+                                          &python_checkpoint};
+    std::int64_t total = 0;
+    for (std::int64_t f = 0; f < n_families; ++f) {
+        expect(request.m_a[f] >= 1 && request.m_b[f] >= 1 && request.n_members[f] >= 1 && request.start[2 * f] <= request.start[2 * f + 1] &&
+                   request.start[2 * f + 1] <= request.start[2 * f + 2],
+               "a family needs members, m_a and m_b of at least 1, and lists in order");
+        for (std::int64_t i = request.start[2 * f]; i < request.start[2 * f + 2]; ++i)
+            expect((request.first[i] == 0 && 0 <= request.end[i] && request.end[i] <= request.n_members[f]) ||
+                       (request.end[i] == request.n_members[f] && 0 <= request.first[i] && request.first[i] <= request.n_members[f]),
+                   "a row must belong to the first members or to the last ones");
+        total += request.n_members[f];
+    }
+    Doubles probability({total, std::int64_t{2}});
+    Doubles error({total, std::int64_t{2}});
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
     {
         py::gil_scoped_release release;  // worker threads touch no Python object
-        knn_cert::races(request, p, e);
+        knn_cert::race_families(request, p, e);
     }
     return py::make_tuple(probability, error);
 }
 
 py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
-    const std::int64_t start_a[2] = {0, sq_distances_a.size()}, start_b[2] = {0, sq_distances_b.size()};
-    const knn_cert::RaceRequest request{sq_distances_a.data(), start_a, m_a, sq_distances_b.data(), start_b, m_b, 1, sigma, dof, 1,
-                                        &python_checkpoint};
+    const knn_cert::RaceRequest request{
+        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof};
     double p[2], e[2];
     {
         py::gil_scoped_release release;  // plain arrays from here on
-        knn_cert::races(request, p, e);
+        knn_cert::race(request, p, e);
     }
     return py::make_tuple(p[0], p[1], std::max(e[0], e[1]));
 }
@@ -97,8 +105,9 @@ void register_votes(py::module_& module) {
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
     module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),
                py::arg("sigma"), py::arg("dof"));
-    module.def("races", &races, py::arg("sq_a"), py::arg("start_a"), py::arg("m_a"), py::arg("sq_b"), py::arg("start_b"),
-               py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
+    module.def("race_families", &race_families, py::arg("sq_distances"), py::arg("first"), py::arg("end"), py::arg("start"),
+               py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"),
+               py::arg("tolerance"), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

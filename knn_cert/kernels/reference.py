@@ -17,12 +17,15 @@ import math
 
 import numpy as np
 
+from .families import PackedFamilies, members
+
 __all__ = [
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
     "race",
+    "race_families",
     "sq_distances",
     "sq_distances_csr",
     "vote",
@@ -658,15 +661,30 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
     return p_a, p_b, max(error_a, error_b)
 
 
-def races(sq_a, start_a, m_a, sq_b, start_b, m_b, *, sigma, dof, n_threads=1):
-    """Races of the lists sq_a[start_a[q]:start_a[q+1]], sq_b likewise -> (p, errors), each (n_queries, 2)."""
-    n_queries = len(start_a) - 1
-    probabilities, errors = np.zeros((2, n_queries, 2))
-    for q in range(n_queries):
-        a, b = sq_a[start_a[q] : start_a[q + 1]], sq_b[start_b[q] : start_b[q + 1]]
-        p_a, p_b, error = race(a, m_a, b, m_b, sigma=sigma, dof=dof)
-        probabilities[q], errors[q] = (p_a, p_b), error
-    return probabilities, errors
+def race_families(
+    sq_distances,
+    first,
+    end,
+    start,
+    n_members,
+    m_a,
+    m_b,
+    *,
+    sigma,
+    dof,
+    tolerance,
+    n_threads=1,
+):
+    """Every member of every family by `race` -> (p, errors), each (n_members, 2); see families.py.
+
+    Always to full accuracy: `tolerance` and `n_threads` are accepted and ignored.
+    """
+    packed = PackedFamilies(sq_distances, first, end, start, n_members)
+    answers = [
+        race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof) for family, a, b in members(packed)
+    ]
+    probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])
+    return probabilities, np.array([(error, error) for _, _, error in answers])
 
 
 def _race(nonc_a, m_a, nonc_b, m_b, dof):

@@ -8,6 +8,7 @@
 
 #include "bucketed.hpp"
 #include "continuous.hpp"
+#include "family_tallies.hpp"
 #include "parallel.hpp"
 
 namespace knn_cert {
@@ -60,22 +61,14 @@ struct ClassLists {
     }
 };
 
-// What a thread keeps from query to query of the continuous classifier.
-class ContinuousWorkers {
+// What each thread keeps from query to query of the continuous classifier, made on first use.
+template <class Worker>
+class Workers {
 public:
-    struct Worker {
-        ContinuousSolver solver;
-        Lists lists;
-    };
-
-    ContinuousWorkers(int n_threads, double dof) : workers_(static_cast<std::size_t>(n_threads)), dof_(dof), leaf_(leaf_loops()) {}
-
-    // The worker of thread w, with n_lists empty lists.
-    Worker& get(int w, std::size_t n_lists) {
+    Workers(int n_threads, double dof) : workers_(static_cast<std::size_t>(n_threads)), dof_(dof), leaf_(leaf_loops()) {}
+    Worker& operator[](int w) {
         std::unique_ptr<Worker>& worker = workers_[static_cast<std::size_t>(w)];
-        if (!worker) worker.reset(new Worker{ContinuousSolver(dof_, leaf_), {}});
-        worker->lists.s.resize(n_lists);
-        for (std::vector<double>& list : worker->lists.s) list.clear();
+        if (!worker) worker.reset(new Worker(dof_, leaf_));
         return *worker;
     }
 
@@ -85,20 +78,46 @@ private:
     const LeafLoops& leaf_;
 };
 
+struct ContestWorker {
+    ContestTallies tallies;
+    ContinuousIntegral integral;
+    Lists lists;
+
+    ContestWorker(double dof, const LeafLoops& leaf) : tallies(dof, leaf) {}
+    void start(std::size_t n_lists) {
+        lists.s.resize(n_lists);
+        for (std::vector<double>& list : lists.s) list.clear();
+    }
+    Outcome solve(const BoundedContest& contest) {
+        tallies.set(lists, contest);
+        return integral.solve(tallies);
+    }
+};
+
+struct FamilyWorker {
+    FamilyTallies tallies;
+    ContinuousIntegral integral;
+    std::array<FamilyRows, 2> rows;
+    std::array<std::vector<std::int64_t>, 2> first, end;
+
+    FamilyWorker(double dof, const LeafLoops& leaf) : tallies(dof, leaf) {}
+};
+
 }  // namespace detail
 
 // The continuous classifier; probability and error are [n_queries][n_classes].
 inline void vote(const VoteRequest& request, double* probability, double* error) {
     const detail::ClassLists classes(request);
-    detail::ContinuousWorkers workers(request.n_threads, request.dof);
+    detail::Workers<detail::ContestWorker> workers(request.n_threads, request.dof);
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         Outcome outcome;
         if (!classes.certain()) {
-            auto& [solver, lists] = workers.get(w, classes.class_of_list.size());
+            detail::ContestWorker& worker = workers[w];
+            worker.start(classes.class_of_list.size());
             const double* const row = request.sq_distances + query * request.n_rows;
             for (std::int64_t i = 0; i < request.n_rows; ++i)
-                lists.s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
-            outcome = solver.solve(lists, classes.contest);
+                worker.lists.s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
+            outcome = worker.solve(classes.contest);
         }
         classes.write(outcome, probability + query * request.n_classes, error + query * request.n_classes);
     });
@@ -130,45 +149,96 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
     });
 }
 
-// Races of two lists each, one a query: the m_a-th nearest row of list A against the m_b-th nearest of list B. The lists of query
-// q are sq_a[start_a[q] .. start_a[q + 1]) and likewise for B, in any order; a list that is too short never arrives.
+// One race: the m_a-th nearest row of list A against the m_b-th nearest of list B; lists in any order. A list that is too short
+// never arrives.
 struct RaceRequest {
     const double* sq_a;
-    const std::int64_t* start_a;
+    std::int64_t n_a;
     int m_a;
     const double* sq_b;
-    const std::int64_t* start_b;
+    std::int64_t n_b;
     int m_b;
-    std::int64_t n_queries;
     double sigma, dof;
+};
+
+// probability and error: A first, B first.
+inline void race(const RaceRequest& request, double* probability, double* error) {
+    const bool a_arrives = request.n_a >= request.m_a, b_arrives = request.n_b >= request.m_b;
+    probability[0] = a_arrives ? 1.0 : 0.0;
+    probability[1] = b_arrives ? 1.0 : 0.0;
+    error[0] = error[1] = 0.0;
+    if (!a_arrives || !b_arrives) return;
+    const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
+    detail::ContestWorker worker(request.dof, leaf_loops());
+    worker.start(2);
+    for (std::int64_t i = 0; i < request.n_a; ++i) worker.lists.s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
+    for (std::int64_t i = 0; i < request.n_b; ++i) worker.lists.s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
+    const Outcome outcome = worker.solve(contest);
+    std::copy_n(outcome.probability.begin(), 2, probability);
+    std::copy_n(outcome.error.begin(), 2, error);
+}
+
+// Families of races (family_tallies.hpp). Family f has n_members[f] members; the rows of its list A are those from start[2f] to
+// start[2f + 1] - 1, those of B follow until start[2f + 2] - 1; row i belongs to the members first[i] .. end[i] - 1, and first[i]
+// is 0 or end[i] the number of members.
+struct FamilyRequest {
+    const double* sq;
+    const std::int64_t *first, *end, *start;
+    const std::int64_t *n_members, *m_a, *m_b;  // of each family
+    std::int64_t n_families;
+    double sigma, dof;
+    double tolerance;  // absolute error that is good enough; 0: full relative accuracy
     int n_threads;
     Checkpoint checkpoint;
 };
 
-// probability and error are [n_queries][2]: A first, B first.
-inline void races(const RaceRequest& request, double* probability, double* error) {
-    const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
-    detail::ContinuousWorkers workers(request.n_threads, request.dof);
-    for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
-        const std::int64_t a = request.start_a[query], a_end = request.start_a[query + 1];
-        const std::int64_t b = request.start_b[query], b_end = request.start_b[query + 1];
-        const bool a_arrives = a_end - a >= request.m_a, b_arrives = b_end - b >= request.m_b;
-        double* const p = probability + 2 * query;
-        double* const e = error + 2 * query;
-        e[0] = e[1] = 0.0;
-        if (!a_arrives || !b_arrives) {
-            p[0] = a_arrives ? 1.0 : 0.0;
-            p[1] = b_arrives ? 1.0 : 0.0;
-            return;
+// probability and error are [members of all families][2]: A first, B first. A list that is too short never arrives.
+inline void race_families(const FamilyRequest& request, double* probability, double* error) {
+    std::vector<std::size_t> first_member(static_cast<std::size_t>(request.n_families) + 1, 0);
+    for (std::size_t f = 0; f + 1 < first_member.size(); ++f)
+        first_member[f + 1] = first_member[f] + static_cast<std::size_t>(request.n_members[f]);
+    detail::Workers<detail::FamilyWorker> workers(request.n_threads, request.dof);
+    for_each_item(request.n_families, request.n_threads, request.checkpoint, [&](int w, std::int64_t family) {
+        auto& [tallies, integral, rows, first, end] = workers[w];
+        const std::size_t n_members = static_cast<std::size_t>(request.n_members[family]);
+        const std::int64_t m[2] = {request.m_a[family], request.m_b[family]};
+        for (std::size_t side = 0; side < 2; ++side) {
+            const std::int64_t from = request.start[2 * family + static_cast<std::int64_t>(side)];
+            const std::int64_t to = request.start[2 * family + static_cast<std::int64_t>(side) + 1];
+            rows[side] = {{}, request.first + from, request.end + from};
+            for (std::int64_t i = from; i < to; ++i) rows[side].s.push_back(scaled_distance(request.sq[i], request.sigma));
         }
-        auto& [solver, lists] = workers.get(w, 2);
-        for (std::int64_t i = a; i < a_end; ++i) lists.s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
-        for (std::int64_t i = b; i < b_end; ++i) lists.s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
-        const Outcome outcome = solver.solve(lists, contest);
-        for (std::size_t y = 0; y < 2; ++y) {
-            p[y] = outcome.probability[y];
-            e[y] = outcome.error[y];
+        const std::vector<std::int64_t> sizes[2] = {rows[0].sizes(n_members), rows[1].sizes(n_members)};
+        double* const p = probability + 2 * first_member[static_cast<std::size_t>(family)];
+        double* const e = error + 2 * first_member[static_cast<std::size_t>(family)];
+        std::vector<std::size_t> open;  // members that the noise decides
+        std::vector<std::int64_t> open_before(n_members + 1, 0);
+        for (std::size_t i = 0; i < n_members; ++i) {
+            for (std::size_t side = 0; side < 2; ++side) {
+                p[2 * i + side] = sizes[side][i] >= m[side] ? 1.0 : 0.0;
+                e[2 * i + side] = 0.0;
+            }
+            if (p[2 * i] + p[2 * i + 1] == 2.0) open.push_back(i);
+            open_before[i + 1] = static_cast<std::int64_t>(open.size());
         }
+        if (open.empty()) return;
+        for (std::size_t side = 0; side < 2; ++side) {  // ranges among the open members
+            first[side].clear();
+            end[side].clear();
+            for (std::size_t i = 0; i < rows[side].s.size(); ++i) {
+                first[side].push_back(open_before[static_cast<std::size_t>(rows[side].first[i])]);
+                end[side].push_back(open_before[static_cast<std::size_t>(rows[side].end[i])]);
+            }
+            rows[side].first = first[side].data();
+            rows[side].end = end[side].data();
+        }
+        tallies.set(rows, open.size(), static_cast<int>(m[0]), static_cast<int>(m[1]));
+        const Outcome outcome = integral.solve(tallies, {request.tolerance});
+        for (std::size_t j = 0; j < open.size(); ++j)
+            for (std::size_t side = 0; side < 2; ++side) {
+                p[2 * open[j] + side] = outcome.probability[2 * j + side];
+                e[2 * open[j] + side] = outcome.error[2 * j + side];
+            }
     });
 }
 

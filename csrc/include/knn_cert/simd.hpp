@@ -50,6 +50,16 @@ struct TallyTask {
     double* mean;                // [8], sum of F; null: not wanted (likewise)
 };
 
+// Rows that are tallied in different records. Record k starts at records[k * record] with G[degree][8]; from its middle on it has
+// A[degree][8] (density), or T[8] and mean[8].
+struct ScatterTask {
+    TallyTask rows;                 // cells, x or values, n_rows and degree
+    const std::int32_t* record_of;  // of each row
+    double* records;
+    std::int64_t record;
+    bool density;
+};
+
 // What the vote asks of the counts of each list (winner.hpp).
 struct Contest {
     int n_lists;            // lists of rows: the classes that have rows, in the order of their index
@@ -90,6 +100,10 @@ struct LeafLoops {
                      double* sums);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
+    // adds each row to its record
+    void (*scatter)(const ScatterTask& task);
+    // the record of two sets of rows together, laid out as in ScatterTask; `second` is its middle
+    void (*merge)(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out);
     // adds to q[list][kLanes] weight[kLanes] times the density of "this list wins, the K-th row at the node"
     void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, const double* weight,
                     double* work, double* q);

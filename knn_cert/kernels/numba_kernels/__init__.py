@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 
+from ..families import PackedFamilies, members
 from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
 from .bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
 from .continuous import (
@@ -35,7 +36,7 @@ __all__ = [
     "ncx2_logsf",
     "ncx2_sf",
     "race",
-    "races",
+    "race_families",
     "sq_distances",
     "sq_distances_csr",
     "vote",
@@ -154,16 +155,34 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
     return float(solver.q[0]), float(solver.q[1]), float(solver.error.max())
 
 
-def races(sq_a, start_a, m_a, sq_b, start_b, m_b, *, sigma, dof, n_threads):
-    """Races of the lists sq_a[start_a[q]:start_a[q+1]], sq_b likewise -> (p, errors), each (n_queries, 2)."""
-    probabilities, errors = np.zeros((2, len(start_a) - 1, 2))
+def race_families(
+    sq_distances,
+    first,
+    end,
+    start,
+    n_members,
+    m_a,
+    m_b,
+    *,
+    sigma,
+    dof,
+    tolerance,
+    n_threads,
+):
+    """Every member of every family by `race` -> (p, errors), each (n_members, 2); see families.py.
 
-    def worker(query):
-        a, b = sq_a[start_a[query] : start_a[query + 1]], sq_b[start_b[query] : start_b[query + 1]]
-        p_a, p_b, error = race(a, m_a, b, m_b, sigma=sigma, dof=dof)
-        probabilities[query], errors[query] = (p_a, p_b), error
+    Always to full accuracy: `tolerance` is accepted and ignored.
+    """
+    packed = PackedFamilies(sq_distances, first, end, start, n_members)
+    races = list(members(packed))
+    probabilities, errors = np.zeros((2, len(races), 2))
 
-    for_each_query(len(probabilities), n_threads, lambda: (worker, None))
+    def worker(member):
+        family, a, b = races[member]
+        p_a, p_b, error = race(a, m_a[family], b, m_b[family], sigma=sigma, dof=dof)
+        probabilities[member], errors[member] = (p_a, p_b), error
+
+    for_each_query(len(races), n_threads, lambda: (worker, None))
     return probabilities, errors
 
 

@@ -1,0 +1,35 @@
+"""Where the benchmarks find their data sets; nothing is downloaded."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from knn_cert import load_dataset
+from knn_cert.datasets import Dataset
+
+from .report import Report
+
+# Data sets and reference values may lie beside the checkout.
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def data_dir(chosen: str | None) -> str | None:
+    """Return the folder to look in, or None for what the loaders look through themselves."""
+    if chosen is not None:
+        return str(Path(chosen).resolve())
+    beside = SHARED / "data"
+    return str(beside) if beside.is_dir() and not os.environ.get("KNN_CERT_DATA") else None
+
+
+def load(report: Report, name: str, folder: str | None) -> Dataset | None:
+    """Return a data set, or None and a line in the report if its files are not here."""
+    # A benchmark does not begin with a download that nobody asked for.
+    try:
+        return load_dataset(name, data_dir=folder, download=False)
+    except FileNotFoundError:
+        report.text(
+            f"{name} is left out: its files are not here. Name their folder with `--data-dir`, or call "
+            f'`knn_cert.load_dataset("{name}")` once, which downloads them.'
+        )
+        return None

@@ -1,0 +1,224 @@
+// family_tallies.hpp: a family of races whose lists are made of the same rows. No Python, no threads.
+//
+// Worst cases of tampering differ by a few rows from one another: with r flipped labels the target keeps a_{r+1}, a_{r+2}, ...
+// and the others get a_1 .. a_r. So every row belongs to the first members, up to some, or to the last, from some on. Each row
+// is tallied once, with those that end or begin at the same member; running products over the members (DESIGN section 2,
+// merging) then give the tallies of each: many races for the price of a few.
+#pragma once
+
+#include <array>
+
+#include "contest_tallies.hpp"
+
+namespace knn_cert {
+
+// Rows of one list, in any order; row i belongs to the members first[i] .. end[i] - 1, where first[i] is 0 or end[i] the number
+// of members.
+struct FamilyRows {
+    std::vector<double> s;  // in units of sigma
+    const std::int64_t *first, *end;
+
+    // rows of each member
+    std::vector<std::int64_t> sizes(std::size_t n_members) const {
+        std::vector<std::int64_t> change(n_members + 1, 0);
+        for (std::size_t i = 0; i < s.size(); ++i)
+            if (first[i] < end[i]) {
+                ++change[static_cast<std::size_t>(first[i])];
+                --change[static_cast<std::size_t>(end[i])];
+            }
+        for (std::size_t m = 1; m < change.size(); ++m) change[m] += change[m - 1];
+        change.pop_back();
+        return change;
+    }
+    bool in(std::size_t i, std::size_t member) const {
+        return first[i] <= static_cast<std::int64_t>(member) && static_cast<std::int64_t>(member) < end[i];
+    }
+};
+
+class FamilyTallies final : public Tallies {
+public:
+    FamilyTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
+
+    // Every member has m_a rows of A and m_b rows of B at least.
+    void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b) {
+        law_.refresh();
+        n_members_ = n_members;
+        contest_ = {2, {m_a, m_b}, true, 0};
+        record_ = 2 * kLanes * static_cast<std::size_t>(std::max({m_a, m_b, 2}));
+        n_rows_ = rows[0].s.size() + rows[1].s.size();
+        std::vector<double> middle;
+        for (const FamilyRows& side : rows)
+            for (std::size_t i = 0; i < side.s.size(); ++i)
+                if (side.in(i, n_members / 2)) middle.push_back(side.s[i]);
+        start_ = radius_of_arrival(middle, static_cast<std::size_t>(deciding_arrival()), law_.dof());
+        for (std::size_t c = 0; c < 2; ++c) sides_[c].set(rows[c], n_members, contest_.degree[c], without_tables(n_rows_, start_));
+        pair_.resize(2 * record_);
+    }
+
+    std::size_t n_members() const override { return n_members_; }
+    std::size_t per_member() const override { return 2; }
+    bool possible(std::size_t) const override { return true; }
+    double start() const override { return start_; }
+    double deciding_arrival() const override { return contest_.degree[0] + contest_.degree[1] - 1; }
+    std::size_t n_rows() const override { return n_rows_; }
+    int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
+
+    CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
+        CoarseBlock nodes(n_outcomes(), n_members_);
+        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
+        for (std::size_t i = 0; i < n_members_; ++i) {
+            double *T[2], *H[2];
+            for (std::size_t side = 0; side < 2; ++side) {
+                const double* const record = member_record(side, i);
+                T[side] = nodes.T.data() + (2 * i + side) * kLanes;
+                H[side] = nodes.H.data() + (2 * i + side) * kLanes;
+                ContestTallies::list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], T[side], H[side]);
+                for (std::size_t lane = 0; lane < kLanes; ++lane)
+                    nodes.mean[i * kLanes + lane] += record[record_ / 2 + kLanes + lane];
+            }
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+                nodes.O[2 * i * kLanes + lane] = H[1][lane];
+                nodes.O[(2 * i + 1) * kLanes + lane] = H[0][lane];
+                nodes.open[i * kLanes + lane] = H[0][lane] * H[1][lane];
+                nodes.closed[i * kLanes + lane] = std::min(1.0, T[0][lane] + T[1][lane]);
+            }
+        }
+        return nodes;
+    }
+
+    void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes) override {
+        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, true);
+        for (std::size_t i = 0; i < n_members_; ++i) {
+            for (std::size_t side = 0; side < 2; ++side)
+                std::copy_n(member_record(side, i), record_, pair_.data() + side * record_);
+            leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), weight, nullptr,
+                          lanes + 2 * i * kLanes);
+        }
+    }
+
+private:
+    struct Side {
+        PlacedRows shared;                    // rows of every member
+        PlacedRows rows;                      // rows of some members
+        PlacedRows::Horizon horizon;
+        std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
+        std::vector<char> used;               // whether a record takes any row
+        std::vector<double> records;
+
+        void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
+            std::vector<double> of_all, of_some;
+            std::vector<std::int32_t> records_of_some;
+            const std::int64_t n = static_cast<std::int64_t>(n_members);
+            used.assign(2 * n_members, 0);
+            for (std::size_t i = 0; i < from.s.size(); ++i) {
+                if (from.first[i] >= from.end[i]) continue;
+                if (from.first[i] == 0 && from.end[i] == n) {
+                    of_all.push_back(from.s[i]);
+                    continue;
+                }
+                const std::int64_t record = from.first[i] == 0 ? from.end[i] - 1 : n + from.first[i];
+                of_some.push_back(from.s[i]);
+                records_of_some.push_back(static_cast<std::int32_t>(record));
+                used[static_cast<std::size_t>(record)] = 1;
+            }
+            std::vector<std::int32_t> order;
+            shared.place(of_all, one_by_one);
+            rows.place(of_some, one_by_one, &order);
+            record_of.clear();
+            for (const std::int32_t i : order) record_of.push_back(records_of_some[static_cast<std::size_t>(i)]);
+            horizon.degree = degree;
+            horizon.n_rows = static_cast<double>(of_all.size() + of_some.size());
+            horizon.s = last_needed(from, n_members, degree);
+        }
+
+        // A distance within which every member has that many rows, not much larger than needed.
+        static double last_needed(const FamilyRows& from, std::size_t n_members, int degree) {
+            std::vector<std::size_t> nearest(from.s.size());
+            std::iota(nearest.begin(), nearest.end(), std::size_t{0});
+            std::vector<std::int64_t> change(n_members + 1, 0);
+            const auto nearer = [&](std::size_t i, std::size_t j) { return from.s[i] < from.s[j]; };
+            for (std::size_t done = 0, upto = static_cast<std::size_t>(degree); done < nearest.size(); upto *= 2) {
+                upto = std::min(upto, nearest.size());
+                const auto begin = nearest.begin() + static_cast<std::ptrdiff_t>(done), last = nearest.begin() + static_cast<std::ptrdiff_t>(upto) - 1;
+                std::nth_element(begin, last, nearest.end(), nearer);
+                for (; done < upto; ++done) {
+                    const std::size_t i = nearest[done];
+                    if (from.first[i] >= from.end[i]) continue;
+                    ++change[static_cast<std::size_t>(from.first[i])];
+                    --change[static_cast<std::size_t>(from.end[i])];
+                }
+                std::int64_t count = 0, fewest = degree;
+                for (std::size_t m = 0; m < n_members; ++m) fewest = std::min(fewest, count += change[m]);
+                if (fewest >= degree) return from.s[*last];
+            }
+            return std::numeric_limits<double>::infinity();
+        }
+    };
+
+    const double* member_record(std::size_t side, std::size_t member) const { return sides_[side].records.data() + member * record_; }
+
+    void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
+        Side& side = sides_[c];
+        side.horizon.skip = accuracy.skip();
+        side.records.assign(2 * n_members_ * record_, 0.0);
+        root_.assign(record_, 0.0);
+        std::fill_n(root_.begin(), kLanes, 1.0);
+        for (std::size_t k = 0; k < 2 * n_members_; ++k)
+            if (side.used[k]) std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
+
+        TallyTask shared{};
+        shared.degree = contest_.degree[c];
+        shared.G = root_.data();
+        (density ? shared.A : shared.T) = shared.G + record_ / 2;
+        if (!density) shared.mean = shared.T + kLanes;
+        side.shared.choose(0, side.shared.prepare(block, law_, side.horizon), shared);
+        leaf_.tally(shared);
+        ScatterTask some{};
+        side.rows.choose(0, side.rows.prepare(block, law_, side.horizon), some.rows);
+        some.rows.degree = contest_.degree[c];
+        some.record_of = side.record_of.data();
+        some.records = side.records.data();
+        some.record = static_cast<std::int64_t>(record_);
+        some.density = density;
+        leaf_.scatter(some);
+
+        // Member i has the rows that all have, those of the records n + 0 .. n + i, and those of the records i .. n - 1.
+        const auto record = [&](std::size_t k) { return side.records.data() + k * record_; };
+        const auto merge_into = [&](double* to, const double* other) {
+            merged_.assign(to, to + record_);
+            leaf_.merge(contest_.degree[c], density, static_cast<std::int64_t>(record_ / 2), other, merged_.data(), to);
+        };
+        const double* begun = root_.data();
+        for (std::size_t i = 0; i < n_members_; ++i) {
+            if (side.used[n_members_ + i])
+                merge_into(record(n_members_ + i), begun);
+            else
+                std::copy_n(begun, record_, record(n_members_ + i));
+            begun = record(n_members_ + i);
+        }
+        const double* unended = nullptr;
+        for (std::size_t i = n_members_; i-- > 0;) {  // record i becomes the product of those from i on, then the member's
+            if (!side.used[i] && !unended) {
+                std::copy_n(record(n_members_ + i), record_, record(i));
+                continue;
+            }
+            if (!side.used[i])
+                std::copy_n(unended, record_, record(i));
+            else if (unended)
+                merge_into(record(i), unended);
+            rest_.assign(record(i), record(i) + record_);
+            unended = rest_.data();
+            merge_into(record(i), record(n_members_ + i));
+        }
+    }
+
+    BlockLaw law_;
+    const LeafLoops& leaf_;
+    Contest contest_{};
+    std::size_t record_ = 0, n_rows_ = 0, n_members_ = 0;
+    double start_ = 0.0;
+    std::array<Side, 2> sides_;
+    std::vector<double> pair_, root_, rest_, merged_;
+};
+
+}  // namespace knn_cert

@@ -1,0 +1,166 @@
+// placed_rows.hpp: the rows of one list, ready to be tallied at any block of nodes. No Python, no threads.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <numeric>
+#include <vector>
+
+#include "contest.hpp"
+#include "law_table.hpp"
+
+namespace knn_cert {
+
+// The law at the nodes of any block: cells of the table that all share, or one row at a time.
+class BlockLaw {
+public:
+    BlockLaw(double dof, const LeafLoops& leaf) : dof_(dof), leaf_(leaf) {}
+
+    double dof() const { return dof_; }
+    // Once per query: a table that has outgrown its budget is replaced.
+    void refresh() { table_ = LawTable::shared(dof_); }
+    CellRow& row(const NodeBlock& block) { return table_->row(block); }
+    const Cell* cell(const NodeBlock& block, CellRow& row, std::size_t index) {
+        return table_->cell(row, index, [&]() -> NodeLaw& { return at(block); });
+    }
+    NodeLaw& at(const NodeBlock& block) {
+        if (block.level != block_.level || block.index != block_.index) {
+            double t[kLanes];
+            block.radii(t);
+            law_.set_nodes(dof_, t, leaf_);
+            block_ = block;
+        }
+        return law_;
+    }
+
+private:
+    double dof_;
+    const LeafLoops& leaf_;
+    std::shared_ptr<LawTable> table_;
+    NodeLaw law_;
+    NodeBlock block_{-1000, 0};
+};
+
+// beyond the last cell that any block has, all in one
+inline std::int32_t cell_of(double s) { return static_cast<std::int32_t>(std::min(s, kLastTabledRadius + 41.0) * kCellsPerUnit); }
+
+class PlacedRows {
+public:
+    // Which rows cannot be left out: those up to s, the D-th row of the list (D powers are kept) or beyond it. Rows that are
+    // left out are so far that with w = F/U and w_D that of the D-th row, the elementary symmetric sums e_1 .. e_D change by
+    // less than a relative D sum(w left out) / w_D <= skip: every product of fewer than D factors can be continued by one of
+    // the D nearest rows.
+    struct Horizon {
+        double s = std::numeric_limits<double>::infinity();
+        double n_rows = 1.0;  // of the whole list
+        int degree = 1;
+        double skip = 0.0;
+    };
+
+    std::size_t size() const { return n_; }
+
+    // Rows in any order. Few rows, or far ones, are evaluated one by one, without tables. order: which row stands where.
+    void place(const std::vector<double>& s, bool one_by_one, std::vector<std::int32_t>* order = nullptr) {
+        n_ = s.size();
+        one_by_one_ = one_by_one;
+        s_.resize(n_);
+        if (order) order->resize(n_);
+        if (one_by_one) {
+            std::vector<std::int32_t> sorted(n_);
+            std::iota(sorted.begin(), sorted.end(), 0);
+            std::sort(sorted.begin(), sorted.end(), [&](std::int32_t i, std::int32_t j) {
+                return s[static_cast<std::size_t>(i)] < s[static_cast<std::size_t>(j)];
+            });
+            for (std::size_t i = 0; i < n_; ++i) s_[i] = s[static_cast<std::size_t>(sorted[i])];
+            if (order) *order = std::move(sorted);
+            return;
+        }
+        std::size_t n_cells = 0;
+        for (const double value : s) n_cells = std::max(n_cells, static_cast<std::size_t>(cell_of(value)) + 1);
+        starts_.assign(n_cells + 1, 0);
+        for (const double value : s) ++starts_[static_cast<std::size_t>(cell_of(value)) + 1];
+        for (std::size_t i = 0; i < n_cells; ++i) starts_[i + 1] += starts_[i];
+        cell_.resize(n_);
+        x_.resize(n_);
+        for (std::size_t i = 0; i < n_; ++i) {
+            const std::int32_t cell = cell_of(s[i]);
+            const std::size_t to = static_cast<std::size_t>(starts_[static_cast<std::size_t>(cell)]++);
+            s_[to] = s[i];
+            cell_[to] = cell;
+            x_[to] = 2.0 * (s[i] * kCellsPerUnit - static_cast<double>(cell)) - 1.0;
+            if (order) (*order)[to] = static_cast<std::int32_t>(i);
+        }
+    }
+
+    // The D-th row, or one that shares its cell; infinite where there are fewer.
+    double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
+
+    // Finds the law of the rows at the nodes of a block. Returns how many of them count; the others are left out.
+    std::size_t prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
+        return one_by_one_ ? prepare_values(block, law, horizon) : prepare_cells(block, law, horizon);
+    }
+
+    // The rows from .. to - 1 of those that were prepared.
+    void choose(std::size_t from, std::size_t to, TallyTask& task) const {
+        task.cells = one_by_one_ ? nullptr : pointers_.data() + from;
+        task.x = one_by_one_ ? nullptr : x_.data() + from;
+        task.values = one_by_one_ ? values_.data() + 3 * kLanes * from : nullptr;
+        task.n_rows = static_cast<std::int64_t>(to - from);
+    }
+
+private:
+    std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
+        NodeLaw& at_nodes = law.at(block);
+        double at[3 * kLanes];
+        double reference = 0.0;
+        if (std::isfinite(horizon.s)) {
+            at_nodes.evaluate(horizon.s, at, at + kLanes, at + 2 * kLanes);
+            reference = at[kLanes - 1] * horizon.skip / (horizon.n_rows * horizon.degree);
+        }
+        values_.clear();
+        std::size_t i = 0;
+        for (; i < n_; ++i) {
+            at_nodes.evaluate(s_[i], at, at + kLanes, at + 2 * kLanes);
+            const double F = at[kLanes - 1];
+            if (F == 0.0 || (s_[i] > horizon.s && F <= reference)) break;
+            values_.insert(values_.end(), at, at + 3 * kLanes);
+        }
+        return i;
+    }
+
+    std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
+        CellRow& row = law.row(block);
+        pointers_.resize(n_);
+        const std::int32_t sure = cell_of(horizon.s);
+        double reference = 0.0;
+        if (static_cast<std::size_t>(sure) < row.size())
+            reference = law.cell(block, row, static_cast<std::size_t>(sure))->cdf_right * horizon.skip / (horizon.n_rows * horizon.degree);
+        const Cell* cell = nullptr;
+        std::int32_t last = -1;
+        std::size_t i = 0;
+        for (; i < n_; ++i) {
+            if (cell_[i] != last) {
+                last = cell_[i];
+                if (static_cast<std::size_t>(last) >= row.size()) break;
+                cell = law.cell(block, row, static_cast<std::size_t>(last));
+                if (cell->kind == CellKind::outside || (last > sure && cell->cdf_left <= reference)) break;
+            }
+            pointers_[i] = cell;
+        }
+        return i;
+    }
+
+    std::size_t n_ = 0;
+    bool one_by_one_ = false;
+    std::vector<double> s_;                 // by cell, or sorted
+    std::vector<std::int32_t> cell_;        // of each row
+    std::vector<double> x_;                 // its place in the cell
+    std::vector<std::int64_t> starts_;
+    std::vector<const Cell*> pointers_;     // of the block prepared last
+    std::vector<double> values_;
+};
+
+}  // namespace knn_cert

@@ -1,0 +1,67 @@
+// tallies.hpp: what the integral of continuous.hpp asks of the rows at the nodes of a block. No Python, no threads.
+//
+// One integral works out the outcomes of one or more contests ("members") whose rows are tallied together. Outcome y, "list
+// y % per_member wins", belongs to member y / per_member.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "quadrature.hpp"
+
+namespace knn_cert {
+
+// How exact the answer has to be.
+struct Accuracy {
+    // Absolute error of each probability that the caller can bear; 0 asks for full relative accuracy.
+    double tolerance = 0.0;
+
+    // Cells with bounds below this are left out at first, when nothing is known about the probabilities.
+    double first_target() const { return std::max(1e-16, 1e-2 * tolerance); }
+    // Left out in the end: this share of each probability, or this much.
+    double relative_target() const { return 1e-14; }
+    double floor() const { return std::max(1e-300, 1e-2 * tolerance); }
+    // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
+    double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
+    // Relative change by the rows left out of a tally (placed_rows.hpp).
+    double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
+};
+
+// Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.
+struct CoarseBlock {
+    std::vector<double> T, H, O;
+    std::vector<double> open, closed;
+    std::vector<double> mean;  // expected number of rows within
+
+    CoarseBlock(std::size_t n_outcomes, std::size_t n_members)
+        : T(n_outcomes * kLanes),
+          H(n_outcomes * kLanes),
+          O(n_outcomes * kLanes),
+          open(n_members * kLanes),
+          closed(n_members * kLanes),
+          mean(n_members * kLanes) {}
+};
+
+class Tallies {
+public:
+    virtual ~Tallies() = default;
+
+    virtual std::size_t n_members() const = 0;
+    virtual std::size_t per_member() const = 0;
+    std::size_t n_outcomes() const { return n_members() * per_member(); }
+
+    // a list with too few rows never wins: probability zero, no error
+    virtual bool possible(std::size_t outcome) const = 0;
+    // a radius near which the contests are decided, in units of sigma
+    virtual double start() const = 0;
+    // K: which arrival decides
+    virtual double deciding_arrival() const = 0;
+    virtual std::size_t n_rows() const = 0;
+    virtual int max_degree() const = 0;
+
+    virtual CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) = 0;
+    // adds to lanes[outcome][kLanes] weight[kLanes] times the density of the outcome at the nodes
+    virtual void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes) = 0;
+};
+
+}  // namespace knn_cert
