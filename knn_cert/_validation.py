@@ -84,19 +84,6 @@ def check_rank(rank: int, name: str) -> int:
     return rank
 
 
-def check_rows(rows: int | None, n_rows: int) -> int | None:
-    """Return how many training rows may be tampered with, an int >= 1, or None for any number."""
-    if rows is None:
-        return None
-    rows = _integer(rows, "rows", "it is a number of training rows, or None for any number of them")
-    if rows < 1:
-        raise ValueError(
-            f"rows must be at least 1, got {rows}; None bounds the whole change over any number of rows"
-        )
-    # More than all rows is as good as all of them, and only them can be tampered with.
-    return min(rows, n_rows)
-
-
 def check_n_classes(n_classes: int | None, labels: np.ndarray) -> int:
     """Return C >= 2; None means one more than the largest label."""
     needed = int(labels.max()) + 1

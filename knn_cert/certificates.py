@@ -8,24 +8,40 @@ from __future__ import annotations
 import contextlib
 import csv
 import json
+import math
 import os
 import uuid
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from ._validation import as_float_array
 from .bounds.radii import gaussian_radius
+from .threats import BlackBoxBall, Threat, asked_budget, is_open
 
 FILE_SUFFIXES = (".csv", ".json", ".npz")
 
 _FORMAT = "knn_cert.certificates"
-_FORMAT_VERSION = 1
-_PER_QUERY = ("query", "label", "probabilities", "p_lower", "p_upper", "tail_upper", "radius", "abstained")
-_SETTINGS = ("n_neighbors", "sigma", "n_features", "n_train", "edges", "rows", "backend", "version")
+_FORMAT_VERSION = 2
+_PER_QUERY = (
+    "query",
+    "label",
+    "probabilities",
+    "p_lower",
+    "p_upper",
+    "tail_upper",
+    "budget",
+    "worst_probability",
+    "abstained",
+)
+_SETTINGS = ("n_neighbors", "sigma", "n_features", "n_train", "edges", "backend", "version")
+
+# Budgets of a summary that was not asked for others.
+_BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100)}
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
 # An upper bound therefore never claims less, which also keeps every radius finite (at most about 37 sigma).
@@ -53,19 +69,23 @@ class Certificates:
         Upper bound on the largest probability of any other class.
     tail_upper : ndarray of shape (n_queries,)
         Upper bound on the probability of all other classes together: ``1 - p_lower`` without its rounding.
-    radius : ndarray of shape (n_queries,)
-        Certified radius, Eq. (14) or, with ``rows``, Eq. (15) of RAB, in the units of the features: see
-        ``threat``.
+    budget : ndarray of shape (n_queries,)
+        How much tampering the prediction provably survives: a radius in the units of the features, or a
+        number of rows, see ``threat``. Where the threat leaves it open, the largest that is certified, else
+        the one that was asked for; 0 where the classifier abstained.
+    worst_probability : ndarray of shape (n_queries,)
+        Lower bound on the probability of the predicted class over everything within the budget that was asked
+        for; NaN where the threat leaves it open.
     abstained : ndarray of bool, shape (n_queries,)
-        True where nothing is certified: the bounds do not separate the predicted class from the others.
+        True where nothing is certified: not even the untampered table, or not the budget asked for.
     classes : ndarray of shape (C,)
     n_neighbors, n_features, n_train : int
     sigma : float
         Standard deviation of the noise on each feature, in the units of the features.
     edges : ndarray or None
         Edges of the buckets on the squared distance; None for the continuous classifier.
-    rows : int or None
-        How many training rows may be tampered with, for Eq. (15); None for any number, Eq. (14).
+    threat : threat
+        What the attacker may have done, one of `knn_cert.threats`.
     backend, version : str
         What computed this.
     """
@@ -76,7 +96,8 @@ class Certificates:
     p_lower: np.ndarray
     p_upper: np.ndarray
     tail_upper: np.ndarray
-    radius: np.ndarray
+    budget: np.ndarray
+    worst_probability: np.ndarray
     abstained: np.ndarray
     classes: np.ndarray
     n_neighbors: int
@@ -84,7 +105,7 @@ class Certificates:
     n_features: int
     n_train: int
     edges: np.ndarray | None
-    rows: int | None
+    threat: Threat
     backend: str
     version: str
 
@@ -106,10 +127,10 @@ class Certificates:
         classes: np.ndarray,
         sigma: float,
         distance_error: np.ndarray | float = 0.0,
-        rows: int | None = None,
+        threat: BlackBoxBall | None = None,
         **settings,
     ) -> Certificates:
-        """Certify the most probable class of each query against all tables within a radius.
+        """Certify the most probable class of each query against all tables within a ball.
 
         Parameters
         ----------
@@ -123,11 +144,14 @@ class Certificates:
             How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
             probabilities were computed from. If that table keeps its prediction within R, the observed one
             does within R - distance_error, by the triangle inequality.
-        rows : int, optional
-            At most so many rows are tampered with: Eq. (15).
+        threat : BlackBoxBall, optional
+            Whether any number of rows is tampered with, Eq. (14), or at most some, Eq. (15).
         **settings
             n_neighbors, n_features, n_train, edges, backend, version.
         """
+        threat = BlackBoxBall() if threat is None else threat
+        # More than all rows is as good as all of them, and only they can be changed.
+        rows = None if threat.rows is None else min(threat.rows, settings["n_train"])
         query = np.arange(len(probabilities))
         winner = np.argmax(probabilities, axis=1)  # the first of equals: ties go to the lowest class
         probability, error = probabilities[query, winner], errors[query, winner]
@@ -171,37 +195,44 @@ class Certificates:
             p_lower=p_lower,
             p_upper=p_upper,
             tail_upper=tail_upper,
-            radius=radius,
+            budget=radius,
+            worst_probability=np.full(len(query), np.nan),
             abstained=abstained,
             classes=classes.copy(),
             sigma=sigma,
-            rows=rows,
+            threat=threat,
             **settings,
         )
 
     @property
-    def threat(self) -> str:
-        """What the radius guarantees and what it does not, in plain words."""
-        if self.rows is None:
-            tampering = (
-                "whose feature rows differ from the observed ones by delta_1, ..., delta_n with "
-                "sqrt(sum of ||delta_i||^2) < radius, over any number of rows (Eq. (14) of RAB)"
+    def radius(self) -> np.ndarray:
+        """The budget, where it is a radius.
+
+        Raises
+        ------
+        AttributeError
+            If the threat counts rows.
+        """
+        if self.threat.budget_name != "radius":
+            raise AttributeError(
+                f"{self.threat!r} has no radius: its budget is a number of rows, see .budget"
             )
-        else:
-            tampering = (
-                f"in which at most {self.rows} feature {'row differs' if self.rows == 1 else 'rows differ'} "
-                "from the observed, each by less than radius in L2 norm (Eq. (15) of RAB)"
-            )
+        return self.budget
+
+    @property
+    def guarantee(self) -> str:
+        """What the certificates guarantee and what they do not, in plain words."""
         kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
         return (
-            f"The prediction of the smoothed K-NN classifier (K = {self.n_neighbors}, {kind}, Gaussian "
-            f"noise of standard deviation {self.sigma:g} on every feature of every training row) is the "
-            f"same for the observed, possibly tampered, training table and for every table {tampering}. So "
-            "where the attacker stayed below the radius, this is the prediction of the clean table. Labels "
-            "and the query are taken as observed. Not covered: changed labels, added or deleted rows, a "
-            "changed query, and whatever else was computed from a tampered table, such as a scaler, "
-            "selected features, sigma, K or bucket edges. Where the classifier abstained, nothing is "
-            "guaranteed."
+            f"The prediction of the smoothed K-NN classifier (K = {self.n_neighbors}, {kind}, Gaussian noise "
+            f"of "
+            f"standard deviation {self.sigma:g} on every feature of every training row) is the same for the "
+            "observed, possibly tampered, training table and for everything that can be made of it with "
+            f"{self.threat.describe()}. {self.threat.what_it_means()} Not covered: "
+            f"{self.threat.not_covered()}, "
+            "and whatever else was computed from a tampered table, such as a scaler, selected features, "
+            "sigma, K "
+            "or bucket edges. Where the classifier abstained, nothing is guaranteed."
         )
 
     def __len__(self) -> int:
@@ -221,15 +252,24 @@ class Certificates:
             "abstained>"
         )
 
-    def summary(self, y_true=None, radii: Sequence[float] = (0.1, 0.5, 1.0)) -> Summary:
+    def certified(self, budget: float) -> np.ndarray:
+        """Whether each prediction is certified for this budget, in the units of ``budget``.
+
+        The ball of RAB is open, its radius has to be larger; all other budgets may be used up.
+        """
+        enough = self.budget > budget if isinstance(self.threat, BlackBoxBall) else self.budget >= budget
+        return enough & ~self.abstained
+
+    def summary(self, y_true=None, budgets: Sequence[float] | None = None) -> Summary:
         """Count what was certified, Table 1 of RAB.
 
         Parameters
         ----------
         y_true : array_like of shape (n_queries,), optional
             True labels; without them nothing is said about accuracy.
-        radii : sequence of float >= 0
-            Radii R at which certificates are counted, in the units of the features.
+        budgets : sequence of float >= 0, optional
+            Budgets at which certificates are counted: radii in the units of the features, or numbers of rows.
+            Left out, the budget that was asked for, or 0.1, 0.5 and 1.0, or 1, 10 and 100 rows.
 
         Returns
         -------
@@ -239,14 +279,17 @@ class Certificates:
         Raises
         ------
         ValueError
-            If y_true has not one label a query, or a radius is negative or NaN, or there are no queries.
+            If y_true has not one label a query, or a budget is negative or NaN, or there are no queries.
         """
         if len(self) == 0:
             raise ValueError("a summary needs at least one query, got none")
-        radii = np.atleast_1d(as_float_array(radii, "radii"))
-        if radii.ndim != 1 or not np.all(radii >= 0.0):
-            raise ValueError(f"radii must be a 1-D sequence of numbers >= 0, got {radii!r}")
-        beyond = (self.radius[:, None] > radii) & ~self.abstained[:, None]
+        name = self.threat.budget_name
+        if budgets is None:
+            budgets = _BUDGETS[name] if is_open(self.threat) else [asked_budget(self.threat, self.n_train)]
+        budgets = np.atleast_1d(as_float_array(budgets, "budgets"))
+        if budgets.ndim != 1 or not np.all(budgets >= 0.0):
+            raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {budgets!r}")
+        beyond = np.stack([self.certified(budget) for budget in budgets], axis=1)
         accuracy = certified_accuracy = None
         if y_true is not None:
             correct = self._equals(y_true) & ~self.abstained
@@ -254,7 +297,8 @@ class Certificates:
             certified_accuracy = np.mean(beyond & correct[:, None], axis=0)
         return Summary(
             n_queries=len(self),
-            radii=radii,
+            budget_name=name,
+            budgets=budgets,
             prediction_accuracy=accuracy,
             certified_rate=np.mean(beyond, axis=0),
             certified_accuracy=certified_accuracy,
@@ -281,8 +325,9 @@ class Certificates:
     def save(self, path) -> None:
         """Write to a .csv, .json or .npz file, whole or not at all.
 
-        CSV holds one row a query: query, label, p_lower, p_upper, radius, abstained and ``p(<class>)`` for
-        every class. JSON and NPZ also hold the settings and the threat in words, and `load` reads them.
+        CSV holds one row a query: query, label, p_lower, p_upper, radius or rows, worst_probability where a
+        budget was asked for, abstained and ``p(<class>)`` for every class. JSON and NPZ also hold the
+        settings and the guarantee in words, and `load` reads them.
         Numbers are written with all their digits.
 
         Raises
@@ -342,9 +387,11 @@ class Certificates:
         return np.asarray(self.label == y_true, dtype=bool)
 
     def _columns(self) -> list[tuple[str, np.ndarray]]:
-        columns = []
-        for name in ("query", "label", "p_lower", "p_upper", "radius", "abstained"):
-            columns.append((name, getattr(self, name)))
+        columns = [(name, getattr(self, name)) for name in ("query", "label", "p_lower", "p_upper")]
+        columns.append((self.threat.budget_name, self.budget))
+        if not is_open(self.threat):
+            columns.append(("worst_probability", self.worst_probability))
+        columns.append(("abstained", self.abstained))
         columns += [(f"p({label})", self.probabilities[:, c]) for c, label in enumerate(self.classes)]
         return columns
 
@@ -363,7 +410,8 @@ class Certificates:
         head = {
             "format": _FORMAT,
             "format_version": _FORMAT_VERSION,
-            "threat": self.threat,
+            "guarantee": self.guarantee,
+            "threat": _record_of(self.threat),
             "settings": settings,
             "classes": self.classes.tolist(),
             "classes_dtype": self.classes.dtype.str,
@@ -379,7 +427,7 @@ class Certificates:
 
     def _write_json(self, path: Path) -> None:
         document = self._head()
-        document["queries"] = {name: getattr(self, name).tolist() for name in _PER_QUERY}
+        document["queries"] = {name: _json_values(getattr(self, name).tolist()) for name in _PER_QUERY}
         with path.open("w", encoding="utf-8") as file:
             json.dump(document, file, allow_nan=False, ensure_ascii=False)
             file.write("\n")
@@ -399,6 +447,8 @@ class Certificates:
         n_classes = len(settings["classes"])
         arrays = {name: np.array(queries[name], dtype=np.float64) for name in _PER_QUERY if name != "label"}
         arrays["query"] = np.array(queries["query"], dtype=np.int64)
+        if settings["threat"].budget_name == "rows":
+            arrays["budget"] = arrays["budget"].astype(np.int64)
         arrays["abstained"] = arrays["abstained"].astype(bool)
         arrays["probabilities"] = arrays["probabilities"].reshape(-1, n_classes)
         arrays["label"] = np.array(queries["label"], dtype=settings["classes"].dtype)
@@ -428,20 +478,23 @@ class Summary:
     Attributes
     ----------
     n_queries : int
-    radii : ndarray of shape (n_radii,)
-        R, in the units of the features.
+    budget_name : str
+        "radius" or "rows".
+    budgets : ndarray of shape (n_budgets,)
+        R in the units of the features, or r rows.
     prediction_accuracy : float or None
         Share of queries predicted as ``y_true``; None without ``y_true``.
-    certified_rate : ndarray of shape (n_radii,)
-        Share of queries with a radius above R, strictly.
-    certified_accuracy : ndarray of shape (n_radii,) or None
-        Share of queries predicted as ``y_true`` with a radius above R; None without ``y_true``.
+    certified_rate : ndarray of shape (n_budgets,)
+        Share of queries certified for this budget (`BlackBoxBall`: with a radius above R, strictly).
+    certified_accuracy : ndarray of shape (n_budgets,) or None
+        Share of queries predicted as ``y_true`` and certified; None without ``y_true``.
     abstained : float
         Share of queries without a certificate.
     """
 
     n_queries: int
-    radii: np.ndarray
+    budget_name: str
+    budgets: np.ndarray
     prediction_accuracy: float | None
     certified_rate: np.ndarray
     certified_accuracy: np.ndarray | None
@@ -452,12 +505,14 @@ class Summary:
         if self.prediction_accuracy is not None:
             lines.append(_table_line("prediction accuracy", [f"{self.prediction_accuracy:.4f}"]))
         lines.append(_table_line("abstained", [f"{self.abstained:.4f}"]))
-        lines.append(_table_line("radius R", [f"{radius:g}" for radius in self.radii]))
-        lines.append(_table_line("certified rate at R", [f"{share:.4f}" for share in self.certified_rate]))
+        letter, title = ("R", "radius R") if self.budget_name == "radius" else ("r", "tampered rows r")
+        lines.append(_table_line(title, [f"{budget:g}" for budget in self.budgets]))
+        lines.append(
+            _table_line(f"certified rate at {letter}", [f"{share:.4f}" for share in self.certified_rate])
+        )
         if self.certified_accuracy is not None:
-            lines.append(
-                _table_line("certified accuracy at R", [f"{share:.4f}" for share in self.certified_accuracy])
-            )
+            shares = [f"{share:.4f}" for share in self.certified_accuracy]
+            lines.append(_table_line(f"certified accuracy at {letter}", shares))
         return "\n".join(lines)
 
 
@@ -535,10 +590,46 @@ def _settings_of(head: dict) -> dict:
             f"{head['format_version']}"
         )
     settings = {name: head["settings"][name] for name in _SETTINGS}
+    settings["threat"] = _threat_of(head["threat"])
     if settings["edges"] is not None:
         settings["edges"] = np.array(settings["edges"], dtype=np.float64)
     settings["classes"] = np.array(head["classes"], dtype=np.dtype(head["classes_dtype"]))
     return settings
+
+
+def _record_of(threat: Threat | None) -> dict | None:
+    """The threat as JSON holds it."""
+    if threat is None:
+        return None
+    values = {field.name: getattr(threat, field.name) for field in fields(threat)}
+    if "training" in values:
+        values["training"] = _record_of(threat.training)
+    return {"kind": type(threat).__name__} | {name: _json_value(value) for name, value in values.items()}
+
+
+def _threat_of(record: dict | None) -> Threat | None:
+    if record is None:
+        return None
+    values = dict(record)
+    kind = {kind.__name__: kind for kind in get_args(Threat)}[values.pop("kind")]
+    if "training" in values:
+        values["training"] = _threat_of(values["training"])
+    if values.get("radius") == "inf":
+        values["radius"] = math.inf
+    return kind(**values)
+
+
+def _json_value(value):
+    """JSON has neither infinity nor NaN: "inf" and null; and no numbers of NumPy's types."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else "inf"
+
+
+def _json_values(values: list) -> list:
+    return [_json_values(value) if isinstance(value, list) else _json_value(value) for value in values]
 
 
 def _table_line(name: str, cells: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,14 @@ from ._validation import (
     check_n_neighbors,
     check_n_threads,
     check_resolution,
-    check_rows,
     check_scale,
     check_sigma,
     number_classes,
     reject_text_columns,
 )
 from .certificates import Certificates
+from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
+from .worst_case import Law, WorstCases, check_threat
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -158,42 +160,73 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         return self._evaluate(X).probabilities
 
     def certify(
-        self, X, *, rows: int | None = None, progress: Callable[[int, int], None] | None = None
+        self,
+        X,
+        threat: Threat | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Certificates:
-        """Predict, and say how much tampering with the training features each prediction provably survives.
+        """Predict, and say how much tampering each prediction provably survives.
 
         Parameters
         ----------
         X : {array_like, CSR matrix} of shape (n_queries, d)
             Queries, as the classifier will see them.
-        rows : int, optional
-            If at most so many training rows can have been tampered with, the radius is that of each of them,
-            Eq. (15) of RAB; None bounds the whole change, sqrt(sum ||delta_i||^2), Eq. (14).
+        threat : threat, optional
+            What the attacker may have done, from `knn_cert.threats`: ``BlackBoxBall()`` (Eq. (14) of RAB, the
+            default), ``LabelFlips()``, ``Deletions()``, ``Insertions()``, ``Replacements()``,
+            ``RowShift(rows=0.1)``, ``QueryShift()``. Where it leaves its budget open, the largest that each
+            prediction survives is computed; where it gives one, whether each prediction survives that.
         progress : callable(done, total), optional
             Called after each chunk of queries, and once before the first with done = 0.
 
         Returns
         -------
         Certificates
-            ``certificates.threat`` says in words what is guaranteed and what is not.
+            ``certificates.guarantee`` says in words what is guaranteed and what is not.
+
+        Raises
+        ------
+        TypeError
+            If threat is no threat.
+        ValueError
+            If X has the wrong shape or values, or if the classifier has edges and the threat is not
+            `BlackBoxBall`.
         """
         check_is_fitted(self, "classes_")
-        rows = check_rows(rows, self.n_samples_fit_)
-        evaluation = self._evaluate(X, progress)
+        threat = BlackBoxBall() if threat is None else threat
+        structured = not isinstance(threat, BlackBoxBall)
+        if structured:
+            check_threat(threat)
+            if self.edges is not None:
+                raise ValueError(
+                    f"{threat!r} is certified for the continuous classifier only, where the order of the "
+                    "distances decides; leave out edges, or ask for BlackBoxBall()"
+                )
+        evaluation = self._evaluate(X, progress, threat if structured else None)
         settings = evaluation.settings
-        return Certificates.from_probabilities(
+        certificates = Certificates.from_probabilities(
             evaluation.probabilities,
             evaluation.errors,
             classes=self.classes_,
             sigma=settings.sigma,
             distance_error=evaluation.distance_error,
-            rows=rows,
+            threat=None if structured else threat,
             n_neighbors=settings.n_neighbors,
             n_features=self.n_features_in_,
             n_train=self.n_samples_fit_,
             edges=settings.edges,
             backend=kernels.backend_name(settings.kernel),
             version=__version__,
+        )
+        if not structured:
+            return certificates
+        return replace(
+            certificates,
+            threat=threat,
+            budget=evaluation.budget,
+            worst_probability=evaluation.worst_probability,
+            abstained=evaluation.abstained,
         )
 
     def __sklearn_tags__(self):
@@ -216,7 +249,12 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             kernel=kernels.get_backend(self.backend),
         )
 
-    def _evaluate(self, X, progress: Callable[[int, int], None] | None = None) -> _Evaluation:
+    def _evaluate(
+        self,
+        X,
+        progress: Callable[[int, int], None] | None = None,
+        threat: StructuredThreat | None = None,
+    ) -> _Evaluation:
         check_is_fitted(self, "classes_")
         reject_text_columns(X)
         X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
@@ -225,6 +263,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         probabilities = np.empty((n_queries, n_classes))
         errors = np.empty((n_queries, n_classes))
         distance_error = np.empty(n_queries)
+        budget = np.zeros(
+            n_queries, dtype=np.int64 if threat and threat.budget_name == "rows" else np.float64
+        )
+        worst_probability = np.full(n_queries, np.nan)
+        abstained = np.ones(n_queries, dtype=bool)
 
         chunk = self._chunk_size(settings.n_threads)
         if progress is not None:
@@ -237,9 +280,44 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
             probabilities[part], errors[part] = self._vote(sq_distances, settings)
             distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
+            if threat is not None:
+                winners = np.argmax(probabilities[part], axis=1)
+                budget[part], worst_probability[part], abstained[part] = self._worst_cases(
+                    threat, sq_distances, winners, settings
+                )
             if progress is not None:
                 progress(part.stop, n_queries)
-        return _Evaluation(probabilities, errors, distance_error, settings)
+        return _Evaluation(
+            probabilities, errors, distance_error, budget, worst_probability, abstained, settings
+        )
+
+    def _worst_cases(self, threat: StructuredThreat, sq_distances, winners, settings: _Settings):
+        """Budget, worst probability and abstention of each query, as `Certificates` has them."""
+        law = Law(
+            settings.n_neighbors,
+            settings.sigma,
+            self.n_features_in_,
+            len(self.classes_),
+            settings.kernel,
+            settings.n_threads,
+        )
+        queries = WorstCases(
+            np.sqrt(sq_distances),
+            self._labels,
+            winners,
+            law,
+            distance_error=_relative_distance_error(self.n_features_in_),
+        )
+        if is_open(threat):
+            found = queries.largest_budget(threat)
+            abstained = ~(found >= 0)  # NaN, or -1 rows
+            return np.where(abstained, 0, found), np.nan, abstained
+        worst_probability, certified = queries.at_budget(threat)
+        return (
+            np.where(certified, asked_budget(threat, self.n_samples_fit_), 0),
+            worst_probability,
+            ~certified,
+        )
 
     def _chunk_size(self, n_threads: int) -> int:
         """Return how many queries to take at a time: at least one for every thread."""
@@ -288,11 +366,14 @@ class _Settings(NamedTuple):
 
 
 class _Evaluation(NamedTuple):
-    """What one call found: (m, C) probabilities and errors, (m,) distance errors, the settings used."""
+    """What one call found: (m, C) probabilities and errors, (m,) all others, and the settings used."""
 
     probabilities: np.ndarray
     errors: np.ndarray
     distance_error: np.ndarray
+    budget: np.ndarray
+    worst_probability: np.ndarray
+    abstained: np.ndarray
     settings: _Settings
 
 
@@ -309,12 +390,18 @@ def _csr_arrays(matrix) -> _CsrArrays:
     return _CsrArrays(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)
 
 
+def _relative_distance_error(n_features: int) -> float:
+    """Bound the relative error of a computed distance.
+
+    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of
+    that. Not halving pays for all higher orders.
+    """
+    return (n_features + 2) * np.finfo(np.float64).eps / 2.0
+
+
 def _distance_error(sq_distances: np.ndarray, n_features: int) -> np.ndarray:
     """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
 
-    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of that,
-    and a row can be moved along the ray from the query to the computed distance. Not halving pays for all
-    higher orders.
+    A row can be moved along the ray from the query to the computed distance.
     """
-    unit_roundoff = np.finfo(np.float64).eps / 2.0
-    return (n_features + 2) * unit_roundoff * np.sqrt(sq_distances.sum(axis=1))
+    return _relative_distance_error(n_features) * np.sqrt(sq_distances.sum(axis=1))

@@ -22,8 +22,8 @@ The first four are attained by an attack, so they are exact for two classes; the
 rows the attacker splits his budget, p rows of A and q of the others, and the smallest probability over the
 splits counts. All distances are in the units of the features.
 
-What is compared is always the observed table, which may be poisoned, with every table within the budget: where
-the attacker stayed within it, the clean table is one of them, and has the same prediction.
+What is compared is always the observed table, which may be poisoned, with every table within the budget:
+where the attacker stayed within it, the clean table is one of them, and has the same prediction.
 """
 
 from __future__ import annotations
@@ -52,14 +52,17 @@ _MOST_SPLITS = 128
 
 _WHOLE = (int, np.integer)
 
+# Of threats under which the clean table can be made of the observed one if this can be made of that.
+_SYMMETRIC = "So if the attacker did no more than that, this is the prediction of the clean table."
+
 
 @dataclass(frozen=True)
 class BlackBoxBall:
     """Feature rows changed within a ball: Eqs. (14) and (15) of RAB, which hold for any smoothed classifier.
 
-    The radius is what a certificate computes: it bounds sqrt(sum ||delta_i||^2) over all rows or, with `rows`,
-    the norm of the change of each of at most so many rows. Only the probabilities of the classes are used,
-    nothing of how K-NN works, so it holds for the bucketed classifier as well.
+    The radius is what a certificate computes: it bounds sqrt(sum ||delta_i||^2) over all rows or, with
+    `rows`, the norm of the change of each of at most so many rows. Only the probabilities of the classes are
+    used, nothing of how K-NN works, so it holds for the bucketed classifier as well.
 
     Parameters
     ----------
@@ -78,6 +81,12 @@ class BlackBoxBall:
         if self.rows < 1:
             raise ValueError(f"rows of BlackBoxBall must be at least 1, got {self.rows}")
 
+    def not_covered(self) -> str:
+        return "changed labels, added or deleted rows, a changed query"
+
+    def what_it_means(self) -> str:
+        return _SYMMETRIC
+
     def describe(self) -> str:
         if self.rows is None:
             return (
@@ -85,7 +94,8 @@ class BlackBoxBall:
                 "radius, over any number of rows (Eq. (14) of RAB)"
             )
         return (
-            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm (Eq. (15) "
+            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm (Eq. "
+            f"(15) "
             "of RAB)"
         )
 
@@ -100,13 +110,19 @@ class _RowBudget:
     def __post_init__(self):
         _check_rows(self.rows)
 
+    def not_covered(self) -> str:
+        return "any other change of the table, a changed query"
+
+    def what_it_means(self) -> str:
+        return _SYMMETRIC
+
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         """Worst cases for some increasing numbers of tampered rows, one member each; `a` and `b` increase."""
         raise NotImplementedError
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        return [self.family(a, b, np.array([_count(self.rows, a, b)]))]
+        return [self.family(a, b, np.array([_count(self.rows, len(a) + len(b))]))]
 
 
 class LabelFlips(_RowBudget):
@@ -128,7 +144,14 @@ class LabelFlips(_RowBudget):
 
 
 class Deletions(_RowBudget):
-    """At most `rows` training rows are missing; parameters as in `LabelFlips`."""
+    """At most `rows` training rows are deleted; parameters as in `LabelFlips`.
+
+    The certificate that answers an attacker who *added* so many rows: the clean table is the observed one
+    less these.
+    """
+
+    def what_it_means(self) -> str:
+        return "So if the attacker added no more rows than that, this is the prediction of the clean table."
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         kept, _ = _nearest_lost(a, rows)
@@ -141,8 +164,12 @@ class Deletions(_RowBudget):
 class Insertions(_RowBudget):
     """At most `rows` rows, with any features and labels, are added; parameters as in `LabelFlips`.
 
-    There may be more of them than the table has rows.
+    The certificate that answers an attacker who *removed* so many rows. There may be more of them than the
+    table has rows.
     """
+
+    def what_it_means(self) -> str:
+        return "So if the attacker removed no more rows than that, this is the prediction of the clean table."
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         return RaceFamily(len(rows), _in_all(a, rows), join(_at_the_query(rows), _in_all(b, rows)))
@@ -193,7 +220,7 @@ class RowShift:
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        r = min(_count(self.rows, a, b), len(a) + len(b))
+        r = min(_count(self.rows, len(a) + len(b)), len(a) + len(b))
         if self.radius == 0.0 and not self.relabel:
             r = 0  # nothing moves, however the budget is split
         p, q = _splits(r, len(a), len(b))
@@ -203,6 +230,13 @@ class RowShift:
             defectors = lost._replace(distances=np.maximum(lost.distances - self.radius, 0.0))
             return [RaceFamily(len(p), kept, join(others, defectors))]
         return [RaceFamily(len(p), _moved_out(a, self.radius, p), others)]
+
+    def not_covered(self) -> str:
+        also = "added or deleted rows, a changed query"
+        return also if self.relabel else f"changed labels, {also}"
+
+    def what_it_means(self) -> str:
+        return _SYMMETRIC
 
     def describe(self) -> str:
         also = " and relabelled at will" if self.relabel else ""
@@ -232,7 +266,8 @@ class QueryShift:
             return
         if not isinstance(self.training, (_RowBudget, RowShift)):
             raise TypeError(
-                "training of QueryShift must be LabelFlips, Deletions, Insertions, Replacements or RowShift, got "
+                "training of QueryShift must be LabelFlips, Deletions, Insertions, Replacements or RowShift, "
+                "got "
                 f"{self.training!r}"
             )
         if is_open(self.training):
@@ -259,6 +294,14 @@ class QueryShift:
             for family in families
         ]
 
+    def not_covered(self) -> str:
+        return "any other change of the table" if self.training else "any change of the training table"
+
+    def what_it_means(self) -> str:
+        # the two changes are independent: what was observed of the table may be what the attacker left of it
+        training = "" if self.training is None else f"{self.training.what_it_means()} "
+        return f"{training}The query may be the observed one or any other within its radius."
+
     def describe(self) -> str:
         alone = f"the query moved by at most {_length(self.radius)} in L2 norm"
         return alone if self.training is None else f"{self.training.describe()}, and {alone}"
@@ -271,6 +314,12 @@ Threat = BlackBoxBall | StructuredThreat
 def is_open(threat: Threat) -> bool:
     """Whether the threat leaves its budget to be computed; for `BlackBoxBall` it always is."""
     return isinstance(threat, BlackBoxBall) or getattr(threat, threat.budget_name) is None
+
+
+def asked_budget(threat: StructuredThreat, n_rows: int) -> float | int:
+    """The budget of a threat that leaves none open: a radius, or a number of rows of a table with n_rows."""
+    budget = getattr(threat, threat.budget_name)
+    return budget if threat.budget_name == "radius" else _count(budget, n_rows)
 
 
 def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
@@ -286,8 +335,8 @@ def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[i
 def votes_that_can_win(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
     """Return (m, m'): the target wins only if its m-th nearest row precedes the m'-th of the others.
 
-    With g votes it can win if the classes below it, at most g - 1 votes each, and those above, at most g each,
-    can have the rest: C g - target_class >= K.
+    With g votes it can win if the classes below it, at most g - 1 votes each, and those above, at most g
+    each, can have the rest: C g - target_class >= K.
     """
     m = -(-(n_neighbors + target_class) // n_classes)
     return m, n_neighbors + 1 - m
@@ -300,7 +349,8 @@ def _in_all(distances: np.ndarray, members: np.ndarray) -> FamilyRows:
 
 
 def _nearest_lost(distances: np.ndarray, counts: np.ndarray) -> tuple[FamilyRows, FamilyRows]:
-    """The rows that each member keeps when it loses so many of the nearest, and those lost; counts increase."""
+    """The rows that each member keeps when it loses so many of the nearest, and those lost; counts
+    increase."""
     n, n_members = len(distances), len(counts)
     loses = np.searchsorted(counts, np.arange(n), side="right")  # the first member that loses row i
     lost = loses < n_members
@@ -319,8 +369,9 @@ def _at_the_query(counts: np.ndarray) -> FamilyRows:
 def _moved_out(a: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
     """min(a_{j+p}, a_j + eps) for every j, and for each p of some increasing ranks.
 
-    Of the rows of this list max(N - p, M) lie within t, where N rows of a do, and M of those moved by eps. Going
-    outwards, a row of a raises that where p <= N - M (as of before it), and a moved row where p >= N - M.
+    Of the rows of this list max(N - p, M) lie within t, where N rows of a do, and M of those moved by eps.
+    Going outwards, a row of a raises that where p <= N - M (as of before it), and a moved row where p >= N -
+    M.
     """
     n = len(a)
     nearer = np.searchsorted(a, a + eps, side="right")  # rows of a up to each moved row, N
@@ -337,8 +388,8 @@ def _moved_out(a: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
 def _moved_in(b: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
     """max(b_j - eps, b_{j-q}, 0) for every j, and for each q of some decreasing ranks.
 
-    Of the rows of this list min(N + q, M) lie within t, where N rows of b do, and M of those moved by eps. Going
-    outwards, a moved row raises that where q > M - N (as of before it), and a row of b where q < M - N.
+    Of the rows of this list min(N + q, M) lie within t, where N rows of b do, and M of those moved by eps.
+    Going outwards, a moved row raises that where q > M - N (as of before it), and a row of b where q < M - N.
     """
     n = len(b)
     moved_before = np.searchsorted(b - eps, b, side="right")  # moved rows up to each row of b, M
@@ -366,8 +417,8 @@ def _splits(r: int, n_a: int, n_b: int) -> tuple[np.ndarray, np.ndarray]:
     return ends[1:], r - (ends[:-1] + 1)
 
 
-def _count(rows: int | float, a: np.ndarray, b: np.ndarray) -> int:
-    return int(rows) if isinstance(rows, _WHOLE) else math.ceil(rows * (len(a) + len(b)))
+def _count(rows: int | float, n_rows: int) -> int:
+    return int(rows) if isinstance(rows, _WHOLE) else math.ceil(rows * n_rows)
 
 
 def _share(rows: int | float | None) -> str:

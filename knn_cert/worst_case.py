@@ -27,7 +27,8 @@ from .threats import Insertions, StructuredThreat, is_open, votes_needed, votes_
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
-# A search first asks for probabilities to this absolute error, and again for exact ones where that is not enough.
+# A search first asks for probabilities to this absolute error, and again for exact ones where that is not
+# enough.
 _SEARCH_TOLERANCE = 1e-3
 
 # So many numbers of rows are looked at in one family.
@@ -208,20 +209,25 @@ class WorstCases:
     def n_rows(self) -> int:
         return len(self._labels)
 
-    def smallest_probability(self, threat: StructuredThreat, *, less_error: bool = False) -> np.ndarray:
-        """Of the target of each query over everything within the budget, less the bound on its error if asked."""
+    def smallest_probability(self, threat: StructuredThreat) -> np.ndarray:
+        """Of the target of each query over everything within the budget."""
+        return np.array([float(p.min()) for p, _ in self._at_budget(threat)])
+
+    def at_budget(self, threat: StructuredThreat) -> tuple[np.ndarray, np.ndarray]:
+        """The same less the bound on its error, and whether the target provably stays the prediction."""
+        worst = np.array([float((p - error).min()) for p, error in self._at_budget(threat)])
+        certified = worst > 0.5
+        if self._law.n_classes > 2 and not certified.all():
+            rest = np.flatnonzero(~certified)
+            certified[rest] = self._margins([(i, threat.worst_cases) for i in rest]) > 0.0
+        return np.maximum(worst, 0.0), certified
+
+    def _at_budget(self, threat: StructuredThreat) -> list[tuple[np.ndarray, np.ndarray]]:
         requests = [
             _Request(threat.worst_cases(*self._lists(i, target)), self._needed(target))
             for i, target in enumerate(self._targets.tolist())
         ]
-        bounds = self._evaluate(requests, 0.0)
-        return np.array(
-            [float(np.min(b.p[:, 0] - b.error[:, 0] if less_error else b.p[:, 0])) for b in bounds]
-        )
-
-    def certified(self, threat: StructuredThreat) -> np.ndarray:
-        """Whether each query's target provably stays the prediction within the budget."""
-        return self._margins([(i, lambda a, b: threat.worst_cases(a, b)) for i in range(len(self))]) > 0.0
+        return [(bounds.p[:, 0], bounds.error[:, 0]) for bounds in self._evaluate(requests, 0.0)]
 
     def largest_budget(self, threat: StructuredThreat) -> np.ndarray:
         """The budget that the threat leaves open, as `largest_budget` returns it."""
@@ -296,8 +302,8 @@ class WorstCases:
                 which = active[moved]
                 previous[which], at_previous[which] = ends[which], at_ends[which]
                 ends[which], at_ends[which] = radii[moved], height[moved]
-            # A query that moved this far has the target's rows as good as infinitely far away and all others at
-            # hand: if the target still wins, the others are too few to win anywhere.
+            # A query that moved this far has the target's rows as good as infinitely far away and all others
+            # at hand: if the target still wins, the others are too few to win anywhere.
             low[low > 1e6 * sigma + 2.0 * self._farthest] = np.inf
             active = active[np.isfinite(low[active])]
             wide = high[active] - low[active] > _RADIUS_ACCURACY * np.maximum(low[active], 1e-5 * sigma)
@@ -314,10 +320,12 @@ class WorstCases:
         """Positive for each member of each request (query, lists -> families) whose target provably wins.
 
         The normal quantile of the smallest probability where one half decides, less the bound on its error.
-        Unless each member counts alone, they are no more exact than it takes to know the sign of the smallest.
+        Unless each member counts alone, they are no more exact than it takes to know the sign of the
+        smallest.
         """
         requests = [
-            _Request(make(*self._lists(i, self._targets[i])), self._needed(self._targets[i])) for i, make in makers
+            _Request(make(*self._lists(i, self._targets[i])), self._needed(self._targets[i]))
+            for i, make in makers
         ]
         margins = self._quantiles(requests, alone)
         if self._law.n_classes > 2:
@@ -366,7 +374,8 @@ class WorstCases:
         return votes_needed(int(target), self._law.n_neighbors, self._law.n_classes)
 
     def _lists(self, i: int, label, *, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Increasing distances of the rows that are to win, those of a class (or of all others), and of the rest.
+        """Increasing distances of the rows that are to win, those of a class (or of all others), and of the
+        rest.
 
         What the distances may err is taken against the former.
         """
@@ -407,20 +416,21 @@ class WorstCases:
             n_threads=self._law.n_threads,
         )
         ends = np.cumsum([sum(f.n_members for f in request.families) for request in requests])
-        return [_Bounds(p[end - n : end], error[end - n : end]) for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)]
+        return [
+            _Bounds(p[end - n : end], error[end - n : end])
+            for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)
+        ]
 
 
 def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:
     """Where a falling curve through (x, y) at both ends crosses zero: by inverse quadratic interpolation.
 
-    `previous` is a third point, or NaN; with an infinite `high` it is the second. By a line where the parabola
-    would leave the bracket; NaN where there are not two points.
+    `previous` is a third point, or NaN; with an infinite `high` it is the second. By a line where the
+    parabola would leave the bracket; NaN where there are not two points.
     """
     (x0, y0), (x1, y1), (x2, y2) = low, high, previous
     with np.errstate(invalid="ignore", divide="ignore"):
-        line = np.where(
-            np.isinf(x1), x0 + (x0 - x2) * y0 / (y2 - y0), x0 + (x1 - x0) * y0 / (y0 - y1)
-        )
+        line = np.where(np.isinf(x1), x0 + (x0 - x2) * y0 / (y2 - y0), x0 + (x1 - x0) * y0 / (y0 - y1))
         parabola = (
             x0 * y1 * y2 / ((y0 - y1) * (y0 - y2))
             + x1 * y0 * y2 / ((y1 - y0) * (y1 - y2))

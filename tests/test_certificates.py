@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import math
 import os
@@ -17,6 +18,15 @@ from hypothesis import strategies as st
 
 from knn_cert import Certificates
 from knn_cert.certificates import check_writable
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
 
 SETTINGS = {
     "n_neighbors": 3,
@@ -60,7 +70,7 @@ def test_the_radius_is_equation_14(some):
 
 
 def test_the_radius_for_some_rows_is_equation_15():
-    radius = certify([0.8, 0.2], sigma=0.5, rows=9).radius[0]
+    radius = certify([0.8, 0.2], sigma=0.5, threat=BlackBoxBall(9)).radius[0]
     assert radius == pytest.approx(0.5 / 2 * (quantile(0.8) - quantile(0.2)) / 3, rel=1e-12)
 
 
@@ -157,7 +167,7 @@ def test_a_distance_error_larger_than_the_radius_leaves_nothing():
 
 def test_arrays_have_one_entry_a_query_and_cannot_be_changed(some):
     assert len(some) == 4
-    for name in ("label", "p_lower", "p_upper", "tail_upper", "radius", "abstained"):
+    for name in ("label", "p_lower", "p_upper", "tail_upper", "budget", "abstained"):
         array = getattr(some, name)
         assert array.shape == (4,)
         with pytest.raises(ValueError, match="read-only"):
@@ -190,11 +200,55 @@ def test_the_threat_says_what_is_covered_and_what_is_not(some):
         "Eq. (14)",
         "Not covered: changed labels",
     ):
-        assert words in some.threat
-    other = certify([0.9, 0.1], rows=5, edges=np.array([1.0, 2.0]))
-    for words in ("at most 5 feature rows differ", "Eq. (15)", "3 distance buckets"):
-        assert words in other.threat
+        assert words in some.guarantee
+    other = certify([0.9, 0.1], threat=BlackBoxBall(5), edges=np.array([1.0, 2.0]))
+    for words in ("at most 5 training rows with changed features", "Eq. (15)", "3 distance buckets"):
+        assert words in other.guarantee
     assert "4 queries" in repr(some)
+
+
+@pytest.mark.parametrize(
+    "threat",
+    [
+        LabelFlips(),
+        Deletions(3),
+        Insertions(0.1),
+        Replacements(np.int64(2)),
+        RowShift(3, math.inf, relabel=True),
+        RowShift(0.5),
+        QueryShift(0.2, RowShift(1, np.float64(0.5))),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("suffix", ["json", "npz"])
+def test_files_hold_every_threat_and_budgets_without_end(some, threat, suffix, tmp_path):
+    rows = threat.budget_name == "rows"
+    budget = np.array([3, 0, 0, 7]) if rows else np.array([math.inf, 0.25, 0.0, 0.0])
+    worst = np.array([0.75, math.nan, 0.5, 0.25])
+    cert = dataclasses.replace(some, threat=threat, budget=budget, worst_probability=worst)
+    cert.save(tmp_path / f"cert.{suffix}")
+    loaded = Certificates.load(tmp_path / f"cert.{suffix}")
+    assert loaded.threat == threat
+    assert loaded.budget.dtype == budget.dtype
+    np.testing.assert_array_equal(loaded.budget, budget)
+    np.testing.assert_array_equal(loaded.worst_probability, worst)
+    assert loaded.guarantee == cert.guarantee
+    assert threat.describe() in cert.guarantee
+
+
+def test_a_number_of_rows_is_no_radius(some):
+    cert = dataclasses.replace(some, threat=LabelFlips(), budget=np.array([5, 1, 0, 0]))
+    with pytest.raises(AttributeError, match="number of rows"):
+        cert.radius  # noqa: B018
+    assert cert.certified(1).tolist() == [True, True, False, False]
+    summary = cert.summary(["bird", "dog", "bird", "bird"])
+    assert summary.budget_name == "rows"
+    assert summary.budgets.tolist() == [1, 10, 100]
+    assert summary.certified_rate.tolist() == [0.5, 0.0, 0.0]
+    assert summary.certified_accuracy.tolist() == [0.25, 0.0, 0.0]
+    assert "tampered rows r" in str(summary)
+    asked = dataclasses.replace(cert, threat=Deletions(0.2), budget=np.array([2, 0, 0, 0]))
+    assert asked.summary().budgets.tolist() == [2]  # of the 10 training rows
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -203,18 +257,18 @@ def test_the_threat_says_what_is_covered_and_what_is_not(some):
 
 def test_the_summary_is_table_1_of_the_paper(some):
     radius = some.radius[1]  # the likely one; the certain one is beyond it
-    summary = some.summary(["bird", "dog", "bird", "bird"], radii=[0.0, radius, 100.0])
+    summary = some.summary(["bird", "dog", "bird", "bird"], budgets=[0.0, radius, 100.0])
     assert summary.n_queries == 4
     assert summary.prediction_accuracy == 0.25  # abstained queries are not predictions
     assert summary.abstained == 0.5
     # Strictly beyond R: the query with exactly this radius does not count.
     assert summary.certified_rate.tolist() == [0.5, 0.25, 0.0]
     assert summary.certified_accuracy.tolist() == [0.25, 0.25, 0.0]
-    assert summary.radii.tolist() == [0.0, radius, 100.0]
+    assert summary.budgets.tolist() == [0.0, radius, 100.0]
 
 
 def test_the_summary_reads_as_a_table(some):
-    text = str(some.summary(["bird", "cat", "dog", "dog"], radii=(0.1, 2)))
+    text = str(some.summary(["bird", "cat", "dog", "dog"], budgets=(0.1, 2)))
     lines = text.splitlines()
     assert lines[3].split() == ["radius", "R", "0.1", "2"]
     assert lines[-1].split() == ["certified", "accuracy", "at", "R", "0.5000", "0.2500"]
@@ -226,22 +280,22 @@ def test_without_true_labels_nothing_is_said_about_accuracy(some):
     assert summary.prediction_accuracy is None
     assert summary.certified_accuracy is None
     assert "accuracy" not in str(summary)
-    assert len(summary.radii) == len(summary.certified_rate)
+    assert len(summary.budgets) == len(summary.certified_rate)
 
 
 @pytest.mark.parametrize(
-    ("y_true", "radii", "error", "message"),
+    ("y_true", "budgets", "error", "message"),
     [
         (["bird"], [0.1], ValueError, r"y_true must have shape \(4,\).*got \(1,\)"),
         ([0, 1, 2, 0], [0.1], TypeError, "never equal"),
-        (None, [-0.1], ValueError, "radii must be"),
-        (None, [np.nan], ValueError, "radii must be"),
-        (None, ["a"], TypeError, "radii must be"),
+        (None, [-0.1], ValueError, "budgets must be"),
+        (None, [np.nan], ValueError, "budgets must be"),
+        (None, ["a"], TypeError, "budgets must be"),
     ],
 )
-def test_a_summary_that_would_mislead_is_refused(some, y_true, radii, error, message):
+def test_a_summary_that_would_mislead_is_refused(some, y_true, budgets, error, message):
     with pytest.raises(error, match=message):
-        some.summary(y_true, radii)
+        some.summary(y_true, budgets)
 
 
 def test_a_summary_of_nothing_is_refused(some):
@@ -288,9 +342,9 @@ def test_json_is_plain_json_that_explains_itself(tmp_path, some):
     some.save(tmp_path / "c.json")
     document = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
     assert document["settings"]["sigma"] == 2.0
-    assert document["threat"] == some.threat
+    assert document["guarantee"] == some.guarantee
     assert document["queries"]["label"] == some.label.tolist()
-    assert document["queries"]["radius"] == some.radius.tolist()
+    assert document["queries"]["budget"] == some.radius.tolist()
 
 
 def test_csv_has_the_promised_columns_and_all_digits(tmp_path):
@@ -417,8 +471,8 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, some, suffix, kept):
     [
         (lambda d: d.update(format="other"), "expected format"),
         (lambda d: d.update(format_version=99), "version 99"),
-        (lambda d: d["queries"].pop("radius"), "radius"),
-        (lambda d: d["queries"]["radius"].pop(), "different lengths"),
+        (lambda d: d["queries"].pop("budget"), "budget"),
+        (lambda d: d["queries"]["budget"].pop(), "different lengths"),
         (lambda d: d["settings"].pop("sigma"), "sigma"),
     ],
 )

@@ -22,6 +22,7 @@ from knn_cert import Certificates, SmoothedKNNClassifier, __version__, rab_edges
 from knn_cert.cli import main
 from knn_cert.cli.progress import ProgressBar
 from knn_cert.tables import holdout_rows
+from knn_cert.threats import Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
 
 ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 HEAVY = ("numpy", "scipy", "sklearn", "numba", "pandas", "pyarrow")
@@ -85,7 +86,7 @@ def test_the_summary_says_what_was_certified_and_where_the_certificates_are(fold
         "kind",
         "--sigma",
         "0.5",
-        "--radii",
+        "--budgets",
         "0,0.25",
         "--out",
         "out.csv",
@@ -161,6 +162,31 @@ def test_rows_divides_the_radius_by_their_square_root(folder):
     whole = [float(row["radius"]) for row in read_certificates("all.csv")]
     each = [float(row["radius"]) for row in read_certificates("four.csv")]
     assert each == pytest.approx([radius / 2.0 for radius in whole], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("words", "threat", "column"),
+    [
+        (["label-flips"], LabelFlips(), "rows"),
+        (["label-flips", "--rows", "1"], LabelFlips(1), "rows"),
+        (["deletions", "--rows", "0.1"], Deletions(0.1), "rows"),
+        (["insertions"], Insertions(), "rows"),
+        (["replacements"], Replacements(), "rows"),
+        (["row-shift", "--rows", "3"], RowShift(3), "radius"),
+        (["row-shift", "--rows", "3", "--radius", "0.2", "--relabel"], RowShift(3, 0.2, True), "radius"),
+        (["query-shift", "--radius", "0.1"], QueryShift(0.1), "radius"),
+        (["label-flips", "--rows", "1", "--query-shift", "0.1"], QueryShift(0.1, LabelFlips(1)), "radius"),
+        (["deletions", "--rows", "1", "--query-shift"], QueryShift(None, Deletions(1)), "radius"),
+    ],
+)
+def test_every_threat_can_be_asked_for(folder, capsys, words, threat, column):
+    words = ["train.csv", "test.csv", "--label", "kind", "--sigma", "0.5", "--threat", *words]
+    assert certify(*words, "--out", "out.json") == 0
+    assert threat.describe() in capsys.readouterr().out
+    cert = Certificates.load("out.json")
+    assert cert.threat == threat
+    assert certify(*words, "--out", "out.csv", "--quiet") == 0
+    assert [float(row[column]) for row in read_certificates("out.csv")] == cert.budget.tolist()
 
 
 def test_levels_and_shrink_choose_the_bucketed_classifier(folder, capsys):
@@ -347,6 +373,18 @@ def one_line_failure(capsys, *words):
         (["train.csv", "test.csv", "--label", "kind", "--test-size", "0.5"], "--test-size"),
         (["train.csv", "--label", "kind", "--shrink", "0.5"], "--levels"),
         (["train.csv", "--label", "kind", "--quiet"], "--out"),
+        (["train.csv", "--label", "kind", "--radius", "0.1"], "--radius goes with --threat row-shift"),
+        (["train.csv", "--label", "kind", "--relabel"], "--relabel goes with --threat row-shift"),
+        (["train.csv", "--label", "kind", "--rows", "0.1"], "rows"),
+        (["train.csv", "--label", "kind", "--threat", "row-shift"], "needs --rows"),
+        (["train.csv", "--label", "kind", "--threat", "query-shift", "--rows", "2"], "leave it out"),
+        (["train.csv", "--label", "kind", "--query-shift", "0.2"], "--threat query-shift"),
+        (
+            ["train.csv", "--label", "kind", "--threat", "deletions", "--query-shift", "0.2"],
+            "training threat open",
+        ),
+        (["train.csv", "--label", "kind", "--threat", "deletions", "--levels", "9"], "--levels"),
+        (["train.csv", "--label", "kind", "--threat", "magic"], "magic"),
         (["train.csv", "--label", "kind", "--colour"], "--colour"),
         (["train.csv", "--lab", "kind"], "--lab"),
         (["train.csv", "--label", "kind", "--backend", "fast"], "fast"),
@@ -368,13 +406,15 @@ def test_options_that_do_not_go_together_are_named(folder, capsys, words, said):
         ("--sigma", "1e-200", "sigma"),
         ("--sigma", "wide", "wide"),
         ("--rows", "0", "rows"),
+        ("--rows", "1.5", "1.5"),
+        ("--radius", "-1", "-1"),
         ("--levels", "1", "levels"),
         ("--threads", "0", "n_threads"),
         ("--limit", "0", ">= 1"),
         ("--limit", "few", "few"),
-        ("--radii", "0.1,-1", "0.1,-1"),
-        ("--radii", "0.1,nan", "0.1,nan"),
-        ("--radii", "0.1;0.5", "0.1;0.5"),
+        ("--budgets", "0.1,-1", "0.1,-1"),
+        ("--budgets", "0.1,nan", "0.1,nan"),
+        ("--budgets", "0.1;0.5", "0.1;0.5"),
         ("--seed", "-1", "-1"),
         ("--seed", "dice", "dice"),
     ],

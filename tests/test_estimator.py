@@ -9,7 +9,24 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from knn_cert import SmoothedKNNClassifier, estimator, kernels, rab_edges, vote_probabilities
+from knn_cert import (
+    SmoothedKNNClassifier,
+    estimator,
+    kernels,
+    largest_budget,
+    rab_edges,
+    vote_probabilities,
+    worst_case_probability,
+)
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
 
 # scikit-learn's checks ask some ten thousand queries, which is minutes on the reference.
 FAST_BACKENDS = [name for name in kernels.available_backends() if name != "reference"]
@@ -226,8 +243,9 @@ def test_a_far_offset_of_all_rows_loses_nothing(backend):
 
 def test_certificates_carry_what_they_were_made_with(backend):
     X, y, Q = small_table()
-    cert = SmoothedKNNClassifier(3, 0.5, edges=EDGES, backend=backend).fit(X, y).certify(Q, rows=2)
-    assert (cert.n_neighbors, cert.sigma, cert.n_features, cert.n_train, cert.rows) == (3, 0.5, 3, 9, 2)
+    cert = SmoothedKNNClassifier(3, 0.5, edges=EDGES, backend=backend).fit(X, y).certify(Q, BlackBoxBall(2))
+    assert (cert.n_neighbors, cert.sigma, cert.n_features, cert.n_train) == (3, 0.5, 3, 9)
+    assert cert.threat == BlackBoxBall(2)
     assert cert.backend == backend
     np.testing.assert_array_equal(cert.edges, EDGES)
     np.testing.assert_array_equal(cert.classes, [0, 1, 2])
@@ -259,7 +277,7 @@ def test_an_attack_inside_the_radius_never_changes_the_prediction():
 def test_a_bound_on_tampered_rows_divides_the_radius_by_its_root(backend):
     X, y, Q = small_table()
     clf = SmoothedKNNClassifier(3, backend=backend).fit(X, y)
-    np.testing.assert_allclose(clf.certify(Q, rows=4).radius, clf.certify(Q).radius / 2, rtol=1e-9)
+    np.testing.assert_allclose(clf.certify(Q, BlackBoxBall(4)).radius, clf.certify(Q).radius / 2, rtol=1e-9)
 
 
 def test_rounding_of_distances_is_taken_off_the_radius(backend):
@@ -276,9 +294,103 @@ def test_rounding_of_distances_is_taken_off_the_radius(backend):
 
 @pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (1.5, TypeError)])
 def test_a_wrong_number_of_tampered_rows_is_refused(rows, error):
-    X, y, Q = small_table()
     with pytest.raises(error, match="rows"):
-        SmoothedKNNClassifier(3, backend="reference").fit(X, y).certify(Q, rows=rows)
+        BlackBoxBall(rows)
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Threats that use the structure
+
+
+STRUCTURED = (
+    LabelFlips(),
+    LabelFlips(1),
+    Deletions(),
+    Insertions(0.2),
+    Replacements(),
+    RowShift(2),
+    RowShift(0.2, 0.3, relabel=True),
+    QueryShift(),
+    QueryShift(0.1, Deletions(1)),
+)
+
+
+@pytest.mark.parametrize("threat", STRUCTURED, ids=repr)
+def test_a_threat_is_certified_as_by_the_functional_door(backend, threat):
+    X, y, Q = small_table(n=14, n_classes=2)
+    clf = SmoothedKNNClassifier(3, 0.5, backend=backend).fit(X, y)
+    cert = clf.certify(Q, threat)
+    arguments = {"target_class": cert.label, "n_neighbors": 3, "sigma": 0.5, "dof": 3, "backend": backend}
+    sq = brute_force_sq_distances(Q, X)
+    assert cert.threat == threat
+    if getattr(threat, threat.budget_name) is None:
+        budget = largest_budget(sq, y, threat, **arguments)
+        np.testing.assert_array_equal(cert.abstained, ~(budget >= 0))
+        np.testing.assert_allclose(cert.budget, np.where(cert.abstained, 0, budget), rtol=2e-3)
+        assert np.isnan(cert.worst_probability).all()
+    else:
+        worst = worst_case_probability(sq, y, threat, **arguments)
+        np.testing.assert_array_equal(cert.abstained, worst <= 0.5)
+        np.testing.assert_allclose(cert.worst_probability, worst, rtol=1e-8, atol=1e-10)
+        assert np.all(cert.worst_probability < worst)  # less what it may err
+    np.testing.assert_allclose(cert.probabilities, clf.predict_proba(Q))
+
+
+def test_answers_for_a_threat_do_not_depend_on_chunks_or_threads(monkeypatch):
+    X, y, Q = small_table(n=30, n_classes=3)
+    whole = SmoothedKNNClassifier(3, n_threads=2).fit(X, y).certify(Q, RowShift(4))
+    monkeypatch.setattr("knn_cert.estimator._CHUNK_BYTES", 1)
+    parts = SmoothedKNNClassifier(3, n_threads=1).fit(X, y).certify(Q, RowShift(4))
+    np.testing.assert_allclose(parts.budget, whole.budget, rtol=2e-3)
+    np.testing.assert_array_equal(parts.abstained, whole.abstained)
+
+
+def test_what_distances_may_err_is_taken_against_the_prediction(monkeypatch):
+    X, y, Q = small_table(n=20, n_classes=2)
+    clf = SmoothedKNNClassifier(3, 0.5).fit(X, y)
+    monkeypatch.setattr("knn_cert.estimator._relative_distance_error", lambda n_features: 0.1)
+    cert = clf.certify(Q, LabelFlips(1))
+    distances = np.sqrt(brute_force_sq_distances(Q, X))
+    for i, label in enumerate(cert.label):
+        against = np.where(y == label, 1.1, 0.9) * distances[i]
+        worst = worst_case_probability(
+            against**2, y, LabelFlips(1), target_class=int(label), n_neighbors=3, sigma=0.5, dof=3
+        )
+        assert cert.worst_probability[i] == pytest.approx(worst, rel=1e-9)
+
+
+def test_buckets_are_certified_against_the_ball_only():
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3, edges=EDGES).fit(X, y)
+    with pytest.raises(ValueError, match="leave out edges"):
+        clf.certify(Q, LabelFlips())
+    with pytest.raises(TypeError, match="threat must be one of"):
+        clf.certify(Q, "flips")
+
+
+@pytest.mark.parametrize("sigma", [1e-3, 1e-6])
+def test_without_noise_to_speak_of_the_prediction_is_that_of_the_plain_vote(backend, sigma):
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(25, 3)), rng.integers(0, 3, 25)
+    Q = rng.normal(size=(6, 3))
+    nearest = np.argsort(brute_force_sq_distances(Q, X), axis=1)
+    for n_neighbors, n_classes in ((7, 3), (7, 2), (2, 2)):
+        labels = np.minimum(y, n_classes - 1)
+        votes = [np.bincount(labels[row[:n_neighbors]], minlength=n_classes) for row in nearest]
+        clf = SmoothedKNNClassifier(n_neighbors, sigma, backend=backend).fit(X, labels)
+        np.testing.assert_array_equal(clf.predict(Q), np.argmax(votes, axis=1))
+
+
+def test_without_noise_to_speak_of_the_certificate_is_that_of_the_plain_vote():
+    """sigma -> 0: a label-flip budget is the number of flips that leaves a majority of the K nearest."""
+    rng = np.random.default_rng(4)
+    X, y = rng.normal(size=(40, 3)), rng.integers(0, 2, 40)
+    Q = rng.normal(size=(12, 3))
+    cert = SmoothedKNNClassifier(7, 1e-6).fit(X, y).certify(Q, LabelFlips())
+    nearest = np.argsort(brute_force_sq_distances(Q, X), axis=1)[:, :7]
+    votes = (y[nearest] == cert.label[:, None]).sum(axis=1)
+    assert np.all(votes >= 4)
+    np.testing.assert_array_equal(cert.budget, votes - 4)
 
 
 # ------------------------------------------------------------------------------------------------------------

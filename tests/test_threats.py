@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from mpmath import mpf
 
 from knn_cert import largest_budget, vote_probabilities, worst_case_probability
-from knn_cert.threats import BlackBoxBall, Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
 
 # What two evaluations of one probability may differ by: both come with relative errors of about 1e-12.
 ROUNDING = 1e-10

@@ -239,17 +239,6 @@ def test_large_squares_that_do_not_overflow_pass():
     gate.check_scale(1e308, 1e100)
 
 
-@pytest.mark.parametrize(("value", "error"), [(0, ValueError), (1.0, TypeError), (True, TypeError)])
-def test_wrong_numbers_of_tampered_rows_are_refused(value, error):
-    with pytest.raises(error, match="rows"):
-        gate.check_rows(value, 10)
-
-
-def test_more_tampered_rows_than_there_are_means_all_of_them():
-    assert gate.check_rows(11, 10) == 10
-    assert gate.check_rows(None, 10) is None
-
-
 def test_text_columns_of_a_frame_are_named():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"age": [1, 2], "city": ["x", "y"], "flag": [True, False], "name": ["p", "q"]})

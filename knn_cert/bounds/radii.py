@@ -274,7 +274,8 @@ def _half_margin(p_a, p_b):
 def _rounded_down(share, scale):
     """``share * scale`` minus a few units in the last place, never infinite; a float for scalars."""
     with np.errstate(over="ignore", under="ignore"):
-        product = np.minimum((share * (1.0 - 16.0 * _EPS)) * scale, _LARGEST)
+        # the share may be subnormal, where its last place is a large part of it
+        product = np.minimum(np.nextafter(share * (1.0 - 16.0 * _EPS), 0.0) * scale, _LARGEST)
     radius = np.where(product > 0.0, np.nextafter(product, 0.0), 0.0)
     return radius if radius.ndim else float(radius)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from knn_cert.certificates import Certificates
+    from knn_cert.threats import Threat
 
 SUMMARY = "certify the predictions for a table"
 USAGE = """\
@@ -28,7 +29,7 @@ knn-cert certify TRAIN [TEST] --label COLUMN [options]
        knn-cert certify --dataset NAME [options]"""
 DESCRIPTION = """\
 Predict the rows of TEST from those of TRAIN with a smoothed K-NN classifier,
-and certify how much tampering with the training features each prediction
+and certify how much tampering with the training table each prediction
 provably survives. Exact: no sampling."""
 EPILOG = """\
 scaling:
@@ -42,11 +43,30 @@ hold-out:
   class, and certified. Column "query" of the result is the row of TRAIN that
   was held out, or the row of TEST where there is one. Both count from 0.
 
+threats:
+  What is compared is the observed table, which may be tampered with, and every
+  table that can be made of it within the budget. So --threat deletions answers
+  an attacker who added rows, insertions one who removed some. Without a budget
+  the largest one that each prediction survives is computed; with one (--rows,
+  --radius) whether it survives that. Column "rows" or "radius" of the result
+  is the budget, and a query that is not certified has abstained = True.
+
 examples:
   knn-cert certify train.csv test.csv --label kind --sigma 0.5 --out cert.csv
   knn-cert certify table.parquet --label y --rows 10 --out cert.json
+  knn-cert certify table.csv --label y --threat label-flips
+  knn-cert certify table.csv --label y --threat row-shift --rows 0.1 --radius 0.5
   knn-cert certify --dataset spambase --levels 200
 """
+
+_ROW_THREATS = {
+    "label-flips": "LabelFlips",
+    "deletions": "Deletions",
+    "insertions": "Insertions",
+    "replacements": "Replacements",
+}
+_THREATS = ("black-box", *_ROW_THREATS, "row-shift", "query-shift")
+
 
 _CLASSES_SHOWN = 5
 _CLASS_WIDTH = 24
@@ -111,18 +131,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     certificate = parser.add_argument_group("certificates")
     certificate.add_argument(
-        "--rows",
-        type=int,
-        metavar="R",
-        help="at most R training rows are tampered with: the radius is that of each of them, Eq. (15) of "
-        "RAB; without it the radius bounds the change of the whole table, Eq. (14)",
+        "--threat",
+        choices=_THREATS,
+        default="black-box",
+        metavar="THREAT",
+        help=f"what the attacker may have done: {', '.join(_THREATS)} (default: %(default)s, rows changed "
+        "within the radius of Eq. (14) of RAB, or with --rows of Eq. (15))",
     )
     certificate.add_argument(
-        "--radii",
-        type=_radii,
-        default=(0.1, 0.5, 1.0),
-        metavar="R1,R2,...",
-        help="radii of the summary, in the units of the features (default: 0.1,0.5,1.0)",
+        "--rows",
+        type=_rows,
+        metavar="R",
+        help="at most so many training rows are tampered with: a whole number or, but for black-box, a share "
+        "like 0.1; row-shift needs it",
+    )
+    certificate.add_argument(
+        "--radius",
+        type=_radius,
+        metavar="E",
+        help="for row-shift and query-shift: moved by at most E in L2 norm, in the units of the features",
+    )
+    certificate.add_argument(
+        "--relabel", action="store_true", help="for row-shift: the moved rows may carry any labels"
+    )
+    certificate.add_argument(
+        "--query-shift",
+        type=_radius,
+        nargs="?",
+        const=math.nan,
+        metavar="E",
+        help="besides a threat to the training rows, whose budget is given, the query is moved by at most E; "
+        "without E the largest radius is computed",
+    )
+    certificate.add_argument(
+        "--budgets",
+        type=_budgets,
+        metavar="B1,B2,...",
+        help="budgets of the summary: radii or numbers of rows (default: the one that was asked for; "
+        "0.1,0.5,1; 1,10,100)",
     )
     certificate.add_argument("--out", metavar="FILE", help="where to write them: .csv, .json or .npz")
 
@@ -159,6 +205,7 @@ def run(args: argparse.Namespace) -> int:
     from knn_cert.estimator import SmoothedKNNClassifier
 
     with input_errors():
+        threat = _threat(args)
         data = _read_dataset(args) if args.dataset is not None else _read_tables(args)
         classifier = SmoothedKNNClassifier(
             n_neighbors=args.k,
@@ -170,7 +217,7 @@ def run(args: argparse.Namespace) -> int:
 
     with gate_errors(), ProgressBar("certifying", enabled=not args.quiet) as progress:
         start = time.perf_counter()
-        certificates = classifier.certify(data.X_test, rows=args.rows, progress=progress)
+        certificates = classifier.certify(data.X_test, threat, progress=progress)
         seconds = time.perf_counter() - start
     if data.row_numbers is not None:
         certificates = dataclasses.replace(certificates, query=data.row_numbers)
@@ -225,6 +272,28 @@ def _check_combination(args: argparse.Namespace) -> None:
             raise InputError("--label goes with a table, not with --dataset; leave it out")
     if args.shrink is not None and args.levels is None:
         raise InputError("--shrink goes with --levels; add --levels 200 or leave --shrink out")
+    if args.radius is not None and args.threat not in ("row-shift", "query-shift"):
+        raise InputError(
+            f"--radius goes with --threat row-shift or query-shift, not with {args.threat}; leave it out"
+        )
+    if args.relabel and args.threat != "row-shift":
+        raise InputError(f"--relabel goes with --threat row-shift, not with {args.threat}; leave it out")
+    if args.threat == "row-shift" and args.rows is None:
+        raise InputError(
+            "--threat row-shift needs --rows: how many training rows are moved, or a share like 0.1"
+        )
+    if args.threat == "black-box" and isinstance(args.rows, float):
+        raise InputError(f"--threat black-box needs a whole number of --rows, got {args.rows}")
+    if args.threat == "query-shift" and args.rows is not None:
+        raise InputError("--rows goes with a threat to the training rows, not with query-shift; leave it out")
+    if args.query_shift is not None and args.threat in ("black-box", "query-shift"):
+        raise InputError(
+            "--query-shift goes with a threat to the training rows; for the query alone use --threat "
+            "query-shift "
+            "--radius E"
+        )
+    if args.levels is not None and args.threat != "black-box":
+        raise InputError(f"--threat {args.threat} is for distances compared exactly; leave --levels out")
     if args.quiet and args.out is None:
         raise InputError("--quiet without --out would give no result at all; add --out FILE")
 
@@ -298,6 +367,22 @@ def _default_test_size(args: argparse.Namespace) -> float | int:
     return 0.2 if args.test_size is None else args.test_size
 
 
+def _threat(args: argparse.Namespace) -> Threat:
+    from knn_cert import threats
+
+    if args.threat == "query-shift":
+        return threats.QueryShift(args.radius)
+    if args.threat == "black-box":
+        return threats.BlackBoxBall(args.rows)
+    if args.threat == "row-shift":
+        threat = threats.RowShift(args.rows, args.radius, relabel=args.relabel)
+    else:
+        threat = getattr(threats, _ROW_THREATS[args.threat])(args.rows)
+    if args.query_shift is None:
+        return threat
+    return threats.QueryShift(None if math.isnan(args.query_shift) else args.query_shift, threat)
+
+
 def _edges(args: argparse.Namespace, n_features: int) -> NDArray[np.float64] | None:
     if args.levels is None:
         return None
@@ -315,21 +400,18 @@ def _report(
     m = len(certificates)
     kind = "continuous" if certificates.edges is None else f"{len(certificates.edges) + 1} distance buckets"
     vote = f"smoothed K-NN, K = {certificates.n_neighbors}, sigma = {certificates.sigma:g}, {kind}"
-    radius = "the change of the whole table, sqrt(sum ||delta_i||^2), Eq. (14) of RAB"
-    if certificates.rows is not None:
-        radius = f"||delta_i|| of each tampered row, at most {certificates.rows} of them, Eq. (15) of RAB"
     price = f"{_duration(seconds)} in all; {certificates.backend}, {_plural(n_threads, 'thread')}"
     lines = [
         ("data set", f"{data.title}; queries: {data.source}"),
         ("training table", f"n = {_plural(n, 'row')}, d = {_plural(d, 'feature')}"),
         ("classes", _classes(data)),
         ("classifier", vote),
-        ("a radius R bounds", radius),
+        ("threat", certificates.threat.describe()),
         None,
         ("time per query", f"{_duration(seconds / m)} ({price})"),
         ("certificates", "not written (--out FILE)" if args.out is None else f"written to {args.out}"),
     ]
-    table = str(certificates.summary(data.y_test, radii=args.radii))
+    table = str(certificates.summary(data.y_test, args.budgets))
     return "\n".join(table if line is None else f"{line[0]:<24}  {line[1]}" for line in lines)
 
 
@@ -402,11 +484,35 @@ def _test_size(text: str) -> float | int:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def _radii(text: str) -> tuple[float, ...]:
+def _rows(text: str) -> float | int:
     try:
-        radii = tuple(float(word) for word in text.split(","))
+        return int(text)
     except ValueError:
-        radii = (math.nan,)
-    if not all(0.0 <= radius < math.inf for radius in radii):
+        pass
+    try:
+        share = float(text)
+    except ValueError:
+        share = math.nan
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"expected a number of rows, or a share like 0.1, got {text!r}")
+    return share
+
+
+def _radius(text: str) -> float:
+    try:
+        radius = float(text)
+    except ValueError:
+        radius = math.nan
+    if not radius >= 0.0:
+        raise argparse.ArgumentTypeError(f"expected a radius >= 0, got {text!r}")
+    return radius
+
+
+def _budgets(text: str) -> tuple[float, ...]:
+    try:
+        budgets = tuple(float(word) for word in text.split(","))
+    except ValueError:
+        budgets = (math.nan,)
+    if not all(0.0 <= budget < math.inf for budget in budgets):
         raise argparse.ArgumentTypeError(f"expected numbers >= 0 such as 0.1,0.5,1.0, got {text!r}")
-    return radii
+    return budgets

@@ -681,7 +681,8 @@ def race_families(
     """
     packed = PackedFamilies(sq_distances, first, end, start, n_members)
     answers = [
-        race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof) for family, a, b in members(packed)
+        race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof)
+        for family, a, b in members(packed)
     ]
     probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])
     return probabilities, np.array([(error, error) for _, _, error in answers])

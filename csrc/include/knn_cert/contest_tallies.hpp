@@ -9,12 +9,17 @@ namespace knn_cert {
 // Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
 inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
 
-// The radius within which the k-th of the rows is expected, in units of sigma; `rows` is reordered.
-inline double radius_of_arrival(std::vector<double>& rows, std::size_t k, double dof) {
-    const std::size_t at = std::min(k, rows.size()) - 1;
-    std::nth_element(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(at), rows.end());
-    check_scale(rows[at]);
-    return std::sqrt(rows[at] * rows[at] + dof);
+// Where the k-th of the rows lies; `rows` is reordered.
+inline double distance_of(std::vector<double>& rows, int k) {
+    const auto at = rows.begin() + (std::min<std::ptrdiff_t>(k, static_cast<std::ptrdiff_t>(rows.size())) - 1);
+    std::nth_element(rows.begin(), at, rows.end());
+    return *at;
+}
+
+// The radius at which a row at s is expected, in units of sigma.
+inline double expected_radius(double s, double dof) {
+    check_scale(s);
+    return std::sqrt(s * s + dof);
 }
 
 class ContestTallies final : public Tallies {
@@ -28,7 +33,15 @@ public:
         stride_ = static_cast<std::int64_t>(kLanes) * bounded.max_degree();
         all_.clear();
         for (const std::vector<double>& s : lists.s) all_.insert(all_.end(), s.begin(), s.end());
-        start_ = radius_of_arrival(all_, static_cast<std::size_t>(deciding_arrival()), law_.dof());
+        // Without noise the contest is decided where the first list is complete, or by the K-th of all rows.
+        double decided = distance_of(all_, static_cast<int>(deciding_arrival()));
+        if (bounded.contest.race)
+            for (std::size_t c = 0; c < 2; ++c) {
+                list_ = lists.s[c];
+                if (list_.size() >= static_cast<std::size_t>(bounded.contest.degree[c]))
+                    decided = std::min(decided, distance_of(list_, bounded.contest.degree[c]));
+            }
+        start_ = expected_radius(decided, law_.dof());
         placed_.resize(n_lists_);
         for (std::size_t c = 0; c < n_lists_; ++c) placed_[c].place(lists.s[c], without_tables(all_.size(), start_));
         G_.resize(n_lists_ * static_cast<std::size_t>(stride_));
@@ -114,7 +127,7 @@ private:
     std::int64_t stride_ = 0;
     double start_ = 0.0;
     std::vector<PlacedRows> placed_;
-    std::vector<double> all_, G_, A_, T_, work_;
+    std::vector<double> all_, list_, G_, A_, T_, work_;
 };
 
 }  // namespace knn_cert

@@ -39,6 +39,19 @@ class FamilyTallies final : public Tallies {
 public:
     FamilyTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
 
+    // Where the race of a member is decided without noise; it has m_a rows of A and m_b rows of B at least.
+    static double decided(const std::array<FamilyRows, 2>& rows, std::size_t member, int m_a, int m_b) {
+        std::vector<double> list;
+        double first = std::numeric_limits<double>::infinity();
+        for (std::size_t c = 0; c < 2; ++c) {
+            list.clear();
+            for (std::size_t i = 0; i < rows[c].s.size(); ++i)
+                if (rows[c].in(i, member)) list.push_back(rows[c].s[i]);
+            first = std::min(first, distance_of(list, c == 0 ? m_a : m_b));
+        }
+        return first;
+    }
+
     // Every member has m_a rows of A and m_b rows of B at least.
     void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b) {
         law_.refresh();
@@ -46,11 +59,7 @@ public:
         contest_ = {2, {m_a, m_b}, true, 0};
         record_ = 2 * kLanes * static_cast<std::size_t>(std::max({m_a, m_b, 2}));
         n_rows_ = rows[0].s.size() + rows[1].s.size();
-        std::vector<double> middle;
-        for (const FamilyRows& side : rows)
-            for (std::size_t i = 0; i < side.s.size(); ++i)
-                if (side.in(i, n_members / 2)) middle.push_back(side.s[i]);
-        start_ = radius_of_arrival(middle, static_cast<std::size_t>(deciding_arrival()), law_.dof());
+        start_ = expected_radius(decided(rows, n_members / 2, m_a, m_b), law_.dof());
         for (std::size_t c = 0; c < 2; ++c) sides_[c].set(rows[c], n_members, contest_.degree[c], without_tables(n_rows_, start_));
         pair_.resize(2 * record_);
     }

@@ -94,6 +94,22 @@ struct ContestWorker {
     }
 };
 
+// Members of a family that are decided within this share one window of the integral.
+constexpr double kOneWindow = 1000.0;
+
+inline bool far_apart(const std::array<FamilyRows, 2>& rows, const std::vector<std::size_t>& members, int m_a, int m_b) {
+    double farthest = 0.0, first = std::numeric_limits<double>::infinity(), last = 0.0;
+    for (const FamilyRows& side : rows)
+        for (const double s : side.s) farthest = std::max(farthest, s);
+    if (farthest <= kOneWindow) return false;
+    for (const std::size_t member : members) {
+        const double decided = FamilyTallies::decided(rows, member, m_a, m_b);
+        first = std::min(first, decided);
+        last = std::max(last, decided);
+    }
+    return last - first > kOneWindow;
+}
+
 struct FamilyWorker {
     FamilyTallies tallies;
     ContinuousIntegral integral;
@@ -221,24 +237,38 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
             if (p[2 * i] + p[2 * i + 1] == 2.0) open.push_back(i);
             open_before[i + 1] = static_cast<std::int64_t>(open.size());
         }
-        if (open.empty()) return;
-        for (std::size_t side = 0; side < 2; ++side) {  // ranges among the open members
-            first[side].clear();
-            end[side].clear();
-            for (std::size_t i = 0; i < rows[side].s.size(); ++i) {
-                first[side].push_back(open_before[static_cast<std::size_t>(rows[side].first[i])]);
-                end[side].push_back(open_before[static_cast<std::size_t>(rows[side].end[i])]);
-            }
-            rows[side].first = first[side].data();
-            rows[side].end = end[side].data();
-        }
-        tallies.set(rows, open.size(), static_cast<int>(m[0]), static_cast<int>(m[1]));
-        const Outcome outcome = integral.solve(tallies, {request.tolerance});
-        for (std::size_t j = 0; j < open.size(); ++j)
+        // One integral for all open members, unless they are decided so far from one another that its window would not close:
+        // then one for each.
+        const bool apart = detail::far_apart(rows, open, static_cast<int>(m[0]), static_cast<int>(m[1]));
+        const std::vector<std::int64_t> row_first[2] = {{rows[0].first, rows[0].first + rows[0].s.size()},
+                                                        {rows[1].first, rows[1].first + rows[1].s.size()}};
+        const std::vector<std::int64_t> row_end[2] = {{rows[0].end, rows[0].end + rows[0].s.size()},
+                                                      {rows[1].end, rows[1].end + rows[1].s.size()}};
+        const std::size_t at_a_time = apart ? 1 : open.size();
+        for (std::size_t from = 0; from < open.size(); from += at_a_time) {
+            const std::size_t n_now = std::min(at_a_time, open.size() - from);
+            const auto among_these = [&](std::int64_t member) {  // how many of these members come before
+                return std::clamp<std::int64_t>(open_before[static_cast<std::size_t>(member)] - static_cast<std::int64_t>(from), 0,
+                                                static_cast<std::int64_t>(n_now));
+            };
             for (std::size_t side = 0; side < 2; ++side) {
-                p[2 * open[j] + side] = outcome.probability[2 * j + side];
-                e[2 * open[j] + side] = outcome.error[2 * j + side];
+                first[side].clear();
+                end[side].clear();
+                for (std::size_t i = 0; i < rows[side].s.size(); ++i) {
+                    first[side].push_back(among_these(row_first[side][i]));
+                    end[side].push_back(among_these(row_end[side][i]));
+                }
+                rows[side].first = first[side].data();
+                rows[side].end = end[side].data();
             }
+            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]));
+            const Outcome outcome = integral.solve(tallies, {request.tolerance});
+            for (std::size_t j = 0; j < n_now; ++j)
+                for (std::size_t side = 0; side < 2; ++side) {
+                    p[2 * open[from + j] + side] = outcome.probability[2 * j + side];
+                    e[2 * open[from + j] + side] = outcome.error[2 * j + side];
+                }
+        }
     });
 }
 

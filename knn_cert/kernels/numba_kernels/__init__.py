@@ -272,6 +272,11 @@ class _Solver:
         raise RuntimeError("the window of the integral does not close; please report this table")
 
 
+def _distance_of(s, k):
+    """Where the k-th row lies."""
+    return float(np.partition(s, k - 1)[k - 1])
+
+
 class _ContinuousSolver(_Solver):
     def __init__(self, offsets, contest, dof, n_threads):
         super().__init__(dof, offsets[-1], contest.n_lists, n_threads)
@@ -281,10 +286,15 @@ class _ContinuousSolver(_Solver):
 
     def solve(self):
         s, offsets = self.s, self._rows.offsets
-        kth = min(self._contest.n_neighbors, s.size) - 1
-        kth_distance = float(np.partition(s, kth)[kth])
-        self.check_scale(kth_distance)
-        start = starting_position(kth_distance, self._dof)
+        # Without noise the contest is decided where the first list is complete, or by the K-th of all rows.
+        decided = _distance_of(s, min(self._contest.n_neighbors, s.size))
+        if self._contest.is_race:
+            for c, degree in enumerate(self._contest.degree):
+                own = s[offsets[c] : offsets[c + 1]]
+                if own.size >= degree:
+                    decided = min(decided, _distance_of(own, degree))
+        self.check_scale(decided)
+        start = starting_position(decided, self._dof)
         one_by_one = goes_one_by_one(s.size, start)
         if one_by_one:
             for first, end in zip(offsets[:-1], offsets[1:], strict=True):

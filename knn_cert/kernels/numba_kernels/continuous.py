@@ -131,9 +131,9 @@ def new_work(contest: Contest, table: LawTable, n_nodes: int = FEWEST_NODES) -> 
     )
 
 
-def starting_position(kth_distance: float, dof: float) -> float:
-    """u of the middle of the law of the K-th nearest row."""
-    t = math.sqrt(kth_distance * kth_distance + dof)
+def starting_position(distance: float, dof: float) -> float:
+    """u of the middle of the law of a row at that distance."""
+    t = math.sqrt(distance * distance + dof)
     return t if t > 40.0 else math.log(math.expm1(t))
 
 
