@@ -24,6 +24,8 @@ from ._validation import (
     reject_text_columns,
 )
 from .certificates import Certificates
+from .falsify import Counterexample, Falsification, Victim, attack
+from .influence import Influence, removal_effects
 from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .worst_case import Law, WorstCases, check_threat
 
@@ -229,6 +231,110 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             abstained=evaluation.abstained,
         )
 
+    def falsify(
+        self,
+        X,
+        threat: StructuredThreat,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Falsification:
+        """Look for concrete tampering that changes the predictions, checked by exact evaluation.
+
+        The certificate says that none exists up to its budget; what is found here says that some does at a larger
+        one. Where nothing is found, nothing is shown.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+        threat : threat
+            With its budget: is there such a tampering? Left open: the smallest budget at which one is found.
+            Not for `BlackBoxBall`.
+        progress : callable(done, total), optional
+            Called after each query, and once before the first with done = 0.
+
+        Returns
+        -------
+        Falsification
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `certify`; TypeError also for `BlackBoxBall`.
+        """
+        check_is_fitted(self, "classes_")
+        check_threat(threat)
+        certificates = self.certify(X, threat)
+        settings = self._settings(self.n_samples_fit_)
+        queries = _dense(validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False))
+        victim = Victim(
+            rows=self._rows_at,
+            labels=self._labels,
+            sq_distances=lambda query, rows: self._sq_distances_to(query, rows, settings),
+            vote=lambda sq_distances, labels: self._vote(
+                np.ascontiguousarray(sq_distances), settings, np.ascontiguousarray(labels)
+            ),
+            n_neighbors=settings.n_neighbors,
+            sigma=settings.sigma,
+        )
+        certified = np.where(certificates.abstained, np.nan, certificates.budget.astype(np.float64))
+        labels = np.searchsorted(self.classes_, certificates.label)
+        budgets, examples = np.full(len(queries), np.nan), []
+        if progress is not None:
+            progress(0, len(queries))
+        for i, query in enumerate(queries):
+            budgets[i], example = attack(victim, query, int(labels[i]), threat, certified[i])
+            examples.append(None if example is None else self._with_labels(example))
+            if progress is not None:
+                progress(i + 1, len(queries))
+        return Falsification(threat, certificates.label, certified, budgets, tuple(examples))
+
+    def influence(self, X, *, top: int = 10) -> Influence:
+        """Which training rows the predictions hinge on: those whose removal lowers their probability most.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+        top : int, default=10
+            How many rows of each query.
+
+        Returns
+        -------
+        Influence
+
+        Raises
+        ------
+        ValueError
+            As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
+        """
+        check_is_fitted(self, "classes_")
+        settings = self._settings(self.n_samples_fit_)
+        if settings.edges is not None:
+            raise ValueError("influence is for the continuous classifier; leave out edges")
+        if not isinstance(top, (int, np.integer)) or not 1 <= top:
+            raise ValueError(f"top must be a whole number of rows, at least 1, got {top!r}")
+        if settings.n_neighbors == self.n_samples_fit_:
+            raise ValueError(
+                f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
+            )
+        p = self.predict_proba(X)
+        queries = validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+        found = [
+            removal_effects(
+                self._sq_distances(queries[i : i + 1], settings)[0],
+                self._labels,
+                p[i],
+                top,
+                lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
+            )
+            for i in range(len(p))
+        ]
+        return Influence(
+            label=self.classes_[np.argmax(p, axis=1)],
+            probability=p.max(axis=1),
+            rows=np.array([rows for rows, _ in found]),
+            change=np.array([change for _, change in found]),
+        )
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
@@ -334,7 +440,34 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             queries = queries.toarray()
         return kernel.sq_distances(np.ascontiguousarray(queries), self._rows, n_threads=n_threads)
 
-    def _vote(self, sq_distances: np.ndarray, settings: _Settings) -> tuple[np.ndarray, np.ndarray]:
+    def _rows_at(self, indices: np.ndarray) -> np.ndarray:
+        """Features of some training rows, dense."""
+        if not isinstance(self._rows, _CsrArrays):
+            return self._rows[indices]
+        shape = (self.n_samples_fit_, self.n_features_in_)
+        return sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=shape)[
+            indices
+        ].toarray()
+
+    def _sq_distances_to(self, query: np.ndarray, rows: np.ndarray | None, settings: _Settings) -> np.ndarray:
+        """From one query to some rows, or to all training rows."""
+        if rows is None:
+            return self._sq_distances(query[None], settings)[0]
+        return settings.kernel.sq_distances(query[None], np.ascontiguousarray(rows), n_threads=1)[0]
+
+    def _with_labels(self, example: Counterexample) -> Counterexample:
+        """Labels in the place of positions in classes_."""
+        return replace(
+            example,
+            y=None if example.y is None else self.classes_[example.y],
+            inserted_y=self.classes_[example.inserted_y],
+            label=self.classes_[example.label],
+        )
+
+    def _vote(
+        self, sq_distances: np.ndarray, settings: _Settings, labels: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        labels = self._labels if labels is None else labels
         arguments = {
             "n_classes": len(self.classes_),
             "n_neighbors": settings.n_neighbors,
@@ -343,8 +476,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             "n_threads": settings.n_threads,
         }
         if settings.edges is None:
-            return settings.kernel.vote(sq_distances, self._labels, **arguments)
-        return settings.kernel.vote_bucketed(sq_distances, self._labels, edges=settings.edges, **arguments)
+            return settings.kernel.vote(sq_distances, labels, **arguments)
+        return settings.kernel.vote_bucketed(sq_distances, labels, edges=settings.edges, **arguments)
 
 
 class _CsrArrays(NamedTuple):
@@ -380,6 +513,10 @@ class _Evaluation(NamedTuple):
 def _chunks(total: int, size: int) -> Iterator[slice]:
     for start in range(0, total, size):
         yield slice(start, min(start + size, total))
+
+
+def _dense(X) -> np.ndarray:
+    return X.toarray() if sp.issparse(X) else X
 
 
 def _csr_arrays(matrix) -> _CsrArrays:

@@ -122,7 +122,7 @@ class _RowBudget:
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        return [self.family(a, b, np.array([_count(self.rows, len(a) + len(b))]))]
+        return [self.family(a, b, np.array([tampered_rows(self, len(a) + len(b))]))]
 
 
 class LabelFlips(_RowBudget):
@@ -220,7 +220,7 @@ class RowShift:
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        r = min(_count(self.rows, len(a) + len(b)), len(a) + len(b))
+        r = min(tampered_rows(self, len(a) + len(b)), len(a) + len(b))
         if self.radius == 0.0 and not self.relabel:
             r = 0  # nothing moves, however the budget is split
         p, q = _splits(r, len(a), len(b))
@@ -318,8 +318,12 @@ def is_open(threat: Threat) -> bool:
 
 def asked_budget(threat: StructuredThreat, n_rows: int) -> float | int:
     """The budget of a threat that leaves none open: a radius, or a number of rows of a table with n_rows."""
-    budget = getattr(threat, threat.budget_name)
-    return budget if threat.budget_name == "radius" else _count(budget, n_rows)
+    return threat.radius if threat.budget_name == "radius" else tampered_rows(threat, n_rows)
+
+
+def tampered_rows(threat: StructuredThreat, n_rows: int) -> int:
+    """How many rows of a table with n_rows may be tampered with, where that is given."""
+    return int(threat.rows) if isinstance(threat.rows, _WHOLE) else math.ceil(threat.rows * n_rows)
 
 
 def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
@@ -415,10 +419,6 @@ def _splits(r: int, n_a: int, n_b: int) -> tuple[np.ndarray, np.ndarray]:
         return p, r - p
     ends = np.linspace(first - 1, last, _MOST_SPLITS + 1).astype(int)
     return ends[1:], r - (ends[:-1] + 1)
-
-
-def _count(rows: int | float, n_rows: int) -> int:
-    return int(rows) if isinstance(rows, _WHOLE) else math.ceil(rows * n_rows)
 
 
 def _share(rows: int | float | None) -> str:

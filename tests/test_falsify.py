@@ -1,0 +1,158 @@
+"""Counterexamples are real: the table they describe is within the budget, and has another prediction."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+
+from knn_cert import SmoothedKNNClassifier
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
+
+K, SIGMA = 3, 0.7
+
+
+def table(n_classes=2, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(40, 3))
+    y = np.array(["ant", "bee", "cow"])[
+        np.clip(np.digitize(X[:, 0] + 0.3 * rng.normal(size=40), [-0.4, 0.5][: n_classes - 1]), 0, 2)
+    ]
+    return X, y, rng.normal(size=(8, 3))
+
+
+def fitted(X, y):
+    return SmoothedKNNClassifier(K, SIGMA).fit(X, y)
+
+
+def check(example, X, y, query, threat, label):
+    """Apply the counterexample by hand and predict; then look whether it stayed within the budget."""
+    tampered_X, tampered_y = example.apply(X, y)
+    assert fitted(tampered_X, tampered_y).predict(example.query[None])[0] == example.label != label
+    query_threat = threat if isinstance(threat, QueryShift) else None
+    shift = np.linalg.norm(example.query - query)
+    assert shift <= (0.0 if query_threat is None else query_threat.radius)
+    threat = threat.training if query_threat is not None else threat
+    n_changed = len(example.rows)
+    if threat is None:
+        assert n_changed == 0 and len(example.inserted_y) == 0
+    elif isinstance(threat, Insertions):
+        assert n_changed == 0 and len(example.inserted_y) <= threat.rows
+    else:
+        assert len(example.inserted_y) == 0 and n_changed <= threat.rows
+    if isinstance(threat, (LabelFlips, RowShift)):
+        moves = np.linalg.norm(example.X - X[example.rows], axis=1)
+        assert np.all(moves <= (threat.radius if isinstance(threat, RowShift) else 0.0))
+        if isinstance(threat, RowShift) and not threat.relabel:
+            np.testing.assert_array_equal(example.y, y[example.rows])
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize(
+    "threat",
+    [
+        LabelFlips(9),
+        Deletions(14),
+        Insertions(9),
+        Replacements(6),
+        RowShift(12, 1.5),
+        RowShift(6, 0.5, relabel=True),
+        QueryShift(2.5),
+        QueryShift(1.5, LabelFlips(2)),
+        QueryShift(1.5, RowShift(3, 0.5)),
+    ],
+    ids=repr,
+)
+def test_what_is_found_is_a_tampering_within_the_budget_that_changes_the_prediction(threat, n_classes):
+    X, y, Q = table(n_classes)
+    found = fitted(X, y).falsify(Q, threat)
+    assert found.found.any()
+    np.testing.assert_array_equal(np.isnan(found.budget), ~found.found)
+    for example, query, label, certified in zip(
+        found.counterexamples, Q, found.label, found.certified, strict=True
+    ):
+        if example is not None:
+            assert np.isnan(certified)  # a certificate and a counterexample exclude one another
+            check(example, X, y, query, threat, label)
+
+
+@pytest.mark.parametrize("kind", [LabelFlips, Deletions, Insertions, Replacements])
+def test_for_two_classes_the_smallest_number_found_is_the_certified_one_and_one_more(kind):
+    X, y, Q = table()
+    found = fitted(X, y).falsify(Q, kind())
+    sure = ~np.isnan(found.certified)
+    assert found.found.all()
+    np.testing.assert_array_equal(found.budget[sure], found.certified[sure] + 1)
+
+
+@pytest.mark.parametrize("threat", [RowShift(40), RowShift(8), RowShift(4, relabel=True), QueryShift()], ids=repr)
+def test_the_smallest_radius_found_lies_beyond_the_certified_one(threat):
+    X, y, Q = table()
+    found = fitted(X, y).falsify(Q, threat)
+    assert found.found.sum() >= 4
+    both = found.found & ~np.isnan(found.certified)
+    assert np.all(found.budget[both] > found.certified[both])
+    if threat == RowShift(40):  # exact where all rows may move; radii are known to 0.1 % and 1 %
+        assert np.all(found.budget[both] <= 1.03 * found.certified[both])
+
+
+def test_sparse_tables_are_attacked_like_dense_ones():
+    X, y, Q = table()
+    X, Q = np.where(np.abs(X) > 0.5, X, 0.0), np.where(np.abs(Q) > 0.5, Q, 0.0)
+    dense = fitted(X, y).falsify(Q[:3], RowShift(10))
+    sparse = fitted(sp.csr_matrix(X), y).falsify(sp.csr_matrix(Q[:3]), RowShift(10))
+    np.testing.assert_allclose(sparse.budget, dense.budget)
+
+
+def test_progress_is_reported_and_wrong_threats_are_refused():
+    X, y, Q = table()
+    calls = []
+    fitted(X, y).falsify(Q[:2], LabelFlips(1), progress=lambda *done: calls.append(done))
+    assert calls == [(0, 2), (1, 2), (2, 2)]
+    with pytest.raises(TypeError, match="threat must be one of"):
+        fitted(X, y).falsify(Q, BlackBoxBall())
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Influence
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_influence_is_what_the_probability_loses_without_the_row(n_classes):
+    X, y, Q = table(n_classes)
+    clf = fitted(X, y)
+    influence = clf.influence(Q, top=5)
+    classes = clf.classes_.tolist()
+    for i, (query, label) in enumerate(zip(Q, influence.label, strict=True)):
+        p = clf.predict_proba([query])[0, classes.index(label)]
+        assert influence.probability[i] == p
+        changes = np.array(
+            [
+                fitted(np.delete(X, row, axis=0), np.delete(y, row)).predict_proba([query])[
+                    0, classes.index(label)
+                ]
+                - p
+                for row in range(len(X))
+            ]
+        )
+        # The rows are those of the largest losses of all, found without looking at all.
+        np.testing.assert_allclose(influence.change[i], np.sort(changes)[:5], atol=1e-12)
+        np.testing.assert_allclose(changes[influence.rows[i]], influence.change[i], atol=1e-12)
+
+
+def test_influence_refuses_what_has_no_answer():
+    X, y, Q = table()
+    with pytest.raises(ValueError, match="top"):
+        fitted(X, y).influence(Q, top=0)
+    with pytest.raises(ValueError, match="none can be removed"):
+        SmoothedKNNClassifier(40).fit(X, y).influence(Q)
+    with pytest.raises(ValueError, match="leave out edges"):
+        SmoothedKNNClassifier(3, edges=[1.0]).fit(X, y).influence(Q)
