@@ -17,12 +17,28 @@ if TYPE_CHECKING:
     from .edges import rab_edges
     from .estimator import SmoothedKNNClassifier
     from .probabilities import race_probability, vote_probabilities
+    from .threats import (
+        BlackBoxBall,
+        Deletions,
+        Insertions,
+        LabelFlips,
+        QueryShift,
+        Replacements,
+        RowShift,
+    )
     from .worst_case import largest_budget, worst_case_probability
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "BlackBoxBall",
     "Certificates",
+    "Deletions",
+    "Insertions",
+    "LabelFlips",
+    "QueryShift",
+    "Replacements",
+    "RowShift",
     "SmoothedKNNClassifier",
     "__version__",
     "gaussian_radius",
@@ -43,7 +59,14 @@ __all__ = [
 ]
 
 _HOME = {
+    "BlackBoxBall": ".threats",
     "Certificates": ".certificates",
+    "Deletions": ".threats",
+    "Insertions": ".threats",
+    "LabelFlips": ".threats",
+    "QueryShift": ".threats",
+    "Replacements": ".threats",
+    "RowShift": ".threats",
     "SmoothedKNNClassifier": ".estimator",
     "gaussian_radius": ".bounds.radii",
     "get_include": "._config",

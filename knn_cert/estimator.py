@@ -240,8 +240,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
     ) -> Falsification:
         """Look for concrete tampering that changes the predictions, checked by exact evaluation.
 
-        The certificate says that none exists up to its budget; what is found here says that some does at a larger
-        one. Where nothing is found, nothing is shown.
+        The certificate says that none exists up to its budget; what is found here says that some does at a
+        larger one. Where nothing is found, nothing is shown.
 
         Parameters
         ----------
@@ -265,7 +265,9 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         check_threat(threat)
         certificates = self.certify(X, threat)
         settings = self._settings(self.n_samples_fit_)
-        queries = _dense(validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False))
+        queries = _dense(
+            validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+        )
         victim = Victim(
             rows=self._rows_at,
             labels=self._labels,

@@ -1,9 +1,10 @@
-"""Concrete tampering that changes a smoothed prediction, checked by exact evaluation: the other side of certificates.
+"""Concrete tampering that changes a smoothed prediction, checked by exact evaluation: the other side of
+certificates.
 
-A certificate says up to which budget no tampering changes a prediction; a counterexample is one beyond it that
-does. Between the two nothing is known. The attacks follow the worst cases of `knn_cert.threats`: the nearest
-rows of the predicted class lose their label, or go, or move straight away from the query, and rows of the
-runner-up come closer.
+A certificate says up to which budget no tampering changes a prediction; a counterexample is one beyond it
+that does. Between the two nothing is known. The attacks follow the worst cases of `knn_cert.threats`: the
+nearest rows of the predicted class lose their label, or go, or move straight away from the query, and rows
+of the runner-up come closer.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Victim(NamedTuple):
 
 
 class _Tampering(NamedTuple):
-    """What is done with a budget; labels are positions in the classes, features come when it is written down."""
+    """What is done with a budget; labels are positions in the classes, features come at the end."""
 
     moved: np.ndarray  # rows whose distance or label changes
     away: np.ndarray  # by how much each moves away from the query, negative: towards it
@@ -259,7 +260,9 @@ class _Attacker:
             labels = labels.copy()
             labels[own] = self._rival
         towards = -np.minimum(threat.radius, self._distances)
-        away = np.concatenate([towards[own] if threat.relabel else np.full(p, threat.radius), towards[rivals]])
+        away = np.concatenate(
+            [towards[own] if threat.relabel else np.full(p, threat.radius), towards[rivals]]
+        )
         return _Tampering(np.concatenate([own, rivals]), away, labels, np.empty(0, dtype=np.int64), 0)
 
     def _probability(self, tampering: _Tampering) -> float:
@@ -270,7 +273,7 @@ class _Attacker:
         return float(p[0, self._label])
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
-        """The query goes towards the runner-up's nearest rows or away from its own, after the table is changed."""
+        """Move the query towards the nearest rows of the runner-up, or away from those of its class."""
         tamperings = [_Tampering(np.empty(0, dtype=np.int64), np.empty(0), self.victim.labels, *_NOTHING)]
         if threat.training is not None:
             tamperings = list(self._tamperings(threat.training))
@@ -313,7 +316,10 @@ class _Attacker:
             return None
         p, error = victim.vote(sq_distances[None], labels)
         winner = int(np.argmax(p[0]))
-        if winner == self._label or p[0, winner] - error[0, winner] <= p[0, self._label] + error[0, self._label]:
+        if (
+            winner == self._label
+            or p[0, winner] - error[0, winner] <= p[0, self._label] + error[0, self._label]
+        ):
             return None
         deletes = len(tampering.deleted) > 0
         rows = tampering.deleted if deletes else tampering.moved

@@ -93,7 +93,9 @@ def test_for_two_classes_the_smallest_number_found_is_the_certified_one_and_one_
     np.testing.assert_array_equal(found.budget[sure], found.certified[sure] + 1)
 
 
-@pytest.mark.parametrize("threat", [RowShift(40), RowShift(8), RowShift(4, relabel=True), QueryShift()], ids=repr)
+@pytest.mark.parametrize(
+    "threat", [RowShift(40), RowShift(8), RowShift(4, relabel=True), QueryShift()], ids=repr
+)
 def test_the_smallest_radius_found_lies_beyond_the_certified_one(threat):
     X, y, Q = table()
     found = fitted(X, y).falsify(Q, threat)
