@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import os
 import sys
 import time
 from dataclasses import replace
@@ -18,13 +17,12 @@ from knn_cert.datasets import Dataset
 
 from . import exact_checks, exact_times
 from .baselines import Baselines
+from .data import SHARED, data_dir, load
 from .exact_study import FULL, QUICK
 from .fresh import SEED
 from .report import Disagreement, Report, machine, versions
 
-_CHECKOUT = Path(__file__).resolve().parents[1]
-_RESULTS = _CHECKOUT / "benchmarks" / "results" / "exact_engine.md"
-_SHARED = _CHECKOUT.parent / "shared"
+_RESULTS = Path(__file__).resolve().parent / "results" / "exact_engine.md"
 
 # As many rows of MNIST with all its ten classes as the other tables have.
 _TEN_CLASS_ROWS = 10_000
@@ -41,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--oracle-dir",
         type=Path,
-        default=_SHARED / "oracle",
+        default=SHARED / "oracle",
         help="folder of the reference values (default: shared/oracle beside the checkout)",
     )
     options = parser.parse_args(argv)
@@ -49,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--save keeps the figures of a full run; leave out --quick")
     report = Report()
     try:
-        _run(report, options.oracle_dir, _data_dir(options.data_dir), quick=options.quick)
+        _run(report, options.oracle_dir, data_dir(options.data_dir), quick=options.quick)
     except Disagreement as error:
         print(f"STOPPED, nothing is saved: {error}", file=sys.stderr)
         return 1
@@ -58,7 +56,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool) -> None:
+def _run(report: Report, oracle_dir: Path, folder: str | None, *, quick: bool) -> None:
     study = QUICK if quick else FULL
     began = time.perf_counter()
     report.heading("Figures of the exact engine", level=1)
@@ -73,11 +71,11 @@ def _run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool)
 
     exact_checks.accuracy(report, oracle_dir)
     wanted = ("spambase", "mnist-01", "cifar-airplane-bird")
-    data = {name: dataset for name in wanted if (dataset := _load(report, name, data_dir)) is not None}
+    data = {name: dataset for name in wanted if (dataset := load(report, name, folder)) is not None}
     if data:
         all_votes = []
         for name, dataset in data.items():
-            ten = _first_rows("mnist", data_dir) if name == "mnist-01" else None
+            ten = _first_rows("mnist", folder) if name == "mnist-01" else None
             all_votes += exact_checks.votes_of_two_and_ten(dataset, ten, study.sum_queries)
         exact_checks.sums(report, all_votes, study)
     names = set(data)
@@ -87,37 +85,17 @@ def _run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool)
     exact_checks.backends_agree(report, spambase, study)
     baselines = None
     if spambase is not None:
-        exact_checks.memory(report, data_dir, study)
+        exact_checks.memory(report, folder, study)
         baselines = Baselines(spambase, study.coverage_queries)
         exact_checks.baselines_agree(report, baselines, study)
 
-    exact_times.times(report, names, baselines, data_dir, study, judge=not quick)
+    exact_times.times(report, names, baselines, folder, study, judge=not quick)
     report.text(f"The whole run took {time.perf_counter() - began:.0f} s.")
 
 
-def _data_dir(chosen: str | None) -> str | None:
-    """Return the folder to look in, or None for what the loaders look through themselves."""
-    if chosen is not None:
-        return str(Path(chosen).resolve())
-    beside = _SHARED / "data"
-    return str(beside) if beside.is_dir() and not os.environ.get("KNN_CERT_DATA") else None
-
-
-def _load(report: Report, name: str, data_dir: str | None) -> Dataset | None:
-    # A benchmark does not begin with a download that nobody asked for.
-    try:
-        return load_dataset(name, data_dir=data_dir, download=False)
-    except FileNotFoundError:
-        report.text(
-            f"{name} is left out: its files are not here. Name their folder with `--data-dir`, or call "
-            f'`knn_cert.load_dataset("{name}")` once, which downloads them.'
-        )
-        return None
-
-
-def _first_rows(name: str, data_dir: str | None) -> Dataset:
+def _first_rows(name: str, folder: str | None) -> Dataset:
     """Return a data set with its first training rows, copied so that the others can go."""
-    dataset = load_dataset(name, data_dir=data_dir, download=False)
+    dataset = load_dataset(name, data_dir=folder, download=False)
     return replace(
         dataset,
         X_train=dataset.X_train[:_TEN_CLASS_ROWS].copy(),

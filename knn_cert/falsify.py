@@ -34,8 +34,8 @@ _SPLITS = 9
 # The smallest radius that breaks a prediction is closed in on to this relative accuracy.
 _RADIUS_ACCURACY = 0.01
 
-# A radius is given up where it exceeds the certified one by this factor, and this many sigma.
-_FARTHEST = 64.0
+# Rows that moved past all others by so many sigma are as good as gone.
+_GONE = 10.0
 
 # Moves are a little shorter than allowed, so that rounding does not make them longer.
 _SHORTER = 1.0 - 1e-12
@@ -167,6 +167,10 @@ def attack(
         return np.nan, None
     if threat.budget_name == "rows":
         return _smallest_count(attacker, threat, -1 if np.isnan(certified) else int(certified))
+    if np.isnan(certified):
+        at_once = attacker.best(replace(threat, radius=0.0))
+        if at_once is not None:
+            return 0.0, at_once
     return _smallest_radius(attacker, threat, 0.0 if np.isnan(certified) else float(certified))
 
 
@@ -185,13 +189,16 @@ def _smallest_count(attacker: _Attacker, threat, low: int) -> tuple[float, Count
 
 
 def _smallest_radius(attacker: _Attacker, threat, low: float) -> tuple[float, Counterexample | None]:
-    limit = _FARTHEST * (low + attacker.victim.sigma)
-    high, found = low, None
-    while found is None and high < limit:
-        low, high = high, max(1.02 * high, 1e-3 * attacker.victim.sigma) if high == low else 2.0 * high - low
-        high = max(high, 1.02 * low)
-        found = attacker.best(replace(threat, radius=high))
-    while found is not None and high - low > _RADIUS_ACCURACY * high:
+    high = max(attacker.reach, 2.0 * low)
+    found = attacker.best(replace(threat, radius=high))
+    step = max(0.02 * low, 1e-2 * attacker.victim.sigma)
+    while found is not None and low + step < high:  # the end is mostly near
+        example = attacker.best(replace(threat, radius=low + step))
+        if example is not None:
+            high, found = low + step, example
+            break
+        low, step = low + step, 2.0 * step
+    while found is not None and high - low > _RADIUS_ACCURACY * max(high, 1e-3 * attacker.victim.sigma):
         middle = 0.5 * (low + high)
         example = attacker.best(replace(threat, radius=middle))
         low, high, found = (middle, high, found) if example is None else (low, middle, example)
@@ -205,6 +212,7 @@ class _Attacker:
         self.victim, self._query, self._label = victim, query, label
         self._sq_distances = victim.sq_distances(query, None)
         self._distances = np.sqrt(self._sq_distances)
+        self.reach = float(self._distances.max()) + _GONE * victim.sigma
         p, _ = victim.vote(self._sq_distances[None], victim.labels)
         others = p[0].copy()
         others[label] = -1.0

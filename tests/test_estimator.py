@@ -317,7 +317,7 @@ STRUCTURED = (
 
 @pytest.mark.parametrize("threat", STRUCTURED, ids=repr)
 def test_a_threat_is_certified_as_by_the_functional_door(backend, threat):
-    X, y, Q = small_table(n=14, n_classes=2)
+    X, y, Q = small_table(n=11, n_classes=2)
     clf = SmoothedKNNClassifier(3, 0.5, backend=backend).fit(X, y)
     cert = clf.certify(Q, threat)
     arguments = {"target_class": cert.label, "n_neighbors": 3, "sigma": 0.5, "dof": 3, "backend": backend}
@@ -371,8 +371,8 @@ def test_buckets_are_certified_against_the_ball_only():
 @pytest.mark.parametrize("sigma", [1e-3, 1e-6])
 def test_without_noise_to_speak_of_the_prediction_is_that_of_the_plain_vote(backend, sigma):
     rng = np.random.default_rng(4)
-    X, y = rng.normal(size=(25, 3)), rng.integers(0, 3, 25)
-    Q = rng.normal(size=(6, 3))
+    X, y = rng.normal(size=(12, 3)), rng.integers(0, 3, 12)
+    Q = rng.normal(size=(2, 3))
     nearest = np.argsort(brute_force_sq_distances(Q, X), axis=1)
     for n_neighbors, n_classes in ((7, 3), (7, 2), (2, 2)):
         labels = np.minimum(y, n_classes - 1)

@@ -1,0 +1,100 @@
+"""Section 1 of the figures of the threat models: worst cases against the enumeration of all tamperings."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from mpmath import mp, mpf
+
+from knn_cert import kernels, worst_case_probability
+from knn_cert.threats import Deletions, Insertions, LabelFlips, Replacements, RowShift
+
+from .report import Report, require
+
+RELATIVE = 1e-10
+
+_DIGITS = 60
+
+# A relative error says nothing of a truth that is zero, or nearly one; the answer has to be one, too.
+_SMALLEST, _ZERO = mpf("1e-280"), mpf("1e-290")
+
+# The probability of a possible attack is computed with an error, and so is the bound that lies below it.
+_ROUNDING = mpf("1e-12")
+
+_QUANTITIES = {
+    "clean": lambda case: LabelFlips(0),
+    "label_flips": lambda case: LabelFlips(case["budget"]),
+    "deletions": lambda case: Deletions(case["budget"]),
+    "insertions": lambda case: Insertions(case["budget"]),
+    "replacements": lambda case: Replacements(case["budget"]),
+    "row_shift_bound": lambda case: RowShift(case["budget"], case["epsilon"]),
+    "all_rows_shift": lambda case: RowShift(len(case["labels"]), case["epsilon"]),
+}
+
+
+def oracle(report: Report, folder: Path) -> None:
+    """Compare every backend with ``threats.json`` in ``folder``, if it is there."""
+    report.heading("1. Worst cases against reference values")
+    path = folder / "threats.json"
+    if not path.is_file():
+        report.text("Skipped: no threats.json here; name its folder with `--oracle-dir`.")
+        return
+    cases = json.loads(path.read_text(encoding="utf-8"))
+    rows = []
+    with mp.workdps(_DIGITS):
+        for backend in kernels.available_backends():
+            errors = {name: _worst_error(cases, name, backend) for name in _QUANTITIES}
+            for name, error in errors.items():
+                require(error <= RELATIVE, f"{backend}, {name}: worst relative error {error:.2e}")
+            passed = _largest_share_of_attack(cases, backend)
+            rows.append([backend, *(f"{error:.1e}" for error in errors.values()), f"{passed:.6f}"])
+    report.text(
+        f"Worst relative error over {len(cases)} cases, limit {RELATIVE:.0e}, taken in {_DIGITS} digits. "
+        "Last column: the bound on moved rows as a share of the probability that the best straight attack "
+        "leaves, at its largest; above 1 the bound would be wrong."
+    )
+    report.table(["backend", *_QUANTITIES, "bound / attack"], rows)
+
+
+def _worst_error(cases: list[dict], name: str, backend: str) -> float:
+    worst = mpf(0)
+    for case in cases:
+        got, truth = _smallest(case, _QUANTITIES[name](case), backend), mpf(case[name])
+        require(not mp.isnan(got), f"{backend}, {name}: NaN for {case}")
+        if truth > _SMALLEST:
+            worst = max(worst, abs(got - truth) / truth)
+        else:
+            require(abs(got - truth) <= _ZERO, f"{backend}, {name}: {got} for {truth} in {case}")
+    return float(worst)
+
+
+def _largest_share_of_attack(cases: list[dict], backend: str) -> float:
+    """Require that the bound never passes an attack that is possible; return how close it comes."""
+    shares = [mpf(0)]
+    for case in cases:
+        bound = _smallest(case, _QUANTITIES["row_shift_bound"](case), backend)
+        attack = mpf(case["row_shift_best_straight_attack"])
+        require(
+            bound <= attack * (1 + _ROUNDING) + _ZERO,
+            f"{backend}: a bound of {bound} where an attack leaves {attack}, {case}",
+        )
+        if attack > _SMALLEST:
+            shares.append(bound / attack)
+    return float(max(shares))
+
+
+def _smallest(case: dict, threat, backend: str) -> mpf:
+    return mpf(
+        worst_case_probability(
+            case["sq_distances"],
+            case["labels"],
+            threat,
+            target_class=case["target_class"],
+            n_neighbors=case["n_neighbors"],
+            sigma=case["sigma"],
+            dof=case["dof"],
+            n_classes=2,
+            backend=backend,
+        )
+    )
