@@ -90,6 +90,7 @@ def ten_classes(report: Report, data: Dataset | None, study: Study) -> None:
                     f"{np.median(p.max(axis=1)):.2f}",
                     title,
                     f"{np.median(budgets):g}",
+                    f"{np.median(sure):g}" if (sure := budgets[budgets >= 0]).size else "none",
                     f"{np.mean(budgets < 0):.0%}",
                     f"{np.mean(budgets >= _ASKED_ROWS):.0%}",
                 ]
@@ -107,6 +108,7 @@ def ten_classes(report: Report, data: Dataset | None, study: Study) -> None:
             "median probability",
             "certificate",
             "median r",
+            "where certified",
             "not certified at all",
             f"certified at r = {_ASKED_ROWS}",
         ],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from knn_cert import SmoothedKNNClassifier
+from knn_cert import SmoothedKNNClassifier, kernels, load_dataset
 from knn_cert.datasets import Dataset
 from knn_cert.threats import (
     BlackBoxBall,
@@ -42,7 +44,7 @@ _THREATS = (
 )
 
 
-def times(report: Report, data: Dataset | None, study: Study, *, judge: bool) -> None:
+def times(report: Report, data: Dataset | None, folder: str | None, study: Study, *, judge: bool) -> None:
     """Time Spambase; ``judge`` says whether this run is one that goals are for."""
     report.heading("5. Times on one thread")
     if data is None:
@@ -50,7 +52,7 @@ def times(report: Report, data: Dataset | None, study: Study, *, judge: bool) ->
         return
     report.text(f"Load average of the machine when the timing began: {load_average()}.")
     queries = data.X_test[: study.timed_queries]
-    classifier = SmoothedKNNClassifier(N_NEIGHBORS, SIGMA, n_threads=1).fit(data.X_train, data.y_train)
+    classifier = _fitted(data)
     neighbors = NearestNeighbors(n_neighbors=N_NEIGHBORS, algorithm="brute").fit(data.X_train)
     rows = []
     with threadpool_limits(limits=1):
@@ -63,28 +65,50 @@ def times(report: Report, data: Dataset | None, study: Study, *, judge: bool) ->
                 budgets = certificates.budget if budgets is None else budgets
                 require(np.array_equal(certificates.budget, budgets), f"{threat}: another answer this time")
                 taken.append(seconds)
+            first = [] if goal is None else [_fresh(threat, folder, study) for _ in range(study.runs)]
             rows.append(
                 [
                     repr(threat),
+                    spread(first, duration) if first else "",
                     spread(taken, duration),
                     duration(statistics.median(taken) / len(queries)),
                     spread([t / s for t, s in zip(taken, scans, strict=True)], lambda ratio: f"{ratio:.1f}"),
-                    _verdict(statistics.median(taken), goal, judge),
+                    _verdict(first, goal, judge),
                 ]
             )
-    report.table(["threat", f"{len(queries)} queries", "a query", "ratio to kneighbors", "goal"], rows)
+    report.table(["threat", "fresh process", "again", "again, a query", "ratio to kneighbors", "goal"], rows)
     report.text(
         f"Spambase, n = {len(data.X_train):,}, d = {data.X_train.shape[1]}, K = {N_NEIGHBORS}, sigma = "
-        f"{SIGMA:g}: `certify` of a fitted classifier with an open budget, distances included; median "
-        f"(smallest to largest) of {study.runs} run(s) in one process, in which the sections above have left "
-        "the tables of the distance law behind. Goals are for all 921 test rows. Ratio: to `kneighbors` of "
-        "scikit-learn's `NearestNeighbors(algorithm='brute')` on the same queries, just before."
+        f"{SIGMA:g}: `certify` of {len(queries)} test rows by a fitted classifier with an open budget, "
+        f"distances included; median (smallest to largest) of {study.runs} run(s). Fresh process: the first "
+        "call in one, which builds the tables of the distance law; goals are judged by it, and are for all "
+        "921 test rows. Again: in this process, where the tables are there. Ratio: of that to `kneighbors` "
+        "of scikit-learn's `NearestNeighbors(algorithm='brute')` on the same queries, just before."
     )
 
 
-def _verdict(taken: float, goal: float | None, judge: bool) -> str:
+def _fitted(data: Dataset) -> SmoothedKNNClassifier:
+    return SmoothedKNNClassifier(N_NEIGHBORS, SIGMA, n_threads=1).fit(data.X_train, data.y_train)
+
+
+def _fresh(threat, folder: str | None, study: Study) -> float:
+    """Seconds of the first call in a process of its own: tables of the distance law are built in it."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_first_call, threat, folder, study.timed_queries).result()
+
+
+def _first_call(threat, folder: str | None, n_queries: int | None) -> float:
+    data = load_dataset("spambase", data_dir=folder, download=False)
+    classifier, queries = _fitted(data), data.X_test[:n_queries]
+    kernels.get_backend("auto")  # loading the library is no part of answering a query
+    return _seconds(lambda: classifier.certify(queries, threat))[0]
+
+
+def _verdict(first: list[float], goal: float | None, judge: bool) -> str:
     if goal is None:
         return "none"
+    taken = statistics.median(first)
     return f"{duration(goal)}: {'met' if taken <= goal else 'MISSED'}" if judge else duration(goal)
 
 

@@ -292,7 +292,7 @@ class _Attacker:
             length = np.linalg.norm(direction)
             if length == 0.0:
                 continue
-            reach = min(threat.radius, 1e3 * self.victim.sigma + length)
+            reach = min(threat.radius, 2.0 * length)  # farther, both classes are far
             moved = self._query + direction * (_SHORTER * reach / length)
             for tampering in tamperings:
                 example = self._checked(tampering, moved)

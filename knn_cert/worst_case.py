@@ -27,9 +27,8 @@ from .threats import Insertions, StructuredThreat, is_open, votes_needed, votes_
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
-# A search first asks for probabilities to this absolute error, and again for exact ones where that is not
-# enough.
-_SEARCH_TOLERANCE = 1e-3
+# A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
+_SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
 
 # So many numbers of rows are looked at in one family.
 _MOST_MEMBERS = 256
@@ -336,15 +335,15 @@ class WorstCases:
         return margins
 
     def _quantiles(self, requests: list[_Request], alone: bool) -> list[np.ndarray]:
-        """Of p - error of every member; first roughly, and exactly where it would not be clear."""
-        bounds = self._evaluate(requests, _SEARCH_TOLERANCE)
-        unclear = []
-        for k, (p, error) in enumerate(bounds):
-            clearly_below = p[:, 0] + error[:, 0] < 0.5
-            if np.any(np.abs(p[:, 0] - 0.5) <= error[:, 0]) and (alone or not np.any(clearly_below)):
-                unclear.append(k)
-        for k, exact in zip(unclear, self._evaluate([requests[k] for k in unclear], 0.0), strict=True):
-            bounds[k] = exact
+        """Of p - error of every member; first roughly, and more exactly where it would not be clear."""
+        bounds: list[_Bounds] = [None] * len(requests)
+        unclear = list(range(len(requests)))
+        for tolerance in _SEARCH_TOLERANCES:
+            for k, found in zip(
+                unclear, self._evaluate([requests[k] for k in unclear], tolerance), strict=True
+            ):
+                bounds[k] = found
+            unclear = [k for k in unclear if _is_unclear(bounds[k], alone)]
         return [ndtri(np.clip(b.p[:, 0] - b.error[:, 0], 1e-300, 1.0 - 1e-16)) for b in bounds]
 
     def _plurality_margins(self, i: int, make: Callable, alone: bool) -> np.ndarray:
@@ -420,6 +419,12 @@ class WorstCases:
             _Bounds(p[end - n : end], error[end - n : end])
             for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)
         ]
+
+
+def _is_unclear(bounds: _Bounds, alone: bool) -> bool:
+    """Whether some member (or, unless each counts alone, the smallest) may be on either side of one half."""
+    p, error = bounds.p[:, 0], bounds.error[:, 0]
+    return bool(np.any(np.abs(p - 0.5) <= error)) and (alone or not np.any(p + error < 0.5))
 
 
 def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:

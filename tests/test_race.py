@@ -144,6 +144,27 @@ def test_a_family_of_many_rows_agrees_with_the_races_of_its_members(kernel, back
         np.testing.assert_allclose(values, wanted[:2], rtol=1e-12)
 
 
+@pytest.mark.parametrize("dof", [1, 2, 10, 56, 784, 3072])
+def test_rough_answers_are_within_the_error_that_they_report(kernel, backend, dof):
+    if backend == "reference":
+        pytest.skip("hundreds of rows take the reference backend minutes")
+    rng = np.random.default_rng(dof)
+    for m_a, m_b, spread in ((1, 1, 0.5), (3, 3, 4.0), (2, 9, 20.0)):
+        sides = []
+        for n in (150, 90):
+            cut, before = rng.integers(0, 8, n), rng.random(n) < 0.5
+            distances = np.abs(rng.normal(rng.uniform(0, 15), spread, n))
+            sides.append(FamilyRows(distances, np.where(before, 0, cut), np.where(before, cut, 7)))
+        packed = pack([RaceFamily(7, *sides)])
+        arguments = {"sigma": 1.0, "dof": float(dof), "n_threads": 1}
+        needed = np.array([m_a]), np.array([m_b])
+        exact, exact_error = kernel.race_families(*packed, *needed, tolerance=0.0, **arguments)
+        for tolerance in (1e-3, 1e-4, 1e-6):
+            p, error = kernel.race_families(*packed, *needed, tolerance=tolerance, **arguments)
+            assert np.all(np.abs(p - exact) <= error + exact_error)
+            assert error.max() <= tolerance
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -109,6 +109,7 @@ private:
     void tally_list(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, TallyTask& task) {
         PlacedRows& rows = placed_[c];
         task.degree = bounded_->contest.degree_of(static_cast<int>(c));
+        task.rough = accuracy.rough();
         task.G = G_.data() + static_cast<std::int64_t>(c) * stride_;
         for (int lane = 0; lane < kLanes; ++lane) task.G[lane] = 1.0;
         PlacedRows::Horizon horizon;

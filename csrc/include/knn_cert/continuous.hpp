@@ -54,8 +54,6 @@ public:
     }
 
 private:
-    static constexpr double kLawError = 1e-12;  // relative error of F, U, f: measured below 4e-13 (tests)
-
     CoarseBlock coarse_block(std::int64_t index) { return tallies_->coarse({kCoarseLevel, index}, accuracy_); }
 
     // A value at coarse node j, of outcome or member i.
@@ -177,7 +175,7 @@ private:
         const double unit = std::ldexp(1.0, -53);
         const double degree = static_cast<double>(tallies_->max_degree());
         const double relative =
-            unit * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0) + (4.0 * degree + 4.0) * kLawError + 4.0 * accuracy_.skip();
+            unit * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0) + (4.0 * degree + 4.0) * accuracy_.law_error() + 4.0 * accuracy_.skip();
         for (std::size_t y = 0; y < q.size(); ++y) {
             double left_out = bound_above(y) + bound_below(y);
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)

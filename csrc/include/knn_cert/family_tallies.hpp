@@ -176,13 +176,14 @@ private:
             if (side.used[k]) std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
 
         TallyTask shared{};
+        ScatterTask some{};
         shared.degree = contest_.degree[c];
+        shared.rough = some.rows.rough = accuracy.rough();
         shared.G = root_.data();
         (density ? shared.A : shared.T) = shared.G + record_ / 2;
         if (!density) shared.mean = shared.T + kLanes;
         side.shared.choose(0, side.shared.prepare(block, law_, side.horizon), shared);
         leaf_.tally(shared);
-        ScatterTask some{};
         side.rows.choose(0, side.rows.prepare(block, law_, side.horizon), some.rows);
         some.rows.degree = contest_.degree[c];
         some.record_of = side.record_of.data();

@@ -68,9 +68,11 @@ KNN_CERT_INLINE void horner_pair(const double* first, const double* second, doub
 }
 
 // functions i and j of the cell at x
-KNN_CERT_INLINE void cell_pair(const Cell& cell, int i, int j, double x, Lanes& a, Lanes& b) {
+KNN_CERT_INLINE void cell_pair(const Cell& cell, int i, int j, double x, Lanes& a, Lanes& b, bool rough = false) {
     const double* const c = cell.coef.data();
-    if (cell.terms == kCellTerms)
+    if (cell.terms == kCellTerms && rough)
+        horner_pair<kRoughTerms>(c + i * kCellTerms * kLanes, c + j * kCellTerms * kLanes, x, a, b);
+    else if (cell.terms == kCellTerms)
         horner_pair<kCellTerms>(c + i * kCellTerms * kLanes, c + j * kCellTerms * kLanes, x, a, b);
     else
         horner_pair<kLongCellTerms>(c + i * kLongCellTerms * kLanes, c + j * kLongCellTerms * kLanes, x, a, b);
@@ -87,16 +89,16 @@ KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, La
     const Cell& cell = *task.cells[i];
     switch (cell.kind) {
         case CellKind::lower:
-            cell_pair(cell, 0, 1, task.x[i], f, F);
+            cell_pair(cell, 0, 1, task.x[i], f, F, task.rough);
             U = one - F;
             return;
         case CellKind::upper:
-            cell_pair(cell, 0, 1, task.x[i], f, U);
+            cell_pair(cell, 0, 1, task.x[i], f, U, task.rough);
             F = one - U;
             return;
         case CellKind::both:
-            cell_pair(cell, 0, 1, task.x[i], f, F);
-            cell_pair(cell, 0, 2, task.x[i], f, U);
+            cell_pair(cell, 0, 1, task.x[i], f, F, task.rough);
+            cell_pair(cell, 0, 2, task.x[i], f, U, task.rough);
             return;
         case CellKind::inside:
             F = one, U = Lanes::all(0.0), f = U;

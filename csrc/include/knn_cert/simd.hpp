@@ -15,6 +15,9 @@ constexpr int kLanes = 8;             // nodes (or buckets) of a block
 constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e over the cell.
 constexpr int kCellTerms = 12, kLongCellTerms = 18;
+// Of the former, so many are enough for a relative 1e-6: with z the row's distance from the node in standard deviations, at most
+// 8 there, the others add up to less than (e |z| / (16 * 8))^8 (law_block.hpp).
+constexpr int kRoughTerms = 8;
 constexpr double kCellsPerUnit = 8.0;  // cells have width 1/8 in s
 
 // Which functions a cell holds. Only the smaller tail is stored where the other is its harmless complement.
@@ -44,6 +47,7 @@ struct TallyTask {
     const double* values;        // F, U, f of row i at values[24 i], used instead of cells
     std::int64_t n_rows;
     int degree;                  // D: polynomials have powers 0 .. D - 1
+    bool rough;                  // F, U and f to a relative 1e-6 only
     double* G;                   // [D][8], counting polynomial
     double* A;                   // [D][8], with a row exactly at the node; null: not wanted
     double* T;                   // [8], P(count >= D); null: not wanted (and never together with A)

@@ -25,6 +25,9 @@ struct Accuracy {
     double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
     // Relative change by the rows left out of a tally (placed_rows.hpp).
     double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
+    // Whether fewer terms of the distance law do (simd.hpp), and the relative error of F, U, f.
+    bool rough() const { return tolerance >= 1e-4; }
+    double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
 };
 
 // Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.
