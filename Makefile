@@ -14,6 +14,7 @@ test: $(VENV)/installed-for-tests
 
 bench: $(VENV)/installed-for-tests
 	$(BIN)/python -m benchmarks.exact_engine
+	$(BIN)/python -m benchmarks.threats
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check knn_cert tests benchmarks examples setup.py

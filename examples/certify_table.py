@@ -6,7 +6,7 @@ data = load_dataset("breast-cancer")  # features divided by constants that do no
 clf = SmoothedKNNClassifier(n_neighbors=5, sigma=1.0).fit(data.X_train, data.y_train)
 cert = clf.certify(data.X_test)
 
-print(cert.summary(data.y_test, radii=[0.1, 0.5, 1.0]))
+print(cert.summary(data.y_test, budgets=[0.1, 0.5, 1.0]))
 print(
     f"query 0: class {cert.label[0]} for every table within {cert.radius[0]:.3f} of this one (L2, all rows)"
 )
