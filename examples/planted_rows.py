@@ -14,7 +14,7 @@ cert = clf.certify(data.X_test, Deletions(n_planted))
 print(f"{n_planted} planted rows: {(~cert.abstained).mean():.0%} of the test rows are certified against them")
 print(cert.summary(data.y_test))
 
-# The clean table is never needed for that. Here it is at hand, so look whether the certificates told the truth.
+# That needs no clean table. Here it is at hand, so look whether the certificates told the truth.
 clean = SmoothedKNNClassifier(n_neighbors=5, sigma=1.0).fit(data.X_train, data.y_train)
 same = clean.predict(data.X_test) == cert.label
 print(f"certified predictions that are those of the clean table: {same[~cert.abstained].mean():.0%}")

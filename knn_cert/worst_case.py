@@ -30,9 +30,6 @@ _CHUNK_BYTES = 32 * 2**20
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
 _SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
 
-# So many numbers of rows are looked at in one family.
-_MOST_MEMBERS = 256
-
 # Radii are found to this relative accuracy, from below.
 _RADIUS_ACCURACY = 1e-3
 
@@ -240,7 +237,8 @@ class WorstCases:
         limit = 64 * (self.n_rows + self._law.n_neighbors) if isinstance(threat, Insertions) else self.n_rows
         low, high = np.full(len(self), -1), np.full(len(self), limit + 1)
         while (active := np.flatnonzero(high - low > 1)).size:
-            counts = [_counts_between(low[i], high[i], self.n_rows) for i in active]
+            at_once = self._law.kernel.FAMILY_SIZE
+            counts = [_counts_between(low[i], high[i], self.n_rows, at_once) for i in active]
             makers = [
                 (i, lambda a, b, rows=rows: [threat.family(a, b, rows)])
                 for i, rows in zip(active, counts, strict=True)
@@ -444,14 +442,15 @@ def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:
         return np.where((parabola > x0) & (parabola < x1), parabola, line)
 
 
-def _counts_between(low: int, high: int, first_limit: int) -> np.ndarray:
-    """Numbers to look at, increasing: doubled ones at first, then as many as one family takes."""
+def _counts_between(low: int, high: int, first_limit: int, at_once: int) -> np.ndarray:
+    """Numbers of rows to look at, increasing: spread over the orders of magnitude at first, then evenly."""
     low, high = int(low), int(high)
     if low < 0 or low >= first_limit:
         start, end = max(low + 1, 1), min(high - 1, max(first_limit, 4 * low))
-        doubled = [start * 2**k for k in range(64) if start * 2**k < end]
-        return np.unique([low + 1, *doubled, end])
-    return np.unique(np.linspace(low + 1, high - 1, min(_MOST_MEMBERS, high - low - 1)).astype(int))
+        n_between = min(at_once, (end // start).bit_length() + 1)
+        spread = np.geomspace(start, max(end, start), max(n_between, 2)).round().astype(np.int64)
+        return np.unique([low + 1, *spread.clip(low + 1, end), end])
+    return np.unique(np.linspace(low + 1, high - 1, min(at_once, high - low - 1)).astype(int))
 
 
 class _Request(NamedTuple):

@@ -18,6 +18,7 @@ from knn_cert._core import (
 )
 
 __all__ = [
+    "FAMILY_SIZE",
     "compiler",
     "ncx2_cdf",
     "ncx2_logcdf",
@@ -31,3 +32,6 @@ __all__ = [
     "vote",
     "vote_bucketed",
 ]
+
+# Members of a family that are worth asking for at once: here they share the work.
+FAMILY_SIZE = 256

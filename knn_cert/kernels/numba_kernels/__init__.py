@@ -31,6 +31,7 @@ from .threads import for_each_query
 from .winner import race_contest, vote_contest
 
 __all__ = [
+    "FAMILY_SIZE",
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
@@ -42,6 +43,9 @@ __all__ = [
     "vote",
     "vote_bucketed",
 ]
+
+# Members of a family that are worth asking for at once: here each is a race of its own.
+FAMILY_SIZE = 4
 
 # Beyond this distance / sigma the spacing of doubles is no longer small against the noise of 1.
 _LARGEST_DISTANCE = 1e11
