@@ -359,7 +359,7 @@ class WorstCases:
             if rival == target:
                 continue
             m, m_rest = votes_that_can_win(rival, self._law.n_neighbors, self._law.n_classes)
-            races = make(*self._lists(i, rival, others=True))
+            races = make(*self._sorted(i, self._labels != rival))
             (other,) = self._evaluate([_Request(races, (m_rest, m))], 0.0)
             reached = other.p[:, 1] + other.error[:, 1]
             largest = np.maximum(largest, reached if alone else reached.max())
@@ -370,20 +370,19 @@ class WorstCases:
     def _needed(self, target) -> tuple[int, int]:
         return votes_needed(int(target), self._law.n_neighbors, self._law.n_classes)
 
-    def _lists(self, i: int, label, *, others: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Increasing distances of the rows that are to win, those of a class (or of all others), and of the
-        rest.
+    def _lists(self, i: int, target) -> tuple[np.ndarray, np.ndarray]:
+        """Increasing distances of the rows of the target, kept for the next budget, and of all others."""
+        if (i, target) not in self._sides:
+            self._sides[i, target] = self._sorted(i, self._labels == target)
+        return self._sides[i, target]
 
-        What the distances may err is taken against the former.
-        """
-        key = (i, int(label), others)
-        if key not in self._sides:
-            distances, own = self._distances[i], (self._labels == label) != others
-            self._sides[key] = (
-                np.sort(distances[own]) * (1.0 + self._widening),
-                np.sort(distances[~own]) * (1.0 - self._widening),
-            )
-        return self._sides[key]
+    def _sorted(self, i: int, is_to_win: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Increasing distances of some rows and of all others; what they may err is against the former."""
+        distances = self._distances[i]
+        return (
+            np.sort(distances[is_to_win]) * (1.0 + self._widening),
+            np.sort(distances[~is_to_win]) * (1.0 - self._widening),
+        )
 
     def _evaluate(self, requests: list[_Request], tolerance: float) -> list[_Bounds]:
         """Probabilities of A and B, and their errors, for every member of every request."""
