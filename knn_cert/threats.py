@@ -120,9 +120,25 @@ class _RowBudget:
         """Worst cases for some increasing numbers of tampered rows, one member each; `a` and `b` increase."""
         raise NotImplementedError
 
+    def touched(self, near: np.ndarray, far: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        """What is touched, as near as it gets, against the rows left alone, for some numbers of rows.
+
+        While the first of the former comes after the K-th of the latter, the K nearest rows and their labels
+        are those of the untampered table. The increasing distances of all rows lie between `near` and `far`;
+        `rows` increase too.
+        """
+        return RaceFamily(len(rows), _nearest_lost(near, rows)[1], _nearest_lost(far, rows)[0])
+
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        return [self.family(a, b, np.array([tampered_rows(self, len(a) + len(b))]))]
+        return [self.family(a, b, self._rows(len(a) + len(b)))]
+
+    def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily:
+        """`touched` for the budget that is given."""
+        return self.touched(near, far, self._rows(len(near)))
+
+    def _rows(self, n_rows: int) -> np.ndarray:
+        return np.array([tampered_rows(self, n_rows)])
 
 
 class LabelFlips(_RowBudget):
@@ -174,6 +190,9 @@ class Insertions(_RowBudget):
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         return RaceFamily(len(rows), _in_all(a, rows), join(_at_the_query(rows), _in_all(b, rows)))
 
+    def touched(self, near: np.ndarray, far: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        return RaceFamily(len(rows), _at_the_query(rows), _in_all(far, rows))
+
     def describe(self) -> str:
         return f"at most {_share(self.rows)} inserted, with any features and labels"
 
@@ -185,6 +204,11 @@ class Replacements(_RowBudget):
         replaced = np.minimum(rows, len(a) + len(b))
         kept, _ = _nearest_lost(a, replaced)
         return RaceFamily(len(rows), kept, join(_at_the_query(replaced), _in_all(b, rows)))
+
+    def touched(self, near: np.ndarray, far: np.ndarray, rows: np.ndarray) -> RaceFamily:
+        _, lost = _nearest_lost(near, rows)
+        kept, _ = _nearest_lost(far, rows)
+        return RaceFamily(len(rows), join(lost, _at_the_query(np.minimum(rows, len(near)))), kept)
 
     def describe(self) -> str:
         return f"at most {_share(self.rows)} replaced, features and labels"
@@ -230,6 +254,15 @@ class RowShift:
             defectors = lost._replace(distances=np.maximum(lost.distances - self.radius, 0.0))
             return [RaceFamily(len(p), kept, join(others, defectors))]
         return [RaceFamily(len(p), _moved_out(a, self.radius, p), others)]
+
+    def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily:
+        """What is moved, as near as it gets, against the rows left alone; see `LabelFlips.touched`."""
+        # A moved row is before and after no nearer than one that moved straight to the query.
+        nothing = self.radius == 0.0 and not self.relabel
+        rows = np.array([0 if nothing else tampered_rows(self, len(near))])
+        _, lost = _nearest_lost(near, rows)
+        moved = lost._replace(distances=np.maximum(lost.distances - self.radius, 0.0))
+        return RaceFamily(1, moved, _nearest_lost(far, rows)[0])
 
     def not_covered(self) -> str:
         also = "added or deleted rows, a changed query"
@@ -293,6 +326,10 @@ class QueryShift:
             )
             for family in families
         ]
+
+    def touches(self, near: np.ndarray, far: np.ndarray) -> None:
+        """A moved query touches every row."""
+        return
 
     def not_covered(self) -> str:
         return "any other change of the table" if self.training else "any change of the training table"

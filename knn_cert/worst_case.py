@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, get_args
 
@@ -21,14 +21,26 @@ from ._validation import (
     check_scale,
     check_sigma,
 )
+from .bounds.radii import gaussian_radius
 from .kernels.families import RaceFamily, pack
-from .threats import Insertions, StructuredThreat, is_open, votes_needed, votes_that_can_win
+from .threats import (
+    Insertions,
+    RowShift,
+    StructuredThreat,
+    is_open,
+    tampered_rows,
+    votes_needed,
+    votes_that_can_win,
+)
 
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
 _SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
+
+# What is loose by far more than this need not be known better.
+_ROUGH = 1e-4
 
 # Radii are found to this relative accuracy, from below.
 _RADIUS_ACCURACY = 1e-3
@@ -119,8 +131,9 @@ def largest_budget(
 
     The budget that the threat leaves open is searched for, ``rows`` or ``radius``: the worst case only grows
     with it, so the end can be closed in on. A budget counts as certified where the smallest probability, less
-    the bound on its error, is above 1/2 or, with more than two classes, above the largest probability that
-    any other class can reach.
+    the bound on its error, is above 1/2. With more than two classes it also counts if that is above the
+    largest probability that any other class can reach, or if what is touched is too rarely among the K
+    nearest rows to make up for the margin of the untampered vote.
 
     Parameters
     ----------
@@ -196,7 +209,8 @@ class WorstCases:
         # moving and squaring distances costs some roundings more
         self._widening = distance_error + 8.0 * np.finfo(np.float64).eps
         self._farthest = float(distances.max(initial=0.0))
-        self._sides = {}
+        self._sides: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._untampered: dict[int, tuple[float, float, float]] = {}
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -213,16 +227,13 @@ class WorstCases:
         """The same less the bound on its error, and whether the target provably stays the prediction."""
         worst = np.array([float((p - error).min()) for p, error in self._at_budget(threat)])
         certified = worst > 0.5
-        if self._law.n_classes > 2 and not certified.all():
+        if not certified.all():
             rest = np.flatnonzero(~certified)
-            certified[rest] = self._margins([(i, threat.worst_cases) for i in rest]) > 0.0
+            certified[rest] = self._margins([_Case(int(i), threat) for i in rest]) > 0.0
         return np.maximum(worst, 0.0), certified
 
     def _at_budget(self, threat: StructuredThreat) -> list[tuple[np.ndarray, np.ndarray]]:
-        requests = [
-            _Request(threat.worst_cases(*self._lists(i, target)), self._needed(target))
-            for i, target in enumerate(self._targets.tolist())
-        ]
+        requests = [_Request(threat.worst_cases(*self._lists(i)), self._needed(i)) for i in range(len(self))]
         return [(bounds.p[:, 0], bounds.error[:, 0]) for bounds in self._evaluate(requests, 0.0)]
 
     def largest_budget(self, threat: StructuredThreat) -> np.ndarray:
@@ -239,11 +250,8 @@ class WorstCases:
         while (active := np.flatnonzero(high - low > 1)).size:
             at_once = self._law.kernel.FAMILY_SIZE
             counts = [_counts_between(low[i], high[i], self.n_rows, at_once) for i in active]
-            makers = [
-                (i, lambda a, b, rows=rows: [threat.family(a, b, rows)])
-                for i, rows in zip(active, counts, strict=True)
-            ]
-            for i, rows, margins in zip(active, counts, self._member_margins(makers), strict=True):
+            cases = [_Case(int(i), threat, rows) for i, rows in zip(active, counts, strict=True)]
+            for i, rows, margins in zip(active, counts, self._member_margins(cases), strict=True):
                 # the worst case only grows: what follows the first failure is not looked at
                 n_good = len(rows) if np.all(margins > 0.0) else int(np.argmin(margins > 0.0))
                 low[i] = rows[n_good - 1] if n_good else low[i]
@@ -259,7 +267,7 @@ class WorstCases:
         def heights(active: np.ndarray, radii: np.ndarray) -> np.ndarray:
             return self._margins(
                 [
-                    (i, lambda a, b, radius=radius: replace(threat, radius=float(radius)).worst_cases(a, b))
+                    _Case(int(i), replace(threat, radius=float(radius)))
                     for i, radius in zip(active, radii, strict=True)
                 ]
             )
@@ -309,28 +317,35 @@ class WorstCases:
 
     # -------------------------------------------------------------------------------------------- margins
 
-    def _margins(self, makers) -> np.ndarray:
-        """The smallest margin of each request."""
-        return np.array([margins.min() for margins in self._member_margins(makers, alone=False)])
+    def _margins(self, cases: list[_Case]) -> np.ndarray:
+        """The smallest margin of each case."""
+        return np.array([margins.min() for margins in self._member_margins(cases)])
 
-    def _member_margins(self, makers: Sequence[tuple[int, Callable]], alone: bool = True) -> list[np.ndarray]:
-        """Positive for each member of each request (query, lists -> families) whose target provably wins.
+    def _member_margins(self, cases: list[_Case]) -> list[np.ndarray]:
+        """Positive for each member of each case whose target provably wins.
 
         The normal quantile of the smallest probability where one half decides, less the bound on its error.
         Unless each member counts alone, they are no more exact than it takes to know the sign of the
         smallest.
         """
         requests = [
-            _Request(make(*self._lists(i, self._targets[i])), self._needed(self._targets[i]))
-            for i, make in makers
+            _Request(case.worst_cases(*self._lists(case.query)), self._needed(case.query)) for case in cases
         ]
-        margins = self._quantiles(requests, alone)
-        if self._law.n_classes > 2:
-            for k, (i, make) in enumerate(makers):
+        margins = self._quantiles(requests, alone=bool(cases) and cases[0].alone)
+        for k, case in enumerate(cases):
+            for otherwise in self._other_ways(case):
                 if np.any(margins[k] <= 0.0):
-                    plurality = np.minimum(self._plurality_margins(i, make, alone), 1e-3)
-                    margins[k] = np.where(margins[k] > 0.0, margins[k], plurality)
+                    margins[k] = np.where(margins[k] > 0.0, margins[k], np.minimum(otherwise(case), 1e-3))
         return margins
+
+    def _other_ways(self, case: _Case) -> list[Callable[[_Case], np.ndarray]]:
+        """Margins that also certify where the majority alone does not."""
+        ways = []
+        if isinstance(case.threat, RowShift) and not case.threat.relabel:
+            ways.append(self._margins_of_the_ball)
+        if self._law.n_classes > 2:
+            ways += [self._margins_untouched, self._margins_over_rivals]
+        return ways
 
     def _quantiles(self, requests: list[_Request], alone: bool) -> list[np.ndarray]:
         """Of p - error of every member; first roughly, and more exactly where it would not be clear."""
@@ -344,37 +359,91 @@ class WorstCases:
             unclear = [k for k in unclear if _is_unclear(bounds[k], alone)]
         return [ndtri(np.clip(b.p[:, 0] - b.error[:, 0], 1e-300, 1.0 - 1e-16)) for b in bounds]
 
-    def _plurality_margins(self, i: int, make: Callable, alone: bool) -> np.ndarray:
+    def _margins_over_rivals(self, case: _Case) -> np.ndarray:
         """Smallest probability of the target's majority less the largest that another class can have.
 
         A class wins at least with a majority, and at most where it has enough votes to win at all; both are
         races. The worst case for the other class is that for all rows that are not of it. Members that do not
         count alone are ways to spend one budget: any one of the one race with any one of the other.
         """
-        target = int(self._targets[i])
-        (own,) = self._evaluate([_Request(make(*self._lists(i, target)), self._needed(target))], 0.0)
+        i, target = case.query, self._targets[case.query]
+        request = _Request(case.worst_cases(*self._lists(i)), self._needed(i))
+        (own,) = self._evaluate([request], _ROUGH)
         smallest = own.p[:, 0] - own.error[:, 0]
         largest = np.zeros(len(smallest))
         for rival in range(self._law.n_classes):
             if rival == target:
                 continue
             m, m_rest = votes_that_can_win(rival, self._law.n_neighbors, self._law.n_classes)
-            races = make(*self._sorted(i, self._labels != rival))
-            (other,) = self._evaluate([_Request(races, (m_rest, m))], 0.0)
+            races = case.worst_cases(*self._sorted(i, self._labels != rival))
+            (other,) = self._evaluate([_Request(races, (m_rest, m))], _ROUGH)
             reached = other.p[:, 1] + other.error[:, 1]
-            largest = np.maximum(largest, reached if alone else reached.max())
-        return smallest - largest if alone else np.full(len(smallest), smallest.min() - largest.max())
+            largest = np.maximum(largest, reached if case.alone else reached.max())
+        if case.alone:
+            return smallest - largest
+        return np.full(len(smallest), smallest.min() - largest.max())
+
+    def _margins_untouched(self, case: _Case) -> np.ndarray:
+        """Exact margin of the untampered vote less twice the probability that anything touched is among the
+        K.
+
+        Else the K nearest rows and their labels are the same before and after, and so is the vote. Replacing
+        a touched row by a nearer one only makes it likelier to be among them, so the nearest rows decide.
+        """
+        everything = np.ones(self.n_rows, dtype=bool)
+        (far, _), (_, near) = (self._sorted(case.query, which) for which in (everything, ~everything))
+        family = case.touches(near, far)
+        if family is None:
+            return np.array([-1.0])
+        (race,) = self._evaluate([_Request([family], (1, self._law.n_neighbors))], _ROUGH)
+        touched = race.p[:, 0] + race.error[:, 0]
+        p_lower, p_upper, _ = self._untampered_vote(case.query)
+        return p_lower - p_upper - 2.0 * touched
+
+    def _margins_of_the_ball(self, case: _Case) -> np.ndarray:
+        """Eq. (15) of RAB: few rows that move a little move the table by less than its radius."""
+        p_lower, p_upper, moved = self._untampered_vote(case.query)
+        if not p_lower > p_upper:
+            return np.array([-1.0])
+        rows = min(tampered_rows(case.threat, self.n_rows), self.n_rows)
+        needed = case.threat.radius * np.sqrt(rows) * (1.0 + 4.0 * np.finfo(np.float64).eps) + moved
+        return np.array([gaussian_radius(p_lower, p_upper, self._law.sigma) - needed])
+
+    def _untampered_vote(self, i: int) -> tuple[float, float, float]:
+        """Bounds on the probability of the target and on the largest other one, and what distances may err.
+
+        The last is the length by which the whole table must be moved to have exactly these distances.
+        """
+        if i not in self._untampered:
+            law = self._law
+            p, error = law.kernel.vote(
+                self._distances[i : i + 1] ** 2,
+                self._labels,
+                n_classes=law.n_classes,
+                n_neighbors=law.n_neighbors,
+                sigma=law.sigma,
+                dof=law.dof,
+                n_threads=1,
+            )
+            # By Corollary 1 a probability then changes by less than moved / (sigma sqrt(2 pi)).
+            moved = self._widening * float(np.linalg.norm(self._distances[i]))
+            slack = error[0] + 0.4 * moved / law.sigma
+            others = p[0] + slack
+            others[self._targets[i]] = 0.0
+            p_lower = float((p[0] - slack)[self._targets[i]])
+            self._untampered[i] = max(p_lower, 0.0), min(float(others.max()), 1.0), moved
+        return self._untampered[i]
 
     # --------------------------------------------------------------------------------------------- races
 
-    def _needed(self, target) -> tuple[int, int]:
-        return votes_needed(int(target), self._law.n_neighbors, self._law.n_classes)
+    def _needed(self, i: int) -> tuple[int, int]:
+        return votes_needed(int(self._targets[i]), self._law.n_neighbors, self._law.n_classes)
 
-    def _lists(self, i: int, target) -> tuple[np.ndarray, np.ndarray]:
-        """Increasing distances of the rows of the target, kept for the next budget, and of all others."""
-        if (i, target) not in self._sides:
-            self._sides[i, target] = self._sorted(i, self._labels == target)
-        return self._sides[i, target]
+    def _lists(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        """Increasing distances of the rows of the target, and of all others; kept for the next budget."""
+        if i not in self._sides:
+            self._sides[i] = self._sorted(i, self._labels == self._targets[i])
+        return self._sides[i]
 
     def _sorted(self, i: int, is_to_win: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Increasing distances of some rows and of all others; what they may err is against the former."""
@@ -450,6 +519,27 @@ def _counts_between(low: int, high: int, first_limit: int, at_once: int) -> np.n
         spread = np.geomspace(start, max(end, start), max(n_between, 2)).round().astype(np.int64)
         return np.unique([low + 1, *spread.clip(low + 1, end), end])
     return np.unique(np.linspace(low + 1, high - 1, min(at_once, high - low - 1)).astype(int))
+
+
+class _Case(NamedTuple):
+    """A query under a threat whose budget is given, or under one for some numbers of rows."""
+
+    query: int
+    threat: StructuredThreat
+    rows: np.ndarray | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether each member is a budget of its own; else they are ways to spend one."""
+        return self.rows is not None
+
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+        return self.threat.worst_cases(a, b) if self.rows is None else [self.threat.family(a, b, self.rows)]
+
+    def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily | None:
+        if self.rows is None:
+            return self.threat.touches(near, far)
+        return self.threat.touched(near, far, self.rows)
 
 
 class _Request(NamedTuple):

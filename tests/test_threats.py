@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from knn_cert import largest_budget, vote_probabilities, worst_case_probability
+from knn_cert import largest_budget, race_probability, vote_probabilities, worst_case_probability
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -359,6 +359,45 @@ def test_a_class_can_be_certified_without_a_majority():
     assert largest_budget(sq, labels, LabelFlips(), **arguments) == 0
     assert largest_budget(sq, labels, Deletions(), **arguments) == 1
     assert largest_budget(sq, labels, QueryShift(), **arguments) > 0.1
+
+
+@given(table=tables(max_classes=4), rows=st.integers(0, 3), radius=st.floats(0.0, 3.0), data=st.data())
+def test_no_probability_changes_by_more_than_what_is_touched_is_among_the_nearest(table, rows, radius, data):
+    """|q'(y) - q(y)| <= P(something touched among the K nearest), for every class and every tampering."""
+    n, K = len(table["labels"]), table["n_neighbors"]
+    before = probabilities_of(table, table["distances"], table["labels"])
+    chosen = data.draw(st.lists(st.integers(0, n - 1), max_size=rows, unique=True))
+    new = data.draw(st.lists(st.floats(0.0, 8.0), min_size=rows, max_size=rows))
+    some = st.integers(0, table["n_classes"] - 1)
+    for threat in (
+        LabelFlips(rows),
+        Deletions(rows),
+        Insertions(rows),
+        Replacements(rows),
+        RowShift(rows, radius, relabel=True),
+    ):
+        distances, labels = table["distances"].copy(), table["labels"].copy()
+        if isinstance(threat, Deletions):
+            distances, labels = np.delete(distances, chosen), np.delete(labels, chosen)
+        elif isinstance(threat, Insertions):
+            distances = np.concatenate([distances, new])
+            labels = np.concatenate([labels, [data.draw(some) for _ in new]]).astype(int)
+        else:
+            for i, d in zip(chosen, new, strict=False):
+                labels[i] = data.draw(some)
+                if isinstance(threat, Replacements):
+                    distances[i] = d
+                elif isinstance(threat, RowShift):
+                    distances[i] = max(distances[i] + data.draw(st.floats(-radius, radius)), 0.0)
+        if len(labels) < K:
+            continue
+        ordered = np.sort(table["distances"])
+        family = threat.touches(ordered, ordered)
+        a, b = (side.of_member(0) for side in (family.a, family.b))
+        law = {"sigma": table["sigma"], "dof": table["dof"]}
+        touched = race_probability(a**2, 1, b**2, K, **law) if len(a) else 0.0
+        after = probabilities_of(table, distances, labels)
+        assert np.abs(after - before).max() <= touched + 1e-12
 
 
 def test_one_row_moved_anywhere_cannot_change_a_clear_majority():
