@@ -91,9 +91,10 @@ _FINDINGS = (
     "A moved query has the widest gap. It is certified like rows that all move by its radius, each in its "
     "own worst direction, and one query cannot do that in many dimensions; the falsifier, for its part, "
     "tries three directions only.",
-    "More than two classes: nothing that is not robust was certified. The bound on rivals helps where K = 1, "
-    "and a small share of the MNIST queries whose class has no majority. With many classes it is loose, "
-    "since a rival can win with one or two votes of five; most of those queries stay without a certificate.",
+    "More than two classes: nothing that is not robust was certified. The majority event alone leaves most "
+    "MNIST queries of ten classes without any certificate, since their class rarely has a majority; what is "
+    "touched must be among the nearest K, and that bound certifies nearly all of them for some rows. The "
+    "bound on single rivals helps little: a rival can win with one or two votes of five.",
     "Times carry the load of the machine with them; the column with the goal says which goals this run met "
     "or missed. The ratio to a plain search for neighbours is large, since that is mostly one product of "
     "matrices.",

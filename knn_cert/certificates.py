@@ -75,7 +75,8 @@ class Certificates:
         the one that was asked for; 0 where the classifier abstained.
     worst_probability : ndarray of shape (n_queries,)
         Lower bound on the probability of the predicted class over everything within the budget that was asked
-        for; NaN where the threat leaves it open.
+        for; NaN where the threat leaves it open. Above 1/2 it certifies, but there are other ways to
+        (docs/threats.md).
     abstained : ndarray of bool, shape (n_queries,)
         True where nothing is certified: not even the untampered table, or not the budget asked for.
     classes : ndarray of shape (C,)

@@ -389,9 +389,9 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             probabilities[part], errors[part] = self._vote(sq_distances, settings)
             distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
             if threat is not None:
-                winners = np.argmax(probabilities[part], axis=1)
+                vote = probabilities[part], errors[part]
                 budget[part], worst_probability[part], abstained[part] = self._worst_cases(
-                    threat, sq_distances, winners, settings
+                    threat, sq_distances, vote, settings
                 )
             if progress is not None:
                 progress(part.stop, n_queries)
@@ -399,7 +399,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             probabilities, errors, distance_error, budget, worst_probability, abstained, settings
         )
 
-    def _worst_cases(self, threat: StructuredThreat, sq_distances, winners, settings: _Settings):
+    def _worst_cases(self, threat: StructuredThreat, sq_distances, vote, settings: _Settings):
         """Budget, worst probability and abstention of each query, as `Certificates` has them."""
         law = Law(
             settings.n_neighbors,
@@ -412,9 +412,10 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         queries = WorstCases(
             np.sqrt(sq_distances),
             self._labels,
-            winners,
+            np.argmax(vote[0], axis=1),
             law,
             distance_error=_relative_distance_error(self.n_features_in_),
+            vote=vote,
         )
         if is_open(threat):
             found = queries.largest_budget(threat)

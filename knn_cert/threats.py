@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 # Up to so many splits of a budget of moved rows are looked at one by one; more are covered by so many ranges.
-_MOST_SPLITS = 128
+_MOST_SPLITS = 96
 
 _WHOLE = (int, np.integer)
 

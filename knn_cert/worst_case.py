@@ -202,14 +202,18 @@ class WorstCases:
     law : Law
     distance_error : float
         Relative error of the distances; it is taken against the target.
+    vote : tuple of two ndarrays of shape (n_queries, C), optional
+        Probabilities without tampering, and their errors; worked out where needed if not known.
     """
 
-    def __init__(self, distances, labels, targets, law: Law, *, distance_error: float = 0.0):
+    def __init__(self, distances, labels, targets, law: Law, *, distance_error: float = 0.0, vote=None):
         self._distances, self._labels, self._targets, self._law = distances, labels, targets, law
         # moving and squaring distances costs some roundings more
         self._widening = distance_error + 8.0 * np.finfo(np.float64).eps
         self._farthest = float(distances.max(initial=0.0))
         self._sides: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._vote = vote
+        self._balls: dict[int, float] = {}
         self._untampered: dict[int, tuple[float, float, float]] = {}
 
     def __len__(self) -> int:
@@ -335,7 +339,9 @@ class WorstCases:
         for k, case in enumerate(cases):
             for otherwise in self._other_ways(case):
                 if np.any(margins[k] <= 0.0):
-                    margins[k] = np.where(margins[k] > 0.0, margins[k], np.minimum(otherwise(case), 1e-3))
+                    # where it does not certify either, the margin stays what the search steers by
+                    more = np.minimum(otherwise(case), 1e-3)
+                    margins[k] = np.where((margins[k] <= 0.0) & (more > 0.0), more, margins[k])
         return margins
 
     def _other_ways(self, case: _Case) -> list[Callable[[_Case], np.ndarray]]:
@@ -384,8 +390,7 @@ class WorstCases:
         return np.full(len(smallest), smallest.min() - largest.max())
 
     def _margins_untouched(self, case: _Case) -> np.ndarray:
-        """Exact margin of the untampered vote less twice the probability that anything touched is among the
-        K.
+        """Margin of the untampered vote less twice the probability that anything touched is among the K.
 
         Else the K nearest rows and their labels are the same before and after, and so is the vote. Replacing
         a touched row by a nearer one only makes it likelier to be among them, so the nearest rows decide.
@@ -402,12 +407,17 @@ class WorstCases:
 
     def _margins_of_the_ball(self, case: _Case) -> np.ndarray:
         """Eq. (15) of RAB: few rows that move a little move the table by less than its radius."""
-        p_lower, p_upper, moved = self._untampered_vote(case.query)
-        if not p_lower > p_upper:
-            return np.array([-1.0])
         rows = min(tampered_rows(case.threat, self.n_rows), self.n_rows)
-        needed = case.threat.radius * np.sqrt(rows) * (1.0 + 4.0 * np.finfo(np.float64).eps) + moved
-        return np.array([gaussian_radius(p_lower, p_upper, self._law.sigma) - needed])
+        needed = case.threat.radius * np.sqrt(rows) * (1.0 + 4.0 * np.finfo(np.float64).eps)
+        return np.array([self._ball(case.query) - needed])
+
+    def _ball(self, i: int) -> float:
+        """Radius of Eq. (14), -1 where there is none."""
+        if i not in self._balls:
+            p_lower, p_upper, moved = self._untampered_vote(i)
+            sure = p_lower > p_upper
+            self._balls[i] = gaussian_radius(p_lower, p_upper, self._law.sigma) - moved if sure else -1.0
+        return self._balls[i]
 
     def _untampered_vote(self, i: int) -> tuple[float, float, float]:
         """Bounds on the probability of the target and on the largest other one, and what distances may err.
@@ -416,15 +426,18 @@ class WorstCases:
         """
         if i not in self._untampered:
             law = self._law
-            p, error = law.kernel.vote(
-                self._distances[i : i + 1] ** 2,
-                self._labels,
-                n_classes=law.n_classes,
-                n_neighbors=law.n_neighbors,
-                sigma=law.sigma,
-                dof=law.dof,
-                n_threads=1,
-            )
+            if self._vote is not None:
+                p, error = (values[i : i + 1] for values in self._vote)
+            else:
+                p, error = law.kernel.vote(
+                    self._distances[i : i + 1] ** 2,
+                    self._labels,
+                    n_classes=law.n_classes,
+                    n_neighbors=law.n_neighbors,
+                    sigma=law.sigma,
+                    dof=law.dof,
+                    n_threads=1,
+                )
             # By Corollary 1 a probability then changes by less than moved / (sigma sqrt(2 pi)).
             moved = self._widening * float(np.linalg.norm(self._distances[i]))
             slack = error[0] + 0.4 * moved / law.sigma

@@ -113,6 +113,8 @@ private:
         std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
         std::vector<char> used;               // whether a record takes any row
         std::vector<double> records;
+        std::vector<double> root, merged;     // rows of every member; products of records, one for each used one
+        std::vector<const double*> of_member; // the tallies of each member at the block tallied last
 
         void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
             std::vector<double> of_all, of_some;
@@ -164,22 +166,25 @@ private:
         }
     };
 
-    const double* member_record(std::size_t side, std::size_t member) const { return sides_[side].records.data() + member * record_; }
+    const double* member_record(std::size_t side, std::size_t member) const { return sides_[side].of_member[member]; }
 
     void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
         Side& side = sides_[c];
         side.horizon.skip = accuracy.skip();
-        side.records.assign(2 * n_members_ * record_, 0.0);
-        root_.assign(record_, 0.0);
-        std::fill_n(root_.begin(), kLanes, 1.0);
+        side.records.resize(2 * n_members_ * record_);
+        side.root.assign(record_, 0.0);
+        std::fill_n(side.root.begin(), kLanes, 1.0);
         for (std::size_t k = 0; k < 2 * n_members_; ++k)
-            if (side.used[k]) std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
+            if (side.used[k]) {
+                std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
+                std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_ + kLanes), record_ - kLanes, 0.0);
+            }
 
         TallyTask shared{};
         ScatterTask some{};
         shared.degree = contest_.degree[c];
         shared.rough = some.rows.rough = accuracy.rough();
-        shared.G = root_.data();
+        shared.G = side.root.data();
         (density ? shared.A : shared.T) = shared.G + record_ / 2;
         if (!density) shared.mean = shared.T + kLanes;
         side.shared.choose(0, side.shared.prepare(block, law_, side.horizon), shared);
@@ -194,31 +199,43 @@ private:
 
         // Member i has the rows that all have, those of the records n + 0 .. n + i, and those of the records i .. n - 1.
         const auto record = [&](std::size_t k) { return side.records.data() + k * record_; };
-        const auto merge_into = [&](double* to, const double* other) {
-            merged_.assign(to, to + record_);
-            leaf_.merge(contest_.degree[c], density, static_cast<std::int64_t>(record_ / 2), other, merged_.data(), to);
+        const auto merge = [&](const double* first, const double* second, double* to) {
+            leaf_.merge(contest_.degree[c], density, static_cast<std::int64_t>(record_ / 2), first, second, to);
         };
-        const double* begun = root_.data();
+        side.merged.resize((3 * n_members_ + 1) * record_);
+        double* next = side.merged.data();
+        side.of_member.resize(n_members_);
+        const double* begun = side.root.data();
         for (std::size_t i = 0; i < n_members_; ++i) {
-            if (side.used[n_members_ + i])
-                merge_into(record(n_members_ + i), begun);
-            else
-                std::copy_n(begun, record_, record(n_members_ + i));
-            begun = record(n_members_ + i);
+            if (side.used[n_members_ + i]) {
+                merge(begun, record(n_members_ + i), next);
+                begun = next;
+                next += record_;
+            }
+            side.of_member[i] = begun;
         }
         const double* unended = nullptr;
-        for (std::size_t i = n_members_; i-- > 0;) {  // record i becomes the product of those from i on, then the member's
-            if (!side.used[i] && !unended) {
-                std::copy_n(record(n_members_ + i), record_, record(i));
-                continue;
+        const double* last_begun = nullptr;
+        for (std::size_t i = n_members_; i-- > 0;) {
+            if (side.used[i]) {
+                if (unended) {
+                    merge(unended, record(i), next);
+                    unended = next;
+                    next += record_;
+                } else {
+                    unended = record(i);
+                }
+                last_begun = nullptr;
             }
-            if (!side.used[i])
-                std::copy_n(unended, record_, record(i));
-            else if (unended)
-                merge_into(record(i), unended);
-            rest_.assign(record(i), record(i) + record_);
-            unended = rest_.data();
-            merge_into(record(i), record(n_members_ + i));
+            if (!unended) continue;
+            if (side.of_member[i] == last_begun) {  // the same two as the member after it
+                side.of_member[i] = side.of_member[i + 1];
+            } else {
+                last_begun = side.of_member[i];
+                merge(last_begun, unended, next);
+                side.of_member[i] = next;
+                next += record_;
+            }
         }
     }
 
@@ -228,7 +245,7 @@ private:
     std::size_t record_ = 0, n_rows_ = 0, n_members_ = 0;
     double start_ = 0.0;
     std::array<Side, 2> sides_;
-    std::vector<double> pair_, root_, rest_, merged_;
+    std::vector<double> pair_;
 };
 
 }  // namespace knn_cert
