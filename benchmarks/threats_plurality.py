@@ -56,14 +56,14 @@ def tiny_tables(report: Report, study: Study) -> None:
         f"{_TINY_FARTHEST:g}, labels from random proportions), every flip of r = 1 and of 2 labels "
         "enumerated with `vote_probabilities`. Robust: the prediction never changes. Certified: by the "
         "majority event alone (`worst_case_probability` above one half), and by `largest_budget`, which has "
-        "two more bounds (docs/threats.md), each as a share of the robust tables. Checked: nothing is certified "
-        "that is not robust, and the three lose nothing that the majority event certifies."
+        "two more bounds (docs/threats.md), each as a share of the robust tables. Checked: nothing is "
+        "certified that is not robust, and the three lose nothing that the majority event certifies."
     )
     report.table(["C", "K", "r", "tables", "robust", "majority alone", "all three bounds"], rows)
 
 
 def ten_classes(report: Report, data: Dataset | None, study: Study) -> None:
-    """Label-flip budgets on MNIST with all its digits, by the majority event alone and by all three bounds."""
+    """Label-flip budgets on MNIST with all its digits, by the majority event alone and by all bounds."""
     if data is None:
         return
     X, y = data.X_train[: study.ten_class_rows], data.y_train[: study.ten_class_rows]
