@@ -33,7 +33,7 @@ def race(
     sq_distances_a: _Doubles, m_a: int, sq_distances_b: _Doubles, m_b: int, *, sigma: float, dof: float
 ) -> tuple[float, float, float]: ...
 def race_families(
-    sq_distances: _Doubles,
+    distances: _Doubles,
     first: _Integers,
     end: _Integers,
     start: _Integers,

@@ -178,7 +178,7 @@ def test_the_native_kernel_refuses_families_that_would_corrupt_memory(change):
     native = pytest.importorskip("knn_cert.kernels.native")
     family = change(
         {
-            "sq_distances": np.ones(1),
+            "distances": np.ones(1),
             "first": np.array([0]),
             "end": np.array([2]),
             "start": np.array([0, 1, 1]),

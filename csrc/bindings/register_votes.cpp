@@ -50,16 +50,16 @@ py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int
     return py::make_tuple(probability, error);
 }
 
-py::tuple race_families(const Doubles& sq_distances, const Integers& first, const Integers& end, const Integers& start,
+py::tuple race_families(const Doubles& distances, const Integers& first, const Integers& end, const Integers& start,
                         const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof,
                         double tolerance, int n_threads) {
-    const py::ssize_t n_rows = sq_distances.size(), n_families = n_members.size();
+    const py::ssize_t n_rows = distances.size(), n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
            "m_a, m_b, n_threads or tolerance out of range");
     expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
                start.data()[2 * n_families] == n_rows,
            "every row needs a range of members, and two lists a family");
-    const knn_cert::FamilyRequest request{sq_distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
+    const knn_cert::FamilyRequest request{distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
                                           m_b.data(),          n_families,   sigma,      dof,          tolerance,        n_threads,
                                           &python_checkpoint};
     std::int64_t total = 0;
@@ -105,7 +105,7 @@ void register_votes(py::module_& module) {
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
     module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),
                py::arg("sigma"), py::arg("dof"));
-    module.def("race_families", &race_families, py::arg("sq_distances"), py::arg("first"), py::arg("end"), py::arg("start"),
+    module.def("race_families", &race_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
                py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"),
                py::arg("tolerance"), py::arg("n_threads"));
 }

@@ -44,7 +44,7 @@ class RaceFamily(NamedTuple):
 class PackedFamilies(NamedTuple):
     """Families as the kernels take them, in the order of their arguments."""
 
-    sq_distances: np.ndarray
+    distances: np.ndarray
     first: np.ndarray
     end: np.ndarray
     start: np.ndarray  # of list A of family f at 2 f, of list B at 2 f + 1
@@ -65,7 +65,7 @@ def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
             lists.append(side if arrives.all() else FamilyRows(*(column[arrives] for column in side)))
     rows = join(*lists)
     return PackedFamilies(
-        sq_distances=rows.distances**2,
+        distances=rows.distances,
         first=rows.first.astype(np.int64),
         end=rows.end.astype(np.int64),
         start=np.cumsum([0, *(len(side.distances) for side in lists)]).astype(np.int64),
@@ -74,10 +74,10 @@ def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
 
 
 def members(packed: PackedFamilies) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Take families apart: yield (family, squared distances of A, of B) for each member of each of them."""
+    """Take families apart: yield (family, distances of A, of B) for each member of each of them."""
     for family, n_members in enumerate(packed.n_members.tolist()):
         start_a, start_b, end_b = packed.start[2 * family : 2 * family + 3].tolist()
-        rows = FamilyRows(packed.sq_distances, packed.first, packed.end)
+        rows = FamilyRows(packed.distances, packed.first, packed.end)
         a = FamilyRows(*(column[start_a:start_b] for column in rows))
         b = FamilyRows(*(column[start_b:end_b] for column in rows))
         for member in range(n_members):

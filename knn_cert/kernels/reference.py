@@ -666,7 +666,7 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
 
 
 def race_families(
-    sq_distances,
+    distances,
     first,
     end,
     start,
@@ -683,9 +683,9 @@ def race_families(
 
     Always to full accuracy: `tolerance` and `n_threads` are accepted and ignored.
     """
-    packed = PackedFamilies(sq_distances, first, end, start, n_members)
+    packed = PackedFamilies(distances, first, end, start, n_members)
     answers = [
-        race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof)
+        race(a**2, int(m_a[family]), b**2, int(m_b[family]), sigma=sigma, dof=dof)
         for family, a, b in members(packed)
     ]
     probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])

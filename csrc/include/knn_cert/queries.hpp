@@ -198,7 +198,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
 // start[2f + 1] - 1, those of B follow until start[2f + 2] - 1; row i belongs to the members first[i] .. end[i] - 1, and first[i]
 // is 0 or end[i] the number of members.
 struct FamilyRequest {
-    const double* sq;
+    const double* distances;  // not squared
     const std::int64_t *first, *end, *start;
     const std::int64_t *n_members, *m_a, *m_b;  // of each family
     std::int64_t n_families;
@@ -221,8 +221,10 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
         for (std::size_t side = 0; side < 2; ++side) {
             const std::int64_t from = request.start[2 * family + static_cast<std::int64_t>(side)];
             const std::int64_t to = request.start[2 * family + static_cast<std::int64_t>(side) + 1];
-            rows[side] = {{}, request.first + from, request.end + from};
-            for (std::int64_t i = from; i < to; ++i) rows[side].s.push_back(scaled_distance(request.sq[i], request.sigma));
+            rows[side].first = request.first + from;
+            rows[side].end = request.end + from;
+            rows[side].s.resize(static_cast<std::size_t>(to - from));
+            for (std::int64_t i = from; i < to; ++i) rows[side].s[static_cast<std::size_t>(i - from)] = request.distances[i] / request.sigma;
         }
         const std::vector<std::int64_t> sizes[2] = {rows[0].sizes(n_members), rows[1].sizes(n_members)};
         double* const p = probability + 2 * first_member[static_cast<std::size_t>(family)];
@@ -237,13 +239,20 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
             if (p[2 * i] + p[2 * i + 1] == 2.0) open.push_back(i);
             open_before[i + 1] = static_cast<std::int64_t>(open.size());
         }
+        const auto solve = [&](std::size_t from, std::size_t n_now) {  // open[from] .. open[from + n_now - 1]
+            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]));
+            const Outcome outcome = integral.solve(tallies, {request.tolerance});
+            for (std::size_t j = 0; j < n_now; ++j)
+                for (std::size_t side = 0; side < 2; ++side) {
+                    p[2 * open[from + j] + side] = outcome.probability[2 * j + side];
+                    e[2 * open[from + j] + side] = outcome.error[2 * j + side];
+                }
+        };
         // One integral for all open members, unless they are decided so far from one another that its window would not close:
         // then one for each.
         const bool apart = detail::far_apart(rows, open, static_cast<int>(m[0]), static_cast<int>(m[1]));
-        const std::vector<std::int64_t> row_first[2] = {{rows[0].first, rows[0].first + rows[0].s.size()},
-                                                        {rows[1].first, rows[1].first + rows[1].s.size()}};
-        const std::vector<std::int64_t> row_end[2] = {{rows[0].end, rows[0].end + rows[0].s.size()},
-                                                      {rows[1].end, rows[1].end + rows[1].s.size()}};
+        if (open.size() == n_members && !apart) return solve(0, n_members);
+        const std::array<FamilyRows, 2> all = rows;
         const std::size_t at_a_time = apart ? 1 : open.size();
         for (std::size_t from = 0; from < open.size(); from += at_a_time) {
             const std::size_t n_now = std::min(at_a_time, open.size() - from);
@@ -255,19 +264,13 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
                 first[side].clear();
                 end[side].clear();
                 for (std::size_t i = 0; i < rows[side].s.size(); ++i) {
-                    first[side].push_back(among_these(row_first[side][i]));
-                    end[side].push_back(among_these(row_end[side][i]));
+                    first[side].push_back(among_these(all[side].first[i]));
+                    end[side].push_back(among_these(all[side].end[i]));
                 }
                 rows[side].first = first[side].data();
                 rows[side].end = end[side].data();
             }
-            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]));
-            const Outcome outcome = integral.solve(tallies, {request.tolerance});
-            for (std::size_t j = 0; j < n_now; ++j)
-                for (std::size_t side = 0; side < 2; ++side) {
-                    p[2 * open[from + j] + side] = outcome.probability[2 * j + side];
-                    e[2 * open[from + j] + side] = outcome.error[2 * j + side];
-                }
+            solve(from, n_now);
         }
     });
 }

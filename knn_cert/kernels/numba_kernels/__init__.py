@@ -160,7 +160,7 @@ def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
 
 
 def race_families(
-    sq_distances,
+    distances,
     first,
     end,
     start,
@@ -177,13 +177,13 @@ def race_families(
 
     Always to full accuracy: `tolerance` is accepted and ignored.
     """
-    packed = PackedFamilies(sq_distances, first, end, start, n_members)
+    packed = PackedFamilies(distances, first, end, start, n_members)
     races = list(members(packed))
     probabilities, errors = np.zeros((2, len(races), 2))
 
     def worker(member):
         family, a, b = races[member]
-        p_a, p_b, error = race(a, m_a[family], b, m_b[family], sigma=sigma, dof=dof)
+        p_a, p_b, error = race(a**2, m_a[family], b**2, m_b[family], sigma=sigma, dof=dof)
         probabilities[member], errors[member] = (p_a, p_b), error
 
     for_each_query(len(races), n_threads, lambda: (worker, None))
