@@ -5,8 +5,6 @@ Run ``python -m benchmarks.exact_engine [--save]`` in a source checkout; see ben
 
 from __future__ import annotations
 
-import argparse
-import datetime
 import sys
 import time
 from dataclasses import replace
@@ -17,12 +15,11 @@ from knn_cert.datasets import Dataset
 
 from . import exact_checks, exact_times
 from .baselines import Baselines
-from .data import SHARED, data_dir, load
+from .command import study_with_oracle
+from .data import load
 from .exact_study import FULL, QUICK
 from .fresh import SEED
-from .report import Disagreement, Report, machine, versions
-
-_RESULTS = Path(__file__).resolve().parent / "results" / "exact_engine.md"
+from .report import Report
 
 # As many rows of MNIST with all its ten classes as the other tables have.
 _TEN_CLASS_ROWS = 10_000
@@ -30,39 +27,13 @@ _TEN_CLASS_ROWS = 10_000
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study; return 1 if a figure that must hold does not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.exact_engine", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--quick", action="store_true", help="few queries: does it run, not how fast")
-    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/exact_engine.md")
-    parser.add_argument("--data-dir", help="folder of the data sets (default: $KNN_CERT_DATA)")
-    parser.add_argument(
-        "--oracle-dir",
-        type=Path,
-        default=SHARED / "oracle",
-        help="folder of the reference values (default: shared/oracle beside the checkout)",
-    )
-    options = parser.parse_args(argv)
-    if options.quick and options.save:
-        parser.error("--save keeps the figures of a full run; leave out --quick")
-    report = Report()
-    try:
-        _run(report, options.oracle_dir, data_dir(options.data_dir), quick=options.quick)
-    except Disagreement as error:
-        print(f"STOPPED, nothing is saved: {error}", file=sys.stderr)
-        return 1
-    if options.save:
-        report.save(_RESULTS)
-    return 0
+    return study_with_oracle("exact_engine", __doc__, _run, argv)
 
 
 def _run(report: Report, oracle_dir: Path, folder: str | None, *, quick: bool) -> None:
     study = QUICK if quick else FULL
     began = time.perf_counter()
-    report.heading("Figures of the exact engine", level=1)
-    report.text(f"Machine: {machine()}.")
-    report.text(f"Versions: {versions()}.")
-    report.text(f"Date: {datetime.date.today().isoformat()}. Seed: {SEED}.")
+    report.opening("Figures of the exact engine", SEED)
     if quick:
         report.text("QUICK RUN: few queries, one run each; its times are no measurement.")
     report.text(

@@ -6,29 +6,24 @@ Run ``python -m benchmarks.rab_table5 [--save]`` in a source checkout; see bench
 from __future__ import annotations
 
 import argparse
-import datetime
 import sys
 import time
-from pathlib import Path
 
+from .command import RESULTS, report_on, study_parser
 from .count_certificate import check_certificate
 from .data import data_dir, load
 from .fresh import SEED
 from .paper_values import RAB_TABLE_5, Printed
 from .rab_attack import Outcome, Share, Smoothed, run_attack
 from .rab_settings import EXPERIMENTS, N_NEIGHBORS, SETTINGS, Experiment
-from .report import Disagreement, Report, machine, versions
-
-_RESULTS = Path(__file__).resolve().parent / "results"
+from .report import Report
 
 _ATTACKS = {"one": "one-pixel", "four": "four-pixel", "blending": "blending"}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study; return 1 if a figure that must hold does not."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.rab_table5", description=__doc__.splitlines()[0]
-    )
+    parser = study_parser("rab_table5", __doc__)
     parser.add_argument(
         "--datasets", default=",".join(EXPERIMENTS), help="which, separated by commas (default: %(default)s)"
     )
@@ -39,8 +34,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--reverse", action="store_true", help="exchange source and target class")
     parser.add_argument("--threads", type=int, help="threads over queries (default: all cores)")
-    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/rab_table5*.md")
-    parser.add_argument("--data-dir", help="folder of the data sets (default: $KNN_CERT_DATA)")
     options = parser.parse_args(argv)
     for kind, wanted, known in (
         ("data set", options.datasets, EXPERIMENTS),
@@ -51,24 +44,15 @@ def main(argv: list[str] | None = None) -> int:
                 parser.error(f"unknown {kind} {name!r}; expected some of {', '.join(known)}")
     if options.limit is not None and options.limit < 1:
         parser.error(f"--limit must be at least 1, got {options.limit}")
-    report = Report()
-    try:
-        _run(report, options)
-    except Disagreement as error:
-        print(f"STOPPED, nothing is saved: {error}", file=sys.stderr)
-        return 1
-    if options.save:
-        variant = "_appended" * options.append + "_reversed" * options.reverse
-        report.save(_RESULTS / f"rab_table5{variant}.md")
-    return 0
+    variant = "_appended" * options.append + "_reversed" * options.reverse
+    return report_on(
+        lambda report: _run(report, options), RESULTS / f"rab_table5{variant}.md" if options.save else None
+    )
 
 
 def _run(report: Report, options: argparse.Namespace) -> None:
     began = time.perf_counter()
-    report.heading("RAB, Table 5: smoothed K-NN under backdoor attacks", level=1)
-    report.text(f"Machine: {machine()}.")
-    report.text(f"Versions: {versions()}.")
-    report.text(f"Date: {datetime.date.today().isoformat()}. Seed: {SEED}. K = {N_NEIGHBORS}.")
+    report.opening("RAB, Table 5: smoothed K-NN under backdoor attacks", SEED, f" K = {N_NEIGHBORS}.")
     if options.limit is not None:
         report.text(f"At most {options.limit} test rows of each kind, evenly over the test set.")
     report.text(_what_is_run(options.append))

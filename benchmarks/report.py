@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 import statistics
@@ -25,6 +26,13 @@ class Report:
 
     def heading(self, title: str, level: int = 2) -> None:
         self.text(f"{'#' * level} {title}")
+
+    def opening(self, title: str, seed: int, more: str = "") -> None:
+        """Say what this is, and what it was made with."""
+        self.heading(title, level=1)
+        self.text(f"Machine: {machine()}.")
+        self.text(f"Versions: {versions()}.")
+        self.text(f"Date: {datetime.date.today().isoformat()}. Seed: {seed}.{more}")
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Add a table; columns are padded so that it can be read on a terminal too."""

@@ -226,14 +226,12 @@ class Certificates:
         kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
         return (
             f"The prediction of the smoothed K-NN classifier (K = {self.n_neighbors}, {kind}, Gaussian noise "
-            f"of "
-            f"standard deviation {self.sigma:g} on every feature of every training row) is the same for the "
-            "observed, possibly tampered, training table and for everything that can be made of it with "
+            f"of standard deviation {self.sigma:g} on every feature of every training row) is the same for "
+            "the observed, possibly tampered, training table and for everything that can be made of it with "
             f"{self.threat.describe()}. {self.threat.what_it_means()} Not covered: "
-            f"{self.threat.not_covered()}, "
-            "and whatever else was computed from a tampered table, such as a scaler, selected features, "
-            "sigma, K "
-            "or bucket edges. Where the classifier abstained, nothing is guaranteed."
+            f"{self.threat.not_covered()}, and whatever else was computed from a tampered table, such as a "
+            "scaler, selected features, sigma, K or bucket edges. Where the classifier abstained, nothing is "
+            "guaranteed."
         )
 
     def __len__(self) -> int:

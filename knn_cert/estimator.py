@@ -265,9 +265,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         check_threat(threat)
         certificates = self.certify(X, threat)
         settings = self._settings(self.n_samples_fit_)
-        queries = _dense(
-            validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
-        )
+        queries = _dense(self._checked_queries(X))
         victim = Victim(
             rows=self._rows_at,
             labels=self._labels,
@@ -318,18 +316,20 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
             )
-        p = self.predict_proba(X)
-        queries = validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
-        found = [
-            removal_effects(
-                self._sq_distances(queries[i : i + 1], settings)[0],
-                self._labels,
-                p[i],
-                top,
-                lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
+        X = self._checked_queries(X)
+        p, found = np.empty((X.shape[0], len(self.classes_))), []
+        for i in range(len(p)):
+            sq_distances = self._checked_sq_distances(X[i : i + 1], settings)
+            p[i] = self._vote(sq_distances, settings)[0][0]
+            found.append(
+                removal_effects(
+                    sq_distances[0],
+                    self._labels,
+                    p[i],
+                    top,
+                    lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
+                )
             )
-            for i in range(len(p))
-        ]
         return Influence(
             label=self.classes_[np.argmax(p, axis=1)],
             probability=p.max(axis=1),
@@ -363,9 +363,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         progress: Callable[[int, int], None] | None = None,
         threat: StructuredThreat | None = None,
     ) -> _Evaluation:
-        check_is_fitted(self, "classes_")
-        reject_text_columns(X)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+        X = self._checked_queries(X)
         settings = self._settings(self.n_samples_fit_)
         n_queries, n_classes = X.shape[0], len(self.classes_)
         probabilities = np.empty((n_queries, n_classes))
@@ -382,10 +380,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             chunk = min(chunk, _QUERIES_PER_REPORT * settings.n_threads)
             progress(0, n_queries)
         for part in _chunks(n_queries, chunk):
-            sq_distances = self._sq_distances(X[part], settings)
-            # Finite rows can be infinitely far apart in double precision.
-            check_scale(sq_distances.max(), settings.sigma)
-            check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
+            sq_distances = self._checked_sq_distances(X[part], settings)
             probabilities[part], errors[part] = self._vote(sq_distances, settings)
             distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
             if threat is not None:
@@ -398,6 +393,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         return _Evaluation(
             probabilities, errors, distance_error, budget, worst_probability, abstained, settings
         )
+
+    def _checked_queries(self, X):
+        check_is_fitted(self, "classes_")
+        reject_text_columns(X)
+        return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
 
     def _worst_cases(self, threat: StructuredThreat, sq_distances, vote, settings: _Settings):
         """Budget, worst probability and abstention of each query, as `Certificates` has them."""
@@ -433,15 +433,21 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         # Sparse queries to dense training rows are made dense chunk by chunk, so d counts as well as n.
         return max(n_threads, _CHUNK_BYTES // (8 * max(self.n_samples_fit_, self.n_features_in_)))
 
+    def _checked_sq_distances(self, queries, settings: _Settings) -> np.ndarray:
+        """Squared distances that the kernel can work with, (m, n)."""
+        sq_distances = self._sq_distances(queries, settings)
+        # Finite rows can be infinitely far apart in double precision.
+        check_scale(sq_distances.max(), settings.sigma)
+        check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
+        return sq_distances
+
     def _sq_distances(self, queries, settings: _Settings) -> np.ndarray:
         """Squared distances by direct differences; queries take the storage of the training rows."""
         kernel, n_threads = settings.kernel, settings.n_threads
         if isinstance(self._rows, _CsrArrays):
             queries = _csr_arrays(sp.csr_array(queries))
             return kernel.sq_distances_csr(*queries, *self._rows, n_threads=n_threads)
-        if sp.issparse(queries):
-            queries = queries.toarray()
-        return kernel.sq_distances(np.ascontiguousarray(queries), self._rows, n_threads=n_threads)
+        return kernel.sq_distances(np.ascontiguousarray(_dense(queries)), self._rows, n_threads=n_threads)
 
     def _rows_at(self, indices: np.ndarray) -> np.ndarray:
         """Features of some training rows, dense."""

@@ -40,6 +40,8 @@ _GONE = 10.0
 # Moves are a little shorter than allowed, so that rounding does not make them longer.
 _SHORTER = 1.0 - 1e-12
 
+_NOBODY = np.empty(0, dtype=np.int64)
+
 
 @dataclass(frozen=True, eq=False)
 class Counterexample:
@@ -232,18 +234,18 @@ class _Attacker:
         return None
 
     def _tamperings(self, threat) -> Iterator[_Tampering]:
-        labels, nobody = self.victim.labels, np.empty(0, dtype=np.int64)
+        labels = self.victim.labels
         count = tampered_rows(threat, len(labels))
         own = self._own[:count]
         if isinstance(threat, (LabelFlips, Replacements)):
             changed = labels.copy()
             changed[own] = self._rival
             to_query = -self._distances[own] if isinstance(threat, Replacements) else np.zeros(len(own))
-            yield _Tampering(own, to_query, changed, nobody, 0)
+            yield _Tampering(own, to_query, changed, _NOBODY, 0)
         elif isinstance(threat, Deletions):
-            yield _Tampering(nobody, np.empty(0), labels, own, 0)
+            yield _Tampering(_NOBODY, np.empty(0), labels, own, 0)
         elif isinstance(threat, Insertions):
-            yield _Tampering(nobody, np.empty(0), labels, nobody, count)
+            yield _Tampering(_NOBODY, np.empty(0), labels, _NOBODY, count)
         elif isinstance(threat, RowShift):
             yield from self._shifts(threat)
 
@@ -271,7 +273,7 @@ class _Attacker:
         away = np.concatenate(
             [towards[own] if threat.relabel else np.full(p, threat.radius), towards[rivals]]
         )
-        return _Tampering(np.concatenate([own, rivals]), away, labels, np.empty(0, dtype=np.int64), 0)
+        return _Tampering(np.concatenate([own, rivals]), away, labels, _NOBODY, 0)
 
     def _probability(self, tampering: _Tampering) -> float:
         """Of the attacked class, from the distances that the moves aim at."""
@@ -282,8 +284,9 @@ class _Attacker:
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
         """Move the query towards the nearest rows of the runner-up, or away from those of its class."""
-        tamperings = [_Tampering(np.empty(0, dtype=np.int64), np.empty(0), self.victim.labels, *_NOTHING)]
-        if threat.training is not None:
+        if threat.training is None:
+            tamperings = [_Tampering(_NOBODY, np.empty(0), self.victim.labels, _NOBODY, 0)]
+        else:
             tamperings = list(self._tamperings(threat.training))
         k = self.victim.n_neighbors
         near_own = self.victim.rows(self._own[:k]).mean(axis=0) if len(self._own) else self._query
@@ -341,6 +344,3 @@ class _Attacker:
             label=winner,
             probability=float(p[0, self._label]),
         )
-
-
-_NOTHING = (np.empty(0, dtype=np.int64), 0)

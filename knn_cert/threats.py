@@ -94,9 +94,8 @@ class BlackBoxBall:
                 "radius, over any number of rows (Eq. (14) of RAB)"
             )
         return (
-            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm (Eq. "
-            f"(15) "
-            "of RAB)"
+            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm "
+            "(Eq. (15) of RAB)"
         )
 
 
@@ -129,9 +128,9 @@ class _RowBudget:
         """
         return RaceFamily(len(rows), _nearest_lost(near, rows)[1], _nearest_lost(far, rows)[0])
 
-    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        return [self.family(a, b, self._rows(len(a) + len(b)))]
+        return self.family(a, b, self._rows(len(a) + len(b)))
 
     def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily:
         """`touched` for the budget that is given."""
@@ -242,7 +241,7 @@ class RowShift:
         _check_rows(self.rows)
         _check_radius(self.radius)
 
-    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
         r = min(tampered_rows(self, len(a) + len(b)), len(a) + len(b))
         if self.radius == 0.0 and not self.relabel:
@@ -252,8 +251,8 @@ class RowShift:
         if self.relabel:
             kept, lost = _nearest_lost(a, p)
             defectors = lost._replace(distances=np.maximum(lost.distances - self.radius, 0.0))
-            return [RaceFamily(len(p), kept, join(others, defectors))]
-        return [RaceFamily(len(p), _moved_out(a, self.radius, p), others)]
+            return RaceFamily(len(p), kept, join(others, defectors))
+        return RaceFamily(len(p), _moved_out(a, self.radius, p), others)
 
     def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily:
         """What is moved, as near as it gets, against the rows left alone; see `LabelFlips.touched`."""
@@ -300,32 +299,27 @@ class QueryShift:
         if not isinstance(self.training, (_RowBudget, RowShift)):
             raise TypeError(
                 "training of QueryShift must be LabelFlips, Deletions, Insertions, Replacements or RowShift, "
-                "got "
-                f"{self.training!r}"
+                f"got {self.training!r}"
             )
         if is_open(self.training):
             raise ValueError(
                 f"{self!r} leaves a budget of its training threat open; only its own radius may be"
             )
 
-    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
         """Races of the training threat, with every distance changed by at most the radius."""
         # Each list of the training threat bounds, rank by rank, the distances of every table within its
         # budget; moving the query changes each of those by at most the radius, and a bound on every rank
         # stays one.
-        one = np.zeros(1)
-        families = (
-            [RaceFamily(1, _in_all(a, one), _in_all(b, one))]
-            if self.training is None
-            else self.training.worst_cases(a, b)
+        if self.training is None:
+            one = np.zeros(1)
+            family = RaceFamily(1, _in_all(a, one), _in_all(b, one))
+        else:
+            family = self.training.worst_cases(a, b)
+        return family._replace(
+            a=family.a._replace(distances=family.a.distances + self.radius),
+            b=family.b._replace(distances=np.maximum(family.b.distances - self.radius, 0.0)),
         )
-        return [
-            family._replace(
-                a=family.a._replace(distances=family.a.distances + self.radius),
-                b=family.b._replace(distances=np.maximum(family.b.distances - self.radius, 0.0)),
-            )
-            for family in families
-        ]
 
     def touches(self, near: np.ndarray, far: np.ndarray) -> None:
         """A moved query touches every row."""
@@ -363,7 +357,7 @@ def tampered_rows(threat: StructuredThreat, n_rows: int) -> int:
     return int(threat.rows) if isinstance(threat.rows, _WHOLE) else math.ceil(threat.rows * n_rows)
 
 
-def votes_needed(target_class: int, n_neighbors: int, n_classes: int) -> tuple[int, int]:
+def votes_needed(target_class: int, n_neighbors: int) -> tuple[int, int]:
     """Return (m, m'): the target wins at least if its m-th nearest row precedes the m'-th of the others.
 
     Ties of the vote go to the lowest class: class 0 needs half of the votes, any other class more than half.

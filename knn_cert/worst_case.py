@@ -381,8 +381,8 @@ class WorstCases:
             if rival == target:
                 continue
             m, m_rest = votes_that_can_win(rival, self._law.n_neighbors, self._law.n_classes)
-            races = case.worst_cases(*self._sorted(i, self._labels != rival))
-            (other,) = self._evaluate([_Request(races, (m_rest, m))], _ROUGH)
+            family = case.worst_cases(*self._sorted(i, self._labels != rival))
+            (other,) = self._evaluate([_Request(family, (m_rest, m))], _ROUGH)
             reached = other.p[:, 1] + other.error[:, 1]
             largest = np.maximum(largest, reached if case.alone else reached.max())
         if case.alone:
@@ -400,7 +400,7 @@ class WorstCases:
         family = case.touches(near, far)
         if family is None:
             return np.array([-1.0])
-        (race,) = self._evaluate([_Request([family], (1, self._law.n_neighbors))], _ROUGH)
+        (race,) = self._evaluate([_Request(family, (1, self._law.n_neighbors))], _ROUGH)
         touched = race.p[:, 0] + race.error[:, 0]
         p_lower, p_upper, _ = self._untampered_vote(case.query)
         return p_lower - p_upper - 2.0 * touched
@@ -450,7 +450,7 @@ class WorstCases:
     # --------------------------------------------------------------------------------------------- races
 
     def _needed(self, i: int) -> tuple[int, int]:
-        return votes_needed(int(self._targets[i]), self._law.n_neighbors, self._law.n_classes)
+        return votes_needed(int(self._targets[i]), self._law.n_neighbors)
 
     def _lists(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Increasing distances of the rows of the target, and of all others; kept for the next budget."""
@@ -471,21 +471,16 @@ class WorstCases:
         answers, chunk, size = [], [], 0
         for k, request in enumerate(requests):
             chunk.append(request)
-            size += 40 * sum(len(f.a.distances) + len(f.b.distances) for f in request.families)
+            size += 40 * (len(request.family.a.distances) + len(request.family.b.distances))
             if size > _CHUNK_BYTES or k == len(requests) - 1:
                 answers += self._evaluate_chunk(chunk, tolerance)
                 chunk, size = [], 0
         return answers
 
     def _evaluate_chunk(self, requests: list[_Request], tolerance: float) -> list[_Bounds]:
-        families = [family for request in requests for family in request.families]
-        m_a, m_b = np.repeat(
-            np.array([request.needed for request in requests], dtype=np.int64),
-            [len(request.families) for request in requests],
-            axis=0,
-        ).T
+        m_a, m_b = np.array([request.needed for request in requests], dtype=np.int64).T
         p, error = self._law.kernel.race_families(
-            *pack(families),
+            *pack([request.family for request in requests]),
             np.ascontiguousarray(m_a),
             np.ascontiguousarray(m_b),
             sigma=self._law.sigma,
@@ -493,7 +488,7 @@ class WorstCases:
             tolerance=tolerance,
             n_threads=self._law.n_threads,
         )
-        ends = np.cumsum([sum(f.n_members for f in request.families) for request in requests])
+        ends = np.cumsum([request.family.n_members for request in requests])
         return [
             _Bounds(p[end - n : end], error[end - n : end])
             for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)
@@ -546,8 +541,8 @@ class _Case(NamedTuple):
         """Whether each member is a budget of its own; else they are ways to spend one."""
         return self.rows is not None
 
-    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> list[RaceFamily]:
-        return self.threat.worst_cases(a, b) if self.rows is None else [self.threat.family(a, b, self.rows)]
+    def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
+        return self.threat.worst_cases(a, b) if self.rows is None else self.threat.family(a, b, self.rows)
 
     def touches(self, near: np.ndarray, far: np.ndarray) -> RaceFamily | None:
         if self.rows is None:
@@ -558,7 +553,7 @@ class _Case(NamedTuple):
 class _Request(NamedTuple):
     """Races of one query."""
 
-    families: list[RaceFamily]
+    family: RaceFamily
     needed: tuple[int, int]  # (m, m')
 
 

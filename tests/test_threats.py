@@ -216,7 +216,7 @@ def test_no_moved_query_beats_the_bound_with_and_without_flipped_labels(table, r
 )
 def test_the_family_of_moved_rows_has_the_lists_of_the_table_for_every_split(a, b, rows, radius, relabel):
     a, b = np.sort(np.array(a, dtype=float)), np.sort(np.array(b, dtype=float))
-    (family,) = RowShift(rows, radius, relabel).worst_cases(a, b)
+    family = RowShift(rows, radius, relabel).worst_cases(a, b)
     r = min(rows, len(a) + len(b))
     splits = [(p, r - p) for p in range(max(0, r - len(b)), min(r, len(a)) + 1)]
     if radius == 0.0 and not relabel:

@@ -288,9 +288,8 @@ def _check_combination(args: argparse.Namespace) -> None:
         raise InputError("--rows goes with a threat to the training rows, not with query-shift; leave it out")
     if args.query_shift is not None and args.threat in ("black-box", "query-shift"):
         raise InputError(
-            "--query-shift goes with a threat to the training rows; for the query alone use --threat "
-            "query-shift "
-            "--radius E"
+            "--query-shift goes with a threat to the training rows; for the query alone use "
+            "--threat query-shift --radius E"
         )
     if args.levels is not None and args.threat != "black-box":
         raise InputError(f"--threat {args.threat} is for distances compared exactly; leave --levels out")

@@ -94,17 +94,6 @@ public:
         leaf_.combine(bounded_->contest, G_.data(), A_.data(), stride_, weight, work_.data(), lanes);
     }
 
-    // T = P(N >= least), H = P(N < degree) from the counting polynomial and the mass at degree and beyond
-    static void list_bounds(const double* G, const double* beyond, int degree, int least, double* T, double* H) {
-        for (int lane = 0; lane < kLanes; ++lane) {
-            double at_least = beyond[lane], open = 0.0;
-            for (int k = degree - 1; k >= least; --k) at_least += G[k * kLanes + lane];
-            for (int k = degree - 1; k >= 0; --k) open += G[k * kLanes + lane];
-            T[lane] = std::min(1.0, at_least);
-            H[lane] = std::min(1.0, open);
-        }
-    }
-
 private:
     void tally_list(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, TallyTask& task) {
         PlacedRows& rows = placed_[c];
@@ -117,7 +106,7 @@ private:
         horizon.n_rows = static_cast<double>(rows.size());
         horizon.degree = task.degree;
         horizon.skip = accuracy.skip();
-        rows.choose(0, rows.prepare(block, law_, horizon), task);
+        rows.prepare(block, law_, horizon, task);
         leaf_.tally(task);
     }
 

@@ -78,10 +78,10 @@ public:
         for (std::size_t i = 0; i < n_members_; ++i) {
             double *T[2], *H[2];
             for (std::size_t side = 0; side < 2; ++side) {
-                const double* const record = member_record(side, i);
+                const double* const record = sides_[side].of_member[i];
                 T[side] = nodes.T.data() + (2 * i + side) * kLanes;
                 H[side] = nodes.H.data() + (2 * i + side) * kLanes;
-                ContestTallies::list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], T[side], H[side]);
+                list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], T[side], H[side]);
                 for (std::size_t lane = 0; lane < kLanes; ++lane)
                     nodes.mean[i * kLanes + lane] += record[record_ / 2 + kLanes + lane];
             }
@@ -99,7 +99,7 @@ public:
         for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, true);
         for (std::size_t i = 0; i < n_members_; ++i) {
             for (std::size_t side = 0; side < 2; ++side)
-                std::copy_n(member_record(side, i), record_, pair_.data() + side * record_);
+                std::copy_n(sides_[side].of_member[i], record_, pair_.data() + side * record_);
             leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), weight, nullptr,
                           lanes + 2 * i * kLanes);
         }
@@ -166,8 +166,6 @@ private:
         }
     };
 
-    const double* member_record(std::size_t side, std::size_t member) const { return sides_[side].of_member[member]; }
-
     void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
         Side& side = sides_[c];
         side.horizon.skip = accuracy.skip();
@@ -187,9 +185,9 @@ private:
         shared.G = side.root.data();
         (density ? shared.A : shared.T) = shared.G + record_ / 2;
         if (!density) shared.mean = shared.T + kLanes;
-        side.shared.choose(0, side.shared.prepare(block, law_, side.horizon), shared);
+        side.shared.prepare(block, law_, side.horizon, shared);
         leaf_.tally(shared);
-        side.rows.choose(0, side.rows.prepare(block, law_, side.horizon), some.rows);
+        side.rows.prepare(block, law_, side.horizon, some.rows);
         some.rows.degree = contest_.degree[c];
         some.record_of = side.record_of.data();
         some.records = side.records.data();
@@ -202,7 +200,7 @@ private:
         const auto merge = [&](const double* first, const double* second, double* to) {
             leaf_.merge(contest_.degree[c], density, static_cast<std::int64_t>(record_ / 2), first, second, to);
         };
-        side.merged.resize((3 * n_members_ + 1) * record_);
+        side.merged.resize(3 * n_members_ * record_);
         double* next = side.merged.data();
         side.of_member.resize(n_members_);
         const double* begun = side.root.data();

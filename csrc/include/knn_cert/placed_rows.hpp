@@ -98,17 +98,13 @@ public:
     // The D-th row, or one that shares its cell; infinite where there are fewer.
     double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
 
-    // Finds the law of the rows at the nodes of a block. Returns how many of them count; the others are left out.
-    std::size_t prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
-        return one_by_one_ ? prepare_values(block, law, horizon) : prepare_cells(block, law, horizon);
-    }
-
-    // The rows from .. to - 1 of those that were prepared.
-    void choose(std::size_t from, std::size_t to, TallyTask& task) const {
-        task.cells = one_by_one_ ? nullptr : pointers_.data() + from;
-        task.x = one_by_one_ ? nullptr : x_.data() + from;
-        task.values = one_by_one_ ? values_.data() + 3 * kLanes * from : nullptr;
-        task.n_rows = static_cast<std::int64_t>(to - from);
+    // Finds the law of the rows at the nodes of a block and hands the rows that count to the task; the others are left out.
+    void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task) {
+        const std::size_t n = one_by_one_ ? prepare_values(block, law, horizon) : prepare_cells(block, law, horizon);
+        task.cells = one_by_one_ ? nullptr : pointers_.data();
+        task.x = one_by_one_ ? nullptr : x_.data();
+        task.values = one_by_one_ ? values_.data() : nullptr;
+        task.n_rows = static_cast<std::int64_t>(n);
     }
 
 private:

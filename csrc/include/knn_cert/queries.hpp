@@ -1,4 +1,4 @@
-// queries.hpp: many queries against one set of rows: the three entry points of the kernel. No Python.
+// queries.hpp: the entry points of the kernel: votes of many queries against one set of rows, one race, families. No Python.
 //
 // Each query is worked out alone and in the same way whatever the number of threads.
 #pragma once
@@ -239,6 +239,7 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
             if (p[2 * i] + p[2 * i + 1] == 2.0) open.push_back(i);
             open_before[i + 1] = static_cast<std::int64_t>(open.size());
         }
+        if (open.empty()) return;
         const auto solve = [&](std::size_t from, std::size_t n_now) {  // open[from] .. open[from + n_now - 1]
             tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]));
             const Outcome outcome = integral.solve(tallies, {request.tolerance});

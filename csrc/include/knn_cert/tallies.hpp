@@ -45,6 +45,17 @@ struct CoarseBlock {
           mean(n_members * kLanes) {}
 };
 
+// T = P(N >= least), H = P(N < degree) from the counting polynomial and the mass at degree and beyond
+inline void list_bounds(const double* G, const double* beyond, int degree, int least, double* T, double* H) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+        double at_least = beyond[lane], open = 0.0;
+        for (int k = degree - 1; k >= least; --k) at_least += G[k * kLanes + lane];
+        for (int k = degree - 1; k >= 0; --k) open += G[k * kLanes + lane];
+        T[lane] = std::min(1.0, at_least);
+        H[lane] = std::min(1.0, open);
+    }
+}
+
 class Tallies {
 public:
     virtual ~Tallies() = default;
