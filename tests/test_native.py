@@ -167,7 +167,7 @@ def test_the_headers_work_without_python(tmp_path):
                 const double sq[6] = {0.5, 1.0, 2.0, 4.0, 5.0, 9.0};
                 const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
                 const knn_cert::VoteRequest request{
-                    sq, 1, 6, labels, 2, 3, 1.0, 4.0, 1, knn_cert::no_checkpoint};
+                    sq, 1, 6, labels, 2, 3, 1.0, 4.0, false, 1, knn_cert::no_checkpoint};
                 double probability[2], error[2];
                 knn_cert::vote(request, probability, error);
                 std::printf("%.17g %.17g", probability[0], probability[1]);

@@ -8,7 +8,7 @@ namespace knn_cert_python {
 namespace {
 
 knn_cert::VoteRequest make_request(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors,
-                                   double sigma, double dof, int n_threads) {
+                                   double sigma, double dof, bool recurrence, int n_threads) {
     expect(sq_distances.ndim() == 2 && labels.ndim() == 1 && sq_distances.shape(1) == labels.shape(0),
            "sq_distances must be (m, n) and labels (n,)");
     expect(n_neighbors >= 1 && n_neighbors <= labels.shape(0) && n_threads >= 1, "n_neighbors or n_threads out of range");
@@ -16,13 +16,13 @@ knn_cert::VoteRequest make_request(const Doubles& sq_distances, const Integers& 
     for (py::ssize_t i = 0; i < labels.size(); ++i)
         expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
     return {sq_distances.data(), sq_distances.shape(0), sq_distances.shape(1), values,    n_classes, n_neighbors,
-            sigma,               dof,                   n_threads,             &python_checkpoint};
+            sigma,               dof,                   recurrence,            n_threads, &python_checkpoint};
 }
 
 py::tuple vote(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
-               int n_threads) {
+               bool recurrence, int n_threads) {
     const knn_cert::VoteRequest request =
-        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, n_threads);
+        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, recurrence, n_threads);
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     double* const p = probability.mutable_data();
@@ -37,7 +37,7 @@ py::tuple vote(const Doubles& sq_distances, const Integers& labels, int n_classe
 py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
                         double dof, const Doubles& edges, int n_threads) {
     const knn_cert::VoteRequest request =
-        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, n_threads);
+        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, true, n_threads);
     const std::vector<double> bounds(edges.data(), edges.data() + edges.size());
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
@@ -52,7 +52,7 @@ py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int
 
 py::tuple race_families(const Doubles& distances, const Integers& first, const Integers& end, const Integers& start,
                         const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof,
-                        double tolerance, int n_threads) {
+                        double tolerance, bool recurrence, int n_threads) {
     const py::ssize_t n_rows = distances.size(), n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
            "m_a, m_b, n_threads or tolerance out of range");
@@ -60,7 +60,7 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
                start.data()[2 * n_families] == n_rows,
            "every row needs a range of members, and two lists a family");
     const knn_cert::FamilyRequest request{distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
-                                          m_b.data(),          n_families,   sigma,      dof,          tolerance,        n_threads,
+                                          m_b.data(),          n_families,   sigma,      dof,          tolerance,        recurrence, n_threads,
                                           &python_checkpoint};
     std::int64_t total = 0;
     for (std::int64_t f = 0; f < n_families; ++f) {
@@ -84,10 +84,10 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     return py::make_tuple(probability, error);
 }
 
-py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof) {
+py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof, bool recurrence) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
     const knn_cert::RaceRequest request{
-        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof};
+        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof, recurrence};
     double p[2], e[2];
     {
         py::gil_scoped_release release;  // plain arrays from here on
@@ -100,14 +100,14 @@ py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distanc
 
 void register_votes(py::module_& module) {
     module.def("vote", &vote, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
-               py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
+               py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false, py::arg("n_threads"));
     module.def("vote_bucketed", &vote_bucketed, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
     module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),
-               py::arg("sigma"), py::arg("dof"));
+               py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false);
     module.def("race_families", &race_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
                py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"),
-               py::arg("tolerance"), py::arg("n_threads"));
+               py::arg("tolerance"), py::arg("recurrence") = false, py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

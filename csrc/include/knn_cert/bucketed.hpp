@@ -39,7 +39,7 @@ public:
     }
 
     struct Cells {
-        std::vector<std::unique_ptr<CellRow>> rows;
+        std::vector<std::unique_ptr<LazyRow<Cell>>> rows;
         std::atomic<std::size_t> bytes{0};
     };
     // Cells that have outgrown their budget are left to their present users and replaced.
@@ -52,7 +52,7 @@ public:
 private:
     void fresh() {
         cells_ = std::make_shared<Cells>();
-        for (std::int64_t b = 0; b < n_blocks(); ++b) cells_->rows.push_back(std::make_unique<CellRow>(last_finite(b)));
+        for (std::int64_t b = 0; b < n_blocks(); ++b) cells_->rows.push_back(std::make_unique<LazyRow<Cell>>(intervals(last_finite(b), kCellsPerUnit)));
     }
 
     double dof_;

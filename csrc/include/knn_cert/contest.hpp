@@ -16,9 +16,7 @@ struct BoundedContest {
     Contest contest;
     std::vector<int> least, rest;
 
-    int max_degree() const {
-        return contest.race ? std::max(contest.degree[0], contest.degree[1]) : contest.degree[0];
-    }
+    int max_degree() const { return std::max(contest.degree_of(0), contest.degree_of(1)); }
 
     // The m_a-th row of list 0 against the m_b-th row of list 1.
     static BoundedContest of_race(int m_a, int m_b) {
@@ -46,15 +44,10 @@ struct BoundedContest {
     }
 };
 
-// Rows of one query, by list.
-struct Lists {
-    // s = distance / sigma per list, in any order
-    std::vector<std::vector<double>> s;
-};
-
 // What a query's answer is: one entry per list.
 struct Outcome {
     std::vector<double> probability, error;
+    bool settled = true;  // false: far rows summed by moments leave too much doubt, and nothing else has been worked out
 };
 
 // Beyond this s the spacing of doubles is no longer small against the noise of 1.

@@ -1,13 +1,9 @@
-// contest_tallies.hpp: the rows of one contest, a vote of any number of lists or a race of two. No Python, no threads.
+// contest_tallies.hpp: the rows of one query, for one contest or several (numbers of neighbours) at once. No Python, no threads.
 #pragma once
 
-#include "placed_rows.hpp"
-#include "tallies.hpp"
+#include "list_tallies.hpp"
 
 namespace knn_cert {
-
-// Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
-inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
 
 // Where the k-th of the rows lies; `rows` is reordered.
 inline double distance_of(std::vector<double>& rows, int k) {
@@ -26,98 +22,115 @@ class ContestTallies final : public Tallies {
 public:
     ContestTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
 
-    void set(const Lists& lists, const BoundedContest& bounded) {
+    // One summary a list; contests of these lists, all votes or all races. Near rows enough for the largest degree.
+    void set(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests) {
         law_.refresh();
-        bounded_ = &bounded;
-        n_lists_ = static_cast<std::size_t>(bounded.contest.n_lists);
-        stride_ = static_cast<std::int64_t>(kLanes) * bounded.max_degree();
-        all_.clear();
-        for (const std::vector<double>& s : lists.s) all_.insert(all_.end(), s.begin(), s.end());
-        // Without noise the contest is decided where the first list is complete, or by the K-th of all rows.
-        double decided = distance_of(all_, static_cast<int>(deciding_arrival()));
-        if (bounded.contest.race)
-            for (std::size_t c = 0; c < 2; ++c) {
-                list_ = lists.s[c];
-                if (list_.size() >= static_cast<std::size_t>(bounded.contest.degree[c]))
-                    decided = std::min(decided, distance_of(list_, bounded.contest.degree[c]));
+        contests_ = &contests;
+        n_lists_ = lists.size();
+        half_ = 2 * kLanes;
+        std::int64_t work = 0;
+        degree_.assign(n_lists_, 1);
+        for (const BoundedContest& bounded : contests) {
+            work = std::max(work, winner_work_size(bounded.contest));
+            for (std::size_t c = 0; c < n_lists_; ++c) {
+                degree_[c] = std::max(degree_[c], bounded.contest.degree_of(static_cast<int>(c)));
+                half_ = std::max(half_, kLanes * static_cast<std::size_t>(degree_[c]));
             }
-        start_ = expected_radius(decided, law_.dof());
-        placed_.resize(n_lists_);
-        for (std::size_t c = 0; c < n_lists_; ++c) placed_[c].place(lists.s[c], without_tables(all_.size(), start_));
-        G_.resize(n_lists_ * static_cast<std::size_t>(stride_));
-        A_.resize(G_.size());
-        work_.resize(static_cast<std::size_t>(winner_work_size(bounded.contest)));
+        }
+        sizes_.clear();
+        std::size_t n_rows = 0;
+        for (const RowSummary& list : lists) {
+            sizes_.push_back(list.n_rows());
+            n_rows += list.n_rows();
+        }
+        start_ = expected_radius(decided(lists, contests[contests.size() / 2].contest), law_.dof());
+        tallies_.resize(n_lists_);
+        n_near_ = 0;
+        for (std::size_t c = 0; c < n_lists_; ++c) {
+            tallies_[c].set(lists[c], degree_[c], without_tables(n_rows, start_));
+            n_near_ += tallies_[c].n_near();
+        }
+        records_.resize(n_lists_ * 2 * half_);
+        T_.resize(n_lists_ * kLanes);
+        work_.resize(static_cast<std::size_t>(work));
+        density_.resize(n_lists_ * kLanes);
+        standings_.resize((n_lists_ + 2) * kLanes);
     }
 
-    std::size_t n_members() const override { return 1; }
+    std::size_t n_members() const override { return contests_->size(); }
     std::size_t per_member() const override { return n_lists_; }
-    bool possible(std::size_t y) const override { return placed_[y].size() >= static_cast<std::size_t>(bounded_->least[y]); }
-    double start() const override { return start_; }
-    double deciding_arrival() const override {
-        return bounded_->contest.race ? bounded_->contest.degree[0] + bounded_->contest.degree[1] - 1 : bounded_->contest.n_neighbors;
+    bool possible(std::size_t y) const override {
+        return sizes_[y % n_lists_] >= static_cast<std::size_t>((*contests_)[y / n_lists_].least[y % n_lists_]);
     }
-    std::size_t n_rows() const override { return all_.size(); }
-    int max_degree() const override { return bounded_->max_degree(); }
+    double start() const override { return start_; }
+    double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
+    std::size_t n_rows() const override { return n_near_; }
+    int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
-        const Contest& contest = bounded_->contest;
-        CoarseBlock nodes(n_lists_, 1);
-        T_.assign(n_lists_ * kLanes, 0.0);
-        std::fill(G_.begin(), G_.end(), 0.0);
+        CoarseBlock nodes(n_outcomes(), n_members());
+        double mean[kLanes] = {}, doubt[kLanes] = {};
         for (std::size_t c = 0; c < n_lists_; ++c) {
-            TallyTask task{};
-            task.T = T_.data() + c * kLanes;
-            task.mean = nodes.mean.data();
-            tally_list(block, accuracy, c, task);
+            tallies_[c].tally(block, law_, leaf_, accuracy, false, record(c), half_, doubt);
+            for (std::size_t lane = 0; lane < kLanes; ++lane) mean[lane] += record(c)[half_ + kLanes + lane];
         }
-        std::vector<double> standings((n_lists_ + 2) * kLanes);
-        leaf_.standings(contest, G_.data(), T_.data(), stride_, bounded_->rest.data(), work_.data(), standings.data());
-        for (std::size_t c = 0; c < n_lists_; ++c)
-            list_bounds(G_.data() + static_cast<std::int64_t>(c) * stride_, T_.data() + c * kLanes, contest.degree_of(static_cast<int>(c)),
-                        bounded_->least[c], nodes.T.data() + c * kLanes, nodes.H.data() + c * kLanes);
-        for (std::size_t i = 0; i < n_lists_ * kLanes; ++i) nodes.O[i] = std::min(1.0, standings[i]);
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            nodes.open[lane] = std::min(1.0, standings[n_lists_ * kLanes + lane]);
-            nodes.closed[lane] = std::min(1.0, standings[(n_lists_ + 1) * kLanes + lane]);
+        for (std::size_t i = 0; i < n_members(); ++i) {
+            const BoundedContest& bounded = (*contests_)[i];
+            const std::size_t first = i * n_lists_ * kLanes;
+            for (std::size_t c = 0; c < n_lists_; ++c) {
+                const int degree = bounded.contest.degree_of(static_cast<int>(c));
+                double* const T = nodes.T.data() + first + c * kLanes;
+                double* const H = nodes.H.data() + first + c * kLanes;
+                list_bounds(record(c), record(c) + half_, degree_[c], degree, degree, T_.data() + c * kLanes, H);
+                list_bounds(record(c), record(c) + half_, degree_[c], bounded.least[c], degree, T, H);
+            }
+            leaf_.standings(bounded.contest, records_.data(), T_.data(), static_cast<std::int64_t>(2 * half_), bounded.rest.data(),
+                            work_.data(), standings_.data());
+            for (std::size_t k = 0; k < n_lists_ * kLanes; ++k) nodes.O[first + k] = std::min(1.0, standings_[k]);
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+                nodes.open[i * kLanes + lane] = std::min(1.0, standings_[n_lists_ * kLanes + lane]);
+                nodes.closed[i * kLanes + lane] = std::min(1.0, standings_[(n_lists_ + 1) * kLanes + lane]);
+                nodes.mean[i * kLanes + lane] = mean[lane];
+            }
         }
         return nodes;
     }
 
-    void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes) override {
-        std::fill(G_.begin(), G_.end(), 0.0);
-        std::fill(A_.begin(), A_.end(), 0.0);
-        for (std::size_t c = 0; c < n_lists_; ++c) {
-            TallyTask task{};
-            task.A = A_.data() + static_cast<std::int64_t>(c) * stride_;
-            tally_list(block, accuracy, c, task);
+    void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
+        double relative[kLanes] = {};
+        for (std::size_t c = 0; c < n_lists_; ++c) tallies_[c].tally(block, law_, leaf_, accuracy, true, record(c), half_, relative);
+        for (std::size_t i = 0; i < n_members(); ++i) {
+            leaf_.combine((*contests_)[i].contest, records_.data(), records_.data() + half_, static_cast<std::int64_t>(2 * half_),
+                          work_.data(), density_.data());
+            add_density(density_.data(), weight, relative, n_lists_, lanes + i * n_lists_ * kLanes, doubt + i * n_lists_);
         }
-        leaf_.combine(bounded_->contest, G_.data(), A_.data(), stride_, weight, work_.data(), lanes);
     }
 
 private:
-    void tally_list(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, TallyTask& task) {
-        PlacedRows& rows = placed_[c];
-        task.degree = bounded_->contest.degree_of(static_cast<int>(c));
-        task.rough = accuracy.rough();
-        task.G = G_.data() + static_cast<std::int64_t>(c) * stride_;
-        for (int lane = 0; lane < kLanes; ++lane) task.G[lane] = 1.0;
-        PlacedRows::Horizon horizon;
-        horizon.s = rows.row(static_cast<std::size_t>(task.degree) - 1);
-        horizon.n_rows = static_cast<double>(rows.size());
-        horizon.degree = task.degree;
-        horizon.skip = accuracy.skip();
-        rows.prepare(block, law_, horizon, task);
-        leaf_.tally(task);
+    double* record(std::size_t list) { return records_.data() + list * 2 * half_; }
+
+    // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
+    double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
+        all_.clear();
+        for (const RowSummary& list : lists) all_.insert(all_.end(), list.near().begin(), list.near().end());
+        double where = distance_of(all_, contest.deciding_arrival());
+        if (!contest.race) return where;
+        for (std::size_t c = 0; c < 2; ++c) {
+            all_ = lists[c].near();
+            if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
+        }
+        return where;
     }
 
     BlockLaw law_;
     const LeafLoops& leaf_;
-    const BoundedContest* bounded_ = nullptr;
-    std::size_t n_lists_ = 0;
-    std::int64_t stride_ = 0;
+    const std::vector<BoundedContest>* contests_ = nullptr;
+    std::size_t n_lists_ = 0, half_ = 0, n_near_ = 0;
     double start_ = 0.0;
-    std::vector<PlacedRows> placed_;
-    std::vector<double> all_, list_, G_, A_, T_, work_;
+    std::vector<int> degree_;          // powers kept of each list
+    std::vector<std::size_t> sizes_;
+    std::vector<ListTallies> tallies_;
+    std::vector<double> records_, T_, work_, density_, standings_, all_;
 };
 
 }  // namespace knn_cert

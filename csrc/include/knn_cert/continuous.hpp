@@ -21,10 +21,12 @@ namespace knn_cert {
 
 class ContinuousIntegral {
 public:
+    // Not settled where the tallies leave too much doubt: far rows are to be tallied one by one then.
     Outcome solve(Tallies& tallies, const Accuracy& accuracy = {}) {
         tallies_ = &tallies;
         accuracy_ = accuracy;
         lanes_.assign(tallies.n_outcomes() * kLanes, 0.0);
+        doubt_.assign(tallies.n_outcomes(), 0.0);
         coarse_.clear();
         first_block_ = static_cast<std::int64_t>(std::floor(position_of(tallies.start()) / (kLanes * 0.5)));
         coarse_.push_back(coarse_block(first_block_));
@@ -40,16 +42,19 @@ public:
             for (std::size_t y = 0; y < q.size(); ++y) target[y] = std::max(accuracy.relative_target() * q[y], accuracy.floor());
             again = extend(target) || again;
         }
+        if (!settled(q)) return {q, {}, false};
         std::vector<double> ripple = step_ripple(q);
         while (*std::max_element(ripple.begin(), ripple.end()) > accuracy.largest_ripple() && level < kLastLevel) {
             ++level;  // twice the nodes: everything that was worked out is worked out anew
             std::fill(lanes_.begin(), lanes_.end(), 0.0);
+            std::fill(doubt_.begin(), doubt_.end(), 0.0);
             const std::vector<char> done = cell_done_;
             for (std::size_t j = 0; j < done.size(); ++j)
                 if (done[j]) work_out_cell(static_cast<std::int64_t>(j), level);
             q = totals();
             ripple = step_ripple(q);
         }
+        if (!settled(q)) return {q, {}, false};
         return {q, errors(q, ripple)};
     }
 
@@ -110,7 +115,7 @@ private:
             const NodeBlock block{level, cell * per_cell + b};
             double weight[kLanes];
             block.weights(weight);
-            tallies_->fine(block, accuracy_, weight, lanes_.data());
+            tallies_->fine(block, accuracy_, weight, lanes_.data(), doubt_.data());
         }
         cell_done_[static_cast<std::size_t>(j)] = 1;
     }
@@ -152,20 +157,27 @@ private:
         return ripple;
     }
 
+    bool settled(const std::vector<double>& q) const {
+        for (std::size_t y = 0; y < q.size(); ++y)
+            if (!accuracy_.settled(q[y], doubt_[y])) return false;
+        return true;
+    }
+
     // The step at which the K-th arrival, at the growth rate of the expected count there, should pass the check above.
     int first_level() const {
-        const double k = tallies_->deciding_arrival();
-        double slope = 1.0;
-        for (std::size_t member = 0; member < tallies_->n_members(); ++member)
+        int level = kFirstLevel;
+        const double accepted = std::log(0.5 * accuracy_.largest_ripple());
+        for (std::size_t member = 0; member < tallies_->n_members(); ++member) {
+            const double k = tallies_->deciding_arrival(member);
+            double slope = 1.0;
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j) {
                 const double here = at(j, &CoarseBlock::mean, member), next = at(j + 1, &CoarseBlock::mean, member);
                 if (here > 0.0 && here <= 2.0 * k && next >= 0.5 * k)
                     slope = std::max(slope, 2.0 * std::log(std::min(next, 4.0 * k) / here));
             }
-        int level = kFirstLevel;
-        const double accepted = std::log(0.5 * accuracy_.largest_ripple());
-        while (level < kLastLevel && log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 2) / slope) > accepted)
-            ++level;
+            while (level < kLastLevel && log_trapezoid_error(k, 6.28318530717958647692 * std::ldexp(1.0, level - 2) / slope) > accepted)
+                ++level;
+        }
         return level;
     }
 
@@ -181,7 +193,7 @@ private:
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)
                 if (!cell_done_[static_cast<std::size_t>(j)]) left_out += bound(j, y);
             const double unseen = q[y] < 1e-2 * accuracy_.tolerance ? 1e-2 * accuracy_.tolerance : 0.0;  // its ripple
-            error[y] = tallies_->possible(y) ? left_out + unseen + q[y] * (relative + std::pow(ripple[y], 4)) + 1e-305 : 0.0;
+            error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + q[y] * (relative + std::pow(ripple[y], 4)) + 1e-305 : 0.0;
         }
         return error;
     }
@@ -208,7 +220,7 @@ private:
     std::int64_t first_block_ = 0;
     std::vector<CoarseBlock> coarse_;
     std::vector<char> cell_done_;
-    std::vector<double> lanes_;
+    std::vector<double> lanes_, doubt_;
 };
 
 }  // namespace knn_cert

@@ -52,36 +52,48 @@ public:
         return first;
     }
 
-    // Every member has m_a rows of A and m_b rows of B at least.
-    void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b) {
+    // Every member has m_a rows of A and m_b rows of B at least. all_near: no rows by moments.
+    void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b, bool all_near) {
         law_.refresh();
         n_members_ = n_members;
         contest_ = {2, {m_a, m_b}, true, 0};
         record_ = 2 * kLanes * static_cast<std::size_t>(std::max({m_a, m_b, 2}));
-        n_rows_ = rows[0].s.size() + rows[1].s.size();
+        const std::size_t all_rows = rows[0].s.size() + rows[1].s.size();
         start_ = expected_radius(decided(rows, n_members / 2, m_a, m_b), law_.dof());
-        for (std::size_t c = 0; c < 2; ++c) sides_[c].set(rows[c], n_members, contest_.degree[c], without_tables(n_rows_, start_));
+        const bool one_by_one = without_tables(all_rows, start_);
+        n_rows_ = 0;
+        for (std::size_t c = 0; c < 2; ++c) {
+            Side& side = sides_[c];
+            const int degree = contest_.degree[c];
+            side.summary.start(one_by_one || all_near ? RowSummary::kAllNear : near_rows_for(degree), law_.dof(), leaf_);
+            side.set(rows[c], n_members, degree, one_by_one);
+            n_rows_ += side.shared.n_near() + side.rows.size();
+        }
         pair_.resize(2 * record_);
     }
+
+    // Whether the rows summed by moments are all within their reach.
+    bool complete() const { return sides_[0].summary.complete() && sides_[1].summary.complete(); }
 
     std::size_t n_members() const override { return n_members_; }
     std::size_t per_member() const override { return 2; }
     bool possible(std::size_t) const override { return true; }
     double start() const override { return start_; }
-    double deciding_arrival() const override { return contest_.degree[0] + contest_.degree[1] - 1; }
+    double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
     std::size_t n_rows() const override { return n_rows_; }
     int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members_);
-        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
+        double relative[kLanes] = {};
+        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false, relative);
         for (std::size_t i = 0; i < n_members_; ++i) {
             double *T[2], *H[2];
             for (std::size_t side = 0; side < 2; ++side) {
                 const double* const record = sides_[side].of_member[i];
                 T[side] = nodes.T.data() + (2 * i + side) * kLanes;
                 H[side] = nodes.H.data() + (2 * i + side) * kLanes;
-                list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], T[side], H[side]);
+                list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], contest_.degree[side], T[side], H[side]);
                 for (std::size_t lane = 0; lane < kLanes; ++lane)
                     nodes.mean[i * kLanes + lane] += record[record_ / 2 + kLanes + lane];
             }
@@ -95,19 +107,21 @@ public:
         return nodes;
     }
 
-    void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes) override {
-        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, true);
+    void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
+        double relative[kLanes] = {}, density[2 * kLanes];
+        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, true, relative);
         for (std::size_t i = 0; i < n_members_; ++i) {
             for (std::size_t side = 0; side < 2; ++side)
                 std::copy_n(sides_[side].of_member[i], record_, pair_.data() + side * record_);
-            leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), weight, nullptr,
-                          lanes + 2 * i * kLanes);
+            leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), nullptr, density);
+            add_density(density, weight, relative, 2, lanes + 2 * i * kLanes, doubt + 2 * i);
         }
     }
 
 private:
     struct Side {
-        PlacedRows shared;                    // rows of every member
+        RowSummary summary;                   // rows of every member
+        ListTallies shared;
         PlacedRows rows;                      // rows of some members
         PlacedRows::Horizon horizon;
         std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
@@ -133,7 +147,9 @@ private:
                 used[static_cast<std::size_t>(record)] = 1;
             }
             std::vector<std::int32_t> order;
-            shared.place(of_all, one_by_one);
+            summary.add(of_all.data(), static_cast<std::int64_t>(of_all.size()), 1.0);
+            summary.finish();
+            shared.set(summary, degree, one_by_one);
             rows.place(of_some, one_by_one, &order);
             record_of.clear();
             for (const std::int32_t i : order) record_of.push_back(records_of_some[static_cast<std::size_t>(i)]);
@@ -166,27 +182,20 @@ private:
         }
     };
 
-    void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
+    void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density, double* doubt) {
         Side& side = sides_[c];
         side.horizon.skip = accuracy.skip();
         side.records.resize(2 * n_members_ * record_);
-        side.root.assign(record_, 0.0);
-        std::fill_n(side.root.begin(), kLanes, 1.0);
+        side.root.resize(record_);
         for (std::size_t k = 0; k < 2 * n_members_; ++k)
             if (side.used[k]) {
                 std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
                 std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_ + kLanes), record_ - kLanes, 0.0);
             }
 
-        TallyTask shared{};
+        side.shared.tally(block, law_, leaf_, accuracy, density, side.root.data(), record_ / 2, doubt);
         ScatterTask some{};
-        shared.degree = contest_.degree[c];
-        shared.rough = some.rows.rough = accuracy.rough();
-        shared.G = side.root.data();
-        (density ? shared.A : shared.T) = shared.G + record_ / 2;
-        if (!density) shared.mean = shared.T + kLanes;
-        side.shared.prepare(block, law_, side.horizon, shared);
-        leaf_.tally(shared);
+        some.rows.rough = accuracy.rough();
         side.rows.prepare(block, law_, side.horizon, some.rows);
         some.rows.degree = contest_.degree[c];
         some.record_of = side.record_of.data();

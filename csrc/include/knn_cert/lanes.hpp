@@ -80,5 +80,70 @@ KNN_CERT_INLINE Lanes where_le(const Lanes& x, const Lanes& y, const Lanes& a, c
     return out;
 }
 
+// a where x < y, b elsewhere
+KNN_CERT_INLINE Lanes where_lt(const Lanes& x, const Lanes& y, const Lanes& a, const Lanes& b) {
+    Lanes out;
+    for (int p = 0; p < Lanes::kParts; ++p) out.part[p] = x.part[p] < y.part[p] ? a.part[p] : b.part[p];
+    return out;
+}
+
+// Whether x < y anywhere.
+KNN_CERT_INLINE bool any_lt(const Lanes& x, const Lanes& y) {
+    double at[kLanes];
+    where_lt(x, y, Lanes::all(1.0), Lanes::all(0.0)).store(at);
+    double any = 0.0;
+    for (int i = 0; i < kLanes; ++i) any += at[i];
+    return any > 0.0;
+}
+
+#if defined(__GNUC__) || defined(__clang__)
+// Lanes of a and b in turn, kSpan at a time: the first halves of the pairs (kHigh: the second halves).
+template <int kSpan, bool kHigh>
+KNN_CERT_INLINE Register interleave(const Register& a, const Register& b) {
+#if defined(__clang__)
+    Register out;
+    for (int l = 0; l < kLanesPerRegister; ++l)
+        out[l] = (l & kSpan) ? b[kHigh ? l : l - kSpan] : a[kHigh ? l + kSpan : l];
+    return out;
+#else
+    typedef long long Pick __attribute__((vector_size(sizeof(Register))));
+    Pick pick;
+    for (int l = 0; l < kLanesPerRegister; ++l)
+        pick[l] = (l & kSpan) ? kLanesPerRegister + (kHigh ? l : l - kSpan) : (kHigh ? l + kSpan : l);
+    return __builtin_shuffle(a, b, pick);
+#endif
+}
+
+template <int kSpan>
+KNN_CERT_INLINE void transpose_registers(Register* row) {
+    if constexpr (kSpan < kLanesPerRegister) {
+        for (int i = 0; i < kLanesPerRegister; ++i)
+            if (!(i & kSpan)) {
+                const Register a = row[i], b = row[i + kSpan];
+                row[i] = interleave<kSpan, false>(a, b);
+                row[i + kSpan] = interleave<kSpan, true>(a, b);
+            }
+        transpose_registers<2 * kSpan>(row);
+    }
+}
+#else
+template <int kSpan>
+KNN_CERT_INLINE void transpose_registers(Register*) {}
+#endif
+
+// Lane i of row[j] and lane j of row[i] change places.
+KNN_CERT_INLINE void transpose(Lanes* row) {
+    constexpr int kPer = kLanesPerRegister, kBlocks = kLanes / kPer;
+    Lanes out[kLanes];
+    for (int i = 0; i < kBlocks; ++i)
+        for (int j = 0; j < kBlocks; ++j) {
+            Register block[kPer];
+            for (int r = 0; r < kPer; ++r) block[r] = row[i * kPer + r].part[j];
+            transpose_registers<1>(block);
+            for (int r = 0; r < kPer; ++r) out[j * kPer + r].part[i] = block[r];
+        }
+    for (int i = 0; i < kLanes; ++i) row[i] = out[i];
+}
+
 }  // namespace
 }  // namespace knn_cert

@@ -2,8 +2,8 @@
 // No Python, no threads.
 //
 // For a fixed node t the functions s -> F, U, f are entire, with |f(s + iy)| <= exp(y^2/2) f(s): they vary on a scale of 1
-// in the middle and like exp(|z| s) at z standard deviations. On a cell of width 1/8 a polynomial of n terms is therefore
-// good to a relative error of about (|z|/16)^n / (2^(n-1) n!): below 1e-15 for n = 12 and |z| <= 8, and for n = 18 up to
+// in the middle and like exp(|z| s) at z standard deviations. On a cell of width 1/4 a polynomial of n terms is therefore
+// good to a relative error of about (|z|/8)^n / (2^(n-1) n!): below 2e-15 for n = 14 and |z| <= 8, and for n = 26 up to
 // |z| = 38, where F and U leave the range of doubles.
 #pragma once
 
@@ -29,10 +29,32 @@ public:
         for (int l = 0; l < kLanes; ++l) t_[l] = nodes[l];
     }
 
+    double dof() const { return dof_; }
+    // How far from a radius the nodes reach; nodes at 0 and infinity do not count.
+    double farthest_node(double radius) const {
+        double farthest = 0.0;
+        for (int l = 0; l < kLanes; ++l)
+            if (t_[l] > 0.0 && t_[l] < kInfinity) farthest = std::max(farthest, std::fabs(t_[l] - radius));
+        return farthest;
+    }
+
     // F, U, f: eight values each.
-    void evaluate(double s, double* F, double* U, double* f) {
+    void evaluate(double s, double* F, double* U, double* f) { evaluate_points(1, &s, F, U, f); }
+
+    // F, U, f of n points, eight values each; the points lie close together.
+    void evaluate_close(int n, const double* s, double* F, double* U, double* f) {
+        for (int i = 0; i < n;) {
+            const int now = n - i >= kLawPoints ? kLawPoints : 1;
+            evaluate_points(now, s + i, F + i * kLanes, U + i * kLanes, f + i * kLanes);
+            i += now;
+        }
+    }
+
+private:
+    void evaluate_points(int n, const double* s, double* F, double* U, double* f) {
+        const auto [least, most] = std::minmax_element(s, s + n);
         // the node nearest to the middle of the law: its largest term is the largest of all
-        const double middle = std::sqrt(s * s + dof_);
+        const double middle = std::sqrt(s[0] * s[0] + dof_);
         int nearest = 0;
         for (int l = 1; l < kLanes; ++l)
             if (std::fabs(t_[l] - middle) < std::fabs(t_[nearest] - middle)) nearest = l;
@@ -43,29 +65,41 @@ public:
                 largest = std::max(largest, t_[l]);
             }
         const double t = t_[nearest];
-        if (t == 0.0 || t == kInfinity || s * largest > kLongSum) return one_by_one(s, F, U, f);
-        const double mu = 0.5 * s * s, y = 0.5 * t * t, a = 0.5 * dof_;
-        const double j0 = peak(s, t);
-        const double log_p = log_poisson_weight(j0, mu);
-        if (log_p + log_poisson_weight(a + j0, y) < -690.0) return one_by_one(s, F, U, f);
+        const double y = 0.5 * t * t, a = 0.5 * dof_;
+        const double j0 = peak(s[0], t);
+        double mu[kLawPoints], p_j0[kLawPoints];
+        bool by_sums = t > 0.0 && t < kInfinity && *most * largest <= kLongSum;
+        for (int i = 0; i < n && by_sums; ++i) {
+            mu[i] = 0.5 * s[i] * s[i];
+            const double log_p = log_poisson_weight(j0, mu[i]);
+            p_j0[i] = std::exp(log_p);
+            by_sums = log_p + log_poisson_weight(a + j0, y) >= -690.0;
+        }
+        if (!by_sums) {
+            for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
+            return;
+        }
         // F's and U's terms peak between mu and s t / 2 - a / 2 or so; they are below 1e-19 of their sums ten deviations off
-        const double low = std::min({mu, j0, peak(s, smallest)}), high = std::max({mu, j0, peak(s, largest)});
+        const double low = std::min({0.5 * *least * *least, j0, peak(*least, smallest)});
+        const double high = std::max({0.5 * *most * *most, j0, peak(*most, largest)});
         const std::int64_t first =
             std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
         const std::int64_t end = static_cast<std::int64_t>(high + 11.0 * std::sqrt(high + 20.0) + 40.0) + 1;
-        double sums[3 * kLanes];
-        leaf_->law_sums(mu, static_cast<std::int64_t>(j0), std::exp(log_p), terms(first, end), first, end, sums);
-        for (int l = 0; l < kLanes; ++l) {
-            // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
-            // thousands of factors U near 1 would add it up.
-            const bool lower = sums[l] <= sums[kLanes + l];
-            F[l] = lower ? sums[l] : 1.0 - sums[kLanes + l];
-            U[l] = lower ? 1.0 - sums[l] : sums[kLanes + l];
-            f[l] = t_[l] < kInfinity ? t_[l] * sums[2 * kLanes + l] : 0.0;
-        }
+        double sums[3 * kLanes * kLawPoints];
+        leaf_->law_sums(n, mu, static_cast<std::int64_t>(j0), p_j0, terms(first, end), first, end, sums);
+        for (int i = 0; i < n; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
+                // thousands of factors U near 1 would add it up.
+                const double* const sum = sums + 3 * kLanes * i + l;
+                const int at = i * kLanes + l;
+                const bool lower = sum[0] <= sum[kLanes];
+                F[at] = lower ? sum[0] : 1.0 - sum[kLanes];
+                U[at] = lower ? 1.0 - sum[0] : sum[kLanes];
+                f[at] = t_[l] < kInfinity ? t_[l] * sum[2 * kLanes] : 0.0;
+            }
     }
 
-private:
     static constexpr double kLongSum = kLargeProduct;  // beyond this s t the integral is faster than the sum
 
     // j with the largest p_j g_j at node t: j (j + a) = mu y

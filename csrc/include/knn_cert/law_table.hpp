@@ -18,64 +18,61 @@ constexpr double kComplementLimit = 0.75;     // below this a tail's complement 
 constexpr double kLastTabledRadius = 2000.0;  // beyond, rows are few: evaluated one by one
 constexpr std::size_t kTableBytes = std::size_t{64} << 20;
 
-// A pointer per cell of s in [0, t_max + 40]: further rows have F < Phi(-40) = 0 at every node.
-class CellRow {
+// A pointer per interval of s, each filled on first use.
+template <class Entry>
+class LazyRow {
 public:
-    explicit CellRow(double t_max)
-        : n_(static_cast<std::size_t>((std::min(t_max, kLastTabledRadius) + 40.0) * kCellsPerUnit) + 2),
-          cells_(new std::atomic<Cell*>[n_]) {
-        for (std::size_t i = 0; i < n_; ++i) cells_[i].store(nullptr, std::memory_order_relaxed);
+    explicit LazyRow(std::size_t n) : n_(n), entries_(new std::atomic<Entry*>[n]) {
+        for (std::size_t i = 0; i < n_; ++i) entries_[i].store(nullptr, std::memory_order_relaxed);
     }
-    ~CellRow() {
-        for (std::size_t i = 0; i < n_; ++i) delete cells_[i].load(std::memory_order_relaxed);
+    ~LazyRow() {
+        for (std::size_t i = 0; i < n_; ++i) delete entries_[i].load(std::memory_order_relaxed);
     }
-    CellRow(const CellRow&) = delete;
-    CellRow& operator=(const CellRow&) = delete;
+    LazyRow(const LazyRow&) = delete;
+    LazyRow& operator=(const LazyRow&) = delete;
 
     std::size_t size() const { return n_; }
-    std::size_t bytes() const { return n_ * sizeof(std::atomic<Cell*>); }
+    std::size_t bytes() const { return n_ * sizeof(std::atomic<Entry*>); }
 
     template <class Build>
-    const Cell* get(std::size_t i, std::atomic<std::size_t>& bytes, Build&& build) {
-        Cell* cell = cells_[i].load(std::memory_order_acquire);
-        if (cell) return cell;
-        std::unique_ptr<Cell> fresh = build();
-        Cell* expected = nullptr;
-        if (!cells_[i].compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) return expected;
-        bytes.fetch_add(sizeof(Cell) + fresh->coef.size() * sizeof(double), std::memory_order_relaxed);
+    const Entry* get(std::size_t i, std::atomic<std::size_t>& bytes, Build&& build) {
+        Entry* entry = entries_[i].load(std::memory_order_acquire);
+        if (entry) return entry;
+        std::unique_ptr<Entry> fresh = build();
+        if (!entries_[i].compare_exchange_strong(entry, fresh.get(), std::memory_order_acq_rel)) return entry;
+        bytes.fetch_add(fresh->bytes(), std::memory_order_relaxed);
         return fresh.release();
     }
 
 private:
     std::size_t n_;
-    std::unique_ptr<std::atomic<Cell*>[]> cells_;
+    std::unique_ptr<std::atomic<Entry*>[]> entries_;
+};
+
+// Intervals of s in [0, t_max + 40]: further rows have F < Phi(-40) = 0 at every node up to t_max.
+inline std::size_t intervals(double t_max, double per_unit) {
+    return static_cast<std::size_t>((std::min(t_max, kLastTabledRadius) + 40.0) * per_unit) + 2;
+}
+
+// What is known about one block of nodes.
+struct BlockRows {
+    LazyRow<Cell> cells;
+    LazyRow<Piece> pieces;
+
+    explicit BlockRows(double t_max) : cells(intervals(t_max, kCellsPerUnit)), pieces(intervals(t_max, kPiecesPerUnit)) {}
+    std::size_t bytes() const { return cells.bytes() + pieces.bytes(); }
 };
 
 namespace detail {
 
 constexpr int kCellValues = kLongCellTerms * kLanes;
 
-// The larger change of log F or log U over the cell, at any node where both ends can be told from zero.
-inline double log_change(const double* left, const double* right) {
-    double largest = 0.0;
-    for (int lane = 0; lane < kLanes; ++lane)
-        if (left[lane] > 0.0 && right[lane] > 0.0)
-            largest = std::max(largest, std::fabs(std::log(left[lane] / right[lane])));
-        else if (left[lane] != right[lane])
-            largest = kInfinity;
-    return largest;
-}
-
-// A fresh cell with its ends and the number of its terms.
-inline std::unique_ptr<Cell> start_cell(NodeLaw& law, std::size_t index) {
-    double F_left[kLanes], U_left[kLanes], F_right[kLanes], U_right[kLanes], f[kLanes];
-    law.evaluate(static_cast<double>(index) / kCellsPerUnit, F_left, U_left, f);
-    law.evaluate(static_cast<double>(index + 1) / kCellsPerUnit, F_right, U_right, f);
+// A fresh cell with the number of its terms. Log F and log U change by less than a factor e over it where all nodes lie within
+// 7 standard deviations: by about z s / sqrt(s^2 + d) for each unit of s.
+inline std::unique_ptr<Cell> start_cell(const NodeLaw& law, std::size_t index) {
     auto cell = std::make_unique<Cell>();
-    cell->cdf_left = F_left[kLanes - 1];
-    cell->cdf_right = F_right[kLanes - 1];
-    const bool short_one = log_change(F_left, F_right) <= 1.0 && log_change(U_left, U_right) <= 1.0;
-    cell->terms = short_one ? kCellTerms : kLongCellTerms;
+    const double s = (static_cast<double>(index) + 0.5) / kCellsPerUnit;
+    cell->terms = law.farthest_node(std::sqrt(s * s + law.dof())) <= 7.0 ? kCellTerms : kLongCellTerms;
     return cell;
 }
 
@@ -104,9 +101,25 @@ inline void fit_cell(std::initializer_list<const double*> functions, Cell& cell)
     }
 }
 
-inline double cell_point(std::size_t index, int terms, int point) {
-    return (static_cast<double>(index) + 0.5 + 0.5 * CellFit::of(terms).point(point)) / kCellsPerUnit;
+// F at the last node and x, in a cell of {f, F}, {f, U} or {f, F, U}.
+inline double last_cdf(const Cell& cell, double x) {
+    if (cell.kind == CellKind::inside) return 1.0;
+    if (cell.kind == CellKind::outside) return 0.0;
+    const double* const tail = cell.coef.data() + static_cast<std::size_t>(cell.terms * kLanes) + kLanes - 1;
+    double value = 0.0;
+    for (int k = cell.terms - 1; k >= 0; --k) value = value * x + tail[k * kLanes];
+    return cell.kind == CellKind::upper ? 1.0 - value : value;
 }
+
+// Where the functions of a cell are fitted.
+struct CellPoints {
+    double s[kLongCellTerms];
+
+    CellPoints(std::size_t index, int terms) {
+        for (int i = 0; i < terms; ++i)
+            s[i] = (static_cast<double>(index) + 0.5 + 0.5 * CellFit::of(terms).point(i)) / kCellsPerUnit;
+    }
+};
 
 }  // namespace detail
 
@@ -114,26 +127,26 @@ inline double cell_point(std::size_t index, int terms, int point) {
 inline std::unique_ptr<Cell> build_cell(NodeLaw& law, std::size_t index) {
     double F[detail::kCellValues], U[detail::kCellValues], f[detail::kCellValues];
     std::unique_ptr<Cell> cell = detail::start_cell(law, index);
-    for (int i = 0; i < cell->terms; ++i)
-        law.evaluate(detail::cell_point(index, cell->terms, i), F + i * kLanes, U + i * kLanes, f + i * kLanes);
+    const detail::CellPoints points(index, cell->terms);
+    law.evaluate_close(cell->terms, points.s, F, U, f);
     cell->kind = detail::kind_of(cell->terms * kLanes, F, F, U, U);
     if (cell->kind == CellKind::lower) detail::fit_cell({f, F}, *cell);
     if (cell->kind == CellKind::upper) detail::fit_cell({f, U}, *cell);
     if (cell->kind == CellKind::both) detail::fit_cell({f, F, U}, *cell);
+    cell->cdf_left = detail::last_cdf(*cell, -1.0);
+    cell->cdf_right = detail::last_cdf(*cell, 1.0);
     return cell;
 }
 
 // A cell of the bucketed classifier: both tails at the two ends of eight buckets.
 inline std::unique_ptr<Cell> build_bucket_cell(NodeLaw& low, NodeLaw& high, std::size_t index) {
     double F_low[detail::kCellValues], U_low[detail::kCellValues], F_high[detail::kCellValues], U_high[detail::kCellValues];
-    double f[kLanes];
+    double f[detail::kCellValues];
     std::unique_ptr<Cell> cell = detail::start_cell(high, index);
     cell->terms = std::max(cell->terms, detail::start_cell(low, index)->terms);
-    for (int i = 0; i < cell->terms; ++i) {
-        const double s = detail::cell_point(index, cell->terms, i);
-        low.evaluate(s, F_low + i * kLanes, U_low + i * kLanes, f);
-        high.evaluate(s, F_high + i * kLanes, U_high + i * kLanes, f);
-    }
+    const detail::CellPoints points(index, cell->terms);
+    low.evaluate_close(cell->terms, points.s, F_low, U_low, f);
+    high.evaluate_close(cell->terms, points.s, F_high, U_high, f);
     cell->kind = detail::kind_of(cell->terms * kLanes, F_low, F_high, U_low, U_high);
     if (cell->kind == CellKind::lower) detail::fit_cell({F_low, F_high}, *cell);
     if (cell->kind == CellKind::upper) detail::fit_cell({U_low, U_high}, *cell);
@@ -141,7 +154,92 @@ inline std::unique_ptr<Cell> build_bucket_cell(NodeLaw& low, NodeLaw& high, std:
     return cell;
 }
 
-// The cells of all node blocks for one dof.
+// The Chebyshev points of a piece of width 2, and the way from moments to the weights of a sum over them.
+class PiecePoints {
+public:
+    static const PiecePoints& get() {
+        static const PiecePoints points;
+        return points;
+    }
+    double point(int i) const { return point_[i]; }
+
+    // sum_i weights[i] p(point(i)) = sum over the rows of p(x), for every polynomial p of degree 15
+    void weights(const double* moments, double* to) const {
+        for (int i = 0; i < kMoments; ++i) to[i] = 0.0;
+        for (int m = 0; m < kMoments; ++m)
+            for (int i = 0; i < kMoments; ++i) to[i] += moments[m] * from_moment_[m][i];
+    }
+
+private:
+    PiecePoints() {
+        // T_j by the moments' products: T_{h+r} = 2 T_h T_r - T_{h-r}, h the highest power of 2 in j
+        double chebyshev[kMoments][kMoments] = {};
+        chebyshev[0][0] = 1.0;
+        for (int h = 1; h < kMoments; h *= 2) {
+            chebyshev[h][h] = 1.0;
+            for (int r = 1; r < h; ++r)
+                for (int m = 0; m < kMoments; ++m)
+                    chebyshev[h + r][m] = (m & h ? 2.0 * chebyshev[r][m ^ h] : 0.0) - chebyshev[h - r][m];
+        }
+        const double pi = 3.14159265358979323846;
+        for (int i = 0; i < kMoments; ++i) {
+            point_[i] = std::cos(pi * (i + 0.5) / kMoments);
+            for (int m = 0; m < kMoments; ++m) {
+                double sum = 0.0;
+                for (int j = 0; j < kMoments; ++j)
+                    sum += (j == 0 ? 1.0 : 2.0) / kMoments * std::cos(pi * j * (i + 0.5) / kMoments) * chebyshev[j][m];
+                from_moment_[m][i] = sum;
+            }
+        }
+    }
+    double point_[kMoments], from_moment_[kMoments][kMoments];
+};
+
+// A piece for far rows. Where U is not safely away from 0 on the smaller ellipse it holds nothing, with infinite bounds.
+//
+// For complex s, |F(s + iy)| <= exp(y^2 / 2) F(s), and so for f (the noise is Gaussian: the bound holds at each of its points).
+// With F falling in s, F on an ellipse is at most exp(y^2 / 2) F(left end - reach), y its half axis. f changes on a scale of
+// 1: its supremum between samples 1/2 apart is at most 1.1 times the largest of them.
+inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
+    constexpr double kGrowth[2] = {1.2841, 2.1171};  // exp(y^2 / 2)
+    constexpr double kLargest = 0.9, kInvalid = 1e300;
+    auto piece = std::make_unique<Piece>();
+    const double left = static_cast<double>(index) / kPiecesPerUnit, width = 1.0 / kPiecesPerUnit;
+    double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
+    for (int i = 0; i < 6; ++i) law.evaluate(std::fabs(left + 0.5 * i - 1.0), F[i], U[i], f[i]);
+    const int at_left = 2, at_right = 3;
+    static_assert(kPiecesPerUnit == 2.0, "samples are 1/2 apart");
+    piece->cdf_left = F[at_left][kLanes - 1];
+    piece->cdf_right = F[at_right][kLanes - 1];
+    bool valid[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) {
+        for (int e = 0; e < 2; ++e) {
+            const int from = static_cast<int>(at_left - 2.0 * kEllipseReach[e]), to = static_cast<int>(at_right + 2.0 * kEllipseReach[e]);
+            double largest_f = 0.0;
+            for (int i = from; i <= to; ++i) largest_f = std::max(largest_f, 1.1 * f[i][lane]);
+            // the ellipse may reach beyond s = 0, where F is largest
+            const double nearest = left >= kEllipseReach[e] ? F[from][lane] : F[at_left - static_cast<int>(2.0 * left)][lane];
+            const double cdf = kGrowth[e] * nearest, sf = 1.0 - cdf;
+            piece->sup_odds[e][lane] = cdf <= kLargest ? cdf / sf : kInvalid;
+            piece->sup_hazard[e][lane] = cdf <= kLargest ? kGrowth[e] * largest_f / sf : kInvalid;
+        }
+        valid[lane] = piece->sup_odds[0][lane] < kInvalid;
+        piece->odds_left[lane] = valid[lane] ? F[at_left][lane] / U[at_left][lane] : kInvalid;
+        piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
+    }
+    double s[kMoments], F_at[kMoments][kLanes], U_at[kMoments][kLanes], f_at[kMoments][kLanes];
+    for (int i = 0; i < kMoments; ++i) s[i] = left + 0.5 * width * (1.0 + PiecePoints::get().point(i));
+    law.evaluate_close(kMoments, s, F_at[0], U_at[0], f_at[0]);
+    for (int i = 0; i < kMoments; ++i)
+        for (int lane = 0; lane < kLanes; ++lane) {
+            piece->log_sf[i][lane] = valid[lane] ? std::log1p(-F_at[i][lane]) : 0.0;
+            piece->odds[i][lane] = valid[lane] ? F_at[i][lane] / U_at[i][lane] : 0.0;
+            piece->hazard[i][lane] = valid[lane] ? f_at[i][lane] / U_at[i][lane] : 0.0;
+        }
+    return piece;
+}
+
+// The cells and pieces of all node blocks for one dof.
 class LawTable {
 public:
     explicit LawTable(double dof) : dof_(dof) {}
@@ -149,20 +247,24 @@ public:
     double dof() const { return dof_; }
     std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
-    CellRow& row(const NodeBlock& block) {
+    BlockRows& rows(const NodeBlock& block) {
         std::lock_guard<std::mutex> lock(mutex_);
-        std::unique_ptr<CellRow>& row = rows_[{block.level, block.index}];
-        if (!row) {
-            row = std::make_unique<CellRow>(radius_of(block.position(kLanes - 1)));
-            bytes_.fetch_add(row->bytes(), std::memory_order_relaxed);
+        std::unique_ptr<BlockRows>& rows = rows_[{block.level, block.index}];
+        if (!rows) {
+            rows = std::make_unique<BlockRows>(radius_of(block.position(kLanes - 1)));
+            bytes_.fetch_add(rows->bytes(), std::memory_order_relaxed);
         }
-        return *row;
+        return *rows;
     }
 
-    // law() gives the law at the row's nodes; it is called only where the cell is not there yet
+    // law() gives the law at the block's nodes; it is called only where the entry is not there yet
     template <class Law>
-    const Cell* cell(CellRow& row, std::size_t index, Law&& law) {
-        return row.get(index, bytes_, [&] { return build_cell(law(), index); });
+    const Cell* cell(BlockRows& rows, std::size_t index, Law&& law) {
+        return rows.cells.get(index, bytes_, [&] { return build_cell(law(), index); });
+    }
+    template <class Law>
+    const Piece* piece(BlockRows& rows, std::size_t index, Law&& law) {
+        return rows.pieces.get(index, bytes_, [&] { return build_piece(law(), index); });
     }
 
     // The table that calls with this dof share. One that has outgrown its budget is left to its present users and replaced.
@@ -177,7 +279,7 @@ public:
 private:
     double dof_;
     std::mutex mutex_;
-    std::map<std::pair<int, std::int64_t>, std::unique_ptr<CellRow>> rows_;
+    std::map<std::pair<int, std::int64_t>, std::unique_ptr<BlockRows>> rows_;
     std::atomic<std::size_t> bytes_{0};
 };
 

@@ -22,9 +22,12 @@ public:
     double dof() const { return dof_; }
     // Once per query: a table that has outgrown its budget is replaced.
     void refresh() { table_ = LawTable::shared(dof_); }
-    CellRow& row(const NodeBlock& block) { return table_->row(block); }
-    const Cell* cell(const NodeBlock& block, CellRow& row, std::size_t index) {
-        return table_->cell(row, index, [&]() -> NodeLaw& { return at(block); });
+    BlockRows& rows(const NodeBlock& block) { return table_->rows(block); }
+    const Cell* cell(const NodeBlock& block, BlockRows& rows, std::size_t index) {
+        return table_->cell(rows, index, [&]() -> NodeLaw& { return at(block); });
+    }
+    const Piece* piece(const NodeBlock& block, BlockRows& rows, std::size_t index) {
+        return table_->piece(rows, index, [&]() -> NodeLaw& { return at(block); });
     }
     NodeLaw& at(const NodeBlock& block) {
         if (block.level != block_.level || block.index != block_.index) {
@@ -107,42 +110,45 @@ public:
         task.n_rows = static_cast<std::int64_t>(n);
     }
 
+    // Rows beyond the horizon with F at most this at the last node of the block prepared last do not count.
+    double reference() const { return reference_; }
+
 private:
     std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
         NodeLaw& at_nodes = law.at(block);
         double at[3 * kLanes];
-        double reference = 0.0;
+        reference_ = 0.0;
         if (std::isfinite(horizon.s)) {
             at_nodes.evaluate(horizon.s, at, at + kLanes, at + 2 * kLanes);
-            reference = at[kLanes - 1] * horizon.skip / (horizon.n_rows * horizon.degree);
+            reference_ = at[kLanes - 1] * horizon.skip / (horizon.n_rows * horizon.degree);
         }
         values_.clear();
         std::size_t i = 0;
         for (; i < n_; ++i) {
             at_nodes.evaluate(s_[i], at, at + kLanes, at + 2 * kLanes);
             const double F = at[kLanes - 1];
-            if (F == 0.0 || (s_[i] > horizon.s && F <= reference)) break;
+            if (F == 0.0 || (s_[i] > horizon.s && F <= reference_)) break;
             values_.insert(values_.end(), at, at + 3 * kLanes);
         }
         return i;
     }
 
     std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
-        CellRow& row = law.row(block);
+        BlockRows& rows = law.rows(block);
         pointers_.resize(n_);
         const std::int32_t sure = cell_of(horizon.s);
-        double reference = 0.0;
-        if (static_cast<std::size_t>(sure) < row.size())
-            reference = law.cell(block, row, static_cast<std::size_t>(sure))->cdf_right * horizon.skip / (horizon.n_rows * horizon.degree);
+        reference_ = 0.0;
+        if (static_cast<std::size_t>(sure) < rows.cells.size())
+            reference_ = law.cell(block, rows, static_cast<std::size_t>(sure))->cdf_right * horizon.skip / (horizon.n_rows * horizon.degree);
         const Cell* cell = nullptr;
         std::int32_t last = -1;
         std::size_t i = 0;
         for (; i < n_; ++i) {
             if (cell_[i] != last) {
                 last = cell_[i];
-                if (static_cast<std::size_t>(last) >= row.size()) break;
-                cell = law.cell(block, row, static_cast<std::size_t>(last));
-                if (cell->kind == CellKind::outside || (last > sure && cell->cdf_left <= reference)) break;
+                if (static_cast<std::size_t>(last) >= rows.cells.size()) break;
+                cell = law.cell(block, rows, static_cast<std::size_t>(last));
+                if (cell->kind == CellKind::outside || (last > sure && cell->cdf_left <= reference_)) break;
             }
             pointers_[i] = cell;
         }
@@ -157,6 +163,7 @@ private:
     std::vector<std::int64_t> starts_;
     std::vector<const Cell*> pointers_;     // of the block prepared last
     std::vector<double> values_;
+    double reference_ = 0.0;
 };
 
 }  // namespace knn_cert

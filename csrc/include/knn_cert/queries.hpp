@@ -19,6 +19,7 @@ struct VoteRequest {
     const std::int64_t* labels;   // [n_rows], 0 .. n_classes - 1
     int n_classes, n_neighbors;
     double sigma, dof;
+    bool recurrence;  // every row one by one
     int n_threads;
     Checkpoint checkpoint;
 };
@@ -29,6 +30,7 @@ namespace detail {
 struct ClassLists {
     std::vector<std::int32_t> list_of_class;
     std::vector<int> class_of_list;
+    std::vector<std::vector<std::int64_t>> rows_of_list;
     BoundedContest contest;
     int certain_winner = -1;
 
@@ -43,6 +45,8 @@ struct ClassLists {
         if (class_of_list.size() == 1 || request.n_neighbors == request.n_rows)  // ties to the lowest class
             certain_winner = static_cast<int>(std::max_element(count.begin(), count.end()) - count.begin());
         contest = BoundedContest::of_vote(static_cast<int>(class_of_list.size()), request.n_neighbors);
+        rows_of_list.resize(class_of_list.size());
+        for (std::int64_t i = 0; i < request.n_rows; ++i) rows_of_list[static_cast<std::size_t>(list(request.labels[i]))].push_back(i);
     }
     std::int32_t list(std::int64_t label) const { return list_of_class[static_cast<std::size_t>(label)]; }
     // All rows vote, or all have one class: the noise decides nothing.
@@ -78,20 +82,46 @@ private:
     const LeafLoops& leaf_;
 };
 
+// Where sums by moments leave doubt, so many times the near rows are tried once more, before all rows are near.
+constexpr std::size_t kMoreNear = 8;
+
+// Solves contests of the lists that fill(lists) adds rows to, far rows by moments where that settles it.
 struct ContestWorker {
     ContestTallies tallies;
     ContinuousIntegral integral;
-    Lists lists;
+    std::vector<RowSummary> lists;
+    std::vector<double> distances;
 
-    ContestWorker(double dof, const LeafLoops& leaf) : tallies(dof, leaf) {}
-    void start(std::size_t n_lists) {
-        lists.s.resize(n_lists);
-        for (std::vector<double>& list : lists.s) list.clear();
+    ContestWorker(double dof, const LeafLoops& leaf) : tallies(dof, leaf), leaf_(leaf), dof_(dof) {}
+
+    template <class Fill>
+    Outcome solve(const std::vector<BoundedContest>& contests, std::size_t n_lists, bool recurrence, Fill&& fill) {
+        int degree = 1;
+        for (const BoundedContest& bounded : contests) degree = std::max(degree, bounded.max_degree());
+        const std::size_t few = near_rows_for(degree);
+        lists.resize(n_lists);
+        Outcome outcome;
+        outcome.settled = false;
+        for (const std::size_t n_near : {few, kMoreNear * few, RowSummary::kAllNear}) {
+            if (recurrence && n_near < RowSummary::kAllNear) continue;
+            for (RowSummary& list : lists) list.start(n_near, dof_, leaf_);
+            fill(lists);
+            bool complete = true;
+            for (RowSummary& list : lists) {
+                list.finish();
+                complete = complete && list.complete();
+            }
+            if (!complete) continue;
+            tallies.set(lists, contests);
+            outcome = integral.solve(tallies);
+            if (outcome.settled) break;
+        }
+        return outcome;
     }
-    Outcome solve(const BoundedContest& contest) {
-        tallies.set(lists, contest);
-        return integral.solve(tallies);
-    }
+
+private:
+    const LeafLoops& leaf_;
+    double dof_;
 };
 
 // Members of a family that are decided within this share one window of the integral.
@@ -129,11 +159,14 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         Outcome outcome;
         if (!classes.certain()) {
             detail::ContestWorker& worker = workers[w];
-            worker.start(classes.class_of_list.size());
             const double* const row = request.sq_distances + query * request.n_rows;
-            for (std::int64_t i = 0; i < request.n_rows; ++i)
-                worker.lists.s[static_cast<std::size_t>(classes.list(request.labels[i]))].push_back(scaled_distance(row[i], request.sigma));
-            outcome = worker.solve(classes.contest);
+            outcome = worker.solve({classes.contest}, classes.class_of_list.size(), request.recurrence, [&](std::vector<RowSummary>& lists) {
+                for (std::size_t c = 0; c < lists.size(); ++c) {
+                    worker.distances.clear();
+                    for (std::int64_t i : classes.rows_of_list[c]) worker.distances.push_back(scaled_distance(row[i], request.sigma));
+                    lists[c].add(worker.distances.data(), static_cast<std::int64_t>(worker.distances.size()), 1.0);
+                }
+            });
         }
         classes.write(outcome, probability + query * request.n_classes, error + query * request.n_classes);
     });
@@ -175,6 +208,7 @@ struct RaceRequest {
     std::int64_t n_b;
     int m_b;
     double sigma, dof;
+    bool recurrence;  // every row one by one
 };
 
 // probability and error: A first, B first.
@@ -186,10 +220,15 @@ inline void race(const RaceRequest& request, double* probability, double* error)
     if (!a_arrives || !b_arrives) return;
     const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
     detail::ContestWorker worker(request.dof, leaf_loops());
-    worker.start(2);
-    for (std::int64_t i = 0; i < request.n_a; ++i) worker.lists.s[0].push_back(scaled_distance(request.sq_a[i], request.sigma));
-    for (std::int64_t i = 0; i < request.n_b; ++i) worker.lists.s[1].push_back(scaled_distance(request.sq_b[i], request.sigma));
-    const Outcome outcome = worker.solve(contest);
+    const auto add = [&](const double* squares, std::int64_t n, RowSummary& list) {
+        worker.distances.clear();
+        for (std::int64_t i = 0; i < n; ++i) worker.distances.push_back(scaled_distance(squares[i], request.sigma));
+        list.add(worker.distances.data(), n, 1.0);
+    };
+    const Outcome outcome = worker.solve({contest}, 2, request.recurrence, [&](std::vector<RowSummary>& lists) {
+        add(request.sq_a, request.n_a, lists[0]);
+        add(request.sq_b, request.n_b, lists[1]);
+    });
     std::copy_n(outcome.probability.begin(), 2, probability);
     std::copy_n(outcome.error.begin(), 2, error);
 }
@@ -204,6 +243,7 @@ struct FamilyRequest {
     std::int64_t n_families;
     double sigma, dof;
     double tolerance;  // absolute error that is good enough; 0: full relative accuracy
+    bool recurrence;   // every row one by one
     int n_threads;
     Checkpoint checkpoint;
 };
@@ -241,8 +281,13 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
         }
         if (open.empty()) return;
         const auto solve = [&](std::size_t from, std::size_t n_now) {  // open[from] .. open[from + n_now - 1]
-            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]));
-            const Outcome outcome = integral.solve(tallies, {request.tolerance});
+            Outcome outcome;
+            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), request.recurrence);
+            if (tallies.complete()) outcome = integral.solve(tallies, {request.tolerance});
+            if (!tallies.complete() || !outcome.settled) {
+                tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), true);
+                outcome = integral.solve(tallies, {request.tolerance});
+            }
             for (std::size_t j = 0; j < n_now; ++j)
                 for (std::size_t side = 0; side < 2; ++side) {
                     p[2 * open[from + j] + side] = outcome.probability[2 * j + side];

@@ -13,12 +13,13 @@ namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
 constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
-// Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e over the cell.
-constexpr int kCellTerms = 12, kLongCellTerms = 18;
+constexpr int kLawPoints = 4;         // points s that one call of law_sums takes, if not one
+// Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e^2 over the cell.
+constexpr int kCellTerms = 14, kLongCellTerms = 26;
 // Of the former, so many are enough for a relative 1e-6: with z the row's distance from the node in standard deviations, at most
-// 8 there, the others add up to less than (e |z| / (16 * 8))^8 (law_block.hpp).
-constexpr int kRoughTerms = 8;
-constexpr double kCellsPerUnit = 8.0;  // cells have width 1/8 in s
+// 8 there, the others add up to about (|z| / 8)^10 / 10! (law_block.hpp).
+constexpr int kRoughTerms = 10;
+constexpr double kCellsPerUnit = 4.0;  // cells have width 1/4 in s
 
 // Which functions a cell holds. Only the smaller tail is stored where the other is its harmless complement.
 enum class CellKind : std::int32_t {
@@ -35,9 +36,49 @@ enum class CellKind : std::int32_t {
 struct Cell {
     CellKind kind;
     int terms;         // kCellTerms or kLongCellTerms
-    double cdf_left;   // F at the last node and the cell's left end: no F in the cell is larger
-    double cdf_right;  // F at the last node and the cell's right end
+    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller
+    double cdf_left = 0.0, cdf_right = 0.0;
     std::vector<double> coef;
+    std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
+};
+
+// The far rows of a list stand in pieces of s, each with this many moments (far_rows.hpp): sums over its rows of the products
+// of some of x, T_2(x), T_4(x), T_8(x), x in [-1, 1] in the piece. They span the polynomials of degree 15, and none exceeds 1.
+constexpr int kMoments = 16;
+constexpr double kPiecesPerUnit = 2.0;  // pieces have width 1/2 in s
+constexpr int kPieces = 1200;           // of which so many are used; further rows are dealt with one by one
+
+// Two ellipses around a piece, with foci at its ends, that reach kEllipseReach beyond them. A function that is analytic there
+// and at most M differs by at most kEllipseError M from its interpolation in the piece's kMoments Chebyshev points: the error
+// is at most 4 M r^-15 / (r - 1), r the ellipse's sum of half axes over 1/4 (Trefethen, Approximation Theory, Theorem 8.2).
+constexpr double kEllipseReach[2] = {0.5, 1.0};
+constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
+
+// The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
+// |w| and |log U|, and of |g|, on the two ellipses.
+struct Piece {
+    double cdf_left;   // F at the last node and the piece's left end
+    double cdf_right;  // F at the last node and the piece's right end
+    double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
+    double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g
+    double sup_odds[2][kLanes], sup_hazard[2][kLanes];
+    std::size_t bytes() const { return sizeof(Piece); }
+};
+
+// Sums over far rows at eight nodes (far_rows.hpp).
+struct FarTask {
+    const Piece* const* pieces;
+    const double* weights;  // [n_pieces][kMoments], of the piece's points; not all positive
+    const double* count;    // [n_pieces], rows of the piece
+    const int* powers;      // [n_pieces], power sums that need the piece, at most n_powers
+    std::int64_t n_pieces;
+    int n_powers;
+    double rounding;        // relative error of the moments
+    bool density;
+    double* S;              // [n_powers + 1][8]: sum of log U, sums of w^m; set
+    double* S_error;        // bounds of their errors
+    double* T;              // [n_powers + 1][8]: sums of g w^m; with density
+    double* T_error;
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
@@ -71,6 +112,8 @@ struct Contest {
     bool race;              // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
     int n_neighbors;        // K, for the vote
     int degree_of(int list) const { return race ? degree[list] : degree[0]; }
+    // K: of all rows, the one that decides at the latest
+    int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
 // The law of one row at the two ends of eight buckets, and its probability p to fall between them.
@@ -99,18 +142,27 @@ struct BucketTask {
 
 struct LeafLoops {
     const char* name;
-    // sums over j of p_j {P_j, Q_j, g_{j-1}} at eight nodes; p_j0 is given, terms[j - first][3][kLanes], first <= j < end
-    void (*law_sums)(double mu, std::int64_t j0, double p_j0, const double* terms, std::int64_t first, std::int64_t end,
-                     double* sums);
+    // sums[point][3][kLanes] over j of p_j {P_j, Q_j, g_{j-1}} at eight nodes, of one point or kLawPoints ones, p_j the Poisson
+    // weights of mean mu[point]; p_j0 is given, terms[j - first][3][kLanes], first <= j < end
+    void (*law_sums)(int n_points, const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first,
+                     std::int64_t end, double* sums);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
     // adds each row to its record
     void (*scatter)(const ScatterTask& task);
     // the record of two sets of rows together, laid out as in ScatterTask; `second` is its middle
     void (*merge)(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out);
-    // adds to q[list][kLanes] weight[kLanes] times the density of "this list wins, the K-th row at the node"
-    void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, const double* weight,
-                    double* work, double* q);
+    // sums over far rows; their counting polynomial G[degree][8] and, in `second`, A[degree][8] or a bound of P(count >= degree)
+    // and the mean; relative[8]: the error of the polynomials of all rows that comes from these sums
+    void (*far_sums)(const FarTask& task);
+    void (*far_polynomials)(const FarTask& task, int degree, double* G, double* second);
+    void (*far_error)(const FarTask& task, int degree, const double* G, const double* A, double* relative);
+    // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
+    // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
+    std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
+                             double* moments);
+    // density[list][kLanes] of "this list wins, the K-th row at the node"
+    void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density);
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     // T[list][kLanes] = P(the list holds at least its degree)
@@ -123,6 +175,12 @@ struct LeafLoops {
     // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
     void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
                          std::int64_t dim, double* out, std::int64_t out_stride);
+    // out[q * out_stride + i] += queries_q . rows_i over n_features (whole products where `first`). Queries stand in groups of
+    // eight, [group][feature][8], rows one after the other; n_groups is even, n_rows a multiple of eight.
+    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows,
+                     std::int64_t n_features, bool first, double* out, std::int64_t out_stride);
+    // distances[i] = sqrt(max(0, q + norms[i] - 2 distances[i]))
+    void (*from_products)(double sq_norm, const double* sq_norms, std::int64_t n, double* distances);
 };
 
 // Doubles of scratch that combine, standings and bucket_rows need.

@@ -4,6 +4,8 @@
 // y % per_member wins", belongs to member y / per_member.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <vector>
 
@@ -28,6 +30,8 @@ struct Accuracy {
     // Whether fewer terms of the distance law do (simd.hpp), and the relative error of F, U, f.
     bool rough() const { return tolerance >= 1e-4; }
     double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
+    // Whether the doubt about a probability, from far rows summed by moments, can be borne.
+    bool settled(double q, double doubt) const { return doubt <= 5e-11 * q + 0.1 * tolerance; }
 };
 
 // Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.
@@ -45,14 +49,27 @@ struct CoarseBlock {
           mean(n_members * kLanes) {}
 };
 
-// T = P(N >= least), H = P(N < degree) from the counting polynomial and the mass at degree and beyond
-inline void list_bounds(const double* G, const double* beyond, int degree, int least, double* T, double* H) {
+// T = P(N >= least), H = P(N < open) from a counting polynomial of `degree` powers and the mass at `degree` and beyond
+inline void list_bounds(const double* G, const double* beyond, int degree, int least, int open, double* T, double* H) {
     for (int lane = 0; lane < kLanes; ++lane) {
-        double at_least = beyond[lane], open = 0.0;
+        double at_least = beyond[lane], below = 0.0;
         for (int k = degree - 1; k >= least; --k) at_least += G[k * kLanes + lane];
-        for (int k = degree - 1; k >= 0; --k) open += G[k * kLanes + lane];
+        for (int k = open - 1; k >= 0; --k) below += G[k * kLanes + lane];
         T[lane] = std::min(1.0, at_least);
-        H[lane] = std::min(1.0, open);
+        H[lane] = std::min(1.0, below);
+    }
+}
+
+// Adds the density of n outcomes at eight nodes to their sums, and its error by far rows to their doubt.
+inline void add_density(const double* density, const double* weight, const double* relative, std::size_t n, double* lanes, double* doubt) {
+    for (std::size_t y = 0; y < n; ++y) {
+        double sum = 0.0;
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const double mass = weight[lane] * density[y * kLanes + lane];
+            lanes[y * kLanes + lane] += mass;
+            sum += relative[lane] * mass;
+        }
+        doubt[y] += sum;
     }
 }
 
@@ -69,13 +86,15 @@ public:
     // a radius near which the contests are decided, in units of sigma
     virtual double start() const = 0;
     // K: which arrival decides
-    virtual double deciding_arrival() const = 0;
+    virtual double deciding_arrival(std::size_t member) const = 0;
+    // rows that are tallied one by one
     virtual std::size_t n_rows() const = 0;
     virtual int max_degree() const = 0;
 
     virtual CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) = 0;
-    // adds to lanes[outcome][kLanes] weight[kLanes] times the density of the outcome at the nodes
-    virtual void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes) = 0;
+    // adds to lanes[outcome][kLanes] weight[kLanes] times the density of the outcome at the nodes, and to doubt[outcome] a bound of
+    // how much all eight err because far rows are summed by moments
+    virtual void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) = 0;
 };
 
 }  // namespace knn_cert

@@ -78,5 +78,67 @@ inline void winner_weights(int n_lists, int K, int boundary, const double* G, st
     }
 }
 
+KNN_CERT_INLINE Lanes sum_of(const double* G, int n) {
+    Lanes sum = Lanes::all(0.0);
+    for (int k = 0; k < n; ++k) sum += Lanes::load(G + k * kLanes);
+    return sum;
+}
+
+void combine(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density) {
+    if (contest.race) {  // A_A[m-1] H_B, H_B = sum_{k < m'} G_B[k], and the other way round
+        for (int c = 0; c < 2; ++c) {
+            const int m = contest.degree[c], other = contest.degree[1 - c];
+            (Lanes::load(A + c * stride + (m - 1) * kLanes) * sum_of(G + (1 - c) * stride, other)).store(density + c * kLanes);
+        }
+        return;
+    }
+    const int n = contest.n_lists, K = contest.n_neighbors;
+    double* const W = work;
+    for (int y = 0; y < n; ++y) Lanes::all(0.0).store(density + y * kLanes);
+    for (int b = 0; b < n; ++b) {
+        winner_weights(n, K, b, G, stride, work + n * K * kLanes, W);
+        for (int y = 0; y < n; ++y) {
+            Lanes sum = Lanes::load(density + y * kLanes);
+            for (int k = 0; k < K; ++k) sum += Lanes::load(A + b * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
+            sum.store(density + y * kLanes);
+        }
+    }
+}
+
+void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
+               double* out) {
+    if (contest.race) {
+        for (int c = 0; c < 2; ++c) sum_of(G + (1 - c) * stride, limit[c] + 1).store(out + c * kLanes);
+        (Lanes::load(out) * Lanes::load(out + kLanes)).store(out + 2 * kLanes);
+        (Lanes::load(T) + Lanes::load(T + kLanes)).store(out + 3 * kLanes);
+        return;
+    }
+    const int n = contest.n_lists, K = contest.n_neighbors, span = K * kLanes;
+    double* const left = work;
+    double* const right = work + (n + 1) * span;
+    double* const product = right + (n + 1) * span;
+    for (int k = 0; k < K; ++k) {
+        Lanes::all(k == 0 ? 1.0 : 0.0).store(left + k * kLanes);
+        Lanes::all(k == 0 ? 1.0 : 0.0).store(right + n * span + k * kLanes);
+    }
+    for (int c = 0; c < n; ++c) multiply(left + c * span, K, G + c * stride, K, left + (c + 1) * span, K);
+    for (int c = n - 1; c >= 0; --c) multiply(right + (c + 1) * span, K, G + c * stride, K, right + c * span, K);
+    for (int y = 0; y < n; ++y) {
+        multiply(left + y * span, K, right + (y + 1) * span, K, product, limit[y] + 1);
+        sum_of(product, limit[y] + 1).store(out + y * kLanes);
+    }
+    sum_of(left + n * span, K).store(out + n * kLanes);
+    // K rows are reached with list c: i rows in the lists before it, at least K - i in it
+    Lanes closed = Lanes::all(0.0);
+    for (int c = 0; c < n; ++c) {
+        Lanes at_least = Lanes::load(T + c * kLanes);
+        for (int i = 0; i < K; ++i) {
+            closed += Lanes::load(left + c * span + i * kLanes) * at_least;
+            at_least += Lanes::load(G + c * stride + (K - 1 - i) * kLanes);
+        }
+    }
+    closed.store(out + (n + 1) * kLanes);
+}
+
 }  // namespace
 }  // namespace knn_cert

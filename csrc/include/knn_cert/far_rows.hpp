@@ -1,0 +1,107 @@
+// far_rows.hpp: the far rows of one list at any block of nodes, whatever their number. No Python, no threads.
+//
+// With w = F / U and g = f / U, prod (U + F z) = exp(S_0 + sum_m (-1)^(m+1) z^m S_m / m) for S_0 = sum log U, S_m = sum w^m, and
+// with one row exactly at the node that times sum_m (-z)^m T_m, T_m = sum g w^m (DESIGN section 3). A sum over rows of a smooth
+// function of s is, on each piece, a sum over its Chebyshev points with weights that only the moments determine. The signs
+// alternate: there must be near rows enough, kNearPerDegree for each power kept, beside the far ones.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+#include "placed_rows.hpp"
+#include "row_summary.hpp"
+
+namespace knn_cert {
+
+constexpr std::size_t kNearPerDegree = 4, kFewestNear = 48;
+
+// How many rows a list must keep one by one if its polynomials have `degree` powers.
+inline std::size_t near_rows_for(int degree) { return std::max(kFewestNear, kNearPerDegree * static_cast<std::size_t>(degree)); }
+
+class FarRows {
+public:
+    void set(const RowSummary& rows) {
+        pieces_.clear();
+        counts_.clear();
+        weights_.clear();
+        rounding_ = rows.rounding();
+        valid_to_ = rows.valid_to();
+        for (std::size_t i = 0; i < rows.n_pieces(); ++i) {
+            const double* const moments = rows.moments(i);
+            if (moments[0] == 0.0) continue;
+            pieces_.push_back(i);
+            counts_.push_back(moments[0]);
+            weights_.resize(weights_.size() + kMoments);
+            PiecePoints::get().weights(moments, weights_.data() + weights_.size() - kMoments);
+        }
+    }
+
+    bool any() const { return !pieces_.empty(); }
+
+    // The polynomials of the far rows that count at this block, written to `record`, second half at `second`; false if there are
+    // none. Rows with F <= reference at the last node are negligible, all of them together.
+    bool tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, int degree, bool density, double reference, double* record,
+               double* second) {
+        BlockRows& rows = law.rows(block);
+        at_block_.clear();
+        powers_.clear();
+        FarTask task{};
+        task.n_powers = std::max(1, degree - 1);
+        double nearest = 0.0;  // odds at the far end of the first piece; no near row has less
+        for (std::size_t i = 0; i < pieces_.size() && pieces_[i] < rows.pieces.size(); ++i) {
+            const Piece* const piece = law.piece(block, rows, pieces_[i]);
+            if (i > 0 && piece->cdf_left <= reference) break;
+            if (i == 0) nearest = piece->cdf_right / (1.0 - piece->cdf_right);
+            at_block_.push_back(piece);
+            powers_.push_back(powers(counts_[i], piece->cdf_left / (1.0 - piece->cdf_left) / nearest, task.n_powers));
+        }
+        valid_ = radius_of(block.position(kLanes - 1)) <= valid_to_;
+        if (at_block_.empty()) return false;
+        task.pieces = at_block_.data();
+        task.weights = weights_.data();
+        task.count = counts_.data();
+        task.powers = powers_.data();
+        task.n_pieces = static_cast<std::int64_t>(at_block_.size());
+        task.rounding = rounding_;
+        task.density = density;
+        const std::size_t size = kLanes * (static_cast<std::size_t>(task.n_powers) + 1);
+        sums_.resize(4 * size);
+        task.S = sums_.data();
+        task.S_error = task.S + size;
+        task.T = task.S_error + size;
+        task.T_error = task.T + size;
+        leaf.far_sums(task);
+        leaf.far_polynomials(task, degree, record, second);
+        task_ = task;
+        return true;
+    }
+
+    // Adds to doubt[8] the relative error of the polynomials G, A of all rows of the list by the far rows tallied last.
+    void add_error(const LeafLoops& leaf, int degree, const double* G, const double* A, double* doubt) const {
+        double relative[kLanes];
+        leaf.far_error(task_, degree, G, A, relative);
+        for (int lane = 0; lane < kLanes; ++lane) doubt[lane] += valid_ ? relative[lane] : 1.0;
+    }
+
+private:
+    // With k <= degree and near rows 4 for each power, G[k - m] / G[k] <= (3 w)^-m, w the least odds of a near row: S_m / m of n
+    // rows of odds at most r w changes G[k] by a relative n (r / 3)^m at most.
+    static int powers(double n, double r, int most) {
+        if (!(r < 1.5)) return most;
+        const double needed = std::log(n * 1e16) / std::log(static_cast<double>(kNearPerDegree - 1) / r);
+        return std::max(1, std::min(most, static_cast<int>(std::min(needed, 1e6)) + 1));
+    }
+
+    std::vector<std::size_t> pieces_;
+    std::vector<double> counts_, weights_;
+    double rounding_ = 0.0, valid_to_ = 0.0;
+    std::vector<const Piece*> at_block_;  // of the block tallied last
+    std::vector<int> powers_;
+    std::vector<double> sums_;
+    bool valid_ = true;
+    FarTask task_{};
+};
+
+}  // namespace knn_cert

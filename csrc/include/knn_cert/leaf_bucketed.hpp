@@ -1,0 +1,128 @@
+// leaf_bucketed.hpp: runs of rows of the bucketed classifier. No Python, no threads, no allocation.
+#pragma once
+
+#include "leaf_law.hpp"
+#include "winner.hpp"
+
+namespace knn_cert {
+namespace {
+
+KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
+    const Cell* const cell = task.cells[i];
+    if (!cell) return;
+    BucketLaw& law = task.laws[i];
+    const Lanes one = Lanes::all(1.0), zero = Lanes::all(0.0);
+    Lanes F_low = zero, U_low = one, F_high = zero, U_high = one;
+    switch (cell->kind) {
+        case CellKind::lower:
+            cell_pair(*cell, 0, 1, task.x[i], F_low, F_high);
+            U_low = one - F_low, U_high = one - F_high;
+            break;
+        case CellKind::upper:
+            cell_pair(*cell, 0, 1, task.x[i], U_low, U_high);
+            F_low = one - U_low, F_high = one - U_high;
+            break;
+        case CellKind::both:
+            cell_pair(*cell, 0, 1, task.x[i], F_low, U_low);
+            cell_pair(*cell, 2, 3, task.x[i], F_high, U_high);
+            break;
+        case CellKind::inside:
+            F_low = F_high = one, U_low = U_high = zero;
+            break;
+        case CellKind::outside:
+            break;
+    }
+    F_low.store(law.F_low), U_low.store(law.U_low), F_high.store(law.F_high), U_high.store(law.U_high);
+    // the difference of the smaller tails; never negative, whatever the last digit
+    const Lanes p = where_le(F_high, U_low, F_high - F_low, U_low - U_high);
+    where_le(p, zero, zero, p).store(law.p);
+    smaller(F_high, U_low).store(law.tail);
+}
+
+KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes& U) {
+    for (int k = degree - 1; k >= 1; --k)
+        (U * Lanes::load(G + k * kLanes) + F * Lanes::load(G + (k - 1) * kLanes)).store(G + k * kLanes);
+    (U * Lanes::load(G)).store(G);
+}
+
+void bucket_suffix(const BucketTask& task) {
+    for (std::int64_t i = task.n_rows - 1; i >= 0; --i) {
+        bucket_law(task, i);
+        const int c = task.list[i];
+        add_row(task.after + c * task.stride, task.contest->degree_of(c), Lanes::load(task.laws[i].F_low),
+                Lanes::load(task.laws[i].U_low));
+    }
+}
+
+// Row i is the K-th: it lies in the bucket, rows before it count if at or below the bucket's high end, rows behind it if
+// below its low end (RAB, eqs (74)-(80)).
+void bucket_rows(const BucketTask& task) {
+    const Contest& contest = *task.contest;
+    const std::int64_t stride = task.stride;
+    for (std::int64_t i = task.n_rows - 1; i >= 0; --i) {
+        bucket_law(task, i);
+        const int c = task.list[i], degree = contest.degree_of(c);
+        double* const after = task.after + c * stride;
+        for (int k = 0; k < degree * kLanes; ++k) task.saved[i * stride + k] = after[k];
+        add_row(after, degree, Lanes::load(task.laws[i].F_low), Lanes::load(task.laws[i].U_low));
+    }
+    // `after` walks forwards again below, through the saved states; the caller wants it at the run's start
+    double* const walking = task.work;
+    const std::int64_t all = contest.n_lists * stride;
+    for (std::int64_t k = 0; k < all; ++k) walking[k] = task.after[k];
+    double* const G = walking + all;
+    double* const W = G + all;
+    double* const scratch = W + static_cast<std::int64_t>(contest.n_lists) * (contest.race ? 1 : contest.n_neighbors) * kLanes;
+    int weights_of = -1;             // vote: the boundary class that W is valid for
+    bool stale[2] = {true, true};    // race: P(list c not yet complete) must be formed anew
+    Lanes open[2] = {Lanes::all(0.0), Lanes::all(0.0)};
+    const auto product = [&](int c) {
+        const int degree = contest.degree_of(c);
+        multiply(task.before + c * stride, degree, walking + c * stride, degree, G + c * stride, degree);
+    };
+    if (!contest.race)
+        for (int c = 0; c < contest.n_lists; ++c) product(c);
+    for (std::int64_t i = 0; i < task.n_rows; ++i) {
+        const int c = task.list[i], degree = contest.degree_of(c);
+        double* const before = task.before + c * stride;
+        double* const behind = walking + c * stride;
+        for (int k = 0; k < degree * kLanes; ++k) behind[k] = task.saved[i * stride + k];
+        const Lanes p = Lanes::load(task.laws[i].p), tail = Lanes::load(task.laws[i].tail);
+        if (contest.race) {
+            const int other = 1 - c, n_other = contest.degree[other];
+            if (stale[other]) {
+                Lanes sum = Lanes::all(0.0), cumulative = Lanes::all(0.0);
+                for (int k = 0; k < n_other; ++k) {
+                    cumulative += Lanes::load(walking + other * stride + k * kLanes);
+                    sum += cumulative * Lanes::load(task.before + other * stride + (n_other - 1 - k) * kLanes);
+                }
+                open[other] = sum;
+                stale[other] = false;
+            }
+            stale[c] = true;
+            const Lanes last = coefficient(before, degree, behind, degree, degree - 1);
+            const Lanes rest = last * open[other];
+            (Lanes::load(task.q + c * kLanes) + p * rest).store(task.q + c * kLanes);
+            (Lanes::load(task.q_of_tails + c * kLanes) + tail * rest).store(task.q_of_tails + c * kLanes);
+        } else {
+            const int K = contest.n_neighbors;
+            if (weights_of != c) {
+                if (weights_of >= 0) product(weights_of);
+                winner_weights(contest.n_lists, K, c, G, stride, scratch, W);
+                weights_of = c;
+            }
+            multiply(before, K, behind, K, G + c * stride, K);  // without row i
+            for (int y = 0; y < contest.n_lists; ++y) {
+                Lanes sum = Lanes::all(0.0);
+                for (int k = 0; k < K; ++k)
+                    sum += Lanes::load(G + c * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
+                (Lanes::load(task.q + y * kLanes) + p * sum).store(task.q + y * kLanes);
+                (Lanes::load(task.q_of_tails + y * kLanes) + tail * sum).store(task.q_of_tails + y * kLanes);
+            }
+        }
+        add_row(before, degree, Lanes::load(task.laws[i].F_high), Lanes::load(task.laws[i].U_high));
+    }
+}
+
+}  // namespace
+}  // namespace knn_cert

@@ -1,0 +1,223 @@
+// leaf_far.hpp: far rows as moments, and their power sums at eight nodes. No Python, no threads, no allocation.
+#pragma once
+
+#include <math.h>
+
+#include "lanes.hpp"
+
+namespace knn_cert {
+namespace {
+
+// The error of interpolation by a polynomial of degree 15 is at most kEllipseError[e] times the supremum on the ellipse e.
+KNN_CERT_INLINE Lanes interpolation_error(const Lanes& sup_0, const Lanes& sup_1) {
+    return smaller(Lanes::all(kEllipseError[0]) * sup_0, Lanes::all(kEllipseError[1]) * sup_1);
+}
+
+// Adds the error bounds of one piece; far fewer operations than its sums.
+KNN_CERT_INLINE void add_far_errors(const FarTask& task, std::int64_t p, int n_powers) {
+    const Piece& piece = *task.pieces[p];
+    const Lanes n = Lanes::all(task.count[p]), rounding = Lanes::all(task.rounding);
+    const Lanes odds = Lanes::load(piece.odds_left), first = Lanes::load(piece.sup_odds[0]), second = Lanes::load(piece.sup_odds[1]);
+    const auto add = [](double* to, const Lanes& value) { (Lanes::load(to) + value).store(to); };
+    Lanes power = odds, power_0 = first, power_1 = second;
+    add(task.S_error, n * (interpolation_error(first, second) + rounding * odds));
+    for (int m = 1; m <= n_powers; ++m) {
+        add(task.S_error + m * kLanes, n * (interpolation_error(power_0, power_1) + rounding * power));
+        power = power * odds, power_0 = power_0 * first, power_1 = power_1 * second;
+    }
+    if (!task.density) return;
+    power = Lanes::load(piece.hazard_left), power_0 = Lanes::load(piece.sup_hazard[0]), power_1 = Lanes::load(piece.sup_hazard[1]);
+    for (int m = 0; m <= n_powers; ++m) {
+        add(task.T_error + m * kLanes, n * (interpolation_error(power_0, power_1) + rounding * power));
+        power = power * odds, power_0 = power_0 * first, power_1 = power_1 * second;
+    }
+}
+
+// Few powers: the sums stay in registers.
+template <int kPowers, bool kDensity>
+void far_sums_of_powers(const FarTask& task) {
+    Lanes S[kPowers + 1], T[kPowers + 1];
+    for (int m = 0; m <= kPowers; ++m) S[m] = T[m] = Lanes::all(0.0);
+    for (std::int64_t p = 0; p < task.n_pieces; ++p) {
+        const Piece& piece = *task.pieces[p];
+        const double* const weights = task.weights + p * kMoments;
+        for (int i = 0; i < kMoments; ++i) {
+            Lanes value = Lanes::all(weights[i]);
+            const Lanes odds = Lanes::load(piece.odds[i]);
+            const Lanes hazard = kDensity ? Lanes::load(piece.hazard[i]) : odds;
+            S[0] += value * Lanes::load(piece.log_sf[i]);
+            if (kDensity) T[0] += value * hazard;
+            for (int m = 1; m <= kPowers; ++m) {
+                value = value * odds;
+                S[m] += value;
+                if (kDensity) T[m] += value * hazard;
+            }
+        }
+        add_far_errors(task, p, kPowers);
+    }
+    for (int m = 0; m <= kPowers; ++m) {
+        S[m].store(task.S + m * kLanes);
+        if (kDensity) T[m].store(task.T + m * kLanes);
+    }
+}
+
+template <bool kDensity>
+void far_sums_of_any_power(const FarTask& task) {
+    const auto add = [](double* to, const Lanes& value) { (Lanes::load(to) + value).store(to); };
+    for (int i = 0; i < (task.n_powers + 1) * kLanes; ++i) {
+        task.S[i] = 0.0;
+        if (kDensity) task.T[i] = 0.0;
+    }
+    for (std::int64_t p = 0; p < task.n_pieces; ++p) {
+        const Piece& piece = *task.pieces[p];
+        Lanes value[kMoments], log_sf = Lanes::all(0.0), hazard = log_sf;
+        for (int i = 0; i < kMoments; ++i) {
+            value[i] = Lanes::all(task.weights[p * kMoments + i]);
+            log_sf += value[i] * Lanes::load(piece.log_sf[i]);
+            if (kDensity) hazard += value[i] * Lanes::load(piece.hazard[i]);
+        }
+        add(task.S, log_sf);
+        if (kDensity) add(task.T, hazard);
+        for (int m = 1; m <= task.powers[p]; ++m) {
+            Lanes sum = Lanes::all(0.0), with_hazard = sum;
+            for (int i = 0; i < kMoments; ++i) {
+                value[i] = value[i] * Lanes::load(piece.odds[i]);
+                sum += value[i];
+                if (kDensity) with_hazard += value[i] * Lanes::load(piece.hazard[i]);
+            }
+            add(task.S + m * kLanes, sum);
+            if (kDensity) add(task.T + m * kLanes, with_hazard);
+        }
+        add_far_errors(task, p, task.powers[p]);
+    }
+}
+
+template <bool kDensity>
+void far_sums_with(const FarTask& task) {
+    switch (task.n_powers) {
+        case 0: return far_sums_of_powers<0, kDensity>(task);
+        case 1: return far_sums_of_powers<1, kDensity>(task);
+        case 2: return far_sums_of_powers<2, kDensity>(task);
+        case 3: return far_sums_of_powers<3, kDensity>(task);
+        case 4: return far_sums_of_powers<4, kDensity>(task);
+        default: return far_sums_of_any_power<kDensity>(task);
+    }
+}
+
+void far_sums(const FarTask& task) {
+    for (int i = 0; i < (task.n_powers + 1) * kLanes; ++i) {
+        task.S_error[i] = 0.0;
+        if (task.density) task.T_error[i] = 0.0;
+    }
+    task.density ? far_sums_with<true>(task) : far_sums_with<false>(task);
+}
+
+// exp(sum log U + sum_m (-1)^(m+1) z^m S_m / m) by Newton's identities, k e_k = sum_m (-1)^(m-1) e_{k-m} S_m, and with density
+// that times sum_m (-z)^m T_m (DESIGN section 3). Else P(count >= degree) is bounded by that of a Poisson number of the same mean
+// (Hoeffding 1956, Anderson & Samuels 1967: where degree >= mean + 1), and the mean by S_1.
+void far_polynomials(const FarTask& task, int degree, double* G, double* second) {
+    double exponential[kLanes];
+    for (int lane = 0; lane < kLanes; ++lane) exponential[lane] = exp(task.S[lane]);
+    const Lanes zero = Lanes::all(0.0);
+    Lanes::load(exponential).store(G);
+    for (int k = 1; k < degree; ++k) {
+        Lanes sum = zero;
+        for (int m = 1; m <= k && m <= task.n_powers; ++m) {
+            const Lanes term = Lanes::load(G + (k - m) * kLanes) * Lanes::load(task.S + m * kLanes);
+            sum = m % 2 == 1 ? sum + term : sum - term;
+        }
+        sum = sum * Lanes::all(1.0 / static_cast<double>(k));
+        where_lt(sum, zero, zero, sum).store(G + k * kLanes);
+    }
+    if (task.density) {
+        for (int k = 0; k < degree; ++k) {
+            Lanes sum = zero;
+            for (int m = 0; m <= k && m <= task.n_powers; ++m) {
+                const Lanes term = Lanes::load(G + (k - m) * kLanes) * Lanes::load(task.T + m * kLanes);
+                sum = m % 2 == 0 ? sum + term : sum - term;
+            }
+            where_lt(sum, zero, zero, sum).store(second + k * kLanes);
+        }
+        return;
+    }
+    for (int lane = 0; lane < kLanes; ++lane) {
+        const double mean = task.S[kLanes + lane] + task.S_error[kLanes + lane];
+        double beyond = 1.0;
+        if (mean + 1.0 <= degree) {
+            beyond = exp(-mean) / (1.0 - mean / (degree + 1.0));
+            for (int k = 1; k <= degree; ++k) beyond *= mean / k;
+        }
+        second[lane] = beyond < 1.0 ? beyond : 1.0;
+        second[kLanes + lane] = mean;
+    }
+}
+
+// What the errors of the far sums do to the polynomials of all rows, to first order: G is multiplied by 1 + dL, dL[m] the error of
+// S_m / m, and A is too, and gets G times the errors of T. relative[lane] becomes the largest relative error of a coefficient.
+void far_error(const FarTask& task, int degree, const double* G, const double* A, double* relative) {
+    constexpr double kNothing = 1e-290, kNoIdea = 1e30;
+    Lanes largest = Lanes::all(0.0);
+    const auto error_of = [&](const double* polynomial, const double* errors, int k, bool logarithm) {
+        Lanes sum = Lanes::all(0.0);
+        for (int m = 0; m <= k && m <= task.n_powers; ++m) {
+            const double share = logarithm && m > 1 ? 1.0 / static_cast<double>(m) : 1.0;
+            sum += Lanes::load(polynomial + (k - m) * kLanes) * Lanes::load(errors + m * kLanes) * Lanes::all(share);
+        }
+        return sum;
+    };
+    const auto note = [&](const Lanes& error, const double* coefficient) {
+        double e[kLanes], most[kLanes];
+        error.store(e), largest.store(most);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double ratio = e[lane] / (coefficient[lane] + kNothing);
+            most[lane] = ratio > most[lane] ? ratio : most[lane];
+        }
+        largest = Lanes::load(most);
+    };
+    for (int k = 0; k < degree; ++k) {
+        note(error_of(G, task.S_error, k, true), G + k * kLanes);
+        if (A) note(error_of(A, task.S_error, k, true) + error_of(G, task.T_error, k, false), A + k * kLanes);
+    }
+    smaller(largest, Lanes::all(kNoIdea)).store(relative);
+}
+
+// Eight rows at a time: their eight products of x, T_2, T_4 are worked out for all eight together, then turned, and added row
+// by row to the moments of the row's piece; near rows and rows beyond `far` go to slot 0, which nobody reads.
+std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
+                      double* moments) {
+    constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
+    const Lanes one = Lanes::all(1.0), two = Lanes::all(2.0), nowhere = Lanes::all(0.0);
+    std::int64_t n_near = 0;
+    for (std::int64_t start = 0; start < n; start += kLanes) {
+        double padded[kLanes];
+        const double* from = distances + start;
+        if (n - start < kLanes) {
+            for (int i = 0; i < kLanes; ++i) padded[i] = start + i < n ? from[i] : far / scale * 2.0;
+            from = padded;
+        }
+        const Lanes s = Lanes::load(from) * Lanes::all(scale);
+        const Lanes place = s * Lanes::all(kPiecesPerUnit);
+        const Lanes piece = ((place - Lanes::all(0.5)) + Lanes::all(kRound)) - Lanes::all(kRound);
+        const Lanes x = two * (place - piece) - one;
+        const Lanes x_2 = two * x * x - one, x_4 = two * x_2 * x_2 - one, x_8 = two * x_4 * x_4 - one;
+        double slot[kLanes], s_of[kLanes], last[kLanes];
+        where_lt(s, Lanes::all(near), nowhere, where_lt(s, Lanes::all(far), piece + one, nowhere)).store(slot);
+        if (any_lt(s, Lanes::all(near))) {
+            s.store(s_of);
+            for (int i = 0; i < kLanes; ++i)
+                if (s_of[i] < near) near_rows[n_near++] = s_of[i];
+        }
+        x_8.store(last);
+        Lanes row[kLanes] = {one, x, x_2, x * x_2, x_4, x * x_4, x_2 * x_4, x * (x_2 * x_4)};
+        transpose(row);
+        for (int i = 0; i < kLanes; ++i) {
+            double* const to = moments + static_cast<std::int64_t>(slot[i]) * kMoments;
+            (Lanes::load(to) + row[i]).store(to);
+            (Lanes::load(to + kLanes) + row[i] * Lanes::all(last[i])).store(to + kLanes);
+        }
+    }
+    return n_near;
+}
+
+}  // namespace
+}  // namespace knn_cert

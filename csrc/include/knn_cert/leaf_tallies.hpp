@@ -1,0 +1,144 @@
+// leaf_tallies.hpp: counting polynomials of rows one by one, and of two sets of rows together. No Python, no threads, no allocation.
+#pragma once
+
+#include "leaf_law.hpp"
+#include "winner.hpp"
+
+namespace knn_cert {
+namespace {
+
+// One row: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms positive (DESIGN section 2).
+// kDegree > 0: the polynomials stay in registers; 0: any degree, in memory.
+template <int kDegree, bool kDensity>
+void tally_rows(const TallyTask& task) {
+    const int degree = kDegree > 0 ? kDegree : task.degree;
+    Lanes held_G[kDegree > 0 ? kDegree : 1], held_A[kDegree > 0 ? kDegree : 1];
+    Lanes absorbed = Lanes::all(0.0), mean = absorbed;
+    if (kDegree > 0)
+        for (int k = 0; k < kDegree; ++k) {
+            held_G[k] = Lanes::load(task.G + k * kLanes);
+            if (kDensity) held_A[k] = Lanes::load(task.A + k * kLanes);
+        }
+    if (task.T) absorbed = Lanes::load(task.T);
+    for (std::int64_t i = 0; i < task.n_rows; ++i) {
+        Lanes F, U, f;
+        row_law(task, i, F, U, f);
+        if (!kDensity) {
+            mean += F;
+            absorbed += F * (kDegree > 0 ? held_G[kDegree - 1] : Lanes::load(task.G + (degree - 1) * kLanes));
+        }
+        if (kDegree > 0) {
+            for (int k = kDegree - 1; k >= 1; --k) {
+                if (kDensity) held_A[k] = U * held_A[k] + (F * held_A[k - 1] + f * held_G[k]);
+                held_G[k] = U * held_G[k] + F * held_G[k - 1];
+            }
+            if (kDensity) held_A[0] = U * held_A[0] + f * held_G[0];
+            held_G[0] = U * held_G[0];
+        } else {
+            for (int k = degree - 1; k >= 0; --k) {
+                const Lanes g = Lanes::load(task.G + k * kLanes);
+                const Lanes g_less = k > 0 ? Lanes::load(task.G + (k - 1) * kLanes) : Lanes::all(0.0);
+                if (kDensity) {
+                    const Lanes a = Lanes::load(task.A + k * kLanes);
+                    const Lanes a_less = k > 0 ? Lanes::load(task.A + (k - 1) * kLanes) : Lanes::all(0.0);
+                    (U * a + (F * a_less + f * g)).store(task.A + k * kLanes);
+                }
+                (U * g + F * g_less).store(task.G + k * kLanes);
+            }
+        }
+    }
+    if (kDegree > 0)
+        for (int k = 0; k < kDegree; ++k) {
+            held_G[k].store(task.G + k * kLanes);
+            if (kDensity) held_A[k].store(task.A + k * kLanes);
+        }
+    if (!kDensity && task.T) absorbed.store(task.T);
+    if (!kDensity && task.mean) (Lanes::load(task.mean) + mean).store(task.mean);
+}
+
+template <bool kDensity>
+void tally_of_degree(const TallyTask& task) {
+    switch (task.degree) {
+        case 1: return tally_rows<1, kDensity>(task);
+        case 2: return tally_rows<2, kDensity>(task);
+        case 3: return tally_rows<3, kDensity>(task);
+        case 4: return tally_rows<4, kDensity>(task);
+        case 5: return tally_rows<5, kDensity>(task);
+        case 6: return tally_rows<6, kDensity>(task);
+        default: return tally_rows<0, kDensity>(task);
+    }
+}
+
+void tally(const TallyTask& task) { task.A ? tally_of_degree<true>(task) : tally_of_degree<false>(task); }
+
+// As tally_rows, into the records in memory. kDegree > 0: known to the compiler.
+template <int kDegree, bool kDensity>
+void scatter_rows(const ScatterTask& task) {
+    const int degree = kDegree > 0 ? kDegree : task.rows.degree;
+    for (std::int64_t i = 0; i < task.rows.n_rows; ++i) {
+        Lanes F, U, f;
+        row_law(task.rows, i, F, U, f);
+        double* const G = task.records + task.record_of[i] * task.record;
+        double* const second = G + task.record / 2;
+        Lanes g = Lanes::load(G + (degree - 1) * kLanes), a = g;
+        if (kDensity) {
+            a = Lanes::load(second + (degree - 1) * kLanes);
+        } else {
+            (Lanes::load(second) + F * g).store(second);
+            (Lanes::load(second + kLanes) + F).store(second + kLanes);
+        }
+        for (int k = degree - 1; k >= 1; --k) {
+            const Lanes g_less = Lanes::load(G + (k - 1) * kLanes);
+            if (kDensity) {
+                const Lanes a_less = Lanes::load(second + (k - 1) * kLanes);
+                (U * a + (F * a_less + f * g)).store(second + k * kLanes);
+                a = a_less;
+            }
+            (U * g + F * g_less).store(G + k * kLanes);
+            g = g_less;
+        }
+        if (kDensity) (U * a + f * g).store(second);
+        (U * g).store(G);
+    }
+}
+
+template <bool kDensity>
+void scatter_of_degree(const ScatterTask& task) {
+    switch (task.rows.degree) {
+        case 1: return scatter_rows<1, kDensity>(task);
+        case 2: return scatter_rows<2, kDensity>(task);
+        case 3: return scatter_rows<3, kDensity>(task);
+        case 4: return scatter_rows<4, kDensity>(task);
+        default: return scatter_rows<0, kDensity>(task);
+    }
+}
+
+void scatter(const ScatterTask& task) { task.density ? scatter_of_degree<true>(task) : scatter_of_degree<false>(task); }
+
+// G = G1 G2, A = A1 G2 + G1 A2; P(count >= D) = T1 + sum_k G1[k] P(count2 >= D - k). All terms positive.
+void merge(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out) {
+    multiply(a, degree, b, degree, out, degree);
+    const double* const a2 = a + second;
+    const double* const b2 = b + second;
+    double* const out2 = out + second;
+    if (density) {
+        for (int r = 0; r < degree; ++r) {
+            Lanes sum = Lanes::all(0.0);
+            for (int i = 0; i <= r; ++i)
+                sum += Lanes::load(a2 + i * kLanes) * Lanes::load(b + (r - i) * kLanes) +
+                       Lanes::load(a + i * kLanes) * Lanes::load(b2 + (r - i) * kLanes);
+            sum.store(out2 + r * kLanes);
+        }
+        return;
+    }
+    Lanes at_least = Lanes::load(b2), beyond = Lanes::load(a2);
+    for (int k = 0; k < degree; ++k) {
+        beyond += Lanes::load(a + k * kLanes) * at_least;
+        at_least += Lanes::load(b + (degree - 1 - k) * kLanes);
+    }
+    beyond.store(out2);
+    (Lanes::load(a2 + kLanes) + Lanes::load(b2 + kLanes)).store(out2 + kLanes);
+}
+
+}  // namespace
+}  // namespace knn_cert

@@ -1,0 +1,63 @@
+// list_tallies.hpp: the counting polynomials of one list of rows, the near ones one by one and the far ones by moments.
+// No Python, no threads.
+#pragma once
+
+#include "far_rows.hpp"
+#include "tallies.hpp"
+
+namespace knn_cert {
+
+// Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
+inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
+
+class ListTallies {
+public:
+    // D = degree powers are kept. one_by_one: without tables.
+    void set(const RowSummary& rows, int degree, bool one_by_one) {
+        near_.place(rows.near(), one_by_one);
+        far_.set(rows);
+        horizon_.s = near_.row(static_cast<std::size_t>(degree) - 1);
+        horizon_.n_rows = static_cast<double>(rows.n_rows());
+        horizon_.degree = degree;
+    }
+
+    std::size_t n_near() const { return near_.size(); }
+
+    // The list's record at a block: G, and from `half` on A (density), or P(count >= degree), or a bound of it, and the expected
+    // count. Adds the relative error by the far rows to doubt[8].
+    void tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
+               std::size_t half, double* doubt) {
+        double* near = record;
+        if (far_.any()) {
+            scratch_.resize(4 * half);
+            near = scratch_.data();
+        }
+        std::fill_n(near, kLanes, 1.0);
+        std::fill_n(near + kLanes, 2 * half - kLanes, 0.0);
+        TallyTask task{};
+        task.degree = horizon_.degree;
+        task.rough = accuracy.rough();
+        task.G = near;
+        (density ? task.A : task.T) = near + half;
+        if (!density) task.mean = task.T + kLanes;
+        horizon_.skip = accuracy.skip();
+        near_.prepare(block, law, horizon_, task);
+        leaf.tally(task);
+        if (!far_.any()) return;
+        double* const far = near + 2 * half;
+        if (!far_.tally(block, law, leaf, horizon_.degree, density, near_.reference(), far, far + half)) {
+            std::copy_n(near, 2 * half, record);
+            return;
+        }
+        leaf.merge(horizon_.degree, density, static_cast<std::int64_t>(half), near, far, record);
+        far_.add_error(leaf, horizon_.degree, record, density ? record + half : nullptr, doubt);
+    }
+
+private:
+    PlacedRows near_;
+    FarRows far_;
+    PlacedRows::Horizon horizon_;
+    std::vector<double> scratch_;
+};
+
+}  // namespace knn_cert
