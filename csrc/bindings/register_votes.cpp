@@ -34,6 +34,31 @@ py::tuple vote(const Doubles& sq_distances, const Integers& labels, int n_classe
     return py::make_tuple(probability, error);
 }
 
+py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers& labels, int n_classes, const Integers& n_neighbors,
+                    const Doubles& sigma, double dof, int n_threads) {
+    expect(queries.ndim() == 2 && rows.ndim() == 2 && queries.shape(1) == rows.shape(1) && labels.ndim() == 1 &&
+               labels.shape(0) == rows.shape(0),
+           "queries (m, d), rows (n, d) and labels (n,) expected");
+    knn_cert::ScanRequest request{queries.data(), queries.shape(0), {rows.data(), rows.shape(0), rows.shape(1)}, labels.data(), n_classes,
+                                  {}, {sigma.data(), sigma.data() + sigma.size()}, dof, n_threads, &python_checkpoint};
+    for (py::ssize_t i = 0; i < n_neighbors.size(); ++i) {
+        expect(n_neighbors.data()[i] >= 1 && n_neighbors.data()[i] <= labels.size(), "n_neighbors out of range");
+        request.n_neighbors.push_back(static_cast<int>(n_neighbors.data()[i]));
+    }
+    for (py::ssize_t i = 0; i < labels.size(); ++i)
+        expect(labels.data()[i] >= 0 && labels.data()[i] < n_classes, "labels must be 0 .. n_classes - 1");
+    expect(n_threads >= 1, "n_threads must be at least 1");
+    const std::vector<py::ssize_t> shape = {queries.shape(0), sigma.size(), n_neighbors.size(), static_cast<py::ssize_t>(n_classes)};
+    Doubles probability(shape), error(shape);
+    double* const p = probability.mutable_data();
+    double* const e = error.mutable_data();
+    {
+        py::gil_scoped_release release;  // worker threads touch no Python object
+        knn_cert::vote_scan(request, p, e);
+    }
+    return py::make_tuple(probability, error);
+}
+
 py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
                         double dof, const Doubles& edges, int n_threads) {
     const knn_cert::VoteRequest request =
@@ -101,6 +126,8 @@ py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distanc
 void register_votes(py::module_& module) {
     module.def("vote", &vote, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false, py::arg("n_threads"));
+    module.def("vote_scan", &vote_scan, py::arg("queries"), py::arg("rows"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
+               py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
     module.def("vote_bucketed", &vote_bucketed, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
     module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),

@@ -1,6 +1,7 @@
 // contest_tallies.hpp: the rows of one query, for one contest or several (numbers of neighbours) at once. No Python, no threads.
 #pragma once
 
+#include "distance_scan.hpp"
 #include "list_tallies.hpp"
 
 namespace knn_cert {
@@ -22,10 +23,12 @@ class ContestTallies final : public Tallies {
 public:
     ContestTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
 
-    // One summary a list; contests of these lists, all votes or all races. Near rows enough for the largest degree.
-    void set(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests) {
+    // One summary a list; contests of these lists, all votes or all races. Near rows enough for the largest degree. sq_error: how far
+    // the distances may be wrong.
+    void set(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
         law_.refresh();
         contests_ = &contests;
+        sq_error_ = sq_error;
         n_lists_ = lists.size();
         half_ = 2 * kLanes;
         std::int64_t work = 0;
@@ -69,9 +72,9 @@ public:
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members());
-        double mean[kLanes] = {}, doubt[kLanes] = {};
+        double mean[kLanes] = {};
         for (std::size_t c = 0; c < n_lists_; ++c) {
-            tallies_[c].tally(block, law_, leaf_, accuracy, false, record(c), half_, doubt);
+            tallies_[c].tally(block, law_, leaf_, accuracy, false, record(c), half_);
             for (std::size_t lane = 0; lane < kLanes; ++lane) mean[lane] += record(c)[half_ + kLanes + lane];
         }
         for (std::size_t i = 0; i < n_members(); ++i) {
@@ -97,17 +100,70 @@ public:
     }
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
-        double relative[kLanes] = {};
-        for (std::size_t c = 0; c < n_lists_; ++c) tallies_[c].tally(block, law_, leaf_, accuracy, true, record(c), half_, relative);
+        doubts_.resize(n_lists_);
+        for (std::size_t c = 0; c < n_lists_; ++c) doubts_[c] = tallies_[c].tally(block, law_, leaf_, accuracy, true, record(c), half_);
+        upper_.clear();
+        double by_distances[kLanes], relative[kLanes];
         for (std::size_t i = 0; i < n_members(); ++i) {
-            leaf_.combine((*contests_)[i].contest, records_.data(), records_.data() + half_, static_cast<std::int64_t>(2 * half_),
-                          work_.data(), density_.data());
-            add_density(density_.data(), weight, relative, n_lists_, lanes + i * n_lists_ * kLanes, doubt + i * n_lists_);
+            const Contest& contest = (*contests_)[i].contest;
+            combine(contest, records_, density_);
+            for (int lane = 0; lane < kLanes; ++lane) by_distances[lane] = distance_error(block, lane, deciding_arrival(i));
+            bool exact = false;
+            for (std::size_t y = 0; y < n_lists_; ++y) {
+                double* const density = density_.data() + y * kLanes;
+                double mass = 0.0, by_rows = 0.0;
+                for (int lane = 0; lane < kLanes; ++lane) {
+                    relative[lane] = 0.0;
+                    for (std::size_t c = 0; c < n_lists_; ++c) relative[lane] += contest.race && c != y ? doubts_[c].open[lane] : doubts_[c].any[lane];
+                    mass += weight[lane] * density[lane];
+                    by_rows += weight[lane] * density[lane] * relative[lane];
+                }
+                // A list that is far has large relative errors in coefficients that do not count: ask the vote itself.
+                if (!contest.race && by_rows > 1e-12 * mass) {
+                    if (!exact) combine_upper(contest);
+                    exact = true;
+                    for (int lane = 0; lane < kLanes; ++lane)
+                        relative[lane] = density[lane] > 0.0 ? density_upper_[y * kLanes + static_cast<std::size_t>(lane)] / density[lane] - 1.0 + 1e-14 : 0.0;
+                }
+                for (int lane = 0; lane < kLanes; ++lane) relative[lane] += by_distances[lane];
+                add_density(density, weight, relative, lanes + (i * n_lists_ + y) * kLanes, doubt + i * n_lists_ + y);
+            }
         }
     }
 
 private:
     double* record(std::size_t list) { return records_.data() + list * 2 * half_; }
+
+    void combine(const Contest& contest, const std::vector<double>& records, std::vector<double>& density) {
+        leaf_.combine(contest, records.data(), records.data() + half_, static_cast<std::int64_t>(2 * half_), work_.data(), density.data());
+    }
+
+    // The densities if every coefficient is as large as it may be: they grow with each of them.
+    void combine_upper(const Contest& contest) {
+        if (upper_.empty()) {
+            upper_ = records_;
+            for (std::size_t c = 0; c < n_lists_; ++c)
+                for (std::size_t k = 0; k < 2 * half_; ++k) upper_[c * 2 * half_ + k] += tallies_[c].error()[k];
+        }
+        density_upper_.resize(density_.size());
+        combine(contest, upper_, density_upper_);
+    }
+
+    // The relative error of a density by errors e of the squared distances lambda. With f' for two features more, dF/dlambda =
+    // -f' / (2 t), at most F / 2; f' / f is at most t^2 / d. So F changes by a relative e / 2 at most, f by e / 2 max(1, t^2 / d), U by
+    // e t / (2 d) f / U. A term of the density has K factors F and f, and the sum of all f / U is A[0] / G[0]. Rows whose
+    // expected radius is ten beyond t do not count: their F is below exp(-50).
+    double distance_error(const NodeBlock& block, int lane, double K) {
+        if (!sq_error_.any()) return 0.0;
+        const double t = radius_of(block.position(lane)), d = law_.dof();
+        double hazard = 0.0;
+        for (std::size_t c = 0; c < n_lists_; ++c) {
+            const double* const G = record(c) + lane;
+            if (G[0] > 0.0) hazard += G[half_] / G[0];
+        }
+        const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+        return 0.5 * sq_error_.within(reach) * (K * std::max(1.0, t * t / d) + t / d * hazard);
+    }
 
     // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
     double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
@@ -116,7 +172,7 @@ private:
         double where = distance_of(all_, contest.deciding_arrival());
         if (!contest.race) return where;
         for (std::size_t c = 0; c < 2; ++c) {
-            all_ = lists[c].near();
+            all_.assign(lists[c].near().begin(), lists[c].near().end());
             if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
         }
         return where;
@@ -127,10 +183,12 @@ private:
     const std::vector<BoundedContest>* contests_ = nullptr;
     std::size_t n_lists_ = 0, half_ = 0, n_near_ = 0;
     double start_ = 0.0;
+    SquareError sq_error_;
     std::vector<int> degree_;          // powers kept of each list
     std::vector<std::size_t> sizes_;
     std::vector<ListTallies> tallies_;
-    std::vector<double> records_, T_, work_, density_, standings_, all_;
+    std::vector<FarDoubt> doubts_;
+    std::vector<double> records_, upper_, T_, work_, density_, density_upper_, standings_, all_;
 };
 
 }  // namespace knn_cert

@@ -111,12 +111,18 @@ private:
     void work_out_cell(std::int64_t j, int level) {
         const std::int64_t per_cell = std::int64_t{1} << (level - kFirstLevel);
         const std::int64_t cell = first_block_ * kLanes + j;
+        before_ = totals();
+        cell_doubt_.assign(before_.size(), 0.0);
         for (std::int64_t b = 0; b < per_cell; ++b) {
             const NodeBlock block{level, cell * per_cell + b};
             double weight[kLanes];
             block.weights(weight);
-            tallies_->fine(block, accuracy_, weight, lanes_.data(), doubt_.data());
+            tallies_->fine(block, accuracy_, weight, lanes_.data(), cell_doubt_.data());
         }
+        // the truth and what has been added lie between 0 and the larger of the latter and the bound
+        const std::vector<double> after = totals();
+        for (std::size_t y = 0; y < after.size(); ++y)
+            if (cell_doubt_[y] > 0.0) doubt_[y] += std::min(cell_doubt_[y], std::max(bound(j, y), after[y] - before_[y]));
         cell_done_[static_cast<std::size_t>(j)] = 1;
     }
 
@@ -220,7 +226,7 @@ private:
     std::int64_t first_block_ = 0;
     std::vector<CoarseBlock> coarse_;
     std::vector<char> cell_done_;
-    std::vector<double> lanes_, doubt_;
+    std::vector<double> lanes_, doubt_, cell_doubt_, before_;
 };
 
 }  // namespace knn_cert

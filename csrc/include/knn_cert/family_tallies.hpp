@@ -85,8 +85,7 @@ public:
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members_);
-        double relative[kLanes] = {};
-        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false, relative);
+        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
         for (std::size_t i = 0; i < n_members_; ++i) {
             double *T[2], *H[2];
             for (std::size_t side = 0; side < 2; ++side) {
@@ -108,13 +107,16 @@ public:
     }
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
-        double relative[kLanes] = {}, density[2 * kLanes];
-        for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, true, relative);
+        double relative[2][kLanes], density[2 * kLanes];
+        const FarDoubt doubts[2] = {tally_side(block, accuracy, 0, true), tally_side(block, accuracy, 1, true)};
+        for (int lane = 0; lane < kLanes; ++lane)
+            for (int side = 0; side < 2; ++side) relative[side][lane] = doubts[side].any[lane] + doubts[1 - side].open[lane];
         for (std::size_t i = 0; i < n_members_; ++i) {
             for (std::size_t side = 0; side < 2; ++side)
                 std::copy_n(sides_[side].of_member[i], record_, pair_.data() + side * record_);
             leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), nullptr, density);
-            add_density(density, weight, relative, 2, lanes + 2 * i * kLanes, doubt + 2 * i);
+            for (std::size_t side = 0; side < 2; ++side)
+                add_density(density + side * kLanes, weight, relative[side], lanes + (2 * i + side) * kLanes, doubt + 2 * i + side);
         }
     }
 
@@ -150,7 +152,7 @@ private:
             summary.add(of_all.data(), static_cast<std::int64_t>(of_all.size()), 1.0);
             summary.finish();
             shared.set(summary, degree, one_by_one);
-            rows.place(of_some, one_by_one, &order);
+            rows.place(of_some.data(), of_some.size(), one_by_one, &order);
             record_of.clear();
             for (const std::int32_t i : order) record_of.push_back(records_of_some[static_cast<std::size_t>(i)]);
             horizon.degree = degree;
@@ -182,7 +184,8 @@ private:
         }
     };
 
-    void tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density, double* doubt) {
+    // Returns what the far rows leave in doubt in the tallies of every member.
+    FarDoubt tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
         Side& side = sides_[c];
         side.horizon.skip = accuracy.skip();
         side.records.resize(2 * n_members_ * record_);
@@ -193,7 +196,7 @@ private:
                 std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_ + kLanes), record_ - kLanes, 0.0);
             }
 
-        side.shared.tally(block, law_, leaf_, accuracy, density, side.root.data(), record_ / 2, doubt);
+        const FarDoubt doubt = side.shared.tally(block, law_, leaf_, accuracy, density, side.root.data(), record_ / 2);
         ScatterTask some{};
         some.rows.rough = accuracy.rough();
         side.rows.prepare(block, law_, side.horizon, some.rows);
@@ -244,6 +247,7 @@ private:
                 next += record_;
             }
         }
+        return doubt;
     }
 
     BlockLaw law_;

@@ -27,7 +27,8 @@ public:
         counts_.clear();
         weights_.clear();
         rounding_ = rows.rounding();
-        valid_to_ = rows.valid_to();
+        n_dropped_ = rows.n_dropped();
+        dropped_beyond_ = rows.dropped_beyond();
         for (std::size_t i = 0; i < rows.n_pieces(); ++i) {
             const double* const moments = rows.moments(i);
             if (moments[0] == 0.0) continue;
@@ -57,7 +58,7 @@ public:
             at_block_.push_back(piece);
             powers_.push_back(powers(counts_[i], piece->cdf_left / (1.0 - piece->cdf_left) / nearest, task.n_powers));
         }
-        valid_ = radius_of(block.position(kLanes - 1)) <= valid_to_;
+        dropped_ = dropped_error(radius_of(block.position(kLanes - 1)), nearest);
         if (at_block_.empty()) return false;
         task.pieces = at_block_.data();
         task.weights = weights_.data();
@@ -78,11 +79,15 @@ public:
         return true;
     }
 
-    // Adds to doubt[8] the relative error of the polynomials G, A of all rows of the list by the far rows tallied last.
-    void add_error(const LeafLoops& leaf, int degree, const double* G, const double* A, double* doubt) const {
-        double relative[kLanes];
-        leaf.far_error(task_, degree, G, A, relative);
-        for (int lane = 0; lane < kLanes; ++lane) doubt[lane] += valid_ ? relative[lane] : 1.0;
+    // What the far rows tallied last leave in doubt in the record of all rows of the list: its errors, laid out as the record.
+    FarDoubt doubt(const LeafLoops& leaf, int degree, std::size_t half, const double* record, double* error) const {
+        FarDoubt out;
+        leaf.far_error(task_, degree, static_cast<std::int64_t>(half), record, error, &out);
+        if (dropped_ > 0.0) {
+            for (int lane = 0; lane < kLanes; ++lane) out.any[lane] += dropped_, out.open[lane] += dropped_;
+            for (std::size_t i = 0; i < 2 * half; ++i) error[i] += dropped_ * record[i];
+        }
+        return out;
     }
 
 private:
@@ -94,13 +99,20 @@ private:
         return std::max(1, std::min(most, static_cast<int>(std::min(needed, 1e6)) + 1));
     }
 
+    // R is 1-Lipschitz in the noise: P(R <= E R - u) <= exp(-u^2 / 2), which bounds F and, within a factor of 40, f of the dropped
+    // rows. By their odds v in all, G[k] changes by v G[k - 1] <= v / (3 w) G[k], and by v from the product of all U; A alike.
+    double dropped_error(double t, double nearest) const {
+        const double gap = dropped_beyond_ - t;
+        if (n_dropped_ == 0.0 || nearest == 0.0) return 0.0;
+        return gap > 1.0 ? 40.0 * n_dropped_ * std::exp(-0.5 * gap * gap) * (1.0 + 1.0 / nearest) : 1.0;
+    }
+
     std::vector<std::size_t> pieces_;
     std::vector<double> counts_, weights_;
-    double rounding_ = 0.0, valid_to_ = 0.0;
+    double rounding_ = 0.0, n_dropped_ = 0.0, dropped_beyond_ = 0.0, dropped_ = 0.0;
     std::vector<const Piece*> at_block_;  // of the block tallied last
     std::vector<int> powers_;
     std::vector<double> sums_;
-    bool valid_ = true;
     FarTask task_{};
 };
 

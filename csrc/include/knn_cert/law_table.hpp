@@ -195,14 +195,16 @@ private:
     double point_[kMoments], from_moment_[kMoments][kMoments];
 };
 
-// A piece for far rows. Where U is not safely away from 0 on the smaller ellipse it holds nothing, with infinite bounds.
+// A piece for far rows. Where U is about to vanish it holds nothing, with infinite bounds.
 //
 // For complex s, |F(s + iy)| <= exp(y^2 / 2) F(s), and so for f (the noise is Gaussian: the bound holds at each of its points).
-// With F falling in s, F on an ellipse is at most exp(y^2 / 2) F(left end - reach), y its half axis. f changes on a scale of
-// 1: its supremum between samples 1/2 apart is at most 1.1 times the largest of them.
+// With F falling in s, F on an ellipse is at most exp(y^2 / 2) F(left end - reach), y its half axis, and |U| at least 1 less
+// that. Where this says nothing, U is the upper tail of nearly a normal law, beyond its middle, and for that |U(s + iy)| is at least
+// exp(y^2 / 2) (1 - y^2 / 2) U(s), that is 0.96 and 0.53 U(s) on the two ellipses; we take half of it. f changes on a scale of 1:
+// its supremum between samples 1/2 apart is at most 1.1 times the largest of them.
 inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     constexpr double kGrowth[2] = {1.2841, 2.1171};  // exp(y^2 / 2)
-    constexpr double kLargest = 0.9, kInvalid = 1e300;
+    constexpr double kSafe[2] = {0.48, 0.26}, kInvalid = 1e300, kLargest = 1e100;
     auto piece = std::make_unique<Piece>();
     const double left = static_cast<double>(index) / kPiecesPerUnit, width = 1.0 / kPiecesPerUnit;
     double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
@@ -218,10 +220,11 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
             double largest_f = 0.0;
             for (int i = from; i <= to; ++i) largest_f = std::max(largest_f, 1.1 * f[i][lane]);
             // the ellipse may reach beyond s = 0, where F is largest
-            const double nearest = left >= kEllipseReach[e] ? F[from][lane] : F[at_left - static_cast<int>(2.0 * left)][lane];
-            const double cdf = kGrowth[e] * nearest, sf = 1.0 - cdf;
-            piece->sup_odds[e][lane] = cdf <= kLargest ? cdf / sf : kInvalid;
-            piece->sup_hazard[e][lane] = cdf <= kLargest ? kGrowth[e] * largest_f / sf : kInvalid;
+            const int nearest = left >= kEllipseReach[e] ? from : at_left - static_cast<int>(2.0 * left);
+            const double cdf = kGrowth[e] * F[nearest][lane], sf = std::max(1.0 - cdf, kSafe[e] * U[nearest][lane]);
+            const bool safe = cdf <= kLargest * sf;
+            piece->sup_odds[e][lane] = safe ? cdf / sf : kInvalid;
+            piece->sup_hazard[e][lane] = safe ? kGrowth[e] * largest_f / sf : kInvalid;
         }
         valid[lane] = piece->sup_odds[0][lane] < kInvalid;
         piece->odds_left[lane] = valid[lane] ? F[at_left][lane] / U[at_left][lane] : kInvalid;
@@ -232,7 +235,7 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     law.evaluate_close(kMoments, s, F_at[0], U_at[0], f_at[0]);
     for (int i = 0; i < kMoments; ++i)
         for (int lane = 0; lane < kLanes; ++lane) {
-            piece->log_sf[i][lane] = valid[lane] ? std::log1p(-F_at[i][lane]) : 0.0;
+            piece->log_sf[i][lane] = !valid[lane] ? 0.0 : F_at[i][lane] < 0.5 ? std::log1p(-F_at[i][lane]) : std::log(U_at[i][lane]);
             piece->odds[i][lane] = valid[lane] ? F_at[i][lane] / U_at[i][lane] : 0.0;
             piece->hazard[i][lane] = valid[lane] ? f_at[i][lane] / U_at[i][lane] : 0.0;
         }

@@ -153,10 +153,9 @@ void far_polynomials(const FarTask& task, int degree, double* G, double* second)
 }
 
 // What the errors of the far sums do to the polynomials of all rows, to first order: G is multiplied by 1 + dL, dL[m] the error of
-// S_m / m, and A is too, and gets G times the errors of T. relative[lane] becomes the largest relative error of a coefficient.
-void far_error(const FarTask& task, int degree, const double* G, const double* A, double* relative) {
+// S_m / m, and A is too, and gets G times the errors of T.
+void far_error(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt) {
     constexpr double kNothing = 1e-290, kNoIdea = 1e30;
-    Lanes largest = Lanes::all(0.0);
     const auto error_of = [&](const double* polynomial, const double* errors, int k, bool logarithm) {
         Lanes sum = Lanes::all(0.0);
         for (int m = 0; m <= k && m <= task.n_powers; ++m) {
@@ -165,56 +164,75 @@ void far_error(const FarTask& task, int degree, const double* G, const double* A
         }
         return sum;
     };
-    const auto note = [&](const Lanes& error, const double* coefficient) {
-        double e[kLanes], most[kLanes];
-        error.store(e), largest.store(most);
+    const auto note = [](const Lanes& absolute, const Lanes& value, double* to) {
+        double e[kLanes], v[kLanes];
+        absolute.store(e), value.store(v);
         for (int lane = 0; lane < kLanes; ++lane) {
-            const double ratio = e[lane] / (coefficient[lane] + kNothing);
-            most[lane] = ratio > most[lane] ? ratio : most[lane];
+            const double ratio = e[lane] / (v[lane] + kNothing);
+            const double relative = ratio < kNoIdea ? ratio : kNoIdea;
+            if (relative > to[lane]) to[lane] = relative;
         }
-        largest = Lanes::load(most);
     };
+    for (int lane = 0; lane < kLanes; ++lane) doubt->any[lane] = doubt->open[lane] = 0.0;
+    Lanes below = Lanes::all(0.0), below_error = below;
     for (int k = 0; k < degree; ++k) {
-        note(error_of(G, task.S_error, k, true), G + k * kLanes);
-        if (A) note(error_of(A, task.S_error, k, true) + error_of(G, task.T_error, k, false), A + k * kLanes);
+        const Lanes G = Lanes::load(record + k * kLanes), G_error = error_of(record, task.S_error, k, true);
+        below += G, below_error += G_error;
+        G_error.store(error + k * kLanes);
+        note(G_error, G, doubt->any);
+        note(below_error, below, doubt->open);
+        if (!task.density) continue;
+        const double* const A = record + half;
+        const Lanes A_error = error_of(A, task.S_error, k, true) + error_of(record, task.T_error, k, false);
+        A_error.store(error + half + k * kLanes);
+        note(A_error, Lanes::load(A + k * kLanes), doubt->any);
     }
-    smaller(largest, Lanes::all(kNoIdea)).store(relative);
 }
 
-// Eight rows at a time: their eight products of x, T_2, T_4 are worked out for all eight together, then turned, and added row
-// by row to the moments of the row's piece; near rows and rows beyond `far` go to slot 0, which nobody reads.
-std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
-                      double* moments) {
+// Eight rows: their eight products of x, T_2, T_4 are worked out for all of them together, then turned, and added row by row to
+// the moments of the row's piece; near rows and rows beyond `far` go to slot 0, which nobody reads.
+KNN_CERT_INLINE void add_moments(const Lanes& s, const Lanes& near, const Lanes& far, double* moments) {
     constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
     const Lanes one = Lanes::all(1.0), two = Lanes::all(2.0), nowhere = Lanes::all(0.0);
+    const Lanes place = s * Lanes::all(kPiecesPerUnit);
+    const Lanes piece = ((place - Lanes::all(0.5)) + Lanes::all(kRound)) - Lanes::all(kRound);
+    const Lanes x = two * (place - piece) - one;
+    const Lanes x_2 = two * x * x - one, x_4 = two * x_2 * x_2 - one, x_8 = two * x_4 * x_4 - one;
+    double slot[kLanes], last[kLanes];
+    where_lt(s, near, nowhere, where_lt(s, far, piece + one, nowhere)).store(slot);
+    x_8.store(last);
+    Lanes row[kLanes] = {one, x, x_2, x * x_2, x_4, x * x_4, x_2 * x_4, x * (x_2 * x_4)};
+    transpose(row);
+    for (int i = 0; i < kLanes; ++i) {
+        double* const to = moments + static_cast<std::int64_t>(slot[i]) * kMoments;
+        (Lanes::load(to) + row[i]).store(to);
+        (Lanes::load(to + kLanes) + row[i] * Lanes::all(last[i])).store(to + kLanes);
+    }
+}
+
+std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
+                      double* moments) {
+    constexpr std::int64_t kPortion = 64;  // rows between two looks for near ones
+    const Lanes nearer = Lanes::all(near), farther = Lanes::all(far), scaled = Lanes::all(scale);
     std::int64_t n_near = 0;
-    for (std::int64_t start = 0; start < n; start += kLanes) {
-        double padded[kLanes];
-        const double* from = distances + start;
-        if (n - start < kLanes) {
-            for (int i = 0; i < kLanes; ++i) padded[i] = start + i < n ? from[i] : far / scale * 2.0;
-            from = padded;
+    for (std::int64_t start = 0; start < n; start += kPortion) {
+        const std::int64_t end = start + kPortion < n ? start + kPortion : n;
+        Lanes least = farther;
+        std::int64_t i = start;
+        for (; i + kLanes <= end; i += kLanes) {
+            const Lanes s = Lanes::load(distances + i) * scaled;
+            least = smaller(least, s);
+            add_moments(s, nearer, farther, moments);
         }
-        const Lanes s = Lanes::load(from) * Lanes::all(scale);
-        const Lanes place = s * Lanes::all(kPiecesPerUnit);
-        const Lanes piece = ((place - Lanes::all(0.5)) + Lanes::all(kRound)) - Lanes::all(kRound);
-        const Lanes x = two * (place - piece) - one;
-        const Lanes x_2 = two * x * x - one, x_4 = two * x_2 * x_2 - one, x_8 = two * x_4 * x_4 - one;
-        double slot[kLanes], s_of[kLanes], last[kLanes];
-        where_lt(s, Lanes::all(near), nowhere, where_lt(s, Lanes::all(far), piece + one, nowhere)).store(slot);
-        if (any_lt(s, Lanes::all(near))) {
-            s.store(s_of);
-            for (int i = 0; i < kLanes; ++i)
-                if (s_of[i] < near) near_rows[n_near++] = s_of[i];
+        if (i < end) {
+            double rest[kLanes];
+            for (int k = 0; k < kLanes; ++k) rest[k] = i + k < end ? distances[i + k] * scale : 2.0 * far;
+            least = smaller(least, Lanes::load(rest));
+            add_moments(Lanes::load(rest), nearer, farther, moments);
         }
-        x_8.store(last);
-        Lanes row[kLanes] = {one, x, x_2, x * x_2, x_4, x * x_4, x_2 * x_4, x * (x_2 * x_4)};
-        transpose(row);
-        for (int i = 0; i < kLanes; ++i) {
-            double* const to = moments + static_cast<std::int64_t>(slot[i]) * kMoments;
-            (Lanes::load(to) + row[i]).store(to);
-            (Lanes::load(to + kLanes) + row[i] * Lanes::all(last[i])).store(to + kLanes);
-        }
+        if (any_lt(least, nearer))
+            for (std::int64_t k = start; k < end; ++k)
+                if (distances[k] * scale < near) near_rows[n_near++] = distances[k] * scale;
     }
     return n_near;
 }

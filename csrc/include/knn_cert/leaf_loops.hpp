@@ -11,7 +11,7 @@ namespace {
 
 constexpr LeafLoops make_leaf_loops(const char* name) {
     return {name,    law_sums,  tally,         scatter,     merge,        far_sums, far_polynomials, far_error, sort_out,
-            combine, standings, bucket_suffix, bucket_rows, sq_distances, products, from_products};
+            combine, standings, bucket_suffix, bucket_rows, sq_distances, centred, sq_norm, products, from_products};
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ class ListTallies {
 public:
     // D = degree powers are kept. one_by_one: without tables.
     void set(const RowSummary& rows, int degree, bool one_by_one) {
-        near_.place(rows.near(), one_by_one);
+        near_.place(rows.near().s, rows.near().n, one_by_one);
         far_.set(rows);
         horizon_.s = near_.row(static_cast<std::size_t>(degree) - 1);
         horizon_.n_rows = static_cast<double>(rows.n_rows());
@@ -24,9 +24,9 @@ public:
     std::size_t n_near() const { return near_.size(); }
 
     // The list's record at a block: G, and from `half` on A (density), or P(count >= degree), or a bound of it, and the expected
-    // count. Adds the relative error by the far rows to doubt[8].
-    void tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
-               std::size_t half, double* doubt) {
+    // count. Returns what the far rows leave in doubt; error() has it coefficient by coefficient.
+    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
+                   std::size_t half) {
         double* near = record;
         if (far_.any()) {
             scratch_.resize(4 * half);
@@ -43,21 +43,24 @@ public:
         horizon_.skip = accuracy.skip();
         near_.prepare(block, law, horizon_, task);
         leaf.tally(task);
-        if (!far_.any()) return;
+        error_.assign(2 * half, 0.0);
+        if (!far_.any()) return {};
         double* const far = near + 2 * half;
         if (!far_.tally(block, law, leaf, horizon_.degree, density, near_.reference(), far, far + half)) {
             std::copy_n(near, 2 * half, record);
-            return;
+            return {};
         }
         leaf.merge(horizon_.degree, density, static_cast<std::int64_t>(half), near, far, record);
-        far_.add_error(leaf, horizon_.degree, record, density ? record + half : nullptr, doubt);
+        return far_.doubt(leaf, horizon_.degree, half, record, error_.data());
     }
+
+    const std::vector<double>& error() const { return error_; }
 
 private:
     PlacedRows near_;
     FarRows far_;
     PlacedRows::Horizon horizon_;
-    std::vector<double> scratch_;
+    std::vector<double> scratch_, error_;
 };
 
 }  // namespace knn_cert

@@ -15,7 +15,23 @@
 
 namespace knn_cert {
 
-// work(worker, item) for every item in [0, n_items); items are handed out one by one. The calling thread works too and calls
+// Calls a checkpoint about ten times a second, however often it is asked to.
+class Pulse {
+public:
+    explicit Pulse(Checkpoint checkpoint) : checkpoint_(checkpoint), last_(std::chrono::steady_clock::now()) {}
+    void operator()() {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_ <= std::chrono::milliseconds(100)) return;
+        checkpoint_();
+        last_ = now;
+    }
+
+private:
+    Checkpoint checkpoint_;
+    std::chrono::steady_clock::time_point last_;
+};
+
+// work(worker, item) for every item in [0, n_items); items are handed out one by one. The calling thread works too, as worker 0, and calls
 // the checkpoint about ten times a second; what it throws stops all workers. Nothing is lost: the first exception of any
 // worker is rethrown here after all have stopped.
 template <class Work>
@@ -25,18 +41,13 @@ void for_each_item(std::int64_t n_items, int n_threads, Checkpoint checkpoint, W
     std::exception_ptr first_error;
     std::mutex error_mutex;
     const auto run = [&](int worker, bool calling_thread) {
-        auto last = std::chrono::steady_clock::now();
+        Pulse pulse(checkpoint);
         try {
             while (!stop.load(std::memory_order_relaxed)) {
                 const std::int64_t item = next.fetch_add(1, std::memory_order_relaxed);
                 if (item >= n_items) break;
                 work(worker, item);
-                if (!calling_thread) continue;
-                const auto now = std::chrono::steady_clock::now();
-                if (now - last > std::chrono::milliseconds(100)) {
-                    checkpoint();
-                    last = now;
-                }
+                if (calling_thread) pulse();
             }
         } catch (...) {
             std::lock_guard<std::mutex> lock(error_mutex);

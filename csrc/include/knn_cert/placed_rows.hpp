@@ -66,8 +66,8 @@ public:
     std::size_t size() const { return n_; }
 
     // Rows in any order. Few rows, or far ones, are evaluated one by one, without tables. order: which row stands where.
-    void place(const std::vector<double>& s, bool one_by_one, std::vector<std::int32_t>* order = nullptr) {
-        n_ = s.size();
+    void place(const double* s, std::size_t n, bool one_by_one, std::vector<std::int32_t>* order = nullptr) {
+        n_ = n;
         one_by_one_ = one_by_one;
         s_.resize(n_);
         if (order) order->resize(n_);
@@ -82,9 +82,9 @@ public:
             return;
         }
         std::size_t n_cells = 0;
-        for (const double value : s) n_cells = std::max(n_cells, static_cast<std::size_t>(cell_of(value)) + 1);
+        for (std::size_t i = 0; i < n_; ++i) n_cells = std::max(n_cells, static_cast<std::size_t>(cell_of(s[i])) + 1);
         starts_.assign(n_cells + 1, 0);
-        for (const double value : s) ++starts_[static_cast<std::size_t>(cell_of(value)) + 1];
+        for (std::size_t i = 0; i < n_; ++i) ++starts_[static_cast<std::size_t>(cell_of(s[i])) + 1];
         for (std::size_t i = 0; i < n_cells; ++i) starts_[i + 1] += starts_[i];
         cell_.resize(n_);
         x_.resize(n_);

@@ -15,11 +15,16 @@
 
 namespace knn_cert {
 
-// Rows whose expected radius exceeds that of the last near row by this are dropped ...
-constexpr double kDroppedFrom = 30.0;
-// ... which changes no coefficient of a counting polynomial by more than a relative n exp(-50) at radii up to this beyond it:
-// R is 1-Lipschitz in the noise, so P(R <= E R - u) <= exp(-u^2 / 2), and F of a far row over F of a near one grows with t.
-constexpr double kDroppedValid = 19.5;
+// Rows whose expected radius exceeds that of the last near row by this are dropped.
+constexpr double kDroppedFrom = 36.0;
+
+// Distances of near rows, in units of sigma, in any order.
+struct NearRows {
+    const double* s;
+    std::size_t n;
+    const double* begin() const { return s; }
+    const double* end() const { return s + n; }
+};
 
 class RowSummary {
 public:
@@ -30,7 +35,7 @@ public:
         n_near_ = n_near;
         dof_ = dof;
         leaf_ = &leaf;
-        near_.clear();
+        n_kept_ = 0;
         n_rows_ = recent_rows_ = 0;
         bound_ = far_ = std::numeric_limits<double>::infinity();
         complete_ = true;
@@ -40,15 +45,16 @@ public:
     void add(const double* distances, std::int64_t n, double scale) {
         n_rows_ += n;
         while (n > 0) {
-            const std::size_t kept = near_.size();
             const std::int64_t now = std::min<std::int64_t>(n, kPortion);
-            near_.resize(kept + static_cast<std::size_t>(now));
-            if (bound_ == std::numeric_limits<double>::infinity()) {
-                for (std::int64_t i = 0; i < now; ++i) near_[kept + static_cast<std::size_t>(i)] = distances[i] * scale;
+            if (near_.size() < n_kept_ + static_cast<std::size_t>(now)) near_.resize(2 * near_.size() + static_cast<std::size_t>(kPortion));
+            double* const to = near_.data() + n_kept_;
+            if (has_far()) {
+                n_kept_ += static_cast<std::size_t>(sort_out(distances, now, scale, to));
             } else {
-                near_.resize(kept + static_cast<std::size_t>(sort_out(distances, now, scale, near_.data() + kept)));
+                for (std::int64_t i = 0; i < now; ++i) to[i] = distances[i] * scale;
+                n_kept_ += static_cast<std::size_t>(now);
             }
-            if (near_.size() > 2 * n_near_) shrink();
+            if (n_kept_ > 2 * n_near_) shrink();
             distances += now;
             n -= now;
         }
@@ -56,18 +62,22 @@ public:
 
     // After the last row.
     void finish() {
-        if (has_far() && near_.size() > n_near_ + n_near_ / 4) shrink();
+        if (has_far() && n_kept_ > n_near_ + n_near_ / 4) shrink();
         settle();
     }
 
-    const std::vector<double>& near() const { return near_; }
+    NearRows near() const { return {near_.data(), n_kept_}; }
     std::size_t n_rows() const { return static_cast<std::size_t>(n_rows_); }
     bool has_far() const { return bound_ < std::numeric_limits<double>::infinity(); }
     // False if there are rows that are neither near nor dropped nor in reach of the pieces.
     bool complete() const { return complete_; }
-    // All rows below this are near; the radius up to which the dropped rows do not count.
-    double bound() const { return bound_; }
-    double valid_to() const { return has_far() ? std::sqrt(bound_ * bound_ + dof_) + kDroppedValid : std::numeric_limits<double>::infinity(); }
+    // Rows that were dropped, all with an expected radius beyond this: E R is at least sqrt(s^2 + d - 1).
+    double n_dropped() const {
+        double rows = static_cast<double>(n_rows_) - static_cast<double>(n_kept_);
+        for (std::size_t i = 0; i < n_pieces(); ++i) rows -= moments(i)[0];
+        return rows;
+    }
+    double dropped_beyond() const { return std::sqrt(bound_ * bound_ + dof_) + kDroppedFrom - 0.5; }
 
     // Far rows: moments of piece i at moments(i), its first one the number of its rows.
     std::size_t n_pieces() const { return has_far() ? settled_.size() / kMoments - 1 : 0; }
@@ -89,7 +99,7 @@ private:
     // The farthest of the near rows go to the moments.
     void shrink() {
         const auto last = near_.begin() + static_cast<std::ptrdiff_t>(n_near_) - 1;
-        std::nth_element(near_.begin(), last, near_.end());
+        std::nth_element(near_.begin(), last, near_.begin() + static_cast<std::ptrdiff_t>(n_kept_));
         const bool first_time = !has_far();
         bound_ = *last;
         const double radius = std::sqrt(bound_ * bound_ + dof_) + kDroppedFrom;
@@ -102,18 +112,19 @@ private:
             recent_.assign(size, 0.0);
             settled_.assign(size, 0.0);
         }
-        const std::vector<double>::const_iterator beyond = last + 1;
-        excess_.assign(beyond, near_.cend());
-        near_.resize(n_near_);
-        // none of them is below the bound
-        sort_out(excess_.data(), static_cast<std::int64_t>(excess_.size()), 1.0, nullptr);
+        const std::int64_t excess = static_cast<std::int64_t>(n_kept_ - n_near_);
+        n_kept_ = n_near_;
+        sort_out(near_.data() + n_near_, excess, 1.0, nullptr);  // none of them is below the bound
     }
 
     void settle() {
         if (!has_far()) return;
-        for (std::size_t i = kMoments; i < recent_.size(); ++i) {
-            settled_[i] += recent_[i];
-            recent_[i] = 0.0;
+        for (std::size_t piece = kMoments; piece < recent_.size(); piece += kMoments) {
+            if (recent_[piece] == 0.0) continue;  // no rows
+            for (std::size_t i = piece; i < piece + kMoments; ++i) {
+                settled_[i] += recent_[i];
+                recent_[i] = 0.0;
+            }
         }
         recent_rows_ = 0;
     }
@@ -121,7 +132,8 @@ private:
     std::size_t n_near_ = kAllNear;
     double dof_ = 1.0;
     const LeafLoops* leaf_ = nullptr;
-    std::vector<double> near_, excess_;
+    std::vector<double> near_;  // the first n_kept_ count
+    std::size_t n_kept_ = 0;
     std::int64_t n_rows_ = 0, recent_rows_ = 0;
     double bound_ = 0.0, far_ = 0.0;
     bool complete_ = true;

@@ -13,6 +13,7 @@ namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
 constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
+constexpr int kProductTerms = 16;     // so many products are added up before they are added to the others
 constexpr int kLawPoints = 4;         // points s that one call of law_sums takes, if not one
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e^2 over the cell.
 constexpr int kCellTerms = 14, kLongCellTerms = 26;
@@ -79,6 +80,11 @@ struct FarTask {
     double* S_error;        // bounds of their errors
     double* T;              // [n_powers + 1][8]: sums of g w^m; with density
     double* T_error;
+};
+
+// Relative errors at eight nodes by sums over far rows: of any coefficient of G and A, and of any P(count <= k).
+struct FarDoubt {
+    double any[kLanes] = {}, open[kLanes] = {};
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
@@ -153,10 +159,10 @@ struct LeafLoops {
     // the record of two sets of rows together, laid out as in ScatterTask; `second` is its middle
     void (*merge)(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out);
     // sums over far rows; their counting polynomial G[degree][8] and, in `second`, A[degree][8] or a bound of P(count >= degree)
-    // and the mean; relative[8]: the error of the polynomials of all rows that comes from these sums
+    // and the mean; the errors by these sums of the record of all rows, laid out as that (its second half at `half`)
     void (*far_sums)(const FarTask& task);
     void (*far_polynomials)(const FarTask& task, int degree, double* G, double* second);
-    void (*far_error)(const FarTask& task, int degree, const double* G, const double* A, double* relative);
+    void (*far_error)(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt);
     // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
@@ -175,8 +181,13 @@ struct LeafLoops {
     // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
     void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
                          std::int64_t dim, double* out, std::int64_t out_stride);
+    // out[i][n_features] = row order[i] less the centre; rows are `stride` apart
+    void (*centred)(const double* rows, std::int64_t stride, const std::int32_t* order, std::int64_t n_rows, const double* centre,
+                    std::int64_t n_features, double* out);
+    // ||a - centre||^2, of n features
+    double (*sq_norm)(const double* a, const double* centre, std::int64_t n);
     // out[q * out_stride + i] += queries_q . rows_i over n_features (whole products where `first`). Queries stand in groups of
-    // eight, [group][feature][8], rows one after the other; n_groups is even, n_rows a multiple of eight.
+    // eight, [group][feature][8], rows one after the other; n_rows is a multiple of eight.
     void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows,
                      std::int64_t n_features, bool first, double* out, std::int64_t out_stride);
     // distances[i] = sqrt(max(0, q + norms[i] - 2 distances[i]))

@@ -30,8 +30,9 @@ struct Accuracy {
     // Whether fewer terms of the distance law do (simd.hpp), and the relative error of F, U, f.
     bool rough() const { return tolerance >= 1e-4; }
     double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
-    // Whether the doubt about a probability, from far rows summed by moments, can be borne.
-    bool settled(double q, double doubt) const { return doubt <= 5e-11 * q + 0.1 * tolerance; }
+    // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, and no more than
+    // 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
+    bool settled(double q, double doubt) const { return doubt <= std::max(8e-11 * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance; }
 };
 
 // Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.
@@ -60,16 +61,12 @@ inline void list_bounds(const double* G, const double* beyond, int degree, int l
     }
 }
 
-// Adds the density of n outcomes at eight nodes to their sums, and its error by far rows to their doubt.
-inline void add_density(const double* density, const double* weight, const double* relative, std::size_t n, double* lanes, double* doubt) {
-    for (std::size_t y = 0; y < n; ++y) {
-        double sum = 0.0;
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            const double mass = weight[lane] * density[y * kLanes + lane];
-            lanes[y * kLanes + lane] += mass;
-            sum += relative[lane] * mass;
-        }
-        doubt[y] += sum;
+// Adds the density of an outcome at eight nodes to its sums, and its error to its doubt.
+inline void add_density(const double* density, const double* weight, const double* relative, double* lanes, double* doubt) {
+    for (std::size_t lane = 0; lane < kLanes; ++lane) {
+        const double mass = weight[lane] * density[lane];
+        lanes[lane] += mass;
+        *doubt += relative[lane] * mass;
     }
 }
 
