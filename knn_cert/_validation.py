@@ -178,13 +178,17 @@ def check_scale(largest_square: float, sigma: float, what: str = "squared distan
 _FARTHEST_NEIGHBOR = 1e11
 
 
+def is_resolved(sq_distance: float, sigma: float) -> bool:
+    """Whether double precision tells the noise at this distance."""
+    return bool(sq_distance <= (_FARTHEST_NEIGHBOR * sigma) ** 2)
+
+
 def check_resolution(sq_distances: np.ndarray, n_neighbors: int, sigma: float) -> None:
     """Raise where the K-th nearest row of a query is so far away that double precision loses the noise."""
-    limit = (_FARTHEST_NEIGHBOR * sigma) ** 2
-    if sq_distances.max(initial=0.0) <= limit:
+    if is_resolved(sq_distances.max(initial=0.0), sigma):
         return
     kth = np.partition(sq_distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
-    if kth > limit:
+    if not is_resolved(kth, sigma):
         raise ValueError(
             f"sigma is too small against the distances: the {n_neighbors}-th nearest row of a query is "
             f"{np.sqrt(kth) / sigma:.3g} sigma away, expected at most {_FARTHEST_NEIGHBOR:g}; use a larger "

@@ -20,12 +20,14 @@ from ._validation import (
     check_resolution,
     check_scale,
     check_sigma,
+    is_resolved,
     number_classes,
     reject_text_columns,
 )
 from .certificates import Certificates
 from .falsify import Counterexample, Falsification, Victim, attack
 from .influence import Influence, removal_effects
+from .kernels.scans import distance_shift, relative_distance_error
 from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .worst_case import Law, WorstCases, check_threat
 
@@ -34,6 +36,14 @@ _CHUNK_BYTES = 32 * 2**20
 
 # Someone who watches gets a report at least so often; the answers do not depend on it either.
 _QUERIES_PER_REPORT = 128
+
+
+class GridPoint(NamedTuple):
+    """One setting of `SmoothedKNNClassifier.certify_grid`."""
+
+    n_neighbors: int
+    sigma: float
+    threat: Threat
 
 
 class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
@@ -115,7 +125,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         classes, labels = number_classes(y)
         check_classification_targets(y)
-        self._settings(n_rows=X.shape[0])
+        self._settings(X.shape[0])
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
         # maximum.
         table = _csr_arrays(X) if sp.issparse(X) else X
@@ -129,6 +139,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = classes
         self.n_samples_fit_ = X.shape[0]
         self._rows = table
+        self._largest = largest
         self._labels = labels
         return self
 
@@ -159,7 +170,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         ndarray of float64, shape (n_queries, C)
             Columns as in ``classes_``. Not renormalised: how far a row adds up to 1 is a free check.
         """
-        return self._evaluate(X).probabilities
+        settings = self._settings(self._n_rows())
+        return self._evaluate(X, [_Question(settings, None)])[0].probabilities
 
     def certify(
         self,
@@ -196,40 +208,77 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             `BlackBoxBall`.
         """
         check_is_fitted(self, "classes_")
-        threat = BlackBoxBall() if threat is None else threat
-        structured = not isinstance(threat, BlackBoxBall)
-        if structured:
-            check_threat(threat)
-            if self.edges is not None:
-                raise ValueError(
-                    f"{threat!r} is certified for the continuous classifier only, where the order of the "
-                    "distances decides; leave out edges, or ask for BlackBoxBall()"
-                )
-        evaluation = self._evaluate(X, progress, threat if structured else None)
-        settings = evaluation.settings
-        certificates = Certificates.from_probabilities(
-            evaluation.probabilities,
-            evaluation.errors,
-            classes=self.classes_,
-            sigma=settings.sigma,
-            distance_error=evaluation.distance_error,
-            threat=None if structured else threat,
-            n_neighbors=settings.n_neighbors,
-            n_features=self.n_features_in_,
-            n_train=self.n_samples_fit_,
-            edges=settings.edges,
-            backend=kernels.backend_name(settings.kernel),
-            version=__version__,
-        )
-        if not structured:
-            return certificates
-        return replace(
-            certificates,
-            threat=threat,
-            budget=evaluation.budget,
-            worst_probability=evaluation.worst_probability,
-            abstained=evaluation.abstained,
-        )
+        question = self._question(self.n_neighbors, self.sigma, BlackBoxBall() if threat is None else threat)
+        return self._certificates(question, self._evaluate(X, [question], progress)[0])
+
+    def certify_grid(
+        self,
+        X,
+        *,
+        n_neighbors=None,
+        sigma=None,
+        threats=None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[GridPoint, Certificates]:
+        """Certify with several K, several sigma and several threats, and measure the distances only once.
+
+        Many values of K cost about as much as the largest of them.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, as the classifier will see them.
+        n_neighbors : sequence of int, optional
+            Values of K; the classifier's own if left out.
+        sigma : sequence of float, optional
+            Standard deviations of the noise; the classifier's own if left out.
+        threats : sequence of threats, optional
+            As in `certify`; ``BlackBoxBall()`` if left out.
+        progress : callable(done, total), optional
+            As in `certify`.
+
+        Returns
+        -------
+        dict of GridPoint to Certificates
+            One for every K, sigma and threat, in this order; a key is also the tuple
+            ``(n_neighbors, sigma, threat)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `certify`; ValueError also if a sequence is empty.
+
+        Examples
+        --------
+        >>> from knn_cert import SmoothedKNNClassifier
+        >>> X, y = [[0.0], [0.5], [4.0], [4.5]], ["no", "no", "yes", "yes"]
+        >>> grid = SmoothedKNNClassifier().set_params(n_neighbors=1).fit(X, y).certify_grid(
+        ...     [[0.2]], n_neighbors=[1, 3], sigma=[0.25, 0.5])
+        >>> [(point.n_neighbors, point.sigma, str(cert.label[0])) for point, cert in grid.items()]
+        [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
+        """
+        check_is_fitted(self, "classes_")
+        chosen = {
+            "n_neighbors": [self.n_neighbors] if n_neighbors is None else list(n_neighbors),
+            "sigma": [self.sigma] if sigma is None else list(sigma),
+            "threats": [BlackBoxBall()] if threats is None else list(threats),
+        }
+        for name, values in chosen.items():
+            if not values:
+                raise ValueError(f"{name} is empty; give at least one, or leave it out")
+        questions = [
+            self._question(one_k, one_sigma, threat)
+            for one_k in chosen["n_neighbors"]
+            for one_sigma in chosen["sigma"]
+            for threat in chosen["threats"]
+        ]
+        evaluations = self._evaluate(X, questions, progress)
+        return {
+            GridPoint(question.settings.n_neighbors, question.settings.sigma, question.threat): (
+                self._certificates(question, evaluation)
+            )
+            for question, evaluation in zip(questions, evaluations, strict=True)
+        }
 
     def falsify(
         self,
@@ -264,7 +313,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         check_threat(threat)
         certificates = self.certify(X, threat)
-        settings = self._settings(self.n_samples_fit_)
+        settings = self._settings(self._n_rows())
         queries = _dense(self._checked_queries(X))
         victim = Victim(
             rows=self._rows_at,
@@ -307,7 +356,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
         """
         check_is_fitted(self, "classes_")
-        settings = self._settings(self.n_samples_fit_)
+        settings = self._settings(self._n_rows())
         if settings.edges is not None:
             raise ValueError("influence is for the continuous classifier; leave out edges")
         if not isinstance(top, (int, np.integer)) or not 1 <= top:
@@ -319,7 +368,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         X = self._checked_queries(X)
         p, found = np.empty((X.shape[0], len(self.classes_))), []
         for i in range(len(p)):
-            sq_distances = self._checked_sq_distances(X[i : i + 1], settings)
+            sq_distances = self._sq_distances(X[i : i + 1], settings)
+            self._check_distances(sq_distances, settings)
             p[i] = self._vote(sq_distances, settings)[0][0]
             found.append(
                 removal_effects(
@@ -342,57 +392,135 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _settings(self, n_rows: int) -> _Settings:
-        """Check the parameters as they are now; scikit-learn lets users set them at any time."""
-        sigma = check_sigma(self.sigma)
+    def _n_rows(self) -> int:
+        check_is_fitted(self, "classes_")
+        return self.n_samples_fit_
+
+    def _settings(self, n_rows: int, n_neighbors=None, sigma=None) -> _Settings:
+        """Check the parameters as they are now (scikit-learn lets users set them at any time), or others."""
+        sigma = check_sigma(self.sigma if sigma is None else sigma)
         edges = None
         if self.edges is not None:
             edges = check_edges(self.edges)
             check_scale(edges[-1], sigma, "edges")
         return _Settings(
-            n_neighbors=check_n_neighbors(self.n_neighbors, n_rows),
+            n_neighbors=check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors, n_rows),
             sigma=sigma,
             edges=edges,
             n_threads=check_n_threads(self.n_threads),
             kernel=kernels.get_backend(self.backend),
         )
 
+    def _question(self, n_neighbors, sigma, threat: Threat) -> _Question:
+        settings = self._settings(self.n_samples_fit_, n_neighbors, sigma)
+        if not isinstance(threat, BlackBoxBall):
+            check_threat(threat)
+            if settings.edges is not None:
+                raise ValueError(
+                    f"{threat!r} is certified for the continuous classifier only, where the order of the "
+                    "distances decides; leave out edges, or ask for BlackBoxBall()"
+                )
+        return _Question(settings, threat)
+
+    def _certificates(self, question: _Question, evaluation: _Evaluation) -> Certificates:
+        settings = question.settings
+        certificates = Certificates.from_probabilities(
+            evaluation.probabilities,
+            evaluation.errors,
+            classes=self.classes_,
+            sigma=settings.sigma,
+            distance_error=evaluation.distance_error,
+            threat=None if question.structured else question.threat,
+            n_neighbors=settings.n_neighbors,
+            n_features=self.n_features_in_,
+            n_train=self.n_samples_fit_,
+            edges=settings.edges,
+            backend=kernels.backend_name(settings.kernel),
+            version=__version__,
+        )
+        if not question.structured:
+            return certificates
+        return replace(
+            certificates,
+            threat=question.threat,
+            budget=evaluation.budget,
+            worst_probability=evaluation.worst_probability,
+            abstained=evaluation.abstained,
+        )
+
     def _evaluate(
         self,
         X,
+        questions: list[_Question],
         progress: Callable[[int, int], None] | None = None,
-        threat: StructuredThreat | None = None,
-    ) -> _Evaluation:
+    ) -> list[_Evaluation]:
+        """Answer all questions, which differ in K, sigma and threat, from the same distances."""
         X = self._checked_queries(X)
-        settings = self._settings(self.n_samples_fit_)
-        n_queries, n_classes = X.shape[0], len(self.classes_)
-        probabilities = np.empty((n_queries, n_classes))
-        errors = np.empty((n_queries, n_classes))
-        distance_error = np.empty(n_queries)
-        budget = np.zeros(
-            n_queries, dtype=np.int64 if threat and threat.budget_name == "rows" else np.float64
-        )
-        worst_probability = np.full(n_queries, np.nan)
-        abstained = np.ones(n_queries, dtype=bool)
-
-        chunk = self._chunk_size(settings.n_threads)
+        n_queries = X.shape[0]
+        evaluations = [_Evaluation.to_fill(n_queries, len(self.classes_), one) for one in questions]
+        n_threads = questions[0].settings.n_threads
+        scanned = self._can_be_scanned(X, questions)
+        chunk = n_queries if scanned else self._chunk_size(n_threads)
         if progress is not None:
-            chunk = min(chunk, _QUERIES_PER_REPORT * settings.n_threads)
+            chunk = min(chunk, _QUERIES_PER_REPORT * n_threads)
             progress(0, n_queries)
         for part in _chunks(n_queries, chunk):
-            sq_distances = self._checked_sq_distances(X[part], settings)
-            probabilities[part], errors[part] = self._vote(sq_distances, settings)
-            distance_error[part] = _distance_error(sq_distances, self.n_features_in_)
-            if threat is not None:
-                vote = probabilities[part], errors[part]
-                budget[part], worst_probability[part], abstained[part] = self._worst_cases(
-                    threat, sq_distances, vote, settings
-                )
+            sq_distances = None if scanned else self._sq_distances(X[part], questions[0].settings)
+            votes = self._scan(X[part], questions) if scanned else self._votes(sq_distances, questions)
+            for question, found in zip(questions, evaluations, strict=True):
+                found.probabilities[part], found.errors[part], found.distance_error[part] = votes[
+                    question.law
+                ]
+                if question.structured:
+                    vote = found.probabilities[part], found.errors[part]
+                    found.budget[part], found.worst_probability[part], found.abstained[part] = (
+                        self._worst_cases(question.threat, sq_distances, vote, question.settings)
+                    )
             if progress is not None:
                 progress(part.stop, n_queries)
-        return _Evaluation(
-            probabilities, errors, distance_error, budget, worst_probability, abstained, settings
+        return evaluations
+
+    def _can_be_scanned(self, X, questions: list[_Question]) -> bool:
+        """Whether the kernel can measure the distances as it goes: nobody else looks at them."""
+        if isinstance(self._rows, _CsrArrays) or sp.issparse(X) or X.shape[0] == 0:
+            return False
+        if any(question.structured or question.settings.edges is not None for question in questions):
+            return False
+        # No two rows are farther apart than this: then no distance has to be checked.
+        with np.errstate(over="ignore"):
+            farthest = X.shape[1] * (np.abs(X).max(initial=0.0) + np.float64(self._largest)) ** 2
+        return all(is_resolved(farthest, question.settings.sigma) for question in questions)
+
+    def _scan(self, queries, questions: list[_Question]) -> dict:
+        """Votes of all laws by one scan of the rows."""
+        settings = questions[0].settings
+        numbers = sorted({question.settings.n_neighbors for question in questions})
+        sigmas = sorted({question.settings.sigma for question in questions})
+        probabilities, errors, shifts = settings.kernel.vote_scan(
+            np.ascontiguousarray(queries),
+            self._rows,
+            self._labels,
+            n_classes=len(self.classes_),
+            n_neighbors=np.array(numbers, dtype=np.int64),
+            sigma=np.array(sigmas),
+            dof=self.n_features_in_,
+            n_threads=settings.n_threads,
         )
+        return {
+            (number, sigma): (probabilities[:, i, k], errors[:, i, k], shifts)
+            for i, sigma in enumerate(sigmas)
+            for k, number in enumerate(numbers)
+        }
+
+    def _votes(self, sq_distances: np.ndarray, questions: list[_Question]) -> dict:
+        """Votes of all laws by the distances."""
+        shifts = distance_shift(sq_distances, self.n_features_in_)
+        votes = {}
+        for question in questions:
+            if question.law not in votes:
+                self._check_distances(sq_distances, question.settings)
+                votes[question.law] = *self._vote(sq_distances, question.settings), shifts
+        return votes
 
     def _checked_queries(self, X):
         check_is_fitted(self, "classes_")
@@ -414,7 +542,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             self._labels,
             np.argmax(vote[0], axis=1),
             law,
-            distance_error=_relative_distance_error(self.n_features_in_),
+            distance_error=relative_distance_error(self.n_features_in_),
             vote=vote,
         )
         if is_open(threat):
@@ -433,13 +561,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         # Sparse queries to dense training rows are made dense chunk by chunk, so d counts as well as n.
         return max(n_threads, _CHUNK_BYTES // (8 * max(self.n_samples_fit_, self.n_features_in_)))
 
-    def _checked_sq_distances(self, queries, settings: _Settings) -> np.ndarray:
-        """Squared distances that the kernel can work with, (m, n)."""
-        sq_distances = self._sq_distances(queries, settings)
-        # Finite rows can be infinitely far apart in double precision.
+    @staticmethod
+    def _check_distances(sq_distances: np.ndarray, settings: _Settings) -> None:
+        """Finite rows can be infinitely far apart in double precision."""
         check_scale(sq_distances.max(), settings.sigma)
         check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
-        return sq_distances
 
     def _sq_distances(self, queries, settings: _Settings) -> np.ndarray:
         """Squared distances by direct differences; queries take the storage of the training rows."""
@@ -507,8 +633,23 @@ class _Settings(NamedTuple):
     kernel: object
 
 
+class _Question(NamedTuple):
+    """What is asked about the queries; without a threat, for probabilities only."""
+
+    settings: _Settings
+    threat: Threat | None
+
+    @property
+    def structured(self) -> bool:
+        return self.threat is not None and not isinstance(self.threat, BlackBoxBall)
+
+    @property
+    def law(self) -> tuple[int, float]:
+        return self.settings.n_neighbors, self.settings.sigma
+
+
 class _Evaluation(NamedTuple):
-    """What one call found: (m, C) probabilities and errors, (m,) all others, and the settings used."""
+    """What one question found: (m, C) probabilities and errors, (m,) all others."""
 
     probabilities: np.ndarray
     errors: np.ndarray
@@ -516,7 +657,18 @@ class _Evaluation(NamedTuple):
     budget: np.ndarray
     worst_probability: np.ndarray
     abstained: np.ndarray
-    settings: _Settings
+
+    @classmethod
+    def to_fill(cls, n_queries: int, n_classes: int, question: _Question) -> _Evaluation:
+        in_rows = question.structured and question.threat.budget_name == "rows"
+        return cls(
+            probabilities=np.empty((n_queries, n_classes)),
+            errors=np.empty((n_queries, n_classes)),
+            distance_error=np.empty(n_queries),
+            budget=np.zeros(n_queries, dtype=np.int64 if in_rows else np.float64),
+            worst_probability=np.full(n_queries, np.nan),
+            abstained=np.ones(n_queries, dtype=bool),
+        )
 
 
 def _chunks(total: int, size: int) -> Iterator[slice]:
@@ -534,20 +686,3 @@ def _csr_arrays(matrix) -> _CsrArrays:
         matrix = matrix.copy()
         matrix.sum_duplicates()
     return _CsrArrays(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)
-
-
-def _relative_distance_error(n_features: int) -> float:
-    """Bound the relative error of a computed distance.
-
-    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of
-    that. Not halving pays for all higher orders.
-    """
-    return (n_features + 2) * np.finfo(np.float64).eps / 2.0
-
-
-def _distance_error(sq_distances: np.ndarray, n_features: int) -> np.ndarray:
-    """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
-
-    A row can be moved along the ray from the query to the computed distance.
-    """
-    return _relative_distance_error(n_features) * np.sqrt(sq_distances.sum(axis=1))

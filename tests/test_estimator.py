@@ -147,6 +147,7 @@ def test_answers_do_not_depend_on_the_size_of_chunks(backend, edges, monkeypatch
     at_once = clf.certify(Q)
     for queries in (1, 3, 4):
         monkeypatch.setattr(estimator, "_CHUNK_BYTES", 8 * len(X) * queries)
+        monkeypatch.setattr(estimator, "_QUERIES_PER_REPORT", queries)
         seen = []
         chunked = clf.certify(Q, progress=lambda done, total, seen=seen: seen.append(done))
         assert seen == [0, *range(queries, 4, queries), 4]
@@ -230,11 +231,11 @@ def test_sparse_rows_may_have_repeated_and_unsorted_entries_and_stay_as_they_are
 
 
 def test_a_far_offset_of_all_rows_loses_nothing(backend):
-    # |x|^2 + |y|^2 - 2xy would keep three digits here.
+    # |x|^2 + |y|^2 - 2xy about the origin would keep three digits here.
     X, y, Q = small_table()
     expected = SmoothedKNNClassifier(3, backend=backend).fit(X, y).predict_proba(Q)
     p = SmoothedKNNClassifier(3, backend=backend).fit(X + 2.0**20, y).predict_proba(Q + 2.0**20)
-    np.testing.assert_array_equal(p, expected)
+    np.testing.assert_allclose(p, expected, rtol=1e-13)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -348,7 +349,7 @@ def test_answers_for_a_threat_do_not_depend_on_chunks_or_threads(monkeypatch):
 def test_what_distances_may_err_is_taken_against_the_prediction(monkeypatch):
     X, y, Q = small_table(n=20, n_classes=2)
     clf = SmoothedKNNClassifier(3, 0.5).fit(X, y)
-    monkeypatch.setattr("knn_cert.estimator._relative_distance_error", lambda n_features: 0.1)
+    monkeypatch.setattr("knn_cert.estimator.relative_distance_error", lambda n_features: 0.1)
     cert = clf.certify(Q, LabelFlips(1))
     distances = np.sqrt(brute_force_sq_distances(Q, X))
     for i, label in enumerate(cert.label):
@@ -366,6 +367,31 @@ def test_buckets_are_certified_against_the_ball_only():
         clf.certify(Q, LabelFlips())
     with pytest.raises(TypeError, match="threat must be one of"):
         clf.certify(Q, "flips")
+
+
+def test_a_grid_answers_as_one_certificate_after_the_other(backend):
+    X, y, Q = small_table(n=15, n_classes=2)
+    clf = SmoothedKNNClassifier(backend=backend).fit(X, y)
+    threats = [BlackBoxBall(2), LabelFlips(), LabelFlips(1)]
+    for given, asked in (({}, [BlackBoxBall()]), ({"threats": threats}, threats)):
+        grid = clf.certify_grid(Q, n_neighbors=[5, 1, 2], sigma=[0.5, 1.0], **given)
+        assert list(grid) == [(k, sigma, threat) for k in (5, 1, 2) for sigma in (0.5, 1.0) for threat in asked]
+        for (k, sigma, threat), cert in grid.items():
+            alone = SmoothedKNNClassifier(k, sigma, backend=backend).fit(X, y).certify(Q, threat)
+            assert (cert.n_neighbors, cert.sigma, cert.threat) == (k, sigma, threat)
+            np.testing.assert_allclose(cert.probabilities, alone.probabilities, rtol=1e-12, atol=1e-300)
+            np.testing.assert_array_equal(cert.label, alone.label)
+            np.testing.assert_array_equal(cert.abstained, alone.abstained)
+            np.testing.assert_allclose(cert.budget, alone.budget, rtol=1e-9)
+
+
+def test_a_grid_with_nothing_in_it_is_refused():
+    X, y, Q = small_table()
+    clf = SmoothedKNNClassifier(3).fit(X, y)
+    with pytest.raises(ValueError, match="sigma is empty"):
+        clf.certify_grid(Q, sigma=[])
+    with pytest.raises(ValueError, match="n_neighbors"):
+        clf.certify_grid(Q, n_neighbors=[3, 100])
 
 
 @pytest.mark.parametrize("sigma", [1e-3, 1e-6])

@@ -56,7 +56,9 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
         py::gil_scoped_release release;  // worker threads touch no Python object
         knn_cert::vote_scan(request, p, e);
     }
-    return py::make_tuple(probability, error);
+    Doubles shift(queries.shape(0));
+    std::fill_n(shift.mutable_data(), queries.shape(0), 0.0);  // the errors have the distances' share in them
+    return py::make_tuple(probability, error, shift);
 }
 
 py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,

@@ -15,6 +15,7 @@ from knn_cert._core import (
     sq_distances_csr,
     vote,
     vote_bucketed,
+    vote_scan,
 )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "sq_distances_csr",
     "vote",
     "vote_bucketed",
+    "vote_scan",
 ]
 
 # Members of a family that are worth asking for at once: here they share the work.

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import cmath
 import math
+import sys
 
 import numpy as np
 
 from .families import PackedFamilies, members
+from .scans import scan
 
 __all__ = [
     "FAMILY_SIZE",
@@ -31,6 +33,7 @@ __all__ = [
     "sq_distances_csr",
     "vote",
     "vote_bucketed",
+    "vote_scan",
 ]
 
 # Members of a family that are worth asking for at once: here each is a race of its own.
@@ -731,6 +734,21 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=
         for row in np.asarray(sq_distances, dtype=np.float64).tolist()
     ]
     return _two_arrays(answers, n_classes)
+
+
+def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
+    """As `vote` for every sigma and number of neighbours -> three arrays; see scans.py."""
+    return scan(
+        sys.modules[__name__],
+        queries,
+        rows,
+        labels,
+        n_classes=n_classes,
+        n_neighbors=n_neighbors,
+        sigma=sigma,
+        dof=dof,
+        n_threads=n_threads,
+    )
 
 
 def _two_arrays(answers, n_classes):

@@ -41,19 +41,23 @@ class ContestSolver {
 public:
     ContestSolver(double dof, const LeafLoops& leaf) : tallies_(dof, leaf), leaf_(leaf), dof_(dof) {}
 
-    // Lists whose rows have been added and finished. Not settled where they leave too much doubt.
-    Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
+    // Lists whose rows have been added and finished. Not settled where they leave too much doubt, unless any will do.
+    Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
+                  bool any_doubt = false) {
         bool complete = true;
         for (const RowSummary& list : lists) complete = complete && list.complete();
         if (!complete) return {{}, {}, false};
         tallies_.set(lists, contests, sq_error);
-        return integral_.solve(tallies_);
+        Accuracy accuracy;
+        accuracy.any_doubt = any_doubt;
+        return integral_.solve(tallies_, accuracy);
     }
 
-    // Lists that fill(lists) adds rows to, with exact distances: more near rows each time until it is settled. recurrence: all of
-    // them from the beginning.
+    // Lists that fill(lists) adds rows to: more near rows each time until it is settled, at last all of them. recurrence: all from the
+    // beginning.
     template <class Fill>
-    Outcome solve_filled(std::size_t n_lists, const std::vector<BoundedContest>& contests, bool recurrence, Fill&& fill) {
+    Outcome solve_filled(std::size_t n_lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error, bool recurrence,
+                         Fill&& fill) {
         const std::size_t few = near_rows_for(contests);
         lists_.resize(n_lists);
         Outcome outcome;
@@ -63,7 +67,7 @@ public:
             for (RowSummary& list : lists_) list.start(n_near, dof_, leaf_);
             fill(lists_);
             for (RowSummary& list : lists_) list.finish();
-            outcome = solve(lists_, contests, SquareError{});
+            outcome = solve(lists_, contests, sq_error, n_near == RowSummary::kAllNear);
         }
         return outcome;
     }

@@ -28,12 +28,19 @@ constexpr std::int64_t kTileRows = 256, kTileQueries = 128, kTileFeatures = 128;
 struct SquareError {
     double product = 0.0, square = 0.0;  // factors of a b and of a^2 + b^2
     double query_norm = 0.0, largest_norm = 0.0;
+    double relative = 0.0;  // factor of the squared distance itself
 
-    bool any() const { return product > 0.0; }
+    // Of direct differences: (d / 8 + 5) u, see leaf_distances.hpp.
+    static SquareError of_differences(std::int64_t dim) {
+        SquareError out;
+        out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
+        return out;
+    }
+    bool any() const { return product > 0.0 || relative > 0.0; }
     // of rows not farther than `reach` from the query
     double within(double reach) const {
         const double row_norm = std::min(largest_norm, query_norm + reach);
-        return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm);
+        return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
     }
 };
 
@@ -86,7 +93,7 @@ public:
         const double unit = 1.01 * std::ldexp(1.0, -53), d = static_cast<double>(std::max<std::int64_t>(rows_.dim, 1));
         const double features = static_cast<double>(kTileFeatures), products = static_cast<double>(kProductTerms);
         const double terms = std::min(products, d) + std::min(features, d) / products + 1.0 + d / features;
-        return {2.0 * (terms + 3.0) * unit, (std::log2(d) + 12.0) * unit, query_norm / sigma, largest_norm_ / sigma};
+        return {2.0 * (terms + 3.0) * unit, (std::log2(d) + 12.0) * unit, query_norm / sigma, largest_norm_ / sigma, 0.0};
     }
 
 private:

@@ -52,8 +52,9 @@ public:
         return first;
     }
 
-    // Every member has m_a rows of A and m_b rows of B at least. all_near: no rows by moments.
-    void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b, bool all_near) {
+    // Every member has m_a rows of A and m_b rows of B at least. more_near: times the usual number of near rows; kAllNear: no rows by
+    // moments.
+    void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b, std::size_t more_near) {
         law_.refresh();
         n_members_ = n_members;
         contest_ = {2, {m_a, m_b}, true, 0};
@@ -65,7 +66,8 @@ public:
         for (std::size_t c = 0; c < 2; ++c) {
             Side& side = sides_[c];
             const int degree = contest_.degree[c];
-            side.summary.start(one_by_one || all_near ? RowSummary::kAllNear : near_rows_for(degree), law_.dof(), leaf_);
+            const bool all_near = one_by_one || more_near == RowSummary::kAllNear;
+            side.summary.start(all_near ? RowSummary::kAllNear : more_near * near_rows_for(degree), law_.dof(), leaf_);
             side.set(rows[c], n_members, degree, one_by_one);
             n_rows_ += side.shared.n_near() + side.rows.size();
         }

@@ -63,7 +63,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(scaled_distance(squares[i], request.sigma));
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, request.recurrence, [&](std::vector<RowSummary>& lists) {
+    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError{}, request.recurrence, [&](std::vector<RowSummary>& lists) {
         add(request.sq_a, request.n_a, lists[0]);
         add(request.sq_b, request.n_b, lists[1]);
     });
@@ -120,11 +120,12 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
         if (open.empty()) return;
         const auto solve = [&](std::size_t from, std::size_t n_now) {  // open[from] .. open[from + n_now - 1]
             Outcome outcome;
-            tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), request.recurrence);
-            if (tallies.complete()) outcome = integral.solve(tallies, {request.tolerance});
-            if (!tallies.complete() || !outcome.settled) {
-                tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), true);
-                outcome = integral.solve(tallies, {request.tolerance});
+            outcome.settled = false;
+            for (const std::size_t more : {std::size_t{1}, kMoreNear, RowSummary::kAllNear}) {
+                const bool all_near = more == RowSummary::kAllNear;
+                if (outcome.settled || (request.recurrence && !all_near)) continue;
+                tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), more);
+                if (tallies.complete()) outcome = integral.solve(tallies, {request.tolerance, all_near});
             }
             for (std::size_t j = 0; j < n_now; ++j)
                 for (std::size_t side = 0; side < 2; ++side) {

@@ -17,6 +17,8 @@ namespace knn_cert {
 struct Accuracy {
     // Absolute error of each probability that the caller can bear; 0 asks for full relative accuracy.
     double tolerance = 0.0;
+    // Whether to answer whatever the doubt (it is part of the error): nothing better can be had.
+    bool any_doubt = false;
 
     // Cells with bounds below this are left out at first, when nothing is known about the probabilities.
     double first_target() const { return std::max(1e-16, 1e-2 * tolerance); }
@@ -32,7 +34,9 @@ struct Accuracy {
     double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
     // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, and no more than
     // 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
-    bool settled(double q, double doubt) const { return doubt <= std::max(8e-11 * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance; }
+    bool settled(double q, double doubt) const {
+        return any_doubt || doubt <= std::max(8e-11 * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance;
+    }
 };
 
 // Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.

@@ -104,10 +104,9 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         Worker& worker = workers[w];
         const double* const row = request.sq_distances + query * request.n_rows;
         const auto s = [&](std::size_t i) { return scaled_distance(row[i], request.sigma); };
-        const Outcome outcome = worker.solver.solve_filled(static_cast<std::size_t>(classes.n_lists()), contests, request.recurrence,
-                                                           [&](std::vector<RowSummary>& lists) {
-                                                               add_by_list(classes.list_of_row(), s, worker.buffers, lists);
-                                                           });
+        const Outcome outcome = worker.solver.solve_filled(
+            static_cast<std::size_t>(classes.n_lists()), contests, SquareError{}, request.recurrence,
+            [&](std::vector<RowSummary>& lists) { add_by_list(classes.list_of_row(), s, worker.buffers, lists); });
         classes.write(outcome, 0, p, e);
     });
 }
@@ -195,9 +194,8 @@ private:
             pulse_();
             const auto s = [&](std::size_t i) { return scaled_distance(distances_[i], request_.sigmas[sigma]); };
             write(query, sigma,
-                  solver_.solve_filled(static_cast<std::size_t>(classes_.n_lists()), contests_, false, [&](std::vector<RowSummary>& lists) {
-                      add_by_list(classes_.list_of_row(), s, buffers_, lists);
-                  }));
+                  solver_.solve_filled(static_cast<std::size_t>(classes_.n_lists()), contests_, SquareError::of_differences(dim), false,
+                                       [&](std::vector<RowSummary>& lists) { add_by_list(classes_.list_of_row(), s, buffers_, lists); }));
         }
     }
 

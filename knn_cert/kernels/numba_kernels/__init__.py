@@ -7,11 +7,13 @@ folder to write to.
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
 
 from ..families import PackedFamilies, members
+from ..scans import scan
 from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
 from .bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
 from .continuous import (
@@ -42,6 +44,7 @@ __all__ = [
     "sq_distances_csr",
     "vote",
     "vote_bucketed",
+    "vote_scan",
 ]
 
 # Members of a family that are worth asking for at once: here each is a race of its own.
@@ -142,6 +145,21 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
 
     for_each_query(len(sq_distances), n_threads, make_worker)
     return probabilities, errors
+
+
+def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
+    """As `vote` for every sigma and number of neighbours -> three arrays; see scans.py."""
+    return scan(
+        sys.modules[__name__],
+        queries,
+        rows,
+        labels,
+        n_classes=n_classes,
+        n_neighbors=n_neighbors,
+        sigma=sigma,
+        dof=dof,
+        n_threads=n_threads,
+    )
 
 
 def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):

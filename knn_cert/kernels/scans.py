@@ -1,0 +1,50 @@
+"""Votes of queries against rows for kernels without a scan of their own: distances first, then the votes."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+
+# Size of the arrays of distances that exist at one time.
+_CHUNK_BYTES = 32 << 20
+
+
+def scan(kernel: ModuleType, queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
+    """Do what the contract says of ``vote_scan`` by ``kernel.sq_distances`` and ``kernel.vote``."""
+    shape = len(queries), len(sigma), len(n_neighbors), n_classes
+    probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
+    chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
+    for start in range(0, len(queries), chunk):
+        part = slice(start, start + chunk)
+        sq_distances = kernel.sq_distances(queries[part], rows, n_threads=n_threads)
+        shifts[part] = distance_shift(sq_distances, queries.shape[1])
+        for i, one_sigma in enumerate(sigma):
+            for k, number in enumerate(n_neighbors):
+                probabilities[part, i, k], errors[part, i, k] = kernel.vote(
+                    sq_distances,
+                    labels,
+                    n_classes=n_classes,
+                    n_neighbors=int(number),
+                    sigma=float(one_sigma),
+                    dof=dof,
+                    n_threads=n_threads,
+                )
+    return probabilities, errors, shifts
+
+
+def relative_distance_error(n_features: int) -> float:
+    """Bound the relative error of a distance by direct differences.
+
+    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of
+    that. Not halving pays for all higher orders.
+    """
+    return (n_features + 2) * np.finfo(np.float64).eps / 2.0
+
+
+def distance_shift(sq_distances: np.ndarray, n_features: int) -> np.ndarray:
+    """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
+
+    A row can be moved along the ray from the query to the computed distance.
+    """
+    return relative_distance_error(n_features) * np.sqrt(sq_distances.sum(axis=1))
