@@ -36,6 +36,10 @@ from .threats import (
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
+# Budgets in rows are looked for up to here first: few predictions survive more, and rows that no worst case in question
+# touches cost next to nothing.
+_FIRST_COUNTS = 256
+
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
 _SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
 
@@ -253,7 +257,7 @@ class WorstCases:
         low, high = np.full(len(self), -1), np.full(len(self), limit + 1)
         while (active := np.flatnonzero(high - low > 1)).size:
             at_once = self._law.kernel.FAMILY_SIZE
-            counts = [_counts_between(low[i], high[i], self.n_rows, at_once) for i in active]
+            counts = [_counts_between(int(low[i]), int(high[i]), high[i] > limit, at_once) for i in active]
             cases = [_Case(int(i), threat, rows) for i, rows in zip(active, counts, strict=True)]
             for i, rows, margins in zip(active, counts, self._member_margins(cases), strict=True):
                 # the worst case only grows: what follows the first failure is not looked at
@@ -518,11 +522,10 @@ def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:
         return np.where((parabola > x0) & (parabola < x1), parabola, line)
 
 
-def _counts_between(low: int, high: int, first_limit: int, at_once: int) -> np.ndarray:
-    """Numbers of rows to look at, increasing: spread over the orders of magnitude at first, then evenly."""
-    low, high = int(low), int(high)
-    if low < 0 or low >= first_limit:
-        start, end = max(low + 1, 1), min(high - 1, max(first_limit, 4 * low))
+def _counts_between(low: int, high: int, open_end: bool, at_once: int) -> np.ndarray:
+    """Numbers of rows to look at, increasing: over orders of magnitude while none has failed, then evenly."""
+    if open_end:
+        start, end = max(low + 1, 1), min(high - 1, max(_FIRST_COUNTS, 4 * low))
         n_between = min(at_once, (end // start).bit_length() + 1)
         spread = np.geomspace(start, max(end, start), max(n_between, 2)).round().astype(np.int64)
         return np.unique([low + 1, *spread.clip(low + 1, end), end])
