@@ -17,8 +17,9 @@ ROOT = Path(__file__).resolve().parent
 HEADERS = Path("csrc/include/knn_cert")
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 
-# One file an instruction set; which one runs is decided at run time (csrc/simd/dispatch.cpp). A product and a sum may become
-# one operation with one rounding; compilers that tune for no processor in particular keep them apart.
+# One file an instruction set; which one runs is decided at run time (csrc/simd/dispatch.cpp). A product and a
+# sum may become one operation with one rounding; compilers that tune for no processor in particular keep them
+# apart.
 LEVELS = {"leaf_baseline.cpp": []}
 if X86 and sys.platform != "win32":
     LEVELS["leaf_avx2.cpp"] = ["-ffp-contract=fast", "-mavx2", "-mfma", "-mtune=haswell"]

@@ -21,7 +21,7 @@ class Baselines:
 
     def __init__(self, dataset: Dataset, n_queries: int):
         self._dataset = dataset
-        self._labels = dataset.y_train
+        self._labels = np.unique(dataset.y_train, return_inverse=True)[1]
         self._sq_distances = kernels.get_backend().sq_distances(
             dataset.X_test[:n_queries], dataset.X_train, n_threads=1
         )

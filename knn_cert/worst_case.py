@@ -36,8 +36,8 @@ from .threats import (
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
 
-# Budgets in rows are looked for up to here first: few predictions survive more, and rows that no worst case in question
-# touches cost next to nothing.
+# Budgets in rows are looked for up to here first: few predictions survive more, and rows that no worst case
+# in question touches cost next to nothing.
 _FIRST_COUNTS = 256
 
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -375,7 +377,7 @@ def test_a_grid_answers_as_one_certificate_after_the_other(backend):
     threats = [BlackBoxBall(2), LabelFlips(), LabelFlips(1)]
     for given, asked in (({}, [BlackBoxBall()]), ({"threats": threats}, threats)):
         grid = clf.certify_grid(Q, n_neighbors=[5, 1, 2], sigma=[0.5, 1.0], **given)
-        assert list(grid) == [(k, sigma, threat) for k in (5, 1, 2) for sigma in (0.5, 1.0) for threat in asked]
+        assert list(grid) == list(itertools.product((5, 1, 2), (0.5, 1.0), asked))
         for (k, sigma, threat), cert in grid.items():
             alone = SmoothedKNNClassifier(k, sigma, backend=backend).fit(X, y).certify(Q, threat)
             assert (cert.n_neighbors, cert.sigma, cert.threat) == (k, sigma, threat)

@@ -26,6 +26,16 @@ public:
         fresh();
     }
 
+    // The table that calls with these buckets share.
+    static std::shared_ptr<BucketTable> shared(double dof, double sigma, const std::vector<double>& edges) {
+        static std::mutex mutex;
+        static std::shared_ptr<BucketTable> recent;
+        const auto fresh = std::make_shared<BucketTable>(dof, sigma, edges);
+        std::lock_guard<std::mutex> lock(mutex);
+        if (!recent || recent->dof_ != dof || recent->nodes_ != fresh->nodes_) recent = fresh;
+        return recent;
+    }
+
     double dof() const { return dof_; }
     std::int64_t n_blocks() const { return static_cast<std::int64_t>(nodes_.size() - 1) / kLanes; }
     const double* low(std::int64_t block) const { return nodes_.data() + block * kLanes; }
@@ -184,10 +194,6 @@ private:
             low_.evaluate(s, law.F_low, law.U_low, f);
             high_.evaluate(s, law.F_high, law.U_high, f);
         }
-        for (int lane = 0; lane < kLanes; ++lane)
-            law.p[lane] = std::max(0.0, law.F_high[lane] <= law.U_low[lane] ? law.F_high[lane] - law.F_low[lane]
-                                                                              : law.U_low[lane] - law.U_high[lane]);
-        for (int lane = 0; lane < kLanes; ++lane) law.tail[lane] = std::min(law.F_high[lane], law.U_low[lane]);
     }
 
     // A run of chosen rows [begin, end) as a task for the leaf loops.
@@ -211,6 +217,8 @@ private:
         task.work = work_.data();
         task.q = lanes_.data();
         task.q_of_tails = tail_lanes_.data();
+        below_rows_.resize(std::max(below_rows_.size(), n));
+        task.below = below_rows_.data();
         return task;
     }
 
@@ -233,7 +241,7 @@ private:
             std::copy(after_.begin(), after_.end(), checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state)));
             const BucketTask task = run_task(block, r * run, std::min(n, (r + 1) * run));
             leaf_.bucket_suffix(task);
-            for (std::int64_t i = 0; i < task.n_rows; ++i) mean[static_cast<std::size_t>(task.list[i])] += task.laws[i].F_low[0];
+            for (std::int64_t i = 0; i < task.n_rows; ++i) mean[static_cast<std::size_t>(task.list[i])] += task.below[i];
         }
         empty_state(before_);
         for (std::int64_t r = 0; r < n_runs; ++r) {
@@ -318,7 +326,7 @@ private:
     std::vector<std::int32_t> chosen_list_;
     std::vector<std::int64_t> chosen_laws_;  // row whose law is evaluated directly, or -1
     std::vector<BucketLaw> laws_;
-    std::vector<double> saved_, checkpoints_, before_, after_, work_, lanes_, tail_lanes_, above_, below_;
+    std::vector<double> below_rows_, saved_, checkpoints_, before_, after_, work_, lanes_, tail_lanes_, above_, below_;
 };
 
 }  // namespace knn_cert

@@ -104,10 +104,10 @@ public:
         for (std::size_t c = 0; c < n_lists_; ++c) doubts_[c] = tallies_[c].tally(block, law_, leaf_, accuracy, true, record(c), half_);
         upper_.clear();
         double by_distances[kLanes], relative[kLanes];
+        distance_errors(block, by_distances);
         for (std::size_t i = 0; i < n_members(); ++i) {
             const Contest& contest = (*contests_)[i].contest;
             combine(contest, records_, density_);
-            for (int lane = 0; lane < kLanes; ++lane) by_distances[lane] = distance_error(block, lane, deciding_arrival(i));
             bool exact = false;
             for (std::size_t y = 0; y < n_lists_; ++y) {
                 double* const density = density_.data() + y * kLanes;
@@ -149,20 +149,28 @@ private:
         combine(contest, upper_, density_upper_);
     }
 
-    // The relative error of a density by errors e of the squared distances lambda. With f' for two features more, dF/dlambda =
-    // -f' / (2 t), at most F / 2; f' / f is at most t^2 / d. So F changes by a relative e / 2 at most, f by e / 2 max(1, t^2 / d), U by
-    // e t / (2 d) f / U. A term of the density has K factors F and f, and the sum of all f / U is A[0] / G[0]. Rows whose
-    // expected radius is ten beyond t do not count: their F is below exp(-50).
-    double distance_error(const NodeBlock& block, int lane, double K) {
-        if (!sq_error_.any()) return 0.0;
-        const double t = radius_of(block.position(lane)), d = law_.dof();
-        double hazard = 0.0;
-        for (std::size_t c = 0; c < n_lists_; ++c) {
-            const double* const G = record(c) + lane;
-            if (G[0] > 0.0) hazard += G[half_] / G[0];
+    // The relative errors of the densities by errors e of the squared distances lambda. With f' for two features more, dF/dlambda =
+    // -f' / (2 t), and f' / f is at most t^2 / d: each F and U errs by e t / (2 d) f at most, and f by e / 2 max(1, t^2 / d). Since
+    // A[k] sums f G without the row, G[k] errs by e t / (2 d) (A[k - 1] + A[k]); so does G without a row, within a factor of 2 (there
+    // are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+    void distance_errors(const NodeBlock& block, double* relative) {
+        std::fill_n(relative, kLanes, 0.0);
+        if (!sq_error_.any()) return;
+        const double d = law_.dof();
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double t = radius_of(block.position(lane));
+            double rates = 0.0;
+            for (std::size_t c = 0; c < n_lists_; ++c) {
+                const double* const G = record(c) + lane;
+                const double* const A = G + half_;
+                double largest = 0.0;
+                for (int k = 0; k < degree_[c]; ++k)
+                    if (G[k * kLanes] > 1e-290) largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
+                rates += largest;
+            }
+            const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+            relative[lane] = sq_error_.within(reach) * (t / d * rates + 0.5 * std::max(1.0, t * t / d));
         }
-        const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
-        return 0.5 * sq_error_.within(reach) * (K * std::max(1.0, t * t / d) + t / d * hazard);
     }
 
     // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.

@@ -165,7 +165,7 @@ private:
 
     bool settled(const std::vector<double>& q) const {
         for (std::size_t y = 0; y < q.size(); ++y)
-            if (!accuracy_.settled(q[y], doubt_[y])) return false;
+            if (!accuracy_.settled(q[y], doubt_[y], tallies_->max_degree())) return false;
         return true;
     }
 

@@ -17,8 +17,12 @@ namespace knn_cert {
 
 constexpr std::size_t kNearPerDegree = 4, kFewestNear = 48;
 
-// How many rows a list must keep one by one if its polynomials have `degree` powers.
-inline std::size_t near_rows_for(int degree) { return std::max(kFewestNear, kNearPerDegree * static_cast<std::size_t>(degree)); }
+// How many rows a list must keep one by one if its polynomials have `degree` powers. For many powers more than in proportion: high
+// powers of w are interpolated badly, and matter the less the more near rows there are.
+inline std::size_t near_rows_for(int degree) {
+    const std::size_t powers = static_cast<std::size_t>(degree);
+    return std::max(kFewestNear, kNearPerDegree * powers + powers * powers / 10);
+}
 
 class FarRows {
 public:

@@ -33,10 +33,35 @@ KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
             break;
     }
     F_low.store(law.F_low), U_low.store(law.U_low), F_high.store(law.F_high), U_high.store(law.U_high);
-    // the difference of the smaller tails; never negative, whatever the last digit
-    const Lanes p = where_le(F_high, U_low, F_high - F_low, U_low - U_high);
-    where_le(p, zero, zero, p).store(law.p);
-    smaller(F_high, U_low).store(law.tail);
+}
+
+// Of the low ends alone.
+KNN_CERT_INLINE void low_law(const BucketTask& task, std::int64_t i, Lanes& F, Lanes& U) {
+    const Cell* const cell = task.cells[i];
+    if (!cell) {
+        F = Lanes::load(task.laws[i].F_low), U = Lanes::load(task.laws[i].U_low);
+        return;
+    }
+    const Lanes one = Lanes::all(1.0), zero = Lanes::all(0.0);
+    F = zero, U = one;
+    switch (cell->kind) {
+        case CellKind::lower:
+            F = cell_function(*cell, 0, task.x[i]);
+            U = one - F;
+            return;
+        case CellKind::upper:
+            U = cell_function(*cell, 0, task.x[i]);
+            F = one - U;
+            return;
+        case CellKind::both:
+            cell_pair(*cell, 0, 1, task.x[i], F, U);
+            return;
+        case CellKind::inside:
+            F = one, U = zero;
+            return;
+        case CellKind::outside:
+            return;
+    }
 }
 
 KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes& U) {
@@ -47,10 +72,13 @@ KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes&
 
 void bucket_suffix(const BucketTask& task) {
     for (std::int64_t i = task.n_rows - 1; i >= 0; --i) {
-        bucket_law(task, i);
         const int c = task.list[i];
-        add_row(task.after + c * task.stride, task.contest->degree_of(c), Lanes::load(task.laws[i].F_low),
-                Lanes::load(task.laws[i].U_low));
+        Lanes F, U;
+        low_law(task, i, F, U);
+        double low[kLanes];
+        F.store(low);
+        task.below[i] = low[0];
+        add_row(task.after + c * task.stride, task.contest->degree_of(c), F, U);
     }
 }
 
@@ -87,7 +115,11 @@ void bucket_rows(const BucketTask& task) {
         double* const before = task.before + c * stride;
         double* const behind = walking + c * stride;
         for (int k = 0; k < degree * kLanes; ++k) behind[k] = task.saved[i * stride + k];
-        const Lanes p = Lanes::load(task.laws[i].p), tail = Lanes::load(task.laws[i].tail);
+        const BucketLaw& law = task.laws[i];
+        const Lanes F_high = Lanes::load(law.F_high), U_low = Lanes::load(law.U_low), zero = Lanes::all(0.0);
+        // the difference of the smaller tails; never negative, whatever the last digit
+        const Lanes between = where_le(F_high, U_low, F_high - Lanes::load(law.F_low), U_low - Lanes::load(law.U_high));
+        const Lanes p = where_le(between, zero, zero, between), tail = smaller(F_high, U_low);
         if (contest.race) {
             const int other = 1 - c, n_other = contest.degree[other];
             if (stale[other]) {

@@ -83,6 +83,15 @@ KNN_CERT_INLINE void cell_pair(const Cell& cell, int i, int j, double x, Lanes& 
         horner_pair<kLongCellTerms>(c + i * kLongCellTerms * kLanes, c + j * kLongCellTerms * kLanes, x, a, b);
 }
 
+// one function of the cell at x
+KNN_CERT_INLINE Lanes cell_function(const Cell& cell, int i, double x) {
+    const double* const c = cell.coef.data() + i * cell.terms * kLanes;
+    const Lanes at = Lanes::all(x);
+    Lanes value = Lanes::load(c + (cell.terms - 1) * kLanes);
+    for (int k = cell.terms - 2; k >= 0; --k) value = value * at + Lanes::load(c + k * kLanes);
+    return value;
+}
+
 KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, Lanes& U, Lanes& f) {
     const Lanes one = Lanes::all(1.0);
     F = Lanes::all(0.0), U = one, f = F;  // a row outside

@@ -122,10 +122,9 @@ struct Contest {
     int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
-// The law of one row at the two ends of eight buckets, and its probability p to fall between them.
-// p is a difference of tails; `tail` is the larger of the two, by whose rounding p errs.
+// The law of one row at the two ends of eight buckets.
 struct BucketLaw {
-    double F_low[kLanes], U_low[kLanes], F_high[kLanes], U_high[kLanes], p[kLanes], tail[kLanes];
+    double F_low[kLanes], U_low[kLanes], F_high[kLanes], U_high[kLanes];
 };
 
 // A run of rows, in the order of their index, in one block of eight buckets (bucketed.hpp). Polynomials of list c start at
@@ -143,7 +142,9 @@ struct BucketTask {
     double* after;              // rows with a higher index, at the low end
     double* work;               // scratch of winner_work_size() doubles
     double* q;                  // [n_lists][kLanes], probability of each list to win, added to
-    double* q_of_tails;         // [n_lists][kLanes], the same sums with `tail` in place of p
+    // A row's probability p to fall into a bucket is a difference of tails; by the rounding of the larger of the two p errs.
+    double* q_of_tails;         // [n_lists][kLanes], the same sums with that in place of p
+    double* below;              // [n_rows], F at the low end of the first bucket; set by bucket_suffix
 };
 
 struct LeafLoops {

@@ -32,10 +32,11 @@ struct Accuracy {
     // Whether fewer terms of the distance law do (simd.hpp), and the relative error of F, U, f.
     bool rough() const { return tolerance >= 1e-4; }
     double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
-    // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, and no more than
-    // 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
-    bool settled(double q, double doubt) const {
-        return any_doubt || doubt <= std::max(8e-11 * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance;
+    // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, or more for many
+    // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
+    bool settled(double q, double doubt, int degree) const {
+        const double relative = std::max(8e-11, 8e-12 * degree);
+        return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance;
     }
 };
 

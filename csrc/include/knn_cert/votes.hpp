@@ -260,7 +260,7 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
     const ClassLists classes(request.labels, request.n_rows, request.n_classes);
     const BoundedContest contest = classes.contest(request.n_neighbors);
     const LeafLoops& leaf = leaf_loops();
-    BucketTable table(request.dof, request.sigma, edges);
+    const std::shared_ptr<BucketTable> table = BucketTable::shared(request.dof, request.sigma, edges);
     const std::vector<std::int32_t>& lists = classes.list_of_row();
     struct Worker {
         BucketedSolver solver;
@@ -272,7 +272,7 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
         double* const e = error + query * request.n_classes;
         if (classes.certain(request.n_neighbors)) return classes.write_certain(p, e);
         std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
-        if (!worker) worker.reset(new Worker{BucketedSolver(table, leaf), {}});
+        if (!worker) worker.reset(new Worker{BucketedSolver(*table, leaf), {}});
         worker->s.resize(lists.size());
         const double* const row = request.sq_distances + query * request.n_rows;
         for (std::size_t i = 0; i < lists.size(); ++i) worker->s[i] = scaled_distance(row[i], request.sigma);
