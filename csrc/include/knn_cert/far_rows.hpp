@@ -15,7 +15,7 @@
 
 namespace knn_cert {
 
-constexpr std::size_t kNearPerDegree = 4, kFewestNear = 48;
+constexpr std::size_t kNearPerDegree = 4, kFewestNear = 32;
 
 // How many rows a list must keep one by one if its polynomials have `degree` powers. For many powers more than in proportion: high
 // powers of w are interpolated badly, and matter the less the more near rows there are.

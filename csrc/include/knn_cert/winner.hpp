@@ -84,6 +84,54 @@ KNN_CERT_INLINE Lanes sum_of(const double* G, int n) {
     return sum;
 }
 
+// Products of pairs (P, Q): of all P, and of all P but one in turn with the Q of that one, added up. n coefficients each.
+// out = in times (P, Q), P of n_p coefficients, Q = A z with n_q of them.
+KNN_CERT_INLINE void multiply_pair(const double* in, int n, const double* P, int n_p, const double* A, int n_q, double* out) {
+    const double* const in_q = in + n * kLanes;
+    double* const out_q = out + n * kLanes;
+    for (int r = 0; r < n; ++r) {
+        Lanes p = Lanes::all(0.0), q = p;
+        for (int i = r >= n_p ? r - n_p + 1 : 0; i <= r; ++i) {
+            const Lanes factor = Lanes::load(P + (r - i) * kLanes);
+            p += Lanes::load(in + i * kLanes) * factor;
+            q += Lanes::load(in_q + i * kLanes) * factor;
+        }
+        for (int i = r > n_q ? r - n_q : 0; i < r; ++i) q += Lanes::load(in + i * kLanes) * Lanes::load(A + (r - i - 1) * kLanes);
+        p.store(out + r * kLanes);
+        q.store(out_q + r * kLanes);
+    }
+}
+
+// The K-th row is at the node and belongs to the winner, who has g votes with it, or to another class b, which has k + 1 with it:
+// the sum over b is one coefficient of a product of pairs (capped G, capped A z), never taken class by class.
+// work: 4 (n + 1)(K + 1) Lanes.
+inline void combine_votes(int n_lists, int K, const double* G, const double* A, std::int64_t stride, double* work, double* density) {
+    const int span = 2 * (K + 1) * kLanes;
+    double* const left = work;                          // left[c]: lists < c, at most g - 1 votes each
+    double* const right = work + (n_lists + 1) * span;  // right[c]: lists >= c, at most g votes each
+    for (int y = 0; y < n_lists; ++y) Lanes::all(0.0).store(density + y * kLanes);
+    for (int g = (K + n_lists - 1) / n_lists; g <= K; ++g) {
+        const int n = K - g + 1;  // coefficients that matter
+        for (int i = 0; i < 2 * n; ++i) {
+            Lanes::all(i == 0 ? 1.0 : 0.0).store(left + i * kLanes);
+            Lanes::all(i == 0 ? 1.0 : 0.0).store(right + n_lists * span + i * kLanes);
+        }
+        for (int c = 0; c + 1 < n_lists; ++c)
+            multiply_pair(left + c * span, n, G + c * stride, g, A + c * stride, g - 1, left + (c + 1) * span);
+        for (int c = n_lists - 1; c > 0; --c)
+            multiply_pair(right + (c + 1) * span, n, G + c * stride, smaller_of(g + 1, K), A + c * stride, g, right + c * span);
+        for (int y = 0; y < n_lists; ++y) {
+            const double* const below = left + y * span;
+            const double* const above = right + (y + 1) * span;
+            Lanes sum = Lanes::load(A + y * stride + (g - 1) * kLanes) * coefficient(below, n, above, n, K - g);
+            if (g < K)
+                sum += Lanes::load(G + y * stride + g * kLanes) *
+                       (coefficient(below + n * kLanes, n, above, n, K - g) + coefficient(below, n, above + n * kLanes, n, K - g));
+            (Lanes::load(density + y * kLanes) + sum).store(density + y * kLanes);
+        }
+    }
+}
+
 void combine(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density) {
     if (contest.race) {  // A_A[m-1] H_B, H_B = sum_{k < m'} G_B[k], and the other way round
         for (int c = 0; c < 2; ++c) {
@@ -92,17 +140,7 @@ void combine(const Contest& contest, const double* G, const double* A, std::int6
         }
         return;
     }
-    const int n = contest.n_lists, K = contest.n_neighbors;
-    double* const W = work;
-    for (int y = 0; y < n; ++y) Lanes::all(0.0).store(density + y * kLanes);
-    for (int b = 0; b < n; ++b) {
-        winner_weights(n, K, b, G, stride, work + n * K * kLanes, W);
-        for (int y = 0; y < n; ++y) {
-            Lanes sum = Lanes::load(density + y * kLanes);
-            for (int k = 0; k < K; ++k) sum += Lanes::load(A + b * stride + k * kLanes) * Lanes::load(W + (y * K + k) * kLanes);
-            sum.store(density + y * kLanes);
-        }
-    }
+    combine_votes(contest.n_lists, contest.n_neighbors, G, A, stride, work, density);
 }
 
 void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
