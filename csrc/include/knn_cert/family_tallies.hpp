@@ -137,6 +137,7 @@ private:
         void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
             std::vector<double> of_all, of_some;
             std::vector<std::int32_t> records_of_some;
+            std::vector<Span> nearest;  // no other row is nearer than those of all members among them
             const std::int64_t n = static_cast<std::int64_t>(n_members);
             used.assign(2 * n_members, 0);
             for (std::size_t i = 0; i < from.s.size(); ++i) {
@@ -147,6 +148,7 @@ private:
                 }
                 const std::int64_t record = from.first[i] == 0 ? from.end[i] - 1 : n + from.first[i];
                 of_some.push_back(from.s[i]);
+                nearest.push_back({from.s[i], from.first[i], from.end[i]});
                 records_of_some.push_back(static_cast<std::int32_t>(record));
                 used[static_cast<std::size_t>(record)] = 1;
             }
@@ -159,28 +161,31 @@ private:
             for (const std::int32_t i : order) record_of.push_back(records_of_some[static_cast<std::size_t>(i)]);
             horizon.degree = degree;
             horizon.n_rows = static_cast<double>(of_all.size() + of_some.size());
-            horizon.s = last_needed(from, n_members, degree);
+            for (const double s : summary.near()) nearest.push_back({s, 0, n});
+            horizon.s = last_needed(nearest, n_members, degree);
         }
 
+        // A row and the members that have it.
+        struct Span {
+            double s;
+            std::int64_t first, end;
+        };
+
         // A distance within which every member has that many rows, not much larger than needed.
-        static double last_needed(const FamilyRows& from, std::size_t n_members, int degree) {
-            std::vector<std::size_t> nearest(from.s.size());
-            std::iota(nearest.begin(), nearest.end(), std::size_t{0});
+        static double last_needed(std::vector<Span>& rows, std::size_t n_members, int degree) {
             std::vector<std::int64_t> change(n_members + 1, 0);
-            const auto nearer = [&](std::size_t i, std::size_t j) { return from.s[i] < from.s[j]; };
-            for (std::size_t done = 0, upto = static_cast<std::size_t>(degree); done < nearest.size(); upto *= 2) {
-                upto = std::min(upto, nearest.size());
-                const auto begin = nearest.begin() + static_cast<std::ptrdiff_t>(done), last = nearest.begin() + static_cast<std::ptrdiff_t>(upto) - 1;
-                std::nth_element(begin, last, nearest.end(), nearer);
+            const auto nearer = [](const Span& a, const Span& b) { return a.s < b.s; };
+            for (std::size_t done = 0, upto = static_cast<std::size_t>(degree); done < rows.size(); upto *= 2) {
+                upto = std::min(upto, rows.size());
+                const auto last = rows.begin() + static_cast<std::ptrdiff_t>(upto) - 1;
+                std::nth_element(rows.begin() + static_cast<std::ptrdiff_t>(done), last, rows.end(), nearer);
                 for (; done < upto; ++done) {
-                    const std::size_t i = nearest[done];
-                    if (from.first[i] >= from.end[i]) continue;
-                    ++change[static_cast<std::size_t>(from.first[i])];
-                    --change[static_cast<std::size_t>(from.end[i])];
+                    ++change[static_cast<std::size_t>(rows[done].first)];
+                    --change[static_cast<std::size_t>(rows[done].end)];
                 }
                 std::int64_t count = 0, fewest = degree;
                 for (std::size_t m = 0; m < n_members; ++m) fewest = std::min(fewest, count += change[m]);
-                if (fewest >= degree) return from.s[*last];
+                if (fewest >= degree) return last->s;
             }
             return std::numeric_limits<double>::infinity();
         }

@@ -190,19 +190,11 @@ public:
     }
     double point(int i) const { return points_[i]; }
 
-    // values[i * stride], i < n -> coef[k * kLanes], for one lane
-    void operator()(const double* values, int stride, double* coef) const {
-        double chebyshev[kLongCellTerms];
-        for (int k = 0; k < n_; ++k) {
-            double sum = 0.0;
-            for (int i = 0; i < n_; ++i) sum += transform_[k][i] * values[i * stride];
-            chebyshev[k] = sum;
-        }
-        for (int k = 0; k < n_; ++k) {
-            double sum = 0.0;
-            for (int m = n_ - 1; m >= k; --m) sum += power_[m][k] * chebyshev[m];
-            coef[k * kLanes] = sum;
-        }
+    // values[i][kLanes], i < n -> coef[k][kLanes]
+    void operator()(const double* values, double* coef) const {
+        double chebyshev[kLongCellTerms * kLanes];
+        for (int k = 0; k < n_; ++k) combine(transform_[k], 0, n_, values, chebyshev + k * kLanes);
+        for (int k = 0; k < n_; ++k) combine(power_[k], k, n_, chebyshev, coef + k * kLanes);
     }
 
 private:
@@ -215,10 +207,19 @@ private:
             for (double& c : row) c = 0.0;
         power_[0][0] = power_[1][1] = 1.0;
         for (int m = 2; m < n; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
-            for (int k = 0; k <= m; ++k)
-                power_[m][k] = (k > 0 ? 2.0 * power_[m - 1][k - 1] : 0.0) - power_[m - 2][k];
+            for (int k = 0; k <= m; ++k) power_[k][m] = (k > 0 ? 2.0 * power_[k - 1][m - 1] : 0.0) - power_[k][m - 2];
     }
+
+    // sum over first <= i < n of factors[i] values[i]; the last ones, small ones, first
+    static void combine(const double* factors, int first, int n, const double* values, double* to) {
+        double sum[kLanes] = {};
+        for (int i = n - 1; i >= first; --i)
+            for (int lane = 0; lane < kLanes; ++lane) sum[lane] += factors[i] * values[i * kLanes + lane];
+        for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
+    }
+
     int n_;
+    // power_[k][m]: coefficient of x^k in T_m
     double points_[kLongCellTerms], transform_[kLongCellTerms][kLongCellTerms], power_[kLongCellTerms][kLongCellTerms];
 };
 

@@ -96,7 +96,7 @@ inline void fit_cell(std::initializer_list<const double*> functions, Cell& cell)
     cell.coef.resize(functions.size() * size);
     double* to = cell.coef.data();
     for (const double* const function : functions) {
-        for (int lane = 0; lane < kLanes; ++lane) fit(function + lane, kLanes, to + lane);
+        fit(function, to);
         to += size;
     }
 }
@@ -208,7 +208,9 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     auto piece = std::make_unique<Piece>();
     const double left = static_cast<double>(index) / kPiecesPerUnit, width = 1.0 / kPiecesPerUnit;
     double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
-    for (int i = 0; i < 6; ++i) law.evaluate(std::fabs(left + 0.5 * i - 1.0), F[i], U[i], f[i]);
+    const double around[6] = {std::fabs(left - 1.0), std::fabs(left - 0.5), left, left + 0.5, left + 1.0, left + 1.5};
+    law.evaluate(around[0], F[0], U[0], f[0]);
+    law.evaluate_close(5, around + 1, F[1], U[1], f[1]);
     const int at_left = 2, at_right = 3;
     static_assert(kPiecesPerUnit == 2.0, "samples are 1/2 apart");
     piece->cdf_left = F[at_left][kLanes - 1];

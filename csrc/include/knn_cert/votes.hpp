@@ -127,6 +127,8 @@ struct ScanRequest {
 
 namespace detail {
 
+constexpr std::size_t kFarPerNear = 2500;
+
 // The queries of one thread, a group at a time.
 class ScanWorker {
 public:
@@ -140,8 +142,10 @@ public:
     void solve(std::int64_t first, std::int64_t n, Write&& write) {
         std::vector<std::int64_t> queries, unsettled;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
-        const std::size_t few = near_rows_for(contests_);
-        for (const std::size_t n_near : {few, kMoreNear * few}) {
+        // beside many far rows some more near ones cost nothing, and spare a second scan
+        const std::size_t usual = near_rows_for(contests_), many = kMoreNear * usual;
+        const std::size_t few = std::clamp(static_cast<std::size_t>(request_.rows.n) / kFarPerNear, usual, many);
+        for (const std::size_t n_near : {few, many}) {
             scan_group(queries, n_near);
             unsettled.clear();
             for (std::size_t i = 0; i < queries.size(); ++i) {
