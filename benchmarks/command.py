@@ -34,21 +34,25 @@ def report_on(run: Callable[[Report], None], save_as: Path | None) -> int:
     return 0
 
 
-def study_with_oracle(name: str, doc: str, run: Callable[..., None], argv: list[str] | None) -> int:
-    """Run ``run(report, oracle_dir, data_dir, quick=...)`` as the command line says."""
+def study(
+    name: str, doc: str, run: Callable[..., None], argv: list[str] | None, *, oracle: bool = True
+) -> int:
+    """Run ``run(report, oracle_dir, data_dir, quick=...)`` as the command line says; some need no oracle."""
     parser = study_parser(name, doc)
     parser.add_argument("--quick", action="store_true", help="few queries: does it run, not how fast")
-    parser.add_argument(
-        "--oracle-dir",
-        type=Path,
-        default=SHARED / "oracle",
-        help="folder of the reference values (default: shared/oracle beside the checkout)",
-    )
+    if oracle:
+        parser.add_argument(
+            "--oracle-dir",
+            type=Path,
+            default=SHARED / "oracle",
+            help="folder of the reference values (default: shared/oracle beside the checkout)",
+        )
     options = parser.parse_args(argv)
     if options.quick and options.save:
         parser.error("--save keeps the figures of a full run; leave out --quick")
-    folder = data_dir(options.data_dir)
+    folders = [options.oracle_dir] if oracle else []
+    folders.append(data_dir(options.data_dir))
     return report_on(
-        lambda report: run(report, options.oracle_dir, folder, quick=options.quick),
+        lambda report: run(report, *folders, quick=options.quick),
         RESULTS / f"{name}.md" if options.save else None,
     )

@@ -15,7 +15,7 @@ from knn_cert.datasets import Dataset
 
 from . import exact_checks, exact_times
 from .baselines import Baselines
-from .command import study_with_oracle
+from .command import study
 from .data import load
 from .exact_study import FULL, QUICK
 from .fresh import SEED
@@ -27,7 +27,7 @@ _TEN_CLASS_ROWS = 10_000
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study; return 1 if a figure that must hold does not."""
-    return study_with_oracle("exact_engine", __doc__, _run, argv)
+    return study("exact_engine", __doc__, _run, argv)
 
 
 def _run(report: Report, oracle_dir: Path, folder: str | None, *, quick: bool) -> None:

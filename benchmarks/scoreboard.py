@@ -13,7 +13,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,7 @@ from knn_cert import LabelFlips, SmoothedKNNClassifier, kernels, rab_edges
 
 from . import fresh
 from .baselines import Baselines
-from .command import study_with_oracle
+from .command import study
 from .data import load
 from .fresh import LEVELS, SEED
 from .report import Report, duration, load_average, require, spread
@@ -60,7 +59,7 @@ class _Goals:
         self.lines.append([case, goal, measured, ("yes" if reached else "NO") if self._judge else "-"])
 
 
-def run(report: Report, oracle_dir: Path, data_dir: str | None, *, quick: bool) -> None:
+def run(report: Report, data_dir: str | None, *, quick: bool) -> None:
     size = QUICK if quick else FULL
     report.opening("Scoreboard: a certificate at the price of a K-NN query", SEED)
     report.text(f"Load average of the machine when the timing began: {load_average()}.")
@@ -299,7 +298,7 @@ def _other_ways_on(dataset, n: int, n_literal: int, runs: int) -> list[list[str]
 
 
 def main(argv: list[str] | None = None) -> int:
-    return study_with_oracle("scoreboard", __doc__, run, argv)
+    return study("scoreboard", __doc__, run, argv, oracle=False)
 
 
 if __name__ == "__main__":

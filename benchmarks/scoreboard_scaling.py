@@ -6,7 +6,7 @@ import statistics
 
 import numpy as np
 
-from knn_cert import kernels, rab_edges
+from knn_cert import _core, kernels, rab_edges
 from knn_cert.datasets import Dataset
 
 from .report import Report, duration
@@ -71,8 +71,6 @@ def _levels(report: Report, table: Table, runs: int) -> None:
                 "",
             ]
         )
-    from knn_cert import _core
-
     wanted, slowest = None, None
     try:
         for level in _core.simd_levels():

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from .command import study_with_oracle
+from .command import study
 from .data import load
 from .fresh import SEED
 from .report import Report
@@ -25,7 +25,7 @@ _TWO_CLASSES = ("spambase", "mnist-01", "breast-cancer")
 
 def main(argv: list[str] | None = None) -> int:
     """Run the study; return 1 if a figure that must hold does not."""
-    return study_with_oracle("threats", __doc__, _run, argv)
+    return study("threats", __doc__, _run, argv)
 
 
 def _run(report: Report, oracle_dir: Path, folder: str | None, *, quick: bool) -> None:

@@ -16,8 +16,20 @@ def vote(
     n_neighbors: int,
     sigma: float,
     dof: float,
+    recurrence: bool = False,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
+def vote_scan(
+    queries: _Doubles,
+    rows: _Doubles,
+    labels: _Integers,
+    *,
+    n_classes: int,
+    n_neighbors: _Integers,
+    sigma: _Doubles,
+    dof: float,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles, _Doubles]: ...
 def vote_bucketed(
     sq_distances: _Doubles,
     labels: _Integers,
@@ -30,7 +42,14 @@ def vote_bucketed(
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
 def race(
-    sq_distances_a: _Doubles, m_a: int, sq_distances_b: _Doubles, m_b: int, *, sigma: float, dof: float
+    sq_distances_a: _Doubles,
+    m_a: int,
+    sq_distances_b: _Doubles,
+    m_b: int,
+    *,
+    sigma: float,
+    dof: float,
+    recurrence: bool = False,
 ) -> tuple[float, float, float]: ...
 def race_families(
     distances: _Doubles,
@@ -44,6 +63,7 @@ def race_families(
     sigma: float,
     dof: float,
     tolerance: float,
+    recurrence: bool = False,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
 def sq_distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...

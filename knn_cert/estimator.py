@@ -170,7 +170,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         ndarray of float64, shape (n_queries, C)
             Columns as in ``classes_``. Not renormalised: how far a row adds up to 1 is a free check.
         """
-        settings = self._settings(self._n_rows())
+        check_is_fitted(self, "classes_")
+        settings = self._settings(self.n_samples_fit_)
         return self._evaluate(X, [_Question(settings, None)])[0].probabilities
 
     def certify(
@@ -313,7 +314,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "classes_")
         check_threat(threat)
         certificates = self.certify(X, threat)
-        settings = self._settings(self._n_rows())
+        settings = self._settings(self.n_samples_fit_)
         queries = _dense(self._checked_queries(X))
         victim = Victim(
             rows=self._rows_at,
@@ -356,7 +357,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
         """
         check_is_fitted(self, "classes_")
-        settings = self._settings(self._n_rows())
+        settings = self._settings(self.n_samples_fit_)
         if settings.edges is not None:
             raise ValueError("influence is for the continuous classifier; leave out edges")
         if not isinstance(top, (int, np.integer)) or not 1 <= top:
@@ -391,10 +392,6 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    def _n_rows(self) -> int:
-        check_is_fitted(self, "classes_")
-        return self.n_samples_fit_
 
     def _settings(self, n_rows: int, n_neighbors=None, sigma=None) -> _Settings:
         """Check the parameters as they are now (scikit-learn lets users set them at any time), or others."""

@@ -7,15 +7,19 @@
 namespace knn_cert_python {
 namespace {
 
+void expect_labels(const Integers& labels, int n_classes) {
+    const std::int64_t* const values = labels.data();
+    for (py::ssize_t i = 0; i < labels.size(); ++i)
+        expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
+}
+
 knn_cert::VoteRequest make_request(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors,
                                    double sigma, double dof, bool recurrence, int n_threads) {
     expect(sq_distances.ndim() == 2 && labels.ndim() == 1 && sq_distances.shape(1) == labels.shape(0),
            "sq_distances must be (m, n) and labels (n,)");
     expect(n_neighbors >= 1 && n_neighbors <= labels.shape(0) && n_threads >= 1, "n_neighbors or n_threads out of range");
-    const std::int64_t* const values = labels.data();
-    for (py::ssize_t i = 0; i < labels.size(); ++i)
-        expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
-    return {sq_distances.data(), sq_distances.shape(0), sq_distances.shape(1), values,    n_classes, n_neighbors,
+    expect_labels(labels, n_classes);
+    return {sq_distances.data(), sq_distances.shape(0), sq_distances.shape(1), labels.data(),    n_classes, n_neighbors,
             sigma,               dof,                   recurrence,            n_threads, &python_checkpoint};
 }
 
@@ -45,8 +49,7 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
         expect(n_neighbors.data()[i] >= 1 && n_neighbors.data()[i] <= labels.size(), "n_neighbors out of range");
         request.n_neighbors.push_back(static_cast<int>(n_neighbors.data()[i]));
     }
-    for (py::ssize_t i = 0; i < labels.size(); ++i)
-        expect(labels.data()[i] >= 0 && labels.data()[i] < n_classes, "labels must be 0 .. n_classes - 1");
+    expect_labels(labels, n_classes);
     expect(n_threads >= 1, "n_threads must be at least 1");
     const std::vector<py::ssize_t> shape = {queries.shape(0), sigma.size(), n_neighbors.size(), static_cast<py::ssize_t>(n_classes)};
     Doubles probability(shape), error(shape);

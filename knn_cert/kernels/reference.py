@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import cmath
 import math
-import sys
 
 import numpy as np
 
 from .families import PackedFamilies, members
-from .scans import scan
+from .scans import scan_by
 
 __all__ = [
     "FAMILY_SIZE",
@@ -736,21 +735,6 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=
     return _two_arrays(answers, n_classes)
 
 
-def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
-    """As `vote` for every sigma and number of neighbours -> three arrays; see scans.py."""
-    return scan(
-        sys.modules[__name__],
-        queries,
-        rows,
-        labels,
-        n_classes=n_classes,
-        n_neighbors=n_neighbors,
-        sigma=sigma,
-        dof=dof,
-        n_threads=n_threads,
-    )
-
-
 def _two_arrays(answers, n_classes):
     probabilities = np.array([p for p, _ in answers], dtype=np.float64).reshape(len(answers), n_classes)
     errors = np.array([e for _, e in answers], dtype=np.float64).reshape(len(answers), n_classes)
@@ -946,3 +930,6 @@ def _merged_sq_distance(q, r):
             k += 1
         squares.append(difference * difference)
     return math.fsum(squares)
+
+
+vote_scan = scan_by(sq_distances, vote)

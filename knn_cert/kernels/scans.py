@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import ModuleType
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,27 +10,32 @@ import numpy as np
 _CHUNK_BYTES = 32 << 20
 
 
-def scan(kernel: ModuleType, queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
-    """Do what the contract says of ``vote_scan`` by ``kernel.sq_distances`` and ``kernel.vote``."""
-    shape = len(queries), len(sigma), len(n_neighbors), n_classes
-    probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
-    chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
-    for start in range(0, len(queries), chunk):
-        part = slice(start, start + chunk)
-        sq_distances = kernel.sq_distances(queries[part], rows, n_threads=n_threads)
-        shifts[part] = distance_shift(sq_distances, queries.shape[1])
-        for i, one_sigma in enumerate(sigma):
-            for k, number in enumerate(n_neighbors):
-                probabilities[part, i, k], errors[part, i, k] = kernel.vote(
-                    sq_distances,
-                    labels,
-                    n_classes=n_classes,
-                    n_neighbors=int(number),
-                    sigma=float(one_sigma),
-                    dof=dof,
-                    n_threads=n_threads,
-                )
-    return probabilities, errors, shifts
+def scan_by(sq_distances: Callable, vote: Callable) -> Callable:
+    """Return what the contract calls ``vote_scan``, by a kernel's ``sq_distances`` and ``vote``."""
+
+    def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
+        """As `vote` for every sigma and number of neighbours -> probabilities, errors, shifts."""
+        shape = len(queries), len(sigma), len(n_neighbors), n_classes
+        probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
+        chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
+        for start in range(0, len(queries), chunk):
+            part = slice(start, start + chunk)
+            squares = sq_distances(queries[part], rows, n_threads=n_threads)
+            shifts[part] = distance_shift(squares, queries.shape[1])
+            for i, one_sigma in enumerate(sigma):
+                for k, number in enumerate(n_neighbors):
+                    probabilities[part, i, k], errors[part, i, k] = vote(
+                        squares,
+                        labels,
+                        n_classes=n_classes,
+                        n_neighbors=int(number),
+                        sigma=float(one_sigma),
+                        dof=dof,
+                        n_threads=n_threads,
+                    )
+        return probabilities, errors, shifts
+
+    return vote_scan
 
 
 def relative_distance_error(n_features: int) -> float:

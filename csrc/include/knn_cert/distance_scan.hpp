@@ -112,12 +112,12 @@ class DistanceScan {
 public:
     DistanceScan(const ScanRows& shared, const LeafLoops& leaf) : shared_(shared), leaf_(leaf) {}
 
-    // Hands out take(query, list, distances, n) for all queries 0 .. n - 1 of the group (n <= kTileQueries) and portions of all
-    // lists. Each distance depends on its query and row alone.
+    // Hands out take(query, list, distances, n) for all queries of the group, at most kTileQueries, and portions of all lists.
+    // Each distance depends on its query and row alone.
     template <class Take>
-    void operator()(const double* queries, std::int64_t n_queries, std::int32_t n_lists, Take&& take) {
-        const std::int64_t dim = shared_.rows().dim, groups = (n_queries + kLanes - 1) / kLanes;
-        pack_queries(queries, n_queries, groups);
+    void operator()(const std::vector<const double*>& queries, std::int32_t n_lists, Take&& take) {
+        const std::int64_t n_queries = static_cast<std::int64_t>(queries.size()), dim = shared_.rows().dim, groups = (n_queries + kLanes - 1) / kLanes;
+        pack_queries(queries, groups);
         tile_.resize(static_cast<std::size_t>(kTileRows * std::min(kTileFeatures, std::max<std::int64_t>(dim, 1))));
         out_.resize(static_cast<std::size_t>(groups * kLanes * kTileRows));
         for (std::int64_t tile = 0; tile < shared_.n_tiles(); ++tile) {
@@ -142,12 +142,12 @@ public:
 
 private:
     // Chunk by chunk [chunk][group][feature][8], less the centre; missing queries are zero.
-    void pack_queries(const double* queries, std::int64_t n_queries, std::int64_t groups) {
+    void pack_queries(const std::vector<const double*>& queries, std::int64_t groups) {
         const std::int64_t dim = shared_.rows().dim;
         packed_.assign(static_cast<std::size_t>(groups * kLanes * dim), 0.0);
         sq_norm_.clear();
-        for (std::int64_t q = 0; q < n_queries; ++q) {
-            const double* const query = queries + q * dim;
+        for (std::int64_t q = 0; q < static_cast<std::int64_t>(queries.size()); ++q) {
+            const double* const query = queries[static_cast<std::size_t>(q)];
             sq_norm_.push_back(leaf_.sq_norm(query, shared_.centre(), dim));
             for (std::int64_t first = 0; first < dim; first += kTileFeatures) {
                 const std::int64_t n = std::min(kTileFeatures, dim - first);

@@ -31,8 +31,6 @@ public:
         counts_.clear();
         weights_.clear();
         rounding_ = rows.rounding();
-        n_dropped_ = rows.n_dropped();
-        dropped_beyond_ = rows.dropped_beyond();
         for (std::size_t i = 0; i < rows.n_pieces(); ++i) {
             const double* const moments = rows.moments(i);
             if (moments[0] == 0.0) continue;
@@ -62,7 +60,6 @@ public:
             at_block_.push_back(piece);
             powers_.push_back(powers(counts_[i], piece->cdf_left / (1.0 - piece->cdf_left) / nearest, task.n_powers));
         }
-        dropped_ = dropped_error(radius_of(block.position(kLanes - 1)), nearest);
         if (at_block_.empty()) return false;
         task.pieces = at_block_.data();
         task.weights = weights_.data();
@@ -87,10 +84,6 @@ public:
     FarDoubt doubt(const LeafLoops& leaf, int degree, std::size_t half, const double* record, double* error) const {
         FarDoubt out;
         leaf.far_error(task_, degree, static_cast<std::int64_t>(half), record, error, &out);
-        if (dropped_ > 0.0) {
-            for (int lane = 0; lane < kLanes; ++lane) out.any[lane] += dropped_, out.open[lane] += dropped_;
-            for (std::size_t i = 0; i < 2 * half; ++i) error[i] += dropped_ * record[i];
-        }
         return out;
     }
 
@@ -103,17 +96,9 @@ private:
         return std::max(1, std::min(most, static_cast<int>(std::min(needed, 1e6)) + 1));
     }
 
-    // R is 1-Lipschitz in the noise: P(R <= E R - u) <= exp(-u^2 / 2), which bounds F and, within a factor of 40, f of the dropped
-    // rows. By their odds v in all, G[k] changes by v G[k - 1] <= v / (3 w) G[k], and by v from the product of all U; A alike.
-    double dropped_error(double t, double nearest) const {
-        const double gap = dropped_beyond_ - t;
-        if (n_dropped_ == 0.0 || nearest == 0.0) return 0.0;
-        return gap > 1.0 ? 40.0 * n_dropped_ * std::exp(-0.5 * gap * gap) * (1.0 + 1.0 / nearest) : 1.0;
-    }
-
     std::vector<std::size_t> pieces_;
     std::vector<double> counts_, weights_;
-    double rounding_ = 0.0, n_dropped_ = 0.0, dropped_beyond_ = 0.0, dropped_ = 0.0;
+    double rounding_ = 0.0;
     std::vector<const Piece*> at_block_;  // of the block tallied last
     std::vector<int> powers_;
     std::vector<double> sums_;

@@ -15,7 +15,11 @@
 
 namespace knn_cert {
 
-// Rows whose expected radius exceeds that of the last near row by this are dropped.
+// Rows whose expected radius exceeds that of the last near row by this are dropped. R is 1-Lipschitz in the noise: it is off its
+// mean by u with probability exp(-u^2 / 2) at most. A contest that is open at radius t has at least 26 near rows late (four for each
+// of the D powers and 32 at least are near), so that where it is open with probability 1e-302 or more, below which no node
+// counts (continuous.hpp), t is less than 8 beyond the mean of the last near row. There F of a dropped row is below 1e-160 of
+// that of the near ones, and at smaller t still less (the ratio grows with t): no coefficient changes by a relative 1e-140.
 constexpr double kDroppedFrom = 36.0;
 
 // Distances of near rows, in units of sigma, in any order.
@@ -71,14 +75,6 @@ public:
     bool has_far() const { return bound_ < std::numeric_limits<double>::infinity(); }
     // False if there are rows that are neither near nor dropped nor in reach of the pieces.
     bool complete() const { return complete_; }
-    // Rows that were dropped, all with an expected radius beyond this: E R is at least sqrt(s^2 + d - 1).
-    double n_dropped() const {
-        double rows = static_cast<double>(n_rows_) - static_cast<double>(n_kept_);
-        for (std::size_t i = 0; i < n_pieces(); ++i) rows -= moments(i)[0];
-        return rows;
-    }
-    double dropped_beyond() const { return std::sqrt(bound_ * bound_ + dof_) + kDroppedFrom - 0.5; }
-
     // Far rows: moments of piece i at moments(i), its first one the number of its rows.
     std::size_t n_pieces() const { return has_far() ? settled_.size() / kMoments - 1 : 0; }
     const double* moments(std::size_t piece) const { return settled_.data() + (1 + piece) * kMoments; }

@@ -1,6 +1,6 @@
 // simd.hpp: the leaf loops that exist once per instruction set, and the data they read. No Python, no threads.
 //
-// A leaf loop takes plain pointers and allocates nothing. simd/leaf_loops.inl holds the source; each file in simd/
+// A leaf loop takes plain pointers and allocates nothing. leaf_loops.hpp has the source; each file in simd/
 // compiles it for one instruction set; leaf_loops() picks one at run time.
 #pragma once
 

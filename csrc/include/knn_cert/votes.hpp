@@ -3,7 +3,6 @@
 // Each query is worked out alone and in the same way whatever the number of threads.
 #pragma once
 
-#include <limits>
 #include <memory>
 #include <vector>
 
@@ -167,18 +166,15 @@ public:
 
 private:
     void scan_group(const std::vector<std::int64_t>& queries, std::size_t n_near) {
-        const std::size_t dim = static_cast<std::size_t>(request_.rows.dim), n_sigmas = request_.sigmas.size();
-        group_.clear();
-        for (const std::int64_t query : queries) {
-            const double* const features = request_.queries + query * request_.rows.dim;
-            group_.insert(group_.end(), features, features + dim);
-        }
+        const std::size_t n_sigmas = request_.sigmas.size();
+        std::vector<const double*> group;
+        for (const std::int64_t query : queries) group.push_back(request_.queries + query * request_.rows.dim);
         summaries_.resize(std::max(summaries_.size(), queries.size() * n_sigmas));
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i) {
             summaries_[i].resize(static_cast<std::size_t>(classes_.n_lists()));
             for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
         }
-        scan_(group_.data(), static_cast<std::int64_t>(queries.size()), classes_.n_lists(),
+        scan_(group, classes_.n_lists(),
               [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
                   if (query == 0) pulse_();
                   for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
@@ -211,7 +207,6 @@ private:
     const LeafLoops& leaf_;
     DistanceScan scan_;
     ContestSolver solver_;
-    std::vector<double> group_;
     std::vector<std::vector<RowSummary>> summaries_;  // [query of the group][sigma][list]
     std::vector<double> distances_;
     std::vector<std::vector<double>> buffers_;

@@ -7,13 +7,12 @@ folder to write to.
 
 from __future__ import annotations
 
-import sys
 import threading
 
 import numpy as np
 
 from ..families import PackedFamilies, members
-from ..scans import scan
+from ..scans import scan_by
 from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
 from .bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
 from .continuous import (
@@ -145,21 +144,6 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
 
     for_each_query(len(sq_distances), n_threads, make_worker)
     return probabilities, errors
-
-
-def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
-    """As `vote` for every sigma and number of neighbours -> three arrays; see scans.py."""
-    return scan(
-        sys.modules[__name__],
-        queries,
-        rows,
-        labels,
-        n_classes=n_classes,
-        n_neighbors=n_neighbors,
-        sigma=sigma,
-        dof=dof,
-        n_threads=n_threads,
-    )
 
 
 def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
@@ -392,3 +376,6 @@ def sq_distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *
 
     for_each_query(len(out), n_threads, lambda: (worker, None))
     return out
+
+
+vote_scan = scan_by(sq_distances, vote)
