@@ -84,7 +84,7 @@ public:
     }
 
 private:
-    static constexpr std::int64_t kPortion = 512, kSettled = 1024;
+    static constexpr std::int64_t kPortion = 512, kSettled = 4096;
 
     std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double* near_rows) {
         if (recent_rows_ + n > kSettled) settle();
