@@ -5,14 +5,12 @@ A certificate that cannot be justified is not issued: the query is marked as abs
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import json
 import math
 import os
-import uuid
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import get_args
@@ -20,13 +18,15 @@ from typing import get_args
 import numpy as np
 
 from ._validation import as_float_array
-from .bounds.radii import gaussian_radius
+from ._writing import beside, named_in_errors, whole_or_nothing
+from .bounds.radii import gaussian_radius, uniform_radius
+from .smoothing import Noise, SmoothedKNN, VotingModels
 from .threats import BlackBoxBall, Threat, asked_budget, is_open
 
 FILE_SUFFIXES = (".csv", ".json", ".npz")
 
 _FORMAT = "knn_cert.certificates"
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
 _PER_QUERY = (
     "query",
     "label",
@@ -38,7 +38,7 @@ _PER_QUERY = (
     "worst_probability",
     "abstained",
 )
-_SETTINGS = ("n_neighbors", "sigma", "n_features", "n_train", "edges", "backend", "version")
+_SETTINGS = ("n_features", "n_train", "version")
 
 # Budgets of a summary that was not asked for others.
 _BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100)}
@@ -50,10 +50,10 @@ _SMALLEST_CLAIM = 1e-300
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Certificates:
-    """Predictions of a smoothed K-NN classifier and how much tampering each of them provably survives.
+    """Predictions of a smoothed classifier and how much tampering each of them provably survives.
 
-    `SmoothedKNNClassifier.certify` makes these; ``cert[i]``, ``cert[a:b]`` and ``cert[mask]`` are the
-    certificates of some of the queries, ``len(cert)`` is their number.
+    `SmoothedKNNClassifier.certify` and `SmoothedEnsemble.certify` make these; ``cert[i]``, ``cert[a:b]`` and
+    ``cert[mask]`` are the certificates of some of the queries, ``len(cert)`` is their number.
 
     Attributes
     ----------
@@ -62,7 +62,8 @@ class Certificates:
     label : ndarray of shape (n_queries,)
         Predicted class, in the type of the training labels.
     probabilities : ndarray of shape (n_queries, C)
-        Probability of each class under the noise, as computed, not renormalised; columns as in ``classes``.
+        Probability of each class under the noise, as computed, not renormalised, or the share of the models'
+        votes; columns as in ``classes``.
     p_lower : ndarray of shape (n_queries,)
         Lower bound on the probability of the predicted class.
     p_upper : ndarray of shape (n_queries,)
@@ -80,14 +81,14 @@ class Certificates:
     abstained : ndarray of bool, shape (n_queries,)
         True where nothing is certified: not even the untampered table, or not the budget asked for.
     classes : ndarray of shape (C,)
-    n_neighbors, n_features, n_train : int
-    sigma : float
-        Standard deviation of the noise on each feature, in the units of the features.
-    edges : ndarray or None
-        Edges of the buckets on the squared distance; None for the continuous classifier.
+    classifier : SmoothedKNN or VotingModels
+        Whose predictions these are: its settings, and how its probabilities became known.
+    noise : Noise
+        Its kind and its standard deviation ``noise.sigma`` on each feature.
+    n_features, n_train : int
     threat : threat
         What the attacker may have done, one of `knn_cert.threats`.
-    backend, version : str
+    version : str
         What computed this.
     """
 
@@ -101,13 +102,11 @@ class Certificates:
     worst_probability: np.ndarray
     abstained: np.ndarray
     classes: np.ndarray
-    n_neighbors: int
-    sigma: float
+    classifier: SmoothedKNN | VotingModels
+    noise: Noise
     n_features: int
     n_train: int
-    edges: np.ndarray | None
     threat: Threat
-    backend: str
     version: str
 
     def __post_init__(self):
@@ -126,12 +125,12 @@ class Certificates:
         errors: np.ndarray,
         *,
         classes: np.ndarray,
-        sigma: float,
+        noise: Noise,
         distance_error: np.ndarray | float = 0.0,
         threat: BlackBoxBall | None = None,
         **settings,
     ) -> Certificates:
-        """Certify the most probable class of each query against all tables within a ball.
+        """Certify the most probable class of each query, known exactly, against all tables within a ball.
 
         Parameters
         ----------
@@ -139,20 +138,17 @@ class Certificates:
             Class probabilities and a bound on how far each of them is from the truth.
         classes : ndarray of shape (C,)
             Labels of the columns, increasing.
-        sigma : float
-            Standard deviation of the noise on each feature.
+        noise : Noise
         distance_error : ndarray of shape (n_queries,) or float
             How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
             probabilities were computed from. If that table keeps its prediction within R, the observed one
             does within R - distance_error, by the triangle inequality.
         threat : BlackBoxBall, optional
-            Whether any number of rows is tampered with, Eq. (14), or at most some, Eq. (15).
+            Whether any number of rows is tampered with, Eqs. (14), (17), or at most some, Eqs. (15), (18).
+            Left out, any number, in the norm that the noise certifies.
         **settings
-            n_neighbors, n_features, n_train, edges, backend, version.
+            classifier, n_features, n_train, version.
         """
-        threat = BlackBoxBall() if threat is None else threat
-        # More than all rows is as good as all of them, and only they can be changed.
-        rows = None if threat.rows is None else min(threat.rows, settings["n_train"])
         query = np.arange(len(probabilities))
         winner = np.argmax(probabilities, axis=1)  # the first of equals: ties go to the lowest class
         probability, error = probabilities[query, winner], errors[query, winner]
@@ -171,18 +167,63 @@ class Certificates:
         p_lower = np.maximum(winner_lower, np.clip(np.nextafter(1.0 - sum_upper, -np.inf), 0.0, 1.0))
         p_upper = np.minimum(others_upper.max(axis=1), tail_upper)
 
+        return cls.from_bounds(
+            classes[winner],
+            p_lower,
+            p_upper,
+            tail_upper,
+            probabilities=probabilities,
+            classes=classes,
+            noise=noise,
+            distance_error=distance_error,
+            threat=threat,
+            **settings,
+        )
+
+    @classmethod
+    def from_bounds(
+        cls,
+        label: np.ndarray,
+        p_lower: np.ndarray,
+        p_upper: np.ndarray,
+        tail_upper: np.ndarray,
+        *,
+        probabilities: np.ndarray,
+        classes: np.ndarray,
+        noise: Noise,
+        distance_error: np.ndarray | float = 0.0,
+        threat: BlackBoxBall | None = None,
+        **settings,
+    ) -> Certificates:
+        """Certify labels against all tables within a ball, from bounds on their probabilities.
+
+        Parameters
+        ----------
+        label : ndarray of shape (n_queries,)
+        p_lower, p_upper, tail_upper : ndarray of shape (n_queries,)
+            Lower bound on the probability of the label; upper bounds on that of every other class, and of all
+            others together. Where p_lower is not greater than p_upper, nothing is certified.
+        probabilities : ndarray of shape (n_queries, C)
+            What is known of the probabilities of the classes, for the reader.
+        classes, noise, distance_error, threat, **settings
+            As in `from_probabilities`.
+        """
+        if threat is None:
+            threat = BlackBoxBall(norm="l2" if noise.kind == "gaussian" else "l1")
+        threat.check_noise(noise.kind)
         # "not greater" and not "less or equal": a NaN anywhere must end here.
         abstained = ~(p_lower > p_upper)
-        radius = np.zeros(len(query))
+        radius = np.zeros(len(label))
         sure = ~abstained
         if sure.any():
-            radius[sure] = gaussian_radius(
+            radius[sure] = _ball_radius(
                 p_lower[sure],
                 p_upper[sure],
-                sigma,
-                rows=rows,
-                log_p_b=_log_upper(p_upper[sure]),
-                log_tail_a=_log_upper(tail_upper[sure]),
+                tail_upper[sure],
+                noise,
+                threat,
+                settings["n_train"],
+                settings["n_features"],
             )
         # With Eq. (15) the radius is per row and only distance_error / sqrt(rows) would be due.
         radius = np.nextafter(radius - distance_error, -np.inf)
@@ -190,17 +231,17 @@ class Certificates:
         radius[abstained] = 0.0
 
         return cls(
-            query=query,
-            label=classes[winner],
+            query=np.arange(len(label)),
+            label=label,
             probabilities=probabilities,
             p_lower=p_lower,
             p_upper=p_upper,
             tail_upper=tail_upper,
             budget=radius,
-            worst_probability=np.full(len(query), np.nan),
+            worst_probability=np.full(len(label), np.nan),
             abstained=abstained,
             classes=classes.copy(),
-            sigma=sigma,
+            noise=noise,
             threat=threat,
             **settings,
         )
@@ -223,15 +264,14 @@ class Certificates:
     @property
     def guarantee(self) -> str:
         """What the certificates guarantee and what they do not, in plain words."""
-        kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
         return (
-            f"The prediction of the smoothed K-NN classifier (K = {self.n_neighbors}, {kind}, Gaussian noise "
-            f"of standard deviation {self.sigma:g} on every feature of every training row) is the same for "
-            "the observed, possibly tampered, training table and for everything that can be made of it with "
+            f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
+            f"{self.noise.describe()} on every feature of every training row is the same for the observed, "
+            "possibly tampered, training table and for everything that can be made of it with "
             f"{self.threat.describe()}. {self.threat.what_it_means()} Not covered: "
             f"{self.threat.not_covered()}, and whatever else was computed from a tampered table, such as a "
-            "scaler, selected features, sigma, K or bucket edges. Where the classifier abstained, nothing is "
-            "guaranteed."
+            f"scaler, selected features or any parameter.{self.classifier.conditions()} Where the classifier "
+            "abstained, nothing is guaranteed."
         )
 
     def __len__(self) -> int:
@@ -247,8 +287,8 @@ class Certificates:
     def __repr__(self) -> str:
         return (
             f"<Certificates of {len(self)} queries: {len(self.classes)} classes, "
-            f"n_neighbors={self.n_neighbors}, sigma={self.sigma:g}, {int(np.count_nonzero(self.abstained))} "
-            "abstained>"
+            f"{type(self.classifier).__name__}, sigma={self.noise.sigma:g}, "
+            f"{int(np.count_nonzero(self.abstained))} abstained>"
         )
 
     def certified(self, budget: float) -> np.ndarray:
@@ -342,7 +382,7 @@ class Certificates:
         writer = {".csv": self._write_csv, ".json": self._write_json, ".npz": self._write_npz}[
             path.suffix.lower()
         ]
-        with _whole_or_nothing(path) as temporary:
+        with whole_or_nothing(path) as temporary:
             writer(temporary)
 
     @classmethod
@@ -405,12 +445,13 @@ class Certificates:
 
     def _head(self) -> dict:
         settings = {name: getattr(self, name) for name in _SETTINGS}
-        settings["edges"] = None if self.edges is None else self.edges.tolist()
         head = {
             "format": _FORMAT,
             "format_version": _FORMAT_VERSION,
             "guarantee": self.guarantee,
             "threat": _record_of(self.threat),
+            "classifier": _record_of(self.classifier),
+            "noise": {"kind": self.noise.kind, "sigma": self.noise.sigma},
             "settings": settings,
             "classes": self.classes.tolist(),
             "classes_dtype": self.classes.dtype.str,
@@ -545,37 +586,26 @@ def check_writable(path) -> Path:
             f"cannot write {path}: the file is there and write-protected; choose another name"
         )
     # Permissions, quotas and read-only file systems are best asked by doing it.
-    with _named_in_errors(path):
-        trial = _beside(path)
+    with named_in_errors(path):
+        trial = beside(path)
         trial.touch()
         trial.unlink()
     return path
 
 
-@contextlib.contextmanager
-def _whole_or_nothing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path`` that takes its place only if the body succeeds."""
-    temporary = _beside(path)
-    try:
-        with _named_in_errors(path):
-            yield temporary
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _named_in_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        # OSError picks the subclass from the number.
-        raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _beside(path: Path) -> Path:
-    # Not tempfile: its files are for their owner alone, and a result should have the user's usual mode.
-    return path.with_name(f".{path.stem[:64]}-{uuid.uuid4().hex}.part")
+def _ball_radius(p_lower, p_upper, tail_upper, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int):
+    # More than all rows is as good as all of them, and only they can be changed.
+    rows = None if threat.rows is None else min(threat.rows, n_train)
+    if noise.kind == "uniform":
+        return uniform_radius(p_lower, p_upper, noise.width, norm=threat.norm, rows=rows, dim=dim)
+    return gaussian_radius(
+        p_lower,
+        p_upper,
+        noise.sigma,
+        rows=rows,
+        log_p_b=_log_upper(p_upper),
+        log_tail_a=_log_upper(tail_upper),
+    )
 
 
 def _log_upper(probability: np.ndarray) -> np.ndarray:
@@ -590,20 +620,20 @@ def _settings_of(head: dict) -> dict:
         )
     settings = {name: head["settings"][name] for name in _SETTINGS}
     settings["threat"] = _threat_of(head["threat"])
-    if settings["edges"] is not None:
-        settings["edges"] = np.array(settings["edges"], dtype=np.float64)
+    settings["noise"] = Noise(**head["noise"])
+    settings["classifier"] = _classifier_of(head["classifier"])
     settings["classes"] = np.array(head["classes"], dtype=np.dtype(head["classes_dtype"]))
     return settings
 
 
-def _record_of(threat: Threat | None) -> dict | None:
-    """The threat as JSON holds it."""
-    if threat is None:
+def _record_of(part: Threat | SmoothedKNN | VotingModels | None) -> dict | None:
+    """A threat or a classifier as JSON holds it."""
+    if part is None:
         return None
-    values = {field.name: getattr(threat, field.name) for field in fields(threat)}
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
     if "training" in values:
-        values["training"] = _record_of(threat.training)
-    return {"kind": type(threat).__name__} | {name: _json_value(value) for name, value in values.items()}
+        values["training"] = _record_of(part.training)
+    return {"kind": type(part).__name__} | {name: _json_value(value) for name, value in values.items()}
 
 
 def _threat_of(record: dict | None) -> Threat | None:
@@ -618,8 +648,18 @@ def _threat_of(record: dict | None) -> Threat | None:
     return kind(**values)
 
 
+def _classifier_of(record: dict) -> SmoothedKNN | VotingModels:
+    values = dict(record)
+    kind = {kind.__name__: kind for kind in (SmoothedKNN, VotingModels)}[values.pop("kind")]
+    if values.get("edges") is not None:
+        values["edges"] = np.array(values["edges"], dtype=np.float64)
+    return kind(**values)
+
+
 def _json_value(value):
     """JSON has neither infinity nor NaN: "inf" and null; and no numbers of NumPy's types."""
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     if isinstance(value, np.generic):
         value = value.item()
     if not isinstance(value, float) or math.isfinite(value):

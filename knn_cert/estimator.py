@@ -28,6 +28,7 @@ from .certificates import Certificates
 from .falsify import Counterexample, Falsification, Victim, attack
 from .influence import Influence, removal_effects
 from .kernels.scans import distance_shift, relative_distance_error
+from .smoothing import Noise, SmoothedKNN
 from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .worst_case import Law, WorstCases, check_threat
 
@@ -425,14 +426,14 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             evaluation.probabilities,
             evaluation.errors,
             classes=self.classes_,
-            sigma=settings.sigma,
+            noise=Noise(settings.sigma),
             distance_error=evaluation.distance_error,
             threat=None if question.structured else question.threat,
-            n_neighbors=settings.n_neighbors,
+            classifier=SmoothedKNN(
+                settings.n_neighbors, settings.edges, kernels.backend_name(settings.kernel)
+            ),
             n_features=self.n_features_in_,
             n_train=self.n_samples_fit_,
-            edges=settings.edges,
-            backend=kernels.backend_name(settings.kernel),
             version=__version__,
         )
         if not question.structured:

@@ -68,18 +68,36 @@ class BlackBoxBall:
     ----------
     rows : int >= 1, optional
         How many training rows may have been changed; None for any number.
+    norm : {"l2", "l1", "linf"}
+        Norm of the radius. Gaussian noise certifies L2 only; uniform noise L1 over all rows, and any of them
+        with `rows`.
     """
 
     rows: int | None = None
+    norm: str = "l2"
     budget_name: ClassVar[str] = "radius"
 
     def __post_init__(self):
+        if self.norm not in ("l1", "l2", "linf"):
+            raise ValueError(f'norm of BlackBoxBall must be "l1", "l2" or "linf", got {self.norm!r}')
         if self.rows is None:
             return
         if isinstance(self.rows, bool) or not isinstance(self.rows, _WHOLE):
             raise TypeError(f"rows of BlackBoxBall must be a whole number or None, got {self.rows!r}")
         if self.rows < 1:
             raise ValueError(f"rows of BlackBoxBall must be at least 1, got {self.rows}")
+
+    def check_noise(self, kind: str) -> None:
+        """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
+        if kind == "gaussian" and self.norm != "l2":
+            raise ValueError(
+                f'Gaussian noise certifies norm="l2", got {self.norm!r}; use uniform noise for it'
+            )
+        if kind == "uniform" and self.rows is None and self.norm != "l1":
+            raise ValueError(
+                f'uniform noise certifies the total over all rows in norm="l1", got {self.norm!r}; ask for '
+                "that, or give rows, how many of them may have been changed"
+            )
 
     def not_covered(self) -> str:
         return "changed labels, added or deleted rows, a changed query"
@@ -89,13 +107,17 @@ class BlackBoxBall:
 
     def describe(self) -> str:
         if self.rows is None:
+            size, source = "sqrt(sum of ||delta_i||^2)", "Eq. (14) of RAB"
+            if self.norm == "l1":
+                size, source = "sum of ||delta_i||_1", "Eq. (17) of RAB"
             return (
-                "training feature rows changed by delta_1, ..., delta_n with sqrt(sum of ||delta_i||^2) < "
-                "radius, over any number of rows (Eq. (14) of RAB)"
+                f"training feature rows changed by delta_1, ..., delta_n with {size} < radius, over any "
+                f"number of rows ({source})"
             )
+        name = {"l1": "L1", "l2": "L2", "linf": "L-infinity"}[self.norm]
         return (
-            f"at most {_share(self.rows)} with changed features, each by less than radius in L2 norm "
-            "(Eq. (15) of RAB)"
+            f"at most {_share(self.rows)} with changed features, each by less than radius in {name} norm "
+            "(Eq. (15) of RAB; for uniform noise Eq. (18))"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, get_args
@@ -406,7 +407,7 @@ class WorstCases:
             return np.array([-1.0])
         (race,) = self._evaluate([_Request(family, (1, self._law.n_neighbors))], _ROUGH)
         touched = race.p[:, 0] + race.error[:, 0]
-        p_lower, p_upper, _ = self._untampered_vote(case.query)
+        p_lower, p_upper, _, _ = self._untampered_vote(case.query)
         return p_lower - p_upper - 2.0 * touched
 
     def _margins_of_the_ball(self, case: _Case) -> np.ndarray:
@@ -418,13 +419,16 @@ class WorstCases:
     def _ball(self, i: int) -> float:
         """Radius of Eq. (14), -1 where there is none."""
         if i not in self._balls:
-            p_lower, p_upper, moved = self._untampered_vote(i)
-            sure = p_lower > p_upper
-            self._balls[i] = gaussian_radius(p_lower, p_upper, self._law.sigma) - moved if sure else -1.0
+            p_lower, p_upper, tail_upper, moved = self._untampered_vote(i)
+            radius = -1.0
+            if p_lower > p_upper:
+                log_tail = min(float(np.nextafter(math.log(tail_upper), np.inf)), 0.0)
+                radius = gaussian_radius(p_lower, p_upper, self._law.sigma, log_tail_a=log_tail) - moved
+            self._balls[i] = radius
         return self._balls[i]
 
-    def _untampered_vote(self, i: int) -> tuple[float, float, float]:
-        """Bounds on the probability of the target and on the largest other one, and what distances may err.
+    def _untampered_vote(self, i: int) -> tuple[float, float, float, float]:
+        """Bounds on the probability of the target, the largest other one and all others; what distances err.
 
         The last is the length by which the whole table must be moved to have exactly these distances.
         """
@@ -447,8 +451,15 @@ class WorstCases:
             slack = error[0] + 0.4 * moved / law.sigma
             others = p[0] + slack
             others[self._targets[i]] = 0.0
-            p_lower = float((p[0] - slack)[self._targets[i]])
-            self._untampered[i] = max(p_lower, 0.0), min(float(others.max()), 1.0), moved
+            p_lower = float(np.nextafter(p[0] - slack, -np.inf)[self._targets[i]])
+            # Their sum keeps digits that 1 - p_lower has lost; of many classes the largest is not all.
+            tail = float(others.sum()) * (1.0 + len(others) * np.finfo(np.float64).eps)
+            self._untampered[i] = (
+                max(p_lower, 0.0),
+                min(float(np.nextafter(others.max(), np.inf)), 1.0),
+                min(max(tail, 1e-300), 1.0),
+                moved,
+            )
         return self._untampered[i]
 
     # --------------------------------------------------------------------------------------------- races

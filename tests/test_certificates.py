@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from knn_cert import Certificates
 from knn_cert.certificates import check_writable
+from knn_cert.smoothing import Noise, SmoothedKNN
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -28,22 +29,21 @@ from knn_cert.threats import (
     RowShift,
 )
 
-SETTINGS = {
-    "n_neighbors": 3,
-    "n_features": 2,
-    "n_train": 10,
-    "edges": None,
-    "backend": "reference",
-    "version": "0",
-}
+SETTINGS = {"n_features": 2, "n_train": 10, "version": "0"}
 
 
-def certify(probabilities, errors=0.0, *, sigma=1.0, classes=None, **changes):
+def certify(probabilities, errors=0.0, *, sigma=1.0, classes=None, edges=None, **changes):
     probabilities = np.array(probabilities, dtype=float, ndmin=2)
     classes = np.arange(probabilities.shape[1]) if classes is None else np.array(classes)
     errors = np.broadcast_to(np.asarray(errors, dtype=float), probabilities.shape)
+    classifier = SmoothedKNN(3, None if edges is None else np.array(edges), "reference")
     return Certificates.from_probabilities(
-        probabilities, errors, classes=classes, sigma=sigma, **SETTINGS | changes
+        probabilities,
+        errors,
+        classes=classes,
+        noise=Noise(sigma),
+        classifier=classifier,
+        **SETTINGS | changes,
     )
 
 
@@ -182,7 +182,7 @@ def test_a_part_keeps_its_settings(some, index):
     assert len(part) == 2
     np.testing.assert_array_equal(part.radius, some.radius[1:3])
     np.testing.assert_array_equal(part.probabilities, some.probabilities[1:3])
-    assert part.sigma == some.sigma
+    assert part.noise == some.noise
 
 
 def test_iterating_gives_certificates_of_one_query_each(some):
@@ -326,6 +326,9 @@ def test_what_is_saved_is_loaded_to_the_last_digit(tmp_path, suffix, classes):
     loaded = Certificates.load(tmp_path / f"c{suffix}")
     for name in Certificates.__dataclass_fields__:
         saved, read = getattr(cert, name), getattr(loaded, name)
+        if name == "classifier":
+            np.testing.assert_equal(vars(read), vars(saved))
+            continue
         np.testing.assert_array_equal(read, saved)
         if isinstance(saved, np.ndarray):
             assert read.dtype == saved.dtype
@@ -341,7 +344,7 @@ def test_no_queries_can_be_saved_too(tmp_path, some, suffix):
 def test_json_is_plain_json_that_explains_itself(tmp_path, some):
     some.save(tmp_path / "c.json")
     document = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert document["settings"]["sigma"] == 2.0
+    assert document["noise"] == {"kind": "gaussian", "sigma": 2.0}
     assert document["guarantee"] == some.guarantee
     assert document["queries"]["label"] == some.label.tolist()
     assert document["queries"]["budget"] == some.radius.tolist()
@@ -473,7 +476,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, some, suffix, kept):
         (lambda d: d.update(format_version=99), "version 99"),
         (lambda d: d["queries"].pop("budget"), "budget"),
         (lambda d: d["queries"]["budget"].pop(), "different lengths"),
-        (lambda d: d["settings"].pop("sigma"), "sigma"),
+        (lambda d: d["noise"].pop("sigma"), "sigma"),
     ],
 )
 def test_another_json_file_is_refused(tmp_path, some, change, message):

@@ -20,7 +20,7 @@ import pytest
 import knn_cert
 from knn_cert import Certificates, SmoothedKNNClassifier, __version__, rab_edges
 from knn_cert.cli import main
-from knn_cert.cli.progress import ProgressBar
+from knn_cert.progress import ProgressBar
 from knn_cert.tables import holdout_rows
 from knn_cert.threats import Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
 
@@ -193,7 +193,7 @@ def test_levels_and_shrink_choose_the_bucketed_classifier(folder, capsys):
     words = ["train.csv", "test.csv", "--label", "kind", "--sigma", "0.5", "--levels", "7", "--shrink", "0.5"]
     assert certify(*words, "--out", "out.json") == 0
     edges = rab_edges(2, 0.5, levels=7, shrink=0.5)
-    assert Certificates.load("out.json").edges.tolist() == edges.tolist()
+    assert Certificates.load("out.json").classifier.edges.tolist() == edges.tolist()
     assert "7 distance buckets" in capsys.readouterr().out
 
 

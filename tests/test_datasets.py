@@ -69,7 +69,11 @@ def test_an_unknown_name_is_refused_with_the_list_of_names():
 
 @pytest.mark.parametrize(
     "name",
-    ["mnist-00", "mnist-0", "mnist-012", "mnist-٠١", "cifar-dog-dog", "cifar-dog-duck", "Spambase", ""],
+    [
+        *("mnist-00", "mnist-0", "mnist-012", "mnist-٠١"),
+        *("cifar-dog-dog", "cifar-dog-duck", "cifar-10", "cifar100", "cifar-", "cifar10-dog-cat"),
+        *("Spambase", ""),
+    ],
 )
 def test_names_that_only_look_like_a_data_set_are_refused(name):
     with pytest.raises(ValueError, match="unknown data set"):
@@ -81,7 +85,7 @@ def test_a_name_that_is_no_text_is_a_type_error():
         load_dataset(7)
 
 
-@pytest.mark.parametrize("name", ["breast-cancer", "spambase", "mnist-01", "cifar-airplane-bird"])
+@pytest.mark.parametrize("name", ["breast-cancer", "spambase", "mnist-01", "cifar10", "cifar-airplane-bird"])
 def test_an_unknown_feature_map_is_refused_before_any_file_is_sought(name, no_network):
     with pytest.raises(ValueError, match="unknown feature_map 'pca'.*expected one of"):
         load_dataset(name, feature_map="pca")
@@ -90,7 +94,7 @@ def test_an_unknown_feature_map_is_refused_before_any_file_is_sought(name, no_ne
 def test_listing_the_data_sets_imports_nothing_heavy():
     code = (
         "import sys; import knn_cert.datasets as d; d.list_datasets();"
-        "print(sorted({'numpy', 'sklearn', 'pandas', 'scipy'} & set(sys.modules)))"
+        "print(sorted({'numpy', 'sklearn', 'pandas', 'scipy', 'PIL'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -234,7 +238,7 @@ def test_without_a_network_the_message_says_what_to_put_where(tmp_path, no_netwo
     assert "KNN_CERT_DATA" in message and "no route to host" in message
 
 
-@pytest.mark.parametrize("name", ["spambase", "mnist", "cifar-airplane-bird"])
+@pytest.mark.parametrize("name", ["spambase", "mnist", "cifar10", "cifar-airplane-bird"])
 def test_with_downloads_switched_off_nothing_is_opened(name, monkeypatch):
     def forbidden(request, timeout):
         pytest.fail("a download was started")
@@ -589,6 +593,77 @@ def test_cifar_is_the_same_table_from_the_folder_the_archive_the_download_and_th
     for other in others:
         for field in ("X_train", "y_train", "X_test", "y_test"):
             assert np.array_equal(getattr(first, field), getattr(other, field))
+
+
+def test_all_ten_classes_of_cifar_keep_their_original_order_and_numbers(data, small_cifar):
+    write_folder(data / "cifar10" / "cifar-10-batches-bin", small_cifar)
+    dataset = load_dataset("cifar10", download=False)
+    assert dataset.name == "cifar10" and len(dataset.feature_names) == 3072
+    names = "airplane automobile bird cat deer dog frog horse ship truck".split()
+    assert dataset.class_names == dict(enumerate(names))
+    for X, y, files in (
+        (dataset.X_train, dataset.y_train, [f"data_batch_{i}.bin" for i in (1, 2, 3, 4, 5)]),
+        (dataset.X_test, dataset.y_test, ["test_batch.bin"]),
+    ):
+        stream = b"".join(small_cifar[name] for name in files)
+        assert y.tolist() == list(stream[::3073]) and y.dtype == np.int64
+        assert X.shape == (len(y), 3072) and X.dtype == np.float64
+        # Byte 1 + 1024 c + 32 r + k of a record is colour c in row r and column k.
+        for row, r, k, c in ((0, 0, 0, 0), (7, 2, 3, 1), (len(y) - 1, 31, 30, 2)):
+            byte = stream[3073 * row + 1 + 1024 * c + 32 * r + k]
+            assert X[row, dataset.feature_names.index(f"pixel_{r}_{k}_{'rgb'[c]}")] == byte / 255
+        for label in range(10):
+            expected = np.array(images_of(small_cifar, tuple(files), label)).reshape(-1, 3072) / 255
+            assert np.array_equal(X[y == label], expected)
+
+
+def test_the_ten_classes_are_the_same_table_from_the_folder_the_archive_and_the_download(
+    tmp_path, small_cifar, monkeypatch
+):
+    write_folder(tmp_path / "a", small_cifar)
+    write_folder(tmp_path / "b", {"cifar-10-binary.tar.gz": archive_of(small_cifar)})
+    remote = served(tmp_path, archive_of(small_cifar))
+    monkeypatch.setattr(
+        _cifar10, "_REMOTE", dataclasses.replace(_cifar10._REMOTE, url=remote.url, sha256=remote.sha256)
+    )
+    first, *others = (
+        load_dataset("cifar10", data_dir=folder) for folder in (tmp_path / "a", tmp_path / "b", None)
+    )
+    for other in others:
+        for field in ("X_train", "y_train", "X_test", "y_test"):
+            assert np.array_equal(getattr(first, field), getattr(other, field))
+
+
+def test_a_pair_of_cifar_holds_the_rows_that_its_classes_have_among_the_ten(data, small_cifar):
+    write_folder(data, small_cifar)
+    ten = load_dataset("cifar10", download=False)
+    pair = load_dataset("cifar-cat-truck", download=False)
+    for label in (3, 9):
+        assert np.array_equal(pair.X_train[pair.y_train == label], ten.X_train[ten.y_train == label])
+        assert np.array_equal(pair.X_test[pair.y_test == label], ten.X_test[ten.y_test == label])
+
+
+def test_pair_files_do_not_stand_in_for_the_ten_classes(shared, no_network):
+    folder = shared / "data"
+    assert load_dataset("cifar-airplane-bird", data_dir=folder).name == "cifar-airplane-bird"
+    with pytest.raises(ConnectionError) as refused:
+        load_dataset("cifar10", data_dir=folder)
+    with pytest.raises(FileNotFoundError, match="downloading is switched off") as absent:
+        load_dataset("cifar10", data_dir=folder, download=False)
+    for message in (str(refused.value), str(absent.value)):
+        assert "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz" in message
+        assert _cifar10._REMOTE.sha256 in message and "KNN_CERT_DATA" in message
+        assert "cifar10_CLASS_CLASS.npz holds two of the ten classes" in message
+
+
+def test_ten_classes_that_are_not_balanced_are_refused(data, small_cifar):
+    content = small_cifar["test_batch.bin"]
+    small_cifar["test_batch.bin"] = bytes([(content[0] + 1) % 10]) + content[1:]
+    write_folder(data, small_cifar)
+    with pytest.raises(
+        ValueError, match=r"\(test\): expected 3 images each of the classes 0, 1, .*, 8 and 9"
+    ):
+        load_dataset("cifar10", download=False)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from knn_cert import (
     vote_probabilities,
     worst_case_probability,
 )
+from knn_cert.smoothing import Noise
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -247,10 +248,10 @@ def test_a_far_offset_of_all_rows_loses_nothing(backend):
 def test_certificates_carry_what_they_were_made_with(backend):
     X, y, Q = small_table()
     cert = SmoothedKNNClassifier(3, 0.5, edges=EDGES, backend=backend).fit(X, y).certify(Q, BlackBoxBall(2))
-    assert (cert.n_neighbors, cert.sigma, cert.n_features, cert.n_train) == (3, 0.5, 3, 9)
+    assert (cert.classifier.n_neighbors, cert.noise, cert.n_features, cert.n_train) == (3, Noise(0.5), 3, 9)
     assert cert.threat == BlackBoxBall(2)
-    assert cert.backend == backend
-    np.testing.assert_array_equal(cert.edges, EDGES)
+    assert cert.classifier.backend == backend
+    np.testing.assert_array_equal(cert.classifier.edges, EDGES)
     np.testing.assert_array_equal(cert.classes, [0, 1, 2])
 
 
@@ -380,7 +381,7 @@ def test_a_grid_answers_as_one_certificate_after_the_other(backend):
         assert list(grid) == list(itertools.product((5, 1, 2), (0.5, 1.0), asked))
         for (k, sigma, threat), cert in grid.items():
             alone = SmoothedKNNClassifier(k, sigma, backend=backend).fit(X, y).certify(Q, threat)
-            assert (cert.n_neighbors, cert.sigma, cert.threat) == (k, sigma, threat)
+            assert (cert.classifier.n_neighbors, cert.noise.sigma, cert.threat) == (k, sigma, threat)
             np.testing.assert_allclose(cert.probabilities, alone.probabilities, rtol=1e-12, atol=1e-300)
             np.testing.assert_array_equal(cert.label, alone.label)
             np.testing.assert_array_equal(cert.abstained, alone.abstained)

@@ -16,6 +16,7 @@ __all__ = [
     "VoteBounds",
     "clopper_pearson_lower",
     "clopper_pearson_upper",
+    "fewest_votes",
     "hoeffding_epsilon",
     "models_needed",
     "vote_bounds",
@@ -251,6 +252,44 @@ def vote_bounds(counts, alpha, *, label=None, selection="none", method="clopper-
     if single:
         return VoteBounds(int(label[0]), float(p_lower[0]), float(p_upper[0]))
     return VoteBounds(label, p_lower, p_upper)
+
+
+def fewest_votes(n_classes, alpha, **options):
+    """Fewest unanimous votes for which `vote_bounds` claims anything: with fewer, no query can be certified.
+
+    Parameters
+    ----------
+    n_classes : int >= 2
+    alpha : float, 0 < alpha < 1
+        Probability of error for one query.
+    **options
+        ``selection``, ``method`` and ``runner_up`` of `vote_bounds`.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `vote_bounds`.
+    """
+
+    def enough(n):
+        counts = np.zeros(n_classes, dtype=np.int64)
+        counts[0] = n
+        label = 0 if options.get("selection") == "pilot" else None
+        bounds = vote_bounds(counts, alpha, label=label, **options)
+        return bounds.p_lower > bounds.p_upper
+
+    most = 1
+    while not enough(most):
+        most *= 2
+    least = most // 2  # not enough, or 0
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if enough(middle) else (middle, most)
+    return most
 
 
 def models_needed(threshold, alpha):

@@ -13,8 +13,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from knn_cert.progress import ProgressBar
+
 from .errors import InputError, gate_errors, input_errors
-from .progress import ProgressBar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -397,9 +398,10 @@ def _report(
     """Return what the user reads: the setting, Table 1 of RAB, the price, and where the certificates are."""
     n, d = data.X_train.shape
     m = len(certificates)
-    kind = "continuous" if certificates.edges is None else f"{len(certificates.edges) + 1} distance buckets"
-    vote = f"smoothed K-NN, K = {certificates.n_neighbors}, sigma = {certificates.sigma:g}, {kind}"
-    price = f"{_duration(seconds)} in all; {certificates.backend}, {_plural(n_threads, 'thread')}"
+    classifier = certificates.classifier
+    kind = "continuous" if classifier.edges is None else f"{len(classifier.edges) + 1} distance buckets"
+    vote = f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {certificates.noise.sigma:g}, {kind}"
+    price = f"{_duration(seconds)} in all; {classifier.backend}, {_plural(n_threads, 'thread')}"
     lines = [
         ("data set", f"{data.title}; queries: {data.source}"),
         ("training table", f"n = {_plural(n, 'row')}, d = {_plural(d, 'feature')}"),

@@ -1,17 +1,21 @@
-"""Benchmark data by name: found on disk or downloaded with a pinned checksum, parsed strictly, split.
+"""Benchmark data by name, found on disk or downloaded with a pinned checksum; folders of images; split.
 
 Scalings are fixed constants, never fitted on the rows: a scaler fitted on a poisoned table would void its
-certificates. Importing this package imports neither NumPy nor scikit-learn.
+certificates. Importing this package imports neither NumPy nor scikit-learn nor Pillow.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
 
 from ._dataset import Dataset
 
-__all__ = ["Dataset", "list_datasets", "load_dataset"]
+if TYPE_CHECKING:
+    from ._images import load_image_folder
+
+__all__ = ["Dataset", "list_datasets", "load_dataset", "load_image_folder"]
 
 _NAMES = (
     "breast-cancer",
@@ -19,6 +23,7 @@ _NAMES = (
     "mnist",
     "mnist-01",
     "mnist-68",
+    "cifar10",
     "cifar-airplane-bird",
     "cifar-automobile-dog",
 )
@@ -51,8 +56,9 @@ def load_dataset(
     ----------
     name : str
         ``"breast-cancer"`` (ships with scikit-learn, needs no file), ``"spambase"``, ``"mnist"`` (ten
-        classes), ``"mnist-01"``, ``"mnist-68"`` or any other ``"mnist-AB"``, ``"cifar-airplane-bird"``,
-        ``"cifar-automobile-dog"`` or any other ``"cifar-CLASS-CLASS"``.
+        classes), ``"mnist-01"``, ``"mnist-68"`` or any other ``"mnist-AB"``, ``"cifar10"`` (ten classes, from
+        the original binary files only), ``"cifar-airplane-bird"``, ``"cifar-automobile-dog"`` or any other
+        ``"cifar-CLASS-CLASS"``.
     feature_map : str, optional
         ``"rab"`` (the default) or ``"plain"`` for Spambase: RAB's 56 features, or the 57 columns as they are;
         ``"scaled"`` (the default) or ``"plain"`` for breast cancer: columns divided by fixed constants, or
@@ -111,15 +117,18 @@ def load_dataset(
             _choose_map(name, feature_map, ("unit",))
             canonical = "mnist" if len(classes) == 10 else f"mnist-{classes[0]}{classes[1]}"
             return _mnist.load(classes=classes, name=canonical, data_dir=data_dir, download=download)
-    pair = re.fullmatch(r"cifar-([a-z]+)-([a-z]+)", name)
-    if pair:
+    pictures = re.fullmatch(r"cifar(?:10|-([a-z]+)-([a-z]+))", name)
+    if pictures:
         from . import _cifar10
 
         known = _cifar10.CLASS_NAMES
-        if pair[1] in known and pair[2] in known and pair[1] != pair[2]:
+        classes = tuple(range(10))
+        if pictures[1] is not None:
+            classes = tuple(sorted({known.index(c) for c in pictures.groups() if c in known}))
+        if len(classes) >= 2:
             _choose_map(name, feature_map, ("unit",))
-            first, second = sorted((known.index(pair[1]), known.index(pair[2])))
-            return _cifar10.load(classes=(first, second), data_dir=data_dir, download=download)
+            canonical = "-".join(("cifar", *(known[c] for c in classes))) if len(classes) == 2 else "cifar10"
+            return _cifar10.load(classes=classes, name=canonical, data_dir=data_dir, download=download)
     raise ValueError(
         f"unknown data set {name!r}; expected one of {', '.join(_NAMES)}, another pair of digits mnist-AB, "
         "or another pair cifar-CLASS-CLASS of airplane, automobile, bird, cat, deer, dog, frog, horse, ship, "
@@ -136,3 +145,17 @@ def _choose_map(name: str, feature_map: str | None, known: tuple[str, ...]) -> s
             f"unknown feature_map {feature_map!r} for {name}; expected one of {', '.join(known)}"
         )
     return feature_map
+
+
+def __getattr__(name: str):
+    # Looked up on first use: it needs NumPy, which whoever only lists the names does not.
+    if name != "load_image_folder":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._images import load_image_folder
+
+    globals()[name] = load_image_folder
+    return load_image_folder
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,9 @@
-"""CIFAR-10: a pair of its classes, from the binary version of the original or a pair file; never a pickle.
+"""CIFAR-10: ten classes from the binary version of the original, pairs also from a pair file; never a pickle.
 
-The two sources hold the same pictures in different orders. Rows are given in one order whatever the source:
-the two classes take turns, each in its original order. So the same name always means the same table, row for
-row, and any first part of it is balanced.
+The two sources of a pair hold the same pictures in different orders. Its rows are given in one order
+whatever the source: the two classes take turns, each in its original order. So the same name always means the
+same table, row for row, and any first part of it is balanced. The ten classes have one source, whose order is
+kept.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ._dataset import Dataset
+from ._dataset import Dataset, rgb_feature_names
 from ._files import REPLACE, RemoteFile, find, obtain
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORDS_PER_FILE = 10_000  # in each of the six files of the binary version
-RECORD_BYTES = 1 + 3 * 32 * 32  # the label, then the red, green and blue planes, row by row
+SIDE = 32
+RECORD_BYTES = 1 + 3 * SIDE * SIDE  # the label, then the red, green and blue planes, row by row
 N_TRAIN_CLASS, N_TEST_CLASS = 5_000, 1_000
 TRAIN_FILES = tuple(f"data_batch_{i}.bin" for i in range(1, 6))
 TEST_FILES = ("test_batch.bin",)
@@ -42,7 +44,8 @@ _REMOTE = RemoteFile(
     + (TRAIN_FILES[0],),
     by_hand=(
         "(162 MB; published md5 c32a1d4ab5d03f1284b67883e8d87530; the Python version of CIFAR-10 is not "
-        "read: its files are pickles, which can run code)"
+        "read: its files are pickles, which can run code; a file cifar10_CLASS_CLASS.npz holds two of the "
+        "ten classes and serves this pair only)"
     ),
 )
 
@@ -77,7 +80,7 @@ def parse_records(data: bytes, *, source: str) -> tuple[_Images, _Labels]:
         raise ValueError(
             f"{source}, record {record}: expected a label from 0 to 9, got {labels[record]}; {REPLACE}"
         )
-    return records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1), labels
+    return records[:, 1:].reshape(-1, 3, SIDE, SIDE).transpose(0, 2, 3, 1), labels
 
 
 def _files_in_folder(folder: Path) -> dict[str, bytes]:
@@ -117,9 +120,11 @@ def _files_in_archive(path: Path) -> dict[str, bytes]:
     return found
 
 
-def _from_binary(path: Path, classes: tuple[int, int]) -> _Parts:
-    """Return the images and labels of a pair from the binary version (an archive, or one of the unpacked "
-    "files)."""
+def _from_binary(path: Path, classes: tuple[int, ...]) -> _Parts:
+    """Return the images and labels of some classes, in the original order.
+
+    ``path`` is the archive of the binary version, or one of the unpacked files.
+    """
     files = _files_in_archive(path) if path.name == _ARCHIVE else _files_in_folder(path.parent)
     parts: list[NDArray] = []
     for names in (TRAIN_FILES, TEST_FILES):
@@ -151,7 +156,11 @@ def _from_pair_file(path: Path) -> _Parts:
     except Exception as error:  # zipfile and NumPy name no closed set of errors for a damaged file
         raise ValueError(f"{path}: expected a whole NPZ file of plain arrays: {error}; {REPLACE}") from error
     for images, labels, part in ((X_train, y_train, "train"), (X_test, y_test, "test")):
-        if images.dtype != np.uint8 or images.shape[1:] != (32, 32, 3) or labels.shape != images.shape[:1]:
+        if (
+            images.dtype != np.uint8
+            or images.shape[1:] != (SIDE, SIDE, 3)
+            or labels.shape != images.shape[:1]
+        ):
             raise ValueError(
                 f"{path}: expected X_{part} of shape (n, 32, 32, 3) and type uint8 with n labels, got "
                 f"{images.shape}, {images.dtype} and {labels.shape}; {REPLACE}"
@@ -161,45 +170,52 @@ def _from_pair_file(path: Path) -> _Parts:
     return X_train, y_train.astype(np.int64), X_test, y_test.astype(np.int64)
 
 
-def _rows_in_turn(
-    images: _Images, labels: _Labels, classes: tuple[int, int], n_class: int, *, source: str
+def _rows(
+    images: _Images, labels: _Labels, classes: tuple[int, ...], n_class: int, *, source: str
 ) -> tuple[NDArray[np.float64], _Labels]:
-    """Let the two classes take turns, each in its order; return rows in [0, 1] and labels."""
-    first, second = (np.flatnonzero(labels == c) for c in classes)
-    if not len(first) == len(second) == n_class or len(labels) != 2 * n_class:
+    """Check that every class is complete; return rows in [0, 1] and labels, two classes taking turns."""
+    of_class = [np.flatnonzero(labels == c) for c in classes]
+    if any(len(rows) != n_class for rows in of_class) or len(labels) != len(classes) * n_class:
         counts = {int(c): int(k) for c, k in zip(*np.unique(labels, return_counts=True), strict=True)}
+        wanted = f"{', '.join(map(str, classes[:-1]))} and {classes[-1]}"
         raise ValueError(
-            f"{source}: expected {n_class} images each of the classes {classes[0]} and {classes[1]}, got the "
-            f"counts {counts}; {REPLACE}"
+            f"{source}: expected {n_class} images each of the classes {wanted}, got the counts {counts}; "
+            f"{REPLACE}"
         )
-    rows = np.column_stack([first, second]).ravel()
+    if len(classes) == 2:
+        rows = np.column_stack(of_class).ravel()
+        images, labels = images[rows], labels[rows]
     # A fixed divisor, not a scaler fitted on the data: an attacker of the table cannot move it.
-    return images[rows].reshape(2 * n_class, -1) / 255.0, labels[rows]
+    return images.reshape(len(labels), -1) / 255.0, labels
 
 
-def load(*, classes: tuple[int, int], data_dir: str | os.PathLike[str] | None, download: bool) -> Dataset:
-    """Return two classes of CIFAR-10 (numbers, the smaller first), with its own training and test sets."""
-    first, second = (CLASS_NAMES[c] for c in classes)
-    pair_file = f"cifar10_{first}_{second}.npz"
-    path = find((f"cifar10/{pair_file}", pair_file), data_dir)
+def load(
+    *, classes: tuple[int, ...], name: str, data_dir: str | os.PathLike[str] | None, download: bool
+) -> Dataset:
+    """Return two or all ten classes of CIFAR-10 (increasing numbers), with its own training and test sets."""
+    path = None
+    if len(classes) == 2:
+        pair_file = f"cifar10_{CLASS_NAMES[classes[0]]}_{CLASS_NAMES[classes[1]]}.npz"
+        path = find((f"cifar10/{pair_file}", pair_file), data_dir)
     if path is not None:
         parts = _from_pair_file(path)
     else:
         (path,) = obtain([_REMOTE], data_dir=data_dir, download=download)
         parts = _from_binary(path, classes)
-    X_train, y_train = _rows_in_turn(parts[0], parts[1], classes, N_TRAIN_CLASS, source=f"{path} (train)")
-    X_test, y_test = _rows_in_turn(parts[2], parts[3], classes, N_TEST_CLASS, source=f"{path} (test)")
+    X_train, y_train = _rows(parts[0], parts[1], classes, N_TRAIN_CLASS, source=f"{path} (train)")
+    X_test, y_test = _rows(parts[2], parts[3], classes, N_TEST_CLASS, source=f"{path} (test)")
+    order = "the two classes taking turns" if len(classes) == 2 else "in the original order"
     return Dataset(
-        name=f"cifar-{first}-{second}",
+        name=name,
         X_train=X_train,
         y_train=y_train,
         X_test=X_test,
         y_test=y_test,
-        feature_names=[f"pixel_{r}_{c}_{colour}" for r in range(32) for c in range(32) for colour in "rgb"],
+        feature_names=rgb_feature_names(SIDE),
         class_names={c: CLASS_NAMES[c] for c in classes},
         description=(
-            f"CIFAR-10, {first} and {second}: 32 x 32 RGB pixels divided by 255, original training and test "
-            "sets, the two classes taking turns. A. Krizhevsky, Learning Multiple Layers of Features from "
-            "Tiny Images (2009)."
+            f"CIFAR-10, {', '.join(CLASS_NAMES[c] for c in classes)}: {SIDE} x {SIDE} RGB pixels divided by "
+            f"255, original training and test sets, {order}. A. Krizhevsky, Learning Multiple Layers of "
+            "Features from Tiny Images (2009)."
         ),
     )

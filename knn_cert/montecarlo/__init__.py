@@ -1,7 +1,17 @@
-"""Certificates from sampled votes: the baselines that exact probabilities are compared with."""
+"""Certificates from sampled votes: any classifier, and the K-NN baseline of the exact engine."""
 
 from __future__ import annotations
 
+from .ensemble import SmoothedEnsemble, UnsoundTrainer
+from .fingerprint import parameters_digest
 from .knn import MonteCarloVote, monte_carlo_vote
+from .votes import certify_votes
 
-__all__ = ["MonteCarloVote", "monte_carlo_vote"]
+__all__ = [
+    "MonteCarloVote",
+    "SmoothedEnsemble",
+    "UnsoundTrainer",
+    "certify_votes",
+    "monte_carlo_vote",
+    "parameters_digest",
+]

@@ -1,0 +1,505 @@
+"""Algorithm 1 of RAB for any trainer: models trained on rows with noise of their own, and what they certify.
+
+Each model is a function of its noised rows and a seed of its own. The noise is drawn once and kept. A query
+is classified with noise too, which is drawn from a generator seeded with the SHA-256 of the model's
+parameters and nothing else: it is then part of the model (section 6.1 of RAB).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import operator
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._validation import number_classes, reject_text_columns
+from .._writing import whole_or_nothing
+from ..bounds.confidence import check_level
+from ..certificates import Certificates
+from ..smoothing import Noise
+from ..threats import BlackBoxBall
+from .fingerprint import parameters_digest
+from .votes import certify_votes
+
+__all__ = ["SmoothedEnsemble", "UnsoundTrainer"]
+
+_CHECK_ROWS = 256
+_QUERY_BYTES = 64 << 20  # of the copies of queries, one for each model of a group, that are held at a time
+
+
+class UnsoundTrainer(ValueError):
+    """A trainer or a model does what makes its votes worthless: no certificate can be drawn from them."""
+
+
+class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
+    """N models trained on independently noised rows, whose votes certify predictions: Algorithm 1 of RAB.
+
+    Parameters
+    ----------
+    model_factory : callable (X, y, seed) -> predictor
+        Trains one model: X of shape (n, d), noised; y the labels; seed a non-negative int below 2**63, the
+        only source of randomness it may use. The predictor has ``predict(Q)``, or is itself callable, and
+        gives labels of shape (m,) or probabilities of shape (m, C), columns as in ``classes_``.
+        It may also have ``train_many(noised, y, seeds)``, which trains ``models_at_once`` models together;
+        ``dtype``, the type it wants the rows in; ``predict_many``; ``settings()``, ``pack`` and ``unpack``
+        for checkpoints: see `knn_cert.deep.TorchTrainer`.
+    sigma : float > 0
+        Standard deviation of the noise on each feature, in the units of the features.
+    n_models : int >= 1
+        N, models that vote.
+    noise : {"gaussian", "uniform"}
+        Uniform noise lies on an interval of length sqrt(12) sigma.
+    alpha : float, 0 < alpha < 1
+        Probability that a certificate is wrong, over the noise.
+    n_pilot : int >= 0
+        Further models that choose the label to certify. With 0 the N models choose it, and alpha pays.
+    test_noise : bool, default=True
+        Whether each model sees queries with noise drawn from its parameters. Without it models that have only
+        seen noised rows classify rows without noise, and are often wrong.
+    simultaneous : bool, default=False
+        Whether alpha is for all queries of a call of `certify` together.
+    random_state : int or None
+        Seed of the noise and of the models' seeds. It must be chosen after the attacker is done.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+    n_features_in_, n_samples_fit_ : int
+    models_, pilot_models_ : list
+        The predictors.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from knn_cert.montecarlo import SmoothedEnsemble
+    >>> X = np.concatenate([np.full((20, 2), -1.0), np.full((20, 2), 1.0)])
+    >>> y = np.repeat(["left", "right"], 20)
+    >>> train = lambda X, y, seed: LogisticRegression(random_state=seed % 2**32).fit(X, y)
+    >>> ensemble = SmoothedEnsemble(train, sigma=0.5, n_models=50, random_state=0).fit(X, y)
+    >>> cert = ensemble.certify([[-1.0, -1.0]])
+    >>> str(cert.label[0]), bool(cert.radius[0] > 0.2)
+    ('left', True)
+    """
+
+    def __init__(
+        self,
+        model_factory,
+        sigma=1.0,
+        n_models=1000,
+        *,
+        noise="gaussian",
+        alpha=0.001,
+        n_pilot=0,
+        test_noise=True,
+        simultaneous=False,
+        random_state=None,
+    ):
+        self.model_factory = model_factory
+        self.sigma = sigma
+        self.n_models = n_models
+        self.noise = noise
+        self.alpha = alpha
+        self.n_pilot = n_pilot
+        self.test_noise = test_noise
+        self.simultaneous = simultaneous
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X,
+        y,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SmoothedEnsemble:
+        """Train the models.
+
+        Parameters
+        ----------
+        X : array_like of shape (n, d)
+            Training rows, dense; float32 is kept as it is.
+        y : array_like of shape (n,)
+            At least two classes.
+        checkpoint : path-like, optional
+            A folder, made if need be, where models are kept as they are trained. A later fit with the same
+            rows, settings and seed continues there.
+        progress : callable (done, total), optional
+            Called as models are done; `knn_cert.progress.ProgressBar` draws a bar.
+
+        Returns
+        -------
+        SmoothedEnsemble
+
+        Raises
+        ------
+        TypeError
+            If the trainer is not callable, or has not what a checkpoint needs.
+        ValueError
+            If rows, labels or parameters are wrong, or the checkpoint belongs to another ensemble.
+        UnsoundTrainer
+            If the trainer gives different models for the same rows and seed.
+        """
+        trainer = _Trainer(self.model_factory)
+        noise = Noise(self.sigma, self.noise)
+        check_level(self.alpha)
+        n_models, n_pilot = _count("n_models", self.n_models, 1), _count("n_pilot", self.n_pilot, 0)
+        reject_text_columns(X)
+        X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
+        self.classes_, numbers = number_classes(y)
+        self.n_samples_fit_ = len(X)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y must hold at least two classes, got only {self.classes_[0]!r}")
+        seeds = _model_seeds(self.random_state, n_models + n_pilot)
+        self._noise, self._trainer = noise, trainer
+        trainer.check(*_some_rows(X, y, numbers), seeds[0], noise)
+
+        keep = None
+        if checkpoint is not None:
+            if self.random_state is None:
+                raise ValueError("a checkpoint needs random_state: nothing can be continued without a seed")
+            keep = _Checkpoint(Path(checkpoint), trainer, lambda: self._fingerprint(X, y))
+        models: list = []
+        for start in range(0, len(seeds), trainer.models_at_once):
+            if progress is not None:
+                progress(start, len(seeds))
+            group = seeds[start : start + trainer.models_at_once]
+            found = None if keep is None else keep.load(start, len(group))
+            if found is None:
+                found = trainer.train(X, y, group, noise)
+                if keep is not None:
+                    keep.save(start, found)
+            models.extend(found)
+        if progress is not None:
+            progress(len(seeds), len(seeds))
+        self.pilot_models_, self.models_ = models[:n_pilot], models[n_pilot:]
+        return self
+
+    def votes(
+        self, X, *, pilot: bool = False, progress: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
+        """Count the models' votes.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_queries, d)
+        pilot : bool, default=False
+            Whether the pilot models vote instead.
+        progress : callable (done, total), optional
+            Called as models have voted.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_queries, C)
+
+        Raises
+        ------
+        UnsoundTrainer
+            If a model gives labels that do not occur in training, or probabilities that are not finite.
+        """
+        check_is_fitted(self, "models_")
+        reject_text_columns(X)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        models = self.pilot_models_ if pilot else self.models_
+        counts = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
+        every = np.arange(len(X))
+        for start in range(0, len(models), self._trainer.models_at_once):
+            if progress is not None:
+                progress(start, len(models))
+            group = models[start : start + self._trainer.models_at_once]
+            offsets = [self._offset(model) for model in group]
+            for part in _parts(len(X), len(group) * X.shape[1] * self._trainer.dtype.itemsize):
+                queries = [(X[part] + offset).astype(self._trainer.dtype) for offset in offsets]
+                for labels in self._trainer.predict(group, queries, self.classes_):
+                    counts[every[part], labels] += 1
+        if progress is not None:
+            progress(len(models), len(models))
+        return counts
+
+    def predict(self, X) -> np.ndarray:
+        """Return the most voted class of each query, the lowest of equals: the one that `certify` certifies.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+        """
+        check_is_fitted(self, "models_")
+        return self.classes_[np.argmax(self.votes(X, pilot=bool(self.pilot_models_)), axis=1)]
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return the shares of the votes, Eq. (19) of RAB: (n_queries, C), columns as in ``classes_``."""
+        check_is_fitted(self, "models_")
+        return self.votes(X) / len(self.models_)
+
+    def certify(
+        self, X, threat: BlackBoxBall | None = None, *, progress: Callable[[int, int], None] | None = None
+    ) -> Certificates:
+        """Certify predictions against training tables within a ball.
+
+        Parameters
+        ----------
+        X : array_like of shape (n_queries, d)
+        threat : BlackBoxBall, optional
+            Any number of rows or at most some, and the norm; see `certify_votes`.
+        progress : callable (done, total), optional
+            Called as models have voted.
+
+        Returns
+        -------
+        Certificates
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `certify_votes`.
+        UnsoundTrainer
+            As `votes`.
+        """
+        check_is_fitted(self, "models_")
+        # What is wrong with the question should show before the models are asked.
+        certify = {
+            "noise": self._noise,
+            "n_features": self.n_features_in_,
+            "n_train": self.n_samples_fit_,
+            "classes": self.classes_,
+            "alpha": self.alpha,
+            "simultaneous": self.simultaneous,
+            "threat": threat,
+            "trainer": self._trainer.name,
+            "test_noise": self.test_noise,
+        }
+        unanimous = np.zeros((1, len(self.classes_)), dtype=np.int64)
+        unanimous[0, 0] = len(self.models_)
+        pilots = unanimous if self.pilot_models_ else None
+        certify_votes(unanimous, pilot=pilots, **certify)
+        pilot = self.votes(X, pilot=True) if self.pilot_models_ else None
+        return certify_votes(self.votes(X, progress=progress), pilot=pilot, **certify)
+
+    def _offset(self, model) -> np.ndarray:
+        """The noise that a model puts on every query: a function of its parameters (RAB, section 6.1)."""
+        if not self.test_noise:
+            return np.zeros(self.n_features_in_)
+        seed = np.random.SeedSequence(int.from_bytes(parameters_digest(model), "big"))
+        return self._noise.draw(self.n_features_in_, np.random.Generator(np.random.PCG64(seed)))
+
+    def _fingerprint(self, X: np.ndarray, y: np.ndarray) -> str:
+        settings = {
+            "sigma": self._noise.sigma,
+            "noise": self._noise.kind,
+            "n_models": int(self.n_models),
+            "n_pilot": int(self.n_pilot),
+            "random_state": int(self.random_state),
+            "models_at_once": self._trainer.models_at_once,
+            "trainer": self._trainer.settings(),
+            "rows": parameters_digest([X, y]).hex(),
+        }
+        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+
+
+class _ModelSeed(NamedTuple):
+    """Where the noise of one model comes from, and the seed its trainer gets."""
+
+    noise: np.random.SeedSequence
+    training: int
+
+    def generator(self) -> np.random.Generator:
+        return np.random.Generator(np.random.PCG64(self.noise))
+
+
+class _Trainer:
+    """What a user gave as trainer, called in one way, and distrusted."""
+
+    def __init__(self, train):
+        if not callable(train):
+            raise TypeError(
+                "model_factory must be callable as (X, y, seed) and return a predictor, got "
+                f"{type(train).__name__}"
+            )
+        self._train = train
+        together = hasattr(train, "train_many")
+        self.models_at_once = (
+            _count("models_at_once", getattr(train, "models_at_once", 1), 1) if together else 1
+        )
+        self.dtype = np.dtype(getattr(train, "dtype", np.float64))
+        self.name = getattr(train, "__name__", type(train).__name__)
+        if self.name == "<lambda>":
+            self.name = ""
+
+    def train(self, X, y, seeds: Sequence[_ModelSeed], noise: Noise) -> list:
+        noised = [noise.add_to(X, seed.generator(), self.dtype) for seed in seeds]
+        if self.models_at_once == 1:
+            return [self._train(rows, y, seed.training) for rows, seed in zip(noised, seeds, strict=True)]
+        models = list(self._train.train_many(noised, y, [seed.training for seed in seeds]))
+        if len(models) != len(seeds):
+            raise UnsoundTrainer(
+                f"train_many was given {len(seeds)} tables and returned {len(models)} models"
+            )
+        return models
+
+    def check(self, X, y, seed: _ModelSeed, noise: Noise) -> None:
+        """Train twice on a few rows: a model must be a function of its noised rows and its seed."""
+        once, twice = (self.train(X, y, [seed], noise)[0] for _ in range(2))
+        classes = np.unique(y)
+        queries = noise.add_to(X, np.random.default_rng(0), self.dtype)
+        labels = [self.predict([model], [queries], classes)[0] for model in (once, twice)]
+        if not np.array_equal(*labels) or not _same_parameters(once, twice):
+            raise UnsoundTrainer(
+                "the trainer gave two different models for the same rows and the same seed, so the votes are "
+                "not of the classifier that would be certified; take all randomness from the seed"
+            )
+
+    def predict(self, models: Sequence, queries: Sequence[np.ndarray], classes: np.ndarray) -> np.ndarray:
+        """Positions in classes, shape (models, queries)."""
+        if len(models) > 1 and hasattr(self._train, "predict_many"):
+            answers = list(self._train.predict_many(models, queries))
+        else:
+            answers = [
+                (model.predict if hasattr(model, "predict") else model)(rows)
+                for model, rows in zip(models, queries, strict=True)
+            ]
+        return np.stack(
+            [_positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
+        )
+
+    def settings(self) -> dict:
+        return self._train.settings()
+
+    def can_be_kept(self) -> bool:
+        return all(hasattr(self._train, name) for name in ("settings", "pack", "unpack"))
+
+    def pack(self, models: Sequence) -> dict[str, np.ndarray]:
+        return self._train.pack(models)
+
+    def unpack(self, arrays: dict[str, np.ndarray]) -> list:
+        return list(self._train.unpack(arrays))
+
+
+class _Checkpoint:
+    """A folder with one file for each group of models, and one that says whose they are."""
+
+    def __init__(self, folder: Path, trainer: _Trainer, fingerprint: Callable[[], str]):
+        if not trainer.can_be_kept():
+            raise TypeError(
+                "a checkpoint needs a trainer with settings(), pack(models) and unpack(arrays), such as "
+                "knn_cert.deep.TorchTrainer; leave out checkpoint"
+            )
+        self._folder, self._trainer = folder, trainer
+        folder.mkdir(parents=True, exist_ok=True)
+        head = folder / "ensemble.json"
+        mine = {"format": "knn_cert.ensemble", "fingerprint": fingerprint()}
+        if head.exists():
+            try:
+                theirs = json.loads(head.read_text(encoding="utf-8"))
+            except ValueError as error:
+                raise ValueError(f"{head} is cut off or none ({error}); delete the folder") from error
+            if theirs != mine:
+                raise ValueError(
+                    f"{folder} holds models of another ensemble: other rows, settings or seed; choose "
+                    "another folder, or delete this one"
+                )
+        else:
+            with whole_or_nothing(head) as temporary:
+                temporary.write_text(json.dumps(mine), encoding="utf-8")
+
+    def load(self, start: int, n_models: int) -> list | None:
+        path = self._path(start)
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                models = self._trainer.unpack({name: archive[name] for name in archive.files})
+        except Exception as error:  # zip, zlib and NumPy raise many kinds for a damaged file
+            raise ValueError(f"{path} is damaged ({error}); delete it and fit again") from error
+        if len(models) != n_models:
+            raise ValueError(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
+        return models
+
+    def save(self, start: int, models: Sequence) -> None:
+        with whole_or_nothing(self._path(start)) as temporary, temporary.open("wb") as file:
+            np.savez(file, **self._trainer.pack(models))
+
+    def _path(self, start: int) -> Path:
+        return self._folder / f"models-{start:06d}.npz"
+
+
+def _positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:
+    """Labels, or probabilities in the order of classes, as positions in classes."""
+    answer = np.asarray(answer)
+    if answer.ndim == 2:
+        if answer.shape != (n_queries, len(classes)) or answer.dtype.kind not in "fiu":
+            raise UnsoundTrainer(
+                f"expected probabilities of shape ({n_queries}, {len(classes)}), got {answer.shape} of dtype "
+                f"{answer.dtype}"
+            )
+        if not np.isfinite(answer).all():
+            raise UnsoundTrainer(
+                "a model gave probabilities that are NaN or infinite; its vote counts nothing"
+            )
+        return np.argmax(answer, axis=1)
+    if answer.shape != (n_queries,):
+        raise UnsoundTrainer(f"a model gave labels of shape {answer.shape} for {n_queries} queries")
+    if (answer.dtype.kind in "USO") != (classes.dtype.kind in "USO"):
+        known = np.zeros(n_queries, dtype=bool)
+    else:
+        known = np.isin(answer, classes)
+    if not known.all():
+        wrong = answer[~known][0]
+        raise UnsoundTrainer(
+            f"a model predicted {wrong!r}, which is none of the classes {list(classes)} of training"
+        )
+    return np.searchsorted(classes, answer)
+
+
+def _same_parameters(one, other) -> bool:
+    try:
+        return parameters_digest(one) == parameters_digest(other)
+    except TypeError:
+        return True  # nothing to compare but predictions
+
+
+def _some_rows(X: np.ndarray, y: np.ndarray, numbers: np.ndarray):
+    """A few rows of every class, in their order."""
+    if len(y) <= _CHECK_ROWS:
+        return X, y
+    n_classes = numbers.max() + 1
+    each = max(1, _CHECK_ROWS // int(n_classes))
+    kept = np.sort(np.concatenate([np.flatnonzero(numbers == c)[:each] for c in range(n_classes)]))
+    return X[kept], y[kept]
+
+
+def _model_seeds(random_state, n: int) -> list[_ModelSeed]:
+    """Seeds of the models: the first ones are the same for any number of them."""
+    if random_state is not None:
+        try:
+            random_state = operator.index(random_state)
+        except TypeError:
+            raise TypeError(
+                f"random_state must be an int or None, got {type(random_state).__name__}"
+            ) from None
+        if random_state < 0:
+            raise ValueError(f"random_state must not be negative, got {random_state}")
+    seeds = []
+    for child in np.random.SeedSequence(random_state).spawn(n):
+        noise, training = child.spawn(2)
+        seeds.append(_ModelSeed(noise, int(training.generate_state(1, np.uint64)[0] >> np.uint64(1))))
+    return seeds
+
+
+def _parts(n: int, bytes_each: int) -> list[slice]:
+    size = max(1, _QUERY_BYTES // max(1, bytes_each))
+    return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def _count(name: str, value, least: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)

@@ -1,0 +1,147 @@
+"""SHA-256 of a model's parameters: of what they are, not of a file or of where they lie in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+
+import numpy as np
+
+__all__ = ["parameters_digest"]
+
+
+def parameters_digest(model) -> bytes:
+    """Return the SHA-256 of the canonical bytes of a model's parameters.
+
+    The same parameters give the same digest in any process and on any machine; it changes with any of them.
+    A model that has ``canonical_parameters()`` is asked for its parameters, a mapping of names to arrays.
+    Of other objects, scikit-learn's estimators among them, the whole state is taken: attributes by name,
+    containers item by item, arrays as type, shape and little-endian bytes.
+
+    Parameters
+    ----------
+    model : object
+
+    Returns
+    -------
+    bytes
+        32 of them.
+
+    Raises
+    ------
+    TypeError
+        If the state holds something that has no canonical bytes, such as an open file.
+    """
+    digest = hashlib.sha256()
+    if hasattr(model, "canonical_parameters") and not isinstance(model, type):
+        parameters = model.canonical_parameters()
+        if not isinstance(parameters, Mapping):
+            raise TypeError(
+                "canonical_parameters() must return a mapping of names to arrays, got "
+                f"{type(parameters).__name__}"
+            )
+        _Walk(digest).feed({name: np.asarray(value) for name, value in parameters.items()})
+    else:
+        _Walk(digest).feed(model)
+    return digest.digest()
+
+
+class _Walk:
+    """Feeds a digest with one value after the other: a tag, a length, the content."""
+
+    def __init__(self, digest):
+        self._digest = digest
+        self._seen: dict[int, int] = {}
+        self._kept = []  # so that no address is used twice
+
+    def feed(self, value) -> None:
+        if value is None or isinstance(value, (bool, np.bool_)):
+            self._put("constant", repr(None if value is None else bool(value)).encode())
+        elif isinstance(value, (int, np.integer)):
+            self._put("int", str(int(value)).encode())
+        elif isinstance(value, (float, np.floating)):
+            self._put("float", struct.pack("<d", float(value)))
+        elif isinstance(value, (str, np.str_)):
+            self._put("str", str(value).encode())
+        elif isinstance(value, (bytes, bytearray)):
+            self._put("bytes", bytes(value))
+        elif isinstance(value, np.ndarray):
+            self._array(value)
+        elif isinstance(value, np.dtype):
+            self._put("dtype", value.str.encode())
+        elif isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
+            self._put("name", _name_of(value).encode())
+        else:
+            self._composite(value)
+
+    def _put(self, tag: str, content: bytes) -> None:
+        self._digest.update(f"{tag}:{len(content)}:".encode())
+        self._digest.update(content)
+
+    def _array(self, array: np.ndarray) -> None:
+        if array.dtype.names is not None:
+            # Field by field: what lies between the fields of a record is not part of it.
+            self._put("record", repr((array.dtype.names, array.shape)).encode())
+            for name in array.dtype.names:
+                self._array(array[name])
+            return
+        if array.dtype.hasobject:
+            self._put("objects", repr(array.shape).encode())
+            for item in array.ravel().tolist():
+                self.feed(item)
+            return
+        plain = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
+        self._put("array", f"{plain.dtype.str}{array.shape}".encode())
+        self._digest.update(plain.tobytes())
+
+    def _composite(self, value) -> None:
+        if id(value) in self._seen:
+            self._put("again", str(self._seen[id(value)]).encode())
+            return
+        self._seen[id(value)] = len(self._seen)
+        self._kept.append(value)
+        if isinstance(value, Mapping):
+            items = sorted(value.items(), key=lambda item: (type(item[0]).__name__, str(item[0])))
+            self._put("mapping", str(len(items)).encode())
+            for key, item in items:
+                self.feed(key)
+                self.feed(item)
+        elif isinstance(value, (list, tuple)):
+            self._put("sequence", str(len(value)).encode())
+            for item in value:
+                self.feed(item)
+        elif isinstance(value, (set, frozenset)):
+            digests = sorted(parameters_digest(item) for item in value)
+            self._put("set", b"".join(digests))
+        else:
+            self._put("object", _name_of(type(value)).encode())
+            for part in _state_of(value):
+                self.feed(part)
+
+
+def _state_of(value) -> tuple:
+    """What an object would be pickled by, without pickling it."""
+    try:
+        reduced = value.__reduce_ex__(2)
+    except TypeError as error:
+        raise _no_bytes(value) from error
+    if isinstance(reduced, str):
+        return (reduced,)
+    make, arguments, *rest = reduced
+    state, items, pairs = (*rest[:3], None, None, None)[:3]
+    if isinstance(state, dict):
+        # scikit-learn notes its version there: no parameter
+        state = {name: item for name, item in state.items() if name != "_sklearn_version"}
+    return make, arguments, state, list(items or ()), list(pairs or ())
+
+
+def _no_bytes(value) -> TypeError:
+    return TypeError(
+        f"a {_name_of(type(value))} among the model's parameters has no canonical bytes; give the model a "
+        "method canonical_parameters() that returns its parameters, a mapping of names to arrays"
+    )
+
+
+def _name_of(thing) -> str:
+    return f"{getattr(thing, '__module__', '')}.{thing.__qualname__}"

@@ -1,0 +1,159 @@
+"""From the votes of independently smoothed models to certificates: Corollaries 1 and 2 of RAB."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import __version__
+from ..bounds.confidence import check_level, fewest_votes, vote_bounds
+from ..certificates import Certificates
+from ..smoothing import Noise, VotingModels
+from ..threats import BlackBoxBall
+
+__all__ = ["certify_votes"]
+
+
+def certify_votes(
+    counts,
+    *,
+    noise: Noise,
+    n_features: int,
+    n_train: int,
+    classes=None,
+    alpha: float = 0.001,
+    pilot=None,
+    simultaneous: bool = False,
+    threat: BlackBoxBall | None = None,
+    method: str = "clopper-pearson",
+    runner_up: str | None = None,
+    trainer: str = "",
+    test_noise: bool = False,
+) -> Certificates:
+    """Certify the most voted class of each query against training tables within a ball.
+
+    Each of N models was trained on the training rows with noise of its own and has one vote a query. With
+    probability at least 1 - alpha over that noise, what is certified of a query is true.
+
+    Parameters
+    ----------
+    counts : array of int, shape (n_queries, C)
+        Votes by class; every query has the votes of the same N models.
+    noise : Noise
+        What every feature of every training row got, drawn once for each model.
+    n_features, n_train : int
+        Number of features, and of training rows.
+    classes : array of shape (C,), optional
+        Labels of the columns; 0..C-1 if left out.
+    alpha : float, 0 < alpha < 1
+        Probability of error of one certificate, or of any of them where ``simultaneous``.
+    pilot : array of int, shape (n_queries, C), optional
+        Votes of other models than those of ``counts``. Their most voted class is what is certified, and
+        alpha is not spent on choosing it. Left out, ``counts`` chooses.
+    simultaneous : bool, default=False
+        Whether alpha is for all queries together: each of m queries then has alpha / m. The same models
+        answer all queries, so errors come together; without it alpha is for each query alone.
+    threat : BlackBoxBall, optional
+        Any number of rows or at most some, and the norm. Left out: the total over all rows, in L2 for
+        Gaussian noise (Eq. (14)), in L1 for uniform noise (Eq. (17)).
+    method : {"clopper-pearson", "hoeffding"}
+        The one-sided bound; RAB uses Hoeffding's, which is never better.
+    runner_up : {"complement", "votes"}, optional
+        See `knn_cert.bounds.vote_bounds`.
+    trainer : str
+        What trained the models, for the guarantee in words.
+    test_noise : bool
+        Whether models classify a query with noise drawn from their parameters, likewise.
+
+    Returns
+    -------
+    Certificates
+        ``probabilities`` are shares of the votes. Abstained where the bounds do not separate the classes.
+
+    Raises
+    ------
+    TypeError
+        If counts are no integers, or threat is no `BlackBoxBall`.
+    ValueError
+        If shapes do not agree, queries have different numbers of votes, N is so small that not even unanimous
+        votes certify anything, the noise has no radius in the norm of the threat, or an option is unknown.
+    """
+    counts = _checked_counts(counts, "counts")
+    n_queries, n_classes = counts.shape
+    classes = np.arange(n_classes) if classes is None else np.asarray(classes)
+    if classes.shape != (n_classes,):
+        raise ValueError(
+            f"classes must name the {n_classes} columns of counts, got an array of shape {classes.shape}"
+        )
+    if threat is not None and not isinstance(threat, BlackBoxBall):
+        raise TypeError(
+            f"threat must be a BlackBoxBall, got {threat!r}: votes know of no rows, only of noise on their "
+            "features; structured threats need SmoothedKNNClassifier"
+        )
+    alpha = check_level(alpha)
+    n_models = int(counts[0].sum()) if n_queries else 0
+    options = {
+        "selection": "none" if pilot is None else "pilot",
+        "method": method,
+        "runner_up": runner_up,
+    }
+    alpha_of_one = alpha / n_queries if simultaneous and n_queries else alpha
+    if n_queries:
+        needed = fewest_votes(n_classes, alpha_of_one, **options)
+        if n_models < needed:
+            raise ValueError(
+                f"{n_models} models cannot certify anything at alpha = {alpha_of_one:g} for one query with "
+                f"{n_classes} classes, not even if all agree; train at least {needed}, or raise alpha"
+            )
+    label = None
+    n_pilot = 0
+    if pilot is not None:
+        pilot = _checked_counts(pilot, "pilot")
+        if pilot.shape != counts.shape:
+            raise ValueError(f"pilot must have the shape {counts.shape} of counts, got {pilot.shape}")
+        label = np.argmax(pilot, axis=1)
+        n_pilot = int(pilot[0].sum()) if n_queries else 0
+    if n_queries:
+        chosen, p_lower, p_upper = vote_bounds(counts, alpha_of_one, label=label, **options)
+    else:
+        chosen, p_lower, p_upper = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
+    return Certificates.from_bounds(
+        classes[chosen],
+        p_lower,
+        p_upper,
+        np.minimum(np.nextafter(1.0 - p_lower, 2.0), 1.0),
+        probabilities=counts / max(n_models, 1),
+        classes=classes,
+        noise=noise,
+        threat=threat,
+        classifier=VotingModels(
+            n_models=n_models,
+            alpha=alpha,
+            n_pilot=n_pilot,
+            method=method,
+            simultaneous=bool(simultaneous),
+            trainer=trainer,
+            test_noise=test_noise,
+        ),
+        n_features=int(n_features),
+        n_train=int(n_train),
+        version=__version__,
+    )
+
+
+def _checked_counts(counts, name: str) -> np.ndarray:
+    counts = np.asarray(counts)
+    if counts.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be whole numbers of votes, got an array of dtype {counts.dtype}")
+    if counts.ndim != 2 or counts.shape[1] < 2:
+        raise ValueError(f"{name} must have shape (n_queries, C) with C >= 2 classes, got {counts.shape}")
+    if np.any(counts < 0):
+        raise ValueError(f"{name} must not be negative, got {counts.min()}")
+    totals = counts.sum(axis=1)
+    if np.any(totals != totals[:1]):
+        raise ValueError(
+            f"every query must have the votes of the same models, got {totals.min()} to {totals.max()} votes "
+            f"in {name}"
+        )
+    if len(totals) and totals[0] == 0:
+        raise ValueError(f"{name} must hold at least one vote for each query")
+    return counts.astype(np.int64)

@@ -1,0 +1,145 @@
+"""What a certificate is about: the noise on the training rows, and the classifier that was smoothed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._validation import check_sigma
+
+__all__ = ["Noise", "SmoothedKNN", "VotingModels"]
+
+KINDS = ("gaussian", "uniform")
+
+# Noise is drawn for so many numbers at a time: the result does not depend on it, only the memory does.
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Independent noise of mean 0 on every feature of every training row.
+
+    Parameters
+    ----------
+    sigma : float > 0
+        Standard deviation, in the units of the features.
+    kind : {"gaussian", "uniform"}
+        Uniform noise lies within sqrt(3) sigma, on an interval of length `width`.
+    """
+
+    sigma: float
+    kind: str = "gaussian"
+
+    def __post_init__(self):
+        object.__setattr__(self, "sigma", check_sigma(self.sigma))
+        if self.kind not in KINDS:
+            raise ValueError(f"noise must be one of {', '.join(KINDS)}, got {self.kind!r}")
+
+    @property
+    def width(self) -> float:
+        """Length b - a of the interval of uniform noise, in the units of the features: sqrt(12) sigma."""
+        return math.sqrt(12.0) * self.sigma
+
+    def draw(self, shape, generator: np.random.Generator) -> np.ndarray:
+        """Draw noise of this shape: float64, in the units of the features."""
+        if self.kind == "gaussian":
+            return self.sigma * generator.standard_normal(shape)
+        return self.width * (generator.random(shape) - 0.5)
+
+    def add_to(self, X: np.ndarray, generator: np.random.Generator, dtype) -> np.ndarray:
+        """Return X of shape (n, d) with noise on it: summed in float64, kept as ``dtype``."""
+        noised = np.empty(X.shape, dtype=dtype)
+        rows = max(1, _BLOCK // max(1, X.shape[1]))
+        for start in range(0, len(X), rows):
+            part = X[start : start + rows]
+            noised[start : start + rows] = part + self.draw(part.shape, generator)
+        return noised
+
+    def describe(self) -> str:
+        if self.kind == "gaussian":
+            return f"Gaussian noise of standard deviation {self.sigma:g}"
+        return f"noise uniform on an interval of length {self.width:g} (standard deviation {self.sigma:g})"
+
+
+@dataclass(frozen=True, eq=False)
+class SmoothedKNN:
+    """A smoothed K-NN classifier, its probabilities worked out exactly.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    edges : ndarray or None
+        Edges of the buckets on the squared distance; None for the continuous classifier.
+    backend : str
+        What computed the probabilities.
+    """
+
+    n_neighbors: int
+    edges: np.ndarray | None = None
+    backend: str = ""
+
+    def describe(self) -> str:
+        kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
+        return f"the smoothed K-NN classifier (K = {self.n_neighbors}, {kind})"
+
+    def confidence(self, n_queries: int) -> str:
+        """How sure the guarantee is, as the beginning of a sentence."""
+        return "The prediction"
+
+    def conditions(self) -> str:
+        """What else the guarantee asks of whoever computed it, as sentences."""
+        return ""
+
+
+@dataclass(frozen=True)
+class VotingModels:
+    """A smoothed classifier that is known by votes of models, each trained on rows with noise of its own.
+
+    Parameters
+    ----------
+    n_models : int
+        Number of models whose votes were counted, N.
+    alpha : float
+        Probability that the certificate of a query is wrong, over the noise of the models.
+    n_pilot : int
+        Number of further models that chose the label; 0: the votes that were counted chose it.
+    method : str
+        The one-sided bound, "clopper-pearson" or "hoeffding".
+    simultaneous : bool
+        Whether alpha is the probability that any certificate of the queries is wrong.
+    trainer : str
+        What trained the models, in words.
+    test_noise : bool
+        Whether each model classifies a query with noise that is a function of the model.
+    """
+
+    n_models: int
+    alpha: float
+    n_pilot: int = 0
+    method: str = "clopper-pearson"
+    simultaneous: bool = False
+    trainer: str = ""
+    test_noise: bool = False
+
+    def describe(self) -> str:
+        of = f" of {self.trainer}" if self.trainer else ""
+        where = ", queries with noise drawn from each model's parameters" if self.test_noise else ""
+        return f"the smoothed classifier{of} (votes of {self.n_models} models{where})"
+
+    def confidence(self, n_queries: int) -> str:
+        """How sure the guarantee is, as the beginning of a sentence."""
+        scope = f"for all {n_queries} queries together" if self.simultaneous else "for each query"
+        return (
+            f"With probability at least 1 - {self.alpha:g} over the noise of the models, {scope}, the "
+            "prediction"
+        )
+
+    def conditions(self) -> str:
+        """What else the guarantee asks of whoever computed it, as sentences."""
+        return (
+            " It holds if each model is a function of its noised rows and an independent seed alone: the "
+            "noise drawn once and kept for all epochs, after the attacker was done, and whatever stops or "
+            "tunes the training noised too."
+        )
