@@ -35,7 +35,7 @@ class Experiment(NamedTuple):
         return self._replace(source_class=self.target_class, target_class=self.source_class)
 
 
-def _on_images(shape: tuple[int, ...], position, center) -> dict[str, Callable[[float], Trigger]]:
+def on_images(shape: tuple[int, ...], position, center) -> dict[str, Callable[[float], Trigger]]:
     return {
         "one": partial(one_pixel, shape, position=position, high=1.0),
         "four": partial(four_pixel, shape, center=center, high=1.0),
@@ -50,7 +50,7 @@ EXPERIMENTS = {
         target_class=0,
         sigmas=(1.0, 2.0),
         radii=(0.2, 0.5, 1.0, 2.0),
-        triggers=_on_images((28, 28), position=(23, 23), center=(19, 19)),
+        triggers=on_images((28, 28), position=(23, 23), center=(19, 19)),
     ),
     "cifar-airplane-bird": Experiment(
         title="CIFAR-10 airplane/bird",
@@ -58,7 +58,7 @@ EXPERIMENTS = {
         target_class=2,
         sigmas=(0.5, 1.0),
         radii=(0.05, 0.1, 0.2, 0.5),
-        triggers=_on_images((32, 32, 3), position=(15, 15), center=(15, 15)),
+        triggers=on_images((32, 32, 3), position=(15, 15), center=(15, 15)),
     ),
     "spambase": Experiment(
         title="Spambase",

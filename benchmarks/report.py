@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import os
 import platform
 import statistics
@@ -67,6 +68,14 @@ def spread(values: Sequence[float], show: Callable[[float], str]) -> str:
     return median if len(values) == 1 else f"{median} ({show(min(values))} to {show(max(values))})"
 
 
+def wilson(share: float, n: int) -> str:
+    """Return the 95 % interval of a share of n trials (Wilson), as "0.951-0.984"."""
+    z = 1.959963984540054
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return f"{max(middle - half, 0.0):.3f}-{min(middle + half, 1.0):.3f}"
+
+
 def listed(values: Sequence[float]) -> str:
     """Return "{1, 2, 5}"."""
     return "{" + ", ".join(f"{value:g}" for value in values) + "}"
@@ -98,7 +107,7 @@ def versions() -> str:
     if facts["simd"]:
         parts.append(f"native kernel {facts['simd']}, compiler {facts['compiler']}")
     parts.append(f"Python {facts['python']}")
-    for name in ("numpy", "scipy", "scikit-learn", "numba"):
+    for name in ("numpy", "scipy", "scikit-learn", "numba", "torch"):
         try:
             parts.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:

@@ -169,6 +169,19 @@ def test_a_seed_fixes_everything_and_more_models_begin_with_the_same():
         assert not np.array_equal(one.means, three.means)
 
 
+@pytest.mark.parametrize(
+    "trainer", [logistic, lambda X, y, seed: NearestMean(X, y)], ids=["module", "lambda"]
+)
+def test_models_do_not_depend_on_how_many_processes_train_them(tmp_path, trainer):
+    X, y = table()
+    alone = SmoothedEnsemble(trainer, n_models=12, random_state=0).fit(X, y)
+    calls = []
+    ensemble = SmoothedEnsemble(trainer, n_models=12, random_state=0, n_jobs=2)
+    ensemble.fit(X, y, progress=lambda done, total: calls.append(done))
+    assert [parameters_digest(m) for m in ensemble.models_] == [parameters_digest(m) for m in alone.models_]
+    assert calls == list(range(13))
+
+
 def test_rows_of_float32_and_plain_functions_will_do():
     X, y = table()
     rule = lambda Q: np.where(Q.sum(axis=1) > 0, 1, 0)  # noqa: E731
@@ -306,6 +319,8 @@ def test_randomness_that_is_not_from_the_seed_is_found_by_predictions_alone():
         ({"alpha": 1.0}, ValueError, "alpha"),
         ({"random_state": -1}, ValueError, "random_state"),
         ({"random_state": "0"}, TypeError, "random_state"),
+        ({"n_jobs": 0}, ValueError, "n_jobs"),
+        ({"n_jobs": 1.5}, TypeError, "n_jobs"),
     ],
 )
 def test_parameters_that_are_none_are_refused(options, error, message):

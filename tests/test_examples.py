@@ -6,11 +6,18 @@ import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from knn_cert import SmoothedKNNClassifier, load_dataset
+from knn_cert.datasets import Dataset
+from knn_cert.montecarlo import SmoothedEnsemble
 
 ROOT = Path(__file__).parents[1]
+
+
+def programs(page):
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
@@ -22,11 +29,12 @@ def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
 
 def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S)
-    first, second, *_ = blocks
+    first, second, _, ensemble, *_ = programs("README.md")
     names = {}
     exec(compile(first, "README.md", "exec"), names)
     exec(compile(second, "README.md", "exec"), names)
+    exec(compile(ensemble.replace("200", "20"), "README.md", "exec"), names)
+    assert names["ensemble"].n_models == 20
     assert "certified accuracy" in capsys.readouterr().out
     assert (tmp_path / "certificates.json").exists()
 
@@ -34,7 +42,25 @@ def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
 def test_the_program_of_the_page_on_threats_runs(capsys):
     data = load_dataset("breast-cancer")
     clf = SmoothedKNNClassifier(n_neighbors=5, sigma=1.0).fit(data.X_train, data.y_train)
-    page = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
-    program = page.split("```python\n")[1].split("```")[0]
+    program = programs("docs/threats.md")[0]
     exec(compile(program, "threats.md", "exec"), {"clf": clf, "X": data.X_test, "y": data.y_test})
     assert "Not covered" in capsys.readouterr().out
+
+
+def test_the_program_of_the_page_on_ensembles_runs(capsys):
+    names = {}
+    exec(compile(programs("docs/ensembles.md")[0], "ensembles.md", "exec"), names)
+    assert "certified accuracy" in capsys.readouterr().out
+    assert len(names["ensemble"].models_) == 100
+
+
+def test_the_nets_of_the_page_on_ensembles_run(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="nets need torch")
+    rows = np.random.default_rng(0).random((60, 784))
+    small = Dataset("mnist-01", rows, np.repeat([0, 1], 30), rows[::3], np.repeat([0, 1], 10), [], {}, "")
+    monkeypatch.chdir(tmp_path)
+    names = {"SmoothedEnsemble": SmoothedEnsemble, "load_dataset": lambda name: small}
+    program = programs("docs/ensembles.md")[1].replace("n_models=50", "n_models=12")
+    exec(compile(program, "ensembles.md", "exec"), names)
+    assert "certified accuracy" in capsys.readouterr().out
+    assert len(list((tmp_path / "mnist-nets").glob("models-*.npz"))) == 12

@@ -11,11 +11,12 @@ import hashlib
 import json
 import operator
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -67,6 +68,9 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         Whether alpha is for all queries of a call of `certify` together.
     random_state : int or None
         Seed of the noise and of the models' seeds. It must be chosen after the attacker is done.
+    n_jobs : int or None
+        Processes that train, one thread each, -1 for one a core; None trains here, one model or group after
+        the other. The models are the same, but where a trainer's rounding depends on its threads.
 
     Attributes
     ----------
@@ -101,6 +105,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         test_noise=True,
         simultaneous=False,
         random_state=None,
+        n_jobs=None,
     ):
         self.model_factory = model_factory
         self.sigma = sigma
@@ -111,6 +116,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         self.test_noise = test_noise
         self.simultaneous = simultaneous
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(
         self,
@@ -150,6 +156,8 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         trainer = _Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
         check_level(self.alpha)
+        if self.n_jobs is not None and (_count("n_jobs", self.n_jobs, -1) == 0):
+            raise ValueError("n_jobs must be at least 1, or -1 for all cores, got 0")
         n_models, n_pilot = _count("n_models", self.n_models, 1), _count("n_pilot", self.n_pilot, 0)
         reject_text_columns(X)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
@@ -166,19 +174,26 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
             if self.random_state is None:
                 raise ValueError("a checkpoint needs random_state: nothing can be continued without a seed")
             keep = _Checkpoint(Path(checkpoint), trainer, lambda: self._fingerprint(X, y))
-        models: list = []
-        for start in range(0, len(seeds), trainer.models_at_once):
-            if progress is not None:
-                progress(start, len(seeds))
-            group = seeds[start : start + trainer.models_at_once]
-            found = None if keep is None else keep.load(start, len(group))
-            if found is None:
-                found = trainer.train(X, y, group, noise)
-                if keep is not None:
-                    keep.save(start, found)
-            models.extend(found)
+        groups = {
+            start: seeds[start : start + trainer.models_at_once]
+            for start in range(0, len(seeds), trainer.models_at_once)
+        }
+        found = {
+            start: None if keep is None else keep.load(start, len(group)) for start, group in groups.items()
+        }
+        missing = [start for start in groups if found[start] is None]
+        done = len(seeds) - sum(len(groups[start]) for start in missing)
         if progress is not None:
-            progress(len(seeds), len(seeds))
+            progress(done, len(seeds))
+        trained = trainer.train_groups(X, y, [groups[start] for start in missing], noise, self.n_jobs)
+        for start, group in zip(missing, trained, strict=True):
+            found[start] = group
+            if keep is not None:
+                keep.save(start, group)
+            done += len(group)
+            if progress is not None:
+                progress(done, len(seeds))
+        models = [model for start in groups for model in found[start]]
         self.pilot_models_, self.models_ = models[:n_pilot], models[n_pilot:]
         return self
 
@@ -342,6 +357,14 @@ class _Trainer:
                 f"train_many was given {len(seeds)} tables and returned {len(models)} models"
             )
         return models
+
+    def train_groups(self, X, y, groups: list, noise: Noise, n_jobs: int | None) -> Iterator[list]:
+        """Give the models of one group after the other, in order, as they are done."""
+        if n_jobs is None or n_jobs == 1 or len(groups) <= 1:
+            return (self.train(X, y, group, noise) for group in groups)
+        with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
+            parallel = Parallel(return_as="generator")
+        return parallel(delayed(self.train)(X, y, group, noise) for group in groups)
 
     def check(self, X, y, seed: _ModelSeed, noise: Noise) -> None:
         """Train twice on a few rows: a model must be a function of its noised rows and its seed."""
