@@ -22,6 +22,7 @@ from .data import data_dir, load
 from .fresh import SEED
 from .net_runs import ALPHA, Options, attacked, run_ensemble, run_victim
 from .net_settings import ATTACKS, TASKS
+from .plots import save_lines
 from .rab_settings import N_NEIGHBORS
 from .report import Report, duration, load_average, require, wilson
 
@@ -118,7 +119,19 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         "p_A = (alpha / 2)^(1 / N). The exact certificate has no such limit and no probability of error."
     )
     if options.save:
-        _plot(report, ways, source)
+        lines = {}
+        for way in ways:
+            right = way.certificates.label == source
+            radii = np.sort(np.where(right, way.certificates.radius, 0.0))
+            lines[way.name] = (radii, 1.0 - np.arange(len(radii)) / len(radii))
+        save_lines(
+            report,
+            "knn_and_nets",
+            lines,
+            x="radius R, L2 over all training rows",
+            y="certified accuracy",
+            steps=True,
+        )
 
 
 def _by_draws(attack, sigma: float, n_draws: int, n_threads: int) -> Certificates:
@@ -142,29 +155,6 @@ def _by_draws(attack, sigma: float, n_draws: int, n_threads: int) -> Certificate
     return certify_votes(
         votes.counts, noise=Noise(sigma), n_features=dof, n_train=len(attack.y), classes=classes, alpha=ALPHA
     )
-
-
-def _plot(report: Report, ways: list[_Way], source: int) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        report.text("No plot: matplotlib is not installed.")
-        return
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(6, 3.5), dpi=110)
-    for way in ways:
-        radii = np.sort(np.where(way.certificates.label == source, way.certificates.radius, 0.0))
-        axes.step(radii, 1.0 - np.arange(len(radii)) / len(radii), where="post", label=way.name)
-    axes.set_xlabel("radius R, L2 over all training rows")
-    axes.set_ylabel("certified accuracy")
-    axes.set_ylim(0.0, 1.02)
-    axes.legend()
-    figure.tight_layout()
-    figure.savefig(RESULTS / "knn_and_nets.png")
-    pyplot.close(figure)
-    report.text("![certified accuracy against the radius](knn_and_nets.png)")
 
 
 if __name__ == "__main__":

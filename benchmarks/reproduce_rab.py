@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from knn_cert import show_config
 
 from .command import RESULTS, report_on, study_parser
@@ -20,6 +22,7 @@ from .fresh import SEED
 from .net_runs import ALPHA, Cell, Options, Runs, Victim
 from .net_settings import ATTACKS, TABLES, TASKS
 from .paper_values import RAB_TABLE_2, RAB_TABLE_3, RAB_TABLE_4, RAB_TABLE_6, RAB_TABLE_C7, Printed
+from .plots import save_lines
 from .report import Report, load_average, wilson
 
 _PRINTED = {"2": RAB_TABLE_2, "4": RAB_TABLE_4, "6": RAB_TABLE_6, "C7": RAB_TABLE_C7}
@@ -121,7 +124,10 @@ def _run(report: Report, options: argparse.Namespace, tables: list[str], figures
     for figure in figures:
         for name in _of(TABLES["2"][0], chosen):
             if runs.data(name) is not None:
-                (_figure_3 if figure == "3" else _figure_4)(report, runs, name, attacks)
+                if figure == "3":
+                    _figure_3(report, runs, name, attacks)
+                else:
+                    _figure_4(report, runs, name, plot=options.save)
     report.heading("Differences from the paper")
     for sentence in _DIFFERENCES:
         report.text(f"- {sentence}")
@@ -249,7 +255,7 @@ def _figure_3(report: Report, runs: Runs, name: str, attacks: list[str]) -> None
     report.table(["attack", "plain net", *(f"sigma = {sigma:g}" for sigma in task.experiment.sigmas)], rows)
 
 
-def _figure_4(report: Report, runs: Runs, name: str, attacks: list[str]) -> None:
+def _figure_4(report: Report, runs: Runs, name: str, *, plot: bool) -> None:
     """Certified accuracy against the portion of the training rows (a) and against the radius (b)."""
     task = TASKS[name]
     experiment = task.experiment
@@ -268,16 +274,31 @@ def _figure_4(report: Report, runs: Runs, name: str, attacks: list[str]) -> None
     report.table(["rows", *at], by_portion)
     cells = {sigma: runs.cell(name, task, _FOUR, _SMALL, sigma).certificates for sigma in experiment.sigmas}
     largest = max(float(cell.radius.max()) for cell in cells.values())
-    by_radius = []
-    for step in range(11):
-        radius = largest * step / 10
-        row = [f"{radius:.3f}"]
-        for cell in cells.values():
-            right = (cell.label == experiment.source_class) & cell.certified(radius)
-            row.append(f"{right.mean():.3f}")
-        by_radius.append(row)
+    radii = [largest * step / 50 for step in range(51)]
+    shares = {
+        f"sigma = {sigma:g}": [
+            float(np.mean((cell.label == experiment.source_class) & cell.certified(radius)))
+            for radius in radii
+        ]
+        for sigma, cell in cells.items()
+    }
     report.text("(b) radius")
-    report.table(["R", *(f"sigma = {sigma:g}" for sigma in cells)], by_radius)
+    report.table(
+        ["R", *shares],
+        [
+            [f"{radius:.3f}", *(f"{values[k]:.3f}" for values in shares.values())]
+            for k, radius in enumerate(radii)
+            if k % 5 == 0
+        ],
+    )
+    if plot:
+        save_lines(
+            report,
+            f"rab_figure_4_{name}",
+            {label: (radii, values) for label, values in shares.items()},
+            x="radius R",
+            y="certified accuracy",
+        )
 
 
 def _named(runs: Runs, name: str, number: int) -> str:

@@ -179,6 +179,7 @@ def test_no_row_is_poisoned_at_ratio_zero():
     [
         ({"ratio": 0.5}, ValueError, "20, but the source class 'spam' has 15; choose ratio <= 0.375"),
         ({"ratio": 1.5}, ValueError, "between 0 and 1"),
+        ({"ratio": 0.001}, ValueError, "poisoned set would be empty; choose ratio >= 0.025"),
         ({"ratio": float("nan")}, ValueError, "between 0 and 1"),
         ({"ratio": "much"}, TypeError, "ratio must be a number"),
         ({"source_class": "eggs"}, ValueError, "source_class 'eggs' does not occur"),

@@ -334,11 +334,21 @@ def test_one_class_is_none():
         SmoothedEnsemble(logistic, n_models=12).fit(np.zeros((4, 2)), np.zeros(4))
 
 
-def test_too_few_models_are_said_before_any_votes():
+@pytest.mark.parametrize(("n_models", "n_pilot"), [(10, 0), (9, 5)])
+def test_too_few_models_are_said_before_any_is_trained(n_models, n_pilot):
     X, y = table()
-    ensemble = SmoothedEnsemble(Recorder(), n_models=10, random_state=0).fit(X, y)
+    recorder = Recorder()
+    ensemble = SmoothedEnsemble(recorder, n_models=n_models, n_pilot=n_pilot, random_state=0)
+    with pytest.raises(ValueError, match=rf"{n_models} models cannot certify anything.*at least 1[01]"):
+        ensemble.fit(X, y)
+    assert recorder.given == []
+
+
+def test_too_few_models_for_all_queries_together_are_said_before_any_votes():
+    X, y = table()
+    ensemble = SmoothedEnsemble(Recorder(), n_models=11, simultaneous=True, random_state=0).fit(X, y)
     ensemble.models_[0].predict = None  # would fail if it were asked
-    with pytest.raises(ValueError, match="10 models cannot certify anything"):
+    with pytest.raises(ValueError, match="11 models cannot certify anything"):
         ensemble.certify(QUERIES)
 
 
@@ -515,7 +525,7 @@ def test_digests_and_noise_are_the_same_in_another_process():
             model = RandomForestClassifier(2, random_state=seed % 2**32).fit(X, y)
             model.words = {"one", "two", "three", "four"}
             return model
-        ensemble = SmoothedEnsemble(train, n_models=3, random_state=0).fit(X, y)
+        ensemble = SmoothedEnsemble(train, n_models=3, alpha=0.4, random_state=0).fit(X, y)
         digests = [parameters_digest(model).hex() for model in ensemble.models_]
         print(json.dumps([digests, ensemble.votes(X).tolist()]))
         """

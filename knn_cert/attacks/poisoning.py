@@ -80,8 +80,9 @@ def poison(
     TypeError
         If X or ratio are not numbers, or trigger is no `Trigger`.
     ValueError
-        If shapes do not agree, a class does not occur, ratio is outside of [0, 1], or the source class has
-        fewer rows than are to be poisoned: a row drawn twice would be poisoned once.
+        If shapes do not agree, a class does not occur, ratio is outside of [0, 1] or so small that no row is
+        poisoned, or the source class has fewer rows than are to be poisoned: a row drawn twice would be
+        poisoned once.
     """
     X = as_float_array(X, "X")
     y = np.asarray(y)
@@ -96,6 +97,11 @@ def poison(
         raise ValueError(f"source_class and target_class must differ, got {source_class!r} twice")
     candidates = np.flatnonzero(y == source_class)
     count = round(_check_ratio(ratio) * len(y))
+    if count == 0 and ratio > 0.0:
+        raise ValueError(
+            f"ratio = {ratio} of {len(y)} rows are none: the poisoned set would be empty; choose ratio >= "
+            f"{1.0 / len(y):.4g}, or 0 for a clean table"
+        )
     if count > len(candidates):
         raise ValueError(
             f"ratio = {ratio} of {len(y)} rows are {count}, but the source class {source_class!r} has "

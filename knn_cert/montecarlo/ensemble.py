@@ -27,7 +27,7 @@ from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .fingerprint import parameters_digest
-from .votes import certify_votes
+from .votes import certify_votes, check_enough
 
 __all__ = ["SmoothedEnsemble", "UnsoundTrainer"]
 
@@ -149,7 +149,8 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         TypeError
             If the trainer is not callable, or has not what a checkpoint needs.
         ValueError
-            If rows, labels or parameters are wrong, or the checkpoint belongs to another ensemble.
+            If rows, labels or parameters are wrong, n_models is too small for any certificate at alpha, or
+            the checkpoint belongs to another ensemble.
         UnsoundTrainer
             If the trainer gives different models for the same rows and seed.
         """
@@ -165,6 +166,8 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         self.n_samples_fit_ = len(X)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least two classes, got only {self.classes_[0]!r}")
+        # Before hours of training, not after them.
+        check_enough(n_models, len(self.classes_), self.alpha, selection="pilot" if n_pilot else "none")
         seeds = _model_seeds(self.random_state, n_models + n_pilot)
         self._noise, self._trainer = noise, trainer
         trainer.check(*_some_rows(X, y, numbers), seeds[0], noise)
@@ -219,9 +222,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         UnsoundTrainer
             If a model gives labels that do not occur in training, or probabilities that are not finite.
         """
-        check_is_fitted(self, "models_")
-        reject_text_columns(X)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
+        X = self._checked_queries(X)
         models = self.pilot_models_ if pilot else self.models_
         counts = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
         every = np.arange(len(X))
@@ -277,7 +278,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         UnsoundTrainer
             As `votes`.
         """
-        check_is_fitted(self, "models_")
+        X = self._checked_queries(X)
         # What is wrong with the question should show before the models are asked.
         certify = {
             "noise": self._noise,
@@ -290,12 +291,17 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
             "trainer": self._trainer.name,
             "test_noise": self.test_noise,
         }
-        unanimous = np.zeros((1, len(self.classes_)), dtype=np.int64)
-        unanimous[0, 0] = len(self.models_)
+        unanimous = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
+        unanimous[:, 0] = len(self.models_)
         pilots = unanimous if self.pilot_models_ else None
         certify_votes(unanimous, pilot=pilots, **certify)
         pilot = self.votes(X, pilot=True) if self.pilot_models_ else None
         return certify_votes(self.votes(X, progress=progress), pilot=pilot, **certify)
+
+    def _checked_queries(self, X) -> np.ndarray:
+        check_is_fitted(self, "models_")
+        reject_text_columns(X)
+        return validate_data(self, X, dtype=[np.float64, np.float32], order="C", reset=False)
 
     def _offset(self, model) -> np.ndarray:
         """The noise that a model puts on every query: a function of its parameters (RAB, section 6.1)."""

@@ -98,12 +98,7 @@ def certify_votes(
     }
     alpha_of_one = alpha / n_queries if simultaneous and n_queries else alpha
     if n_queries:
-        needed = fewest_votes(n_classes, alpha_of_one, **options)
-        if n_models < needed:
-            raise ValueError(
-                f"{n_models} models cannot certify anything at alpha = {alpha_of_one:g} for one query with "
-                f"{n_classes} classes, not even if all agree; train at least {needed}, or raise alpha"
-            )
+        check_enough(n_models, n_classes, alpha_of_one, **options)
     label = None
     n_pilot = 0
     if pilot is not None:
@@ -138,6 +133,19 @@ def certify_votes(
         n_train=int(n_train),
         version=__version__,
     )
+
+
+def check_enough(n_models: int, n_classes: int, alpha: float, **options) -> None:
+    """Raise ValueError where so few models cannot certify anything, whatever they say.
+
+    Options are those of `knn_cert.bounds.vote_bounds`.
+    """
+    needed = fewest_votes(n_classes, alpha, **options)
+    if n_models < needed:
+        raise ValueError(
+            f"{n_models} models cannot certify anything at alpha = {alpha:g} for one query with {n_classes} "
+            f"classes, not even if all agree; train at least {needed}, or raise alpha"
+        )
 
 
 def _checked_counts(counts, name: str) -> np.ndarray:
