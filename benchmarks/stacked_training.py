@@ -104,7 +104,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         report.text(
             "On a CPU one small net keeps the arithmetic units busy by itself: a row costs about 7 million "
             "operations forward and back, and the throughput above is a good part of what the cores can do. "
-            "A stack saves calls, not arithmetic, so it cannot be several times faster here; the goal of five "
+            "A stack saves calls, not arithmetic, so it cannot be several times faster here; a goal of five "
             "times is one for GPUs, on which a single net of this size leaves nearly everything idle."
         )
 
