@@ -123,7 +123,11 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         for way in ways:
             right = way.certificates.label == source
             radii = np.sort(np.where(right, way.certificates.radius, 0.0))
-            lines[way.name] = (radii, 1.0 - np.arange(len(radii)) / len(radii))
+            # at R = 0 all right answers that are certified at all, one less from each radius on
+            lines[way.name] = (
+                np.append(0.0, radii),
+                1.0 - np.append(np.sum(radii == 0.0), np.arange(1, len(radii) + 1)) / len(radii),
+            )
         save_lines(
             report,
             "knn_and_nets",
