@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -311,6 +312,8 @@ def test_randomness_that_is_not_from_the_seed_is_found_by_predictions_alone():
     ("options", "error", "message"),
     [
         ({"model_factory": 3}, TypeError, "must be callable"),
+        ({"model_factory": lambda X, y: None}, TypeError, r"callable as \(X, y, seed\): too many"),
+        ({"model_factory": lambda X, y, seed: None}, UnsoundTrainer, "returned a NoneType"),
         ({"sigma": 0.0}, ValueError, "sigma"),
         ({"noise": "laplace"}, ValueError, "noise must be one of"),
         ({"n_models": 0}, ValueError, "n_models must be at least 1"),
@@ -498,10 +501,32 @@ def test_how_parameters_lie_in_memory_does_not_count():
     assert parameters_digest(records[2]) == parameters_digest(records[3])
 
 
+def test_functions_are_what_they_hold():
+    def constant(value, other=0):
+        return lambda Q, more=other: np.full(len(Q), value)
+
+    functions = [
+        constant(1),
+        constant(2),
+        constant(1, 3),
+        NearestMean(np.eye(2), np.arange(2)).predict,
+        NearestMean(2 * np.eye(2), np.arange(2)).predict,
+        functools.partial(max, 1),
+        functools.partial(max, 2),
+    ]
+    assert len({parameters_digest(function) for function in functions}) == len(functions)
+    assert parameters_digest(constant(1)) == parameters_digest(constant(1))
+
+
 def test_a_model_that_holds_itself_has_a_digest():
     model = BaseEstimator()
     model.me = model
     assert len(parameters_digest(model)) == 32
+
+    def countdown(n):
+        return countdown(n - 1) if n else 0
+
+    assert len(parameters_digest(countdown)) == 32
 
 
 def test_what_has_no_bytes_is_refused_with_the_remedy(tmp_path):

@@ -8,6 +8,7 @@ parameters and nothing else: it is then part of the model (section 6.1 of RAB).
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import operator
 import os
@@ -343,6 +344,12 @@ class _Trainer:
                 "model_factory must be callable as (X, y, seed) and return a predictor, got "
                 f"{type(train).__name__}"
             )
+        try:
+            inspect.signature(train).bind(None, None, None)
+        except TypeError as error:
+            raise TypeError(f"model_factory must be callable as (X, y, seed): {error}") from None
+        except ValueError:
+            pass  # of some functions written in C nobody knows what they take
         self._train = train
         together = hasattr(train, "train_many")
         self.models_at_once = (
@@ -389,10 +396,7 @@ class _Trainer:
         if len(models) > 1 and hasattr(self._train, "predict_many"):
             answers = list(self._train.predict_many(models, queries))
         else:
-            answers = [
-                (model.predict if hasattr(model, "predict") else model)(rows)
-                for model, rows in zip(models, queries, strict=True)
-            ]
+            answers = [_predict_of(model)(rows) for model, rows in zip(models, queries, strict=True)]
         return np.stack(
             [_positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
         )
@@ -456,6 +460,16 @@ class _Checkpoint:
 
     def _path(self, start: int) -> Path:
         return self._folder / f"models-{start:06d}.npz"
+
+
+def _predict_of(model) -> Callable:
+    predict = getattr(model, "predict", model)
+    if not callable(predict):
+        raise UnsoundTrainer(
+            f"the trainer returned a {type(model).__name__}, expected an object with predict(Q), or a "
+            "function; does it return the fitted model?"
+        )
+    return predict
 
 
 def _positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Mapping
+from types import ModuleType
 
 import numpy as np
 
@@ -17,7 +18,8 @@ def parameters_digest(model) -> bytes:
     The same parameters give the same digest in any process and on any machine; it changes with any of them.
     A model that has ``canonical_parameters()`` is asked for its parameters, a mapping of names to arrays.
     Of other objects, scikit-learn's estimators among them, the whole state is taken: attributes by name,
-    containers item by item, arrays as type, shape and little-endian bytes.
+    containers item by item, arrays as type, shape and little-endian bytes, functions as their name and the
+    variables that they hold.
 
     Parameters
     ----------
@@ -70,14 +72,28 @@ class _Walk:
             self._array(value)
         elif isinstance(value, np.dtype):
             self._put("dtype", value.str.encode())
-        elif isinstance(value, type) or callable(value) and hasattr(value, "__qualname__"):
+        elif isinstance(value, type):
             self._put("name", _name_of(value).encode())
+        elif callable(value) and hasattr(value, "__qualname__"):
+            self._function(value)
         else:
             self._composite(value)
 
     def _put(self, tag: str, content: bytes) -> None:
         self._digest.update(f"{tag}:{len(content)}:".encode())
         self._digest.update(content)
+
+    def _function(self, function) -> None:
+        """A function is its name and what it holds: the object it is bound to, variables, defaults."""
+        if self._again(function):
+            return
+        self._put("function", _name_of(function).encode())
+        held = getattr(function, "__self__", None)
+        if held is not None and not isinstance(held, ModuleType):
+            self.feed(held)
+        cells = getattr(function, "__closure__", None) or ()
+        for part in (*(cell.cell_contents for cell in cells), getattr(function, "__defaults__", None)):
+            self.feed(part)
 
     def _array(self, array: np.ndarray) -> None:
         if array.dtype.names is not None:
@@ -95,12 +111,18 @@ class _Walk:
         self._put("array", f"{plain.dtype.str}{array.shape}".encode())
         self._digest.update(plain.tobytes())
 
-    def _composite(self, value) -> None:
+    def _again(self, value) -> bool:
+        """Whether this very object was fed before; what holds itself would never end."""
         if id(value) in self._seen:
             self._put("again", str(self._seen[id(value)]).encode())
-            return
+            return True
         self._seen[id(value)] = len(self._seen)
         self._kept.append(value)
+        return False
+
+    def _composite(self, value) -> None:
+        if self._again(value):
+            return
         if isinstance(value, Mapping):
             items = sorted(value.items(), key=lambda item: (type(item[0]).__name__, str(item[0])))
             self._put("mapping", str(len(items)).encode())
