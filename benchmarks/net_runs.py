@@ -54,6 +54,7 @@ class Victim(NamedTuple):
     """A plain net on the same table: how often it takes triggered rows for the target, and its accuracies."""
 
     success: float
+    n_clean: int
     clean: float
     backdoored: float
     norm: float
@@ -110,6 +111,7 @@ def run_victim(data: Dataset, task: Task, attack: Attack, options: Options, *, p
     clean = _spread(data.X_test, options.limit)
     return Victim(
         success=float(np.mean(answers == task.experiment.target_class)),
+        n_clean=len(clean),
         clean=float(np.mean(net.predict(clean) == _spread(data.y_test, options.limit))),
         backdoored=float(np.mean(answers == task.experiment.source_class)),
         norm=attack.norm,

@@ -232,7 +232,7 @@ def _accuracies(report: Report, runs: Runs, name: str) -> None:
         for sigma in (0.0, *task.experiment.sigmas):
             if sigma == 0.0:
                 victim = runs.victim(name, task, attack, _SMALL)
-                share, n = victim.clean, len(runs.data(name).y_test)
+                share, n = victim.clean, victim.n_clean
             else:
                 cell = runs.cell(name, task, attack, _SMALL, sigma)
                 share, n = cell.clean, cell.n_clean
