@@ -92,10 +92,12 @@ def make_trainer(task: Task, options: Options, *, private: bool, victim: bool = 
     from knn_cert import deep
 
     training = task.training
+    # Gradients with noise teach slowly: such nets train as long as a victim.
+    epochs = training.victim_epochs if private else training.epochs
     return deep.TorchTrainer(
         getattr(deep, training.network),
         image_shape=training.image_shape,
-        epochs=training.victim_epochs if victim else options.epochs or training.epochs,
+        epochs=training.victim_epochs if victim else options.epochs or epochs,
         batch_size=training.batch_size,
         learning_rate=training.private_learning_rate if private else training.learning_rate,
         models_at_once=1 if private or victim else options.models_at_once,
