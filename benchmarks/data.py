@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
+
 from knn_cert import load_dataset
 from knn_cert.datasets import Dataset
 
@@ -33,3 +35,10 @@ def load(report: Report, name: str, folder: str | None) -> Dataset | None:
             f'`knn_cert.load_dataset("{name}")` once, which downloads them.'
         )
         return None
+
+
+def spread(rows: np.ndarray, limit: int | None) -> np.ndarray:
+    """Return at most so many rows, evenly over the table: some tables have one class after the other."""
+    if limit is None or limit >= len(rows):
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, limit).astype(int)]

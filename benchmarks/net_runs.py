@@ -11,11 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from knn_cert import Certificates
-from knn_cert.attacks import Trigger, apply_trigger, poison
+from knn_cert.attacks import Trigger, apply_trigger
 from knn_cert.datasets import Dataset
 from knn_cert.montecarlo import SmoothedEnsemble
 from knn_cert.progress import ProgressBar
 
+from .data import spread
 from .fresh import SEED
 from .net_settings import Task
 from .report import require
@@ -72,19 +73,10 @@ class Attack(NamedTuple):
 def attacked(data: Dataset, task: Task, trigger: Trigger | None, ratio: float, limit: int | None) -> Attack:
     """Poison rows of the source class in place; without a trigger the table stays as it is."""
     experiment = task.experiment
-    queries = _spread(data.X_test[data.y_test == experiment.source_class], limit)
+    queries = spread(data.X_test[data.y_test == experiment.source_class], limit)
     if trigger is None:
         return Attack(data.X_train, data.y_train, queries, 0.0)
-    poisoned = poison(
-        data.X_train,
-        data.y_train,
-        trigger,
-        source_class=experiment.source_class,
-        target_class=experiment.target_class,
-        ratio=ratio,
-        random_state=SEED,
-        in_place=True,
-    )
+    poisoned = experiment.poison(data, trigger, ratio, in_place=True)
     return Attack(poisoned.X, poisoned.y, apply_trigger(queries, trigger).X, float(poisoned.norms.max()))
 
 
@@ -110,11 +102,11 @@ def run_victim(data: Dataset, task: Task, attack: Attack, options: Options, *, p
     """Train one net without noise and attack it."""
     net = make_trainer(task, options, private=private, victim=True)(attack.X, attack.y, SEED)
     answers = net.predict(attack.queries)
-    clean = _spread(data.X_test, options.limit)
+    clean = spread(data.X_test, options.limit)
     return Victim(
         success=float(np.mean(answers == task.experiment.target_class)),
         n_clean=len(clean),
-        clean=float(np.mean(net.predict(clean) == _spread(data.y_test, options.limit))),
+        clean=float(np.mean(net.predict(clean) == spread(data.y_test, options.limit))),
         backdoored=float(np.mean(answers == task.experiment.source_class)),
         norm=attack.norm,
     )
@@ -159,7 +151,7 @@ def run_ensemble(
         np.array_equal(certificates.label, ensemble.classes_[shares.argmax(axis=1)]),
         "a certificate is not of the most voted class",
     )
-    clean, labels = _spread(data.X_test, options.limit), _spread(data.y_test, options.limit)
+    clean, labels = spread(data.X_test, options.limit), spread(data.y_test, options.limit)
     summary = certificates.summary(
         np.full(len(right), task.experiment.source_class), budgets=task.experiment.radii
     )
@@ -234,10 +226,3 @@ def _first(data: Dataset, portion: float) -> Dataset:
     order = np.random.default_rng(SEED).permutation(len(data.y_train))
     kept = np.sort(order[: max(2, round(portion * len(order)))])
     return replace(data, X_train=data.X_train[kept], y_train=data.y_train[kept])
-
-
-def _spread(rows: np.ndarray, limit: int | None) -> np.ndarray:
-    """Return at most so many rows, evenly over the table."""
-    if limit is None or limit >= len(rows):
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, limit).astype(int)]

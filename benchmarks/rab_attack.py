@@ -13,12 +13,12 @@ from typing import NamedTuple
 import numpy as np
 
 from knn_cert import SmoothedKNNClassifier, kernels, show_config, vote_probabilities
-from knn_cert.attacks import Poisoned, apply_trigger, poison
+from knn_cert.attacks import Poisoned, apply_trigger
 from knn_cert.datasets import Dataset
 from knn_cert.threats import Deletions, RowShift
 
 from .count_certificate import certified_rows, plain_votes
-from .fresh import SEED
+from .data import spread
 from .rab_settings import N_NEIGHBORS, Experiment
 from .report import require
 
@@ -75,24 +75,15 @@ def run_attack(
     """
     norm, ratio = setting
     trigger = experiment.triggers[attack](norm)
-    poisoned = poison(
-        data.X_train,
-        data.y_train,
-        trigger,
-        source_class=experiment.source_class,
-        target_class=experiment.target_class,
-        ratio=ratio,
-        random_state=SEED,
-        in_place=not append,
-    )
-    victims = _spread(data.X_test[data.y_test == experiment.source_class], limit)
+    poisoned = experiment.poison(data, trigger, ratio, in_place=not append)
+    victims = spread(data.X_test[data.y_test == experiment.source_class], limit)
     n_threads = n_threads or show_config("dict")["threads"]
     run = _Run(
         experiment=experiment,
         poisoned=poisoned,
         queries=apply_trigger(victims, trigger).X,
-        clean=_spread(data.X_test, limit),
-        clean_labels=_spread(data.y_test, limit),
+        clean=spread(data.X_test, limit),
+        clean_labels=spread(data.y_test, limit),
         # Rounded up: the norms are computed, the certificates are about the true ones.
         radius=float(poisoned.norms.max()) * (1.0 + 1e-12),
         total=math.sqrt(float(np.square(poisoned.norms).sum())) * (1.0 + 1e-12),
@@ -200,10 +191,3 @@ def _check(what: str, label, certified, there: np.ndarray, classes: np.ndarray) 
 
 def _share(certified: np.ndarray, right: np.ndarray) -> Share:
     return Share(float(np.mean(certified)), float(np.mean(certified & right)))
-
-
-def _spread(rows: np.ndarray, limit: int | None) -> np.ndarray:
-    """Return at most so many rows, evenly over the table: some tables have one class after the other."""
-    if limit is None or limit >= len(rows):
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, limit).astype(int)]

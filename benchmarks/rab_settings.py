@@ -11,7 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from knn_cert.attacks import Trigger, blending, four_dimension, four_pixel, one_dimension, one_pixel
+from knn_cert.attacks import (
+    Poisoned,
+    Trigger,
+    blending,
+    four_dimension,
+    four_pixel,
+    one_dimension,
+    one_pixel,
+    poison,
+)
+from knn_cert.datasets import Dataset
 
 from .fresh import SEED
 
@@ -29,6 +39,19 @@ class Experiment(NamedTuple):
     sigmas: tuple[float, float]
     radii: tuple[float, ...]
     triggers: dict[str, Callable[[float], Trigger]]
+
+    def poison(self, data: Dataset, trigger: Trigger, ratio: float, *, in_place: bool) -> Poisoned:
+        """Put the trigger into rows of the source class of the training table."""
+        return poison(
+            data.X_train,
+            data.y_train,
+            trigger,
+            source_class=self.source_class,
+            target_class=self.target_class,
+            ratio=ratio,
+            random_state=SEED,
+            in_place=in_place,
+        )
 
     def reversed(self) -> Experiment:
         """Return the attack in the other direction."""

@@ -37,6 +37,15 @@ def default_n_threads() -> int:
     return os.cpu_count() or 1
 
 
+def as_whole_number(value, name: str, *, least: int) -> int:
+    """Return an int that is not below ``least``."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)
+
+
 def check_sigma(sigma: float) -> float:
     """Return the noise as a float > 0 whose square is neither rounded to zero nor infinite."""
     sigma = _real(sigma, "sigma")

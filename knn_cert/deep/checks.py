@@ -19,7 +19,6 @@ from .determinism import initial_module, reproducible
 
 __all__ = [
     "as_number",
-    "as_whole_number",
     "check_device",
     "check_labels",
     "check_network",
@@ -28,15 +27,6 @@ __all__ = [
 
 # cuBLAS sums in a fixed order only with one of these in $CUBLAS_WORKSPACE_CONFIG when it starts.
 _FIXED_WORKSPACES = (":4096:8", ":16:8")
-
-
-def as_whole_number(value, name: str, *, least: int) -> int:
-    """Return an int that is not below ``least``."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
 
 
 def as_number(value, name: str, *, least: float, may_equal: bool = True) -> float:

@@ -21,7 +21,7 @@ from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import number_classes, reject_text_columns
+from .._validation import as_whole_number, number_classes, reject_text_columns
 from .._writing import whole_or_nothing
 from ..bounds.confidence import check_level
 from ..certificates import Certificates
@@ -158,9 +158,10 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         trainer = _Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
         check_level(self.alpha)
-        if self.n_jobs is not None and (_count("n_jobs", self.n_jobs, -1) == 0):
+        if self.n_jobs is not None and as_whole_number(self.n_jobs, "n_jobs", least=-1) == 0:
             raise ValueError("n_jobs must be at least 1, or -1 for all cores, got 0")
-        n_models, n_pilot = _count("n_models", self.n_models, 1), _count("n_pilot", self.n_pilot, 0)
+        n_models = as_whole_number(self.n_models, "n_models", least=1)
+        n_pilot = as_whole_number(self.n_pilot, "n_pilot", least=0)
         reject_text_columns(X)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
         self.classes_, numbers = number_classes(y)
@@ -353,7 +354,7 @@ class _Trainer:
         self._train = train
         together = hasattr(train, "train_many")
         self.models_at_once = (
-            _count("models_at_once", getattr(train, "models_at_once", 1), 1) if together else 1
+            as_whole_number(getattr(train, "models_at_once", 1), "models_at_once", least=1) if together else 1
         )
         self.dtype = np.dtype(getattr(train, "dtype", np.float64))
         self.name = getattr(train, "__name__", type(train).__name__)
@@ -538,11 +539,3 @@ def _model_seeds(random_state, n: int) -> list[_ModelSeed]:
 def _parts(n: int, bytes_each: int) -> list[slice]:
     size = max(1, _QUERY_BYTES // max(1, bytes_each))
     return [slice(start, start + size) for start in range(0, n, size)]
-
-
-def _count(name: str, value, least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)
