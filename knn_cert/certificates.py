@@ -20,8 +20,10 @@ import numpy as np
 from ._validation import as_float_array
 from ._writing import beside, named_in_errors, whole_or_nothing
 from .bounds.radii import gaussian_radius, uniform_radius
-from .smoothing import Noise, SmoothedKNN, VotingModels
-from .threats import BlackBoxBall, Threat, asked_budget, is_open
+from .smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from .threats import BlackBoxBall, asked_budget, is_open
+from .threats import Threat as RowsThreat
+from .word_threats import WordThreat
 
 FILE_SUFFIXES = (".csv", ".json", ".npz")
 
@@ -40,8 +42,17 @@ _PER_QUERY = (
 )
 _SETTINGS = ("n_features", "n_train", "version")
 
+Threat = RowsThreat | WordThreat
+
 # Budgets of a summary that was not asked for others.
-_BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100)}
+_BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100), "words": (1, 2, 3)}
+
+# What a summary calls a budget, by its letter and in words.
+_BUDGET_TITLES = {
+    "radius": ("R", "radius R"),
+    "rows": ("r", "tampered rows r"),
+    "words": ("R", "edited words R"),
+}
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
 # An upper bound therefore never claims less, which also keeps every radius finite (at most about 37 sigma).
@@ -52,8 +63,9 @@ _SMALLEST_CLAIM = 1e-300
 class Certificates:
     """Predictions of a smoothed classifier and how much tampering each of them provably survives.
 
-    `SmoothedKNNClassifier.certify` and `SmoothedEnsemble.certify` make these; ``cert[i]``, ``cert[a:b]`` and
-    ``cert[mask]`` are the certificates of some of the queries, ``len(cert)`` is their number.
+    The method ``certify`` of `SmoothedKNNClassifier`, `SmoothedEnsemble` and `SmoothedTextEnsemble` makes
+    these; ``cert[i]``, ``cert[a:b]`` and ``cert[mask]`` are the certificates of some of the queries,
+    ``len(cert)`` is their number.
 
     Attributes
     ----------
@@ -72,8 +84,8 @@ class Certificates:
         Upper bound on the probability of all other classes together: ``1 - p_lower`` without its rounding.
     budget : ndarray of shape (n_queries,)
         How much tampering the prediction provably survives: a radius in the units of the features, or a
-        number of rows, see ``threat``. Where the threat leaves it open, the largest that is certified, else
-        the one that was asked for; 0 where the classifier abstained.
+        number of rows or words, see ``threat``. Where the threat leaves it open, the largest that is
+        certified, else the one that was asked for; 0 where the classifier abstained.
     worst_probability : ndarray of shape (n_queries,)
         Lower bound on the probability of the predicted class over everything within the budget that was asked
         for; NaN where the threat leaves it open. Above 1/2 it certifies, but there are other ways to
@@ -83,11 +95,13 @@ class Certificates:
     classes : ndarray of shape (C,)
     classifier : SmoothedKNN or VotingModels
         Whose predictions these are: its settings, and how its probabilities became known.
-    noise : Noise
-        Its kind and its standard deviation ``noise.sigma`` on each feature.
-    n_features, n_train : int
+    noise : Noise or DiscreteNoise
+        What was smoothed with: ``noise.sigma`` on each feature, or the law on words, labels and rows.
+    n_features : int or None
+        None for texts.
+    n_train : int
     threat : threat
-        What the attacker may have done, one of `knn_cert.threats`.
+        What the attacker may have done, one of `knn_cert.threats` or `knn_cert.word_threats`.
     version : str
         What computed this.
     """
@@ -103,8 +117,8 @@ class Certificates:
     abstained: np.ndarray
     classes: np.ndarray
     classifier: SmoothedKNN | VotingModels
-    noise: Noise
-    n_features: int
+    noise: Noise | DiscreteNoise
+    n_features: int | None
     n_train: int
     threat: Threat
     version: str
@@ -253,11 +267,12 @@ class Certificates:
         Raises
         ------
         AttributeError
-            If the threat counts rows.
+            If the threat counts rows or words.
         """
         if self.threat.budget_name != "radius":
             raise AttributeError(
-                f"{self.threat!r} has no radius: its budget is a number of rows, see .budget"
+                f"{self.threat!r} has no radius: its budget is a number of {self.threat.budget_name}, see "
+                ".budget"
             )
         return self.budget
 
@@ -266,8 +281,8 @@ class Certificates:
         """What the certificates guarantee and what they do not, in plain words."""
         return (
             f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
-            f"{self.noise.describe()} on every feature of every training row is the same for the observed, "
-            "possibly tampered, training table and for everything that can be made of it with "
+            f"{self.noise.describe()} is the same for the observed, possibly tampered, training table and "
+            "for everything that can be made of it with "
             f"{self.threat.describe()}. {self.threat.what_it_means()} Not covered: "
             f"{self.threat.not_covered()}, and whatever else was computed from a tampered table, such as a "
             f"scaler, selected features or any parameter.{self.classifier.conditions()} Where the classifier "
@@ -287,7 +302,7 @@ class Certificates:
     def __repr__(self) -> str:
         return (
             f"<Certificates of {len(self)} queries: {len(self.classes)} classes, "
-            f"{type(self.classifier).__name__}, sigma={self.noise.sigma:g}, "
+            f"{type(self.classifier).__name__}, {self.noise}, "
             f"{int(np.count_nonzero(self.abstained))} abstained>"
         )
 
@@ -307,8 +322,9 @@ class Certificates:
         y_true : array_like of shape (n_queries,), optional
             True labels; without them nothing is said about accuracy.
         budgets : sequence of float >= 0, optional
-            Budgets at which certificates are counted: radii in the units of the features, or numbers of rows.
-            Left out, the budget that was asked for, or 0.1, 0.5 and 1.0, or 1, 10 and 100 rows.
+            Budgets at which certificates are counted: radii in the units of the features, or numbers of rows
+            or words. Left out, the budget that was asked for, or 0.1, 0.5 and 1.0, or 1, 10 and 100 rows, or
+            1, 2 and 3 words.
 
         Returns
         -------
@@ -364,9 +380,9 @@ class Certificates:
     def save(self, path) -> None:
         """Write to a .csv, .json or .npz file, whole or not at all.
 
-        CSV holds one row a query: query, label, p_lower, p_upper, radius or rows, worst_probability where a
-        budget was asked for, abstained and ``p(<class>)`` for every class. JSON and NPZ also hold the
-        settings and the guarantee in words, and `load` reads them.
+        CSV holds one row a query: query, label, p_lower, p_upper, radius, rows or words, worst_probability
+        where a budget was asked for, abstained and ``p(<class>)`` for every class. JSON and NPZ also hold
+        the settings and the guarantee in words, and `load` reads them.
         Numbers are written with all their digits.
 
         Raises
@@ -451,7 +467,7 @@ class Certificates:
             "guarantee": self.guarantee,
             "threat": _record_of(self.threat),
             "classifier": _record_of(self.classifier),
-            "noise": {"kind": self.noise.kind, "sigma": self.noise.sigma},
+            "noise": _fields_of(self.noise),
             "settings": settings,
             "classes": self.classes.tolist(),
             "classes_dtype": self.classes.dtype.str,
@@ -487,7 +503,7 @@ class Certificates:
         n_classes = len(settings["classes"])
         arrays = {name: np.array(queries[name], dtype=np.float64) for name in _PER_QUERY if name != "label"}
         arrays["query"] = np.array(queries["query"], dtype=np.int64)
-        if settings["threat"].budget_name == "rows":
+        if settings["threat"].budget_name != "radius":
             arrays["budget"] = arrays["budget"].astype(np.int64)
         arrays["abstained"] = arrays["abstained"].astype(bool)
         arrays["probabilities"] = arrays["probabilities"].reshape(-1, n_classes)
@@ -519,9 +535,9 @@ class Summary:
     ----------
     n_queries : int
     budget_name : str
-        "radius" or "rows".
+        "radius", "rows" or "words".
     budgets : ndarray of shape (n_budgets,)
-        R in the units of the features, or r rows.
+        R in the units of the features, r rows, or R words.
     prediction_accuracy : float or None
         Share of queries predicted as ``y_true``; None without ``y_true``.
     certified_rate : ndarray of shape (n_budgets,)
@@ -545,7 +561,7 @@ class Summary:
         if self.prediction_accuracy is not None:
             lines.append(_table_line("prediction accuracy", [f"{self.prediction_accuracy:.4f}"]))
         lines.append(_table_line("abstained", [f"{self.abstained:.4f}"]))
-        letter, title = ("R", "radius R") if self.budget_name == "radius" else ("r", "tampered rows r")
+        letter, title = _BUDGET_TITLES[self.budget_name]
         lines.append(_table_line(title, [f"{budget:g}" for budget in self.budgets]))
         lines.append(
             _table_line(f"certified rate at {letter}", [f"{share:.4f}" for share in self.certified_rate])
@@ -620,7 +636,7 @@ def _settings_of(head: dict) -> dict:
         )
     settings = {name: head["settings"][name] for name in _SETTINGS}
     settings["threat"] = _threat_of(head["threat"])
-    settings["noise"] = Noise(**head["noise"])
+    settings["noise"] = (DiscreteNoise if "law" in head["noise"] else Noise)(**head["noise"])
     settings["classifier"] = _classifier_of(head["classifier"])
     settings["classes"] = np.array(head["classes"], dtype=np.dtype(head["classes_dtype"]))
     return settings
@@ -630,10 +646,14 @@ def _record_of(part: Threat | SmoothedKNN | VotingModels | None) -> dict | None:
     """A threat or a classifier as JSON holds it."""
     if part is None:
         return None
+    return {"kind": type(part).__name__} | _fields_of(part)
+
+
+def _fields_of(part) -> dict:
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     if "training" in values:
         values["training"] = _record_of(part.training)
-    return {"kind": type(part).__name__} | {name: _json_value(value) for name, value in values.items()}
+    return {name: _json_value(value) for name, value in values.items()}
 
 
 def _threat_of(record: dict | None) -> Threat | None:

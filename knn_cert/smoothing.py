@@ -9,7 +9,7 @@ import numpy as np
 
 from ._validation import check_sigma
 
-__all__ = ["Noise", "SmoothedKNN", "VotingModels"]
+__all__ = ["DiscreteNoise", "Noise", "SmoothedKNN", "VotingModels"]
 
 KINDS = ("gaussian", "uniform")
 
@@ -58,9 +58,37 @@ class Noise:
         return noised
 
     def describe(self) -> str:
+        return f"{self._law()} on every feature of every training row"
+
+    def __str__(self) -> str:
+        return f"sigma={self.sigma:g}"
+
+    def _law(self) -> str:
         if self.kind == "gaussian":
             return f"Gaussian noise of standard deviation {self.sigma:g}"
         return f"noise uniform on an interval of length {self.width:g} (standard deviation {self.sigma:g})"
+
+
+@dataclass(frozen=True)
+class DiscreteNoise:
+    """Noise on words, labels and rows, as a certificate names it; `knn_cert.text` has the laws themselves.
+
+    Parameters
+    ----------
+    law : str
+        The law and its parameters, to look it up by.
+    words : str
+        What it does, as the rest of a sentence that begins with "under".
+    """
+
+    law: str
+    words: str
+
+    def describe(self) -> str:
+        return self.words
+
+    def __str__(self) -> str:
+        return self.law
 
 
 @dataclass(frozen=True, eq=False)

@@ -116,8 +116,8 @@ class BlackBoxBall:
             )
         name = {"l1": "L1", "l2": "L2", "linf": "L-infinity"}[self.norm]
         return (
-            f"at most {_share(self.rows)} with changed features, each by less than radius in {name} norm "
-            "(Eq. (15) of RAB; for uniform noise Eq. (18))"
+            f"at most {share_of_rows(self.rows)} with changed features, each by less than radius in {name} "
+            "norm (Eq. (15) of RAB; for uniform noise Eq. (18))"
         )
 
 
@@ -129,7 +129,7 @@ class _RowBudget:
     budget_name: ClassVar[str] = "rows"
 
     def __post_init__(self):
-        _check_rows(self.rows)
+        check_rows(self.rows)
 
     def not_covered(self) -> str:
         return "any other change of the table, a changed query"
@@ -177,7 +177,7 @@ class LabelFlips(_RowBudget):
         return RaceFamily(len(rows), kept, join(lost, _in_all(b, rows)))
 
     def describe(self) -> str:
-        return f"the labels of at most {_share(self.rows)} changed"
+        return f"the labels of at most {share_of_rows(self.rows)} changed"
 
 
 class Deletions(_RowBudget):
@@ -195,7 +195,7 @@ class Deletions(_RowBudget):
         return RaceFamily(len(rows), kept, _in_all(b, rows))
 
     def describe(self) -> str:
-        return f"at most {_share(self.rows)} deleted"
+        return f"at most {share_of_rows(self.rows)} deleted"
 
 
 class Insertions(_RowBudget):
@@ -215,7 +215,7 @@ class Insertions(_RowBudget):
         return RaceFamily(len(rows), _at_the_query(rows), _in_all(far, rows))
 
     def describe(self) -> str:
-        return f"at most {_share(self.rows)} inserted, with any features and labels"
+        return f"at most {share_of_rows(self.rows)} inserted, with any features and labels"
 
 
 class Replacements(_RowBudget):
@@ -232,7 +232,7 @@ class Replacements(_RowBudget):
         return RaceFamily(len(rows), join(lost, _at_the_query(np.minimum(rows, len(near)))), kept)
 
     def describe(self) -> str:
-        return f"at most {_share(self.rows)} replaced, features and labels"
+        return f"at most {share_of_rows(self.rows)} replaced, features and labels"
 
 
 @dataclass(frozen=True)
@@ -260,7 +260,7 @@ class RowShift:
             raise TypeError(
                 "RowShift needs a number of rows, or a share of the table; only its radius may be open"
             )
-        _check_rows(self.rows)
+        check_rows(self.rows)
         _check_radius(self.radius)
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
@@ -294,7 +294,8 @@ class RowShift:
 
     def describe(self) -> str:
         also = " and relabelled at will" if self.relabel else ""
-        return f"at most {_share(self.rows)} moved, each by at most {_length(self.radius)} in L2 norm{also}"
+        moved = f"at most {share_of_rows(self.rows)} moved"
+        return f"{moved}, each by at most {_length(self.radius)} in L2 norm{also}"
 
 
 @dataclass(frozen=True)
@@ -370,8 +371,10 @@ def is_open(threat: Threat) -> bool:
 
 
 def asked_budget(threat: StructuredThreat, n_rows: int) -> float | int:
-    """The budget of a threat that leaves none open: a radius, or a number of rows of a table with n_rows."""
-    return threat.radius if threat.budget_name == "radius" else tampered_rows(threat, n_rows)
+    """The budget of a threat that leaves none open: of rows, those of a table with n_rows."""
+    if threat.budget_name == "rows":
+        return tampered_rows(threat, n_rows)
+    return getattr(threat, threat.budget_name)
 
 
 def tampered_rows(threat: StructuredThreat, n_rows: int) -> int:
@@ -474,7 +477,8 @@ def _splits(r: int, n_a: int, n_b: int) -> tuple[np.ndarray, np.ndarray]:
     return ends[1:], r - (ends[:-1] + 1)
 
 
-def _share(rows: int | float | None) -> str:
+def share_of_rows(rows: int | float | None) -> str:
+    """A number or a share of training rows in words."""
     if rows is None:
         return "the stated number of training rows"
     if isinstance(rows, _WHOLE):
@@ -486,7 +490,8 @@ def _length(radius: float | None) -> str:
     return "the stated radius" if radius is None else f"{radius:g}"
 
 
-def _check_rows(rows) -> None:
+def check_rows(rows) -> None:
+    """Raise unless this is a number of rows, a share of them, or None."""
     if rows is None:
         return
     if isinstance(rows, bool) or not isinstance(rows, (*_WHOLE, float)):

@@ -33,6 +33,7 @@ from .overlap import (
     masking,
     row_dropping,
     uniform_sets,
+    unless_lost,
 )
 from .radii import gaussian_radius, uniform_certified, uniform_radius
 from .tradeoff import TradeOff, largest_certified
@@ -66,6 +67,7 @@ __all__ = [
     "uniform_certified",
     "uniform_radius",
     "uniform_sets",
+    "unless_lost",
     "vocabulary_noise",
     "vote_bounds",
     "worst_by_enumeration",

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from .arguments import count
-from .atoms import Atoms, power_by_squaring
+from .atoms import TAIL, Atoms, power_by_squaring
 from .tradeoff import TradeOff
 
 __all__ = ["Grid"]
@@ -23,11 +23,6 @@ _UNIT = 2.0**-53
 # Bins below this are dropped. Products that underflow err by up to 2^-1075 each; next to this that is nothing
 # (a convolution sums fewer than 2^26 of them), so relative bounds hold for every bin that stays.
 _LEAST_MASS = 2.0**-900
-
-# Tails that a product drops: of the bins with ratio below 1 the lowest, up to this P0 mass, of those above 1
-# the highest, up to this P1 mass. Far below the resolution of a float probability next to 1, and it keeps the
-# number of bins of an n-th power near the square root of n.
-_TAIL = 2.0**-64
 
 # Bins of a grid: half a GB.
 _MOST_BINS = 1 << 26
@@ -135,12 +130,12 @@ class Grid(TradeOff):
         return Grid(self.step, self.first + other.first, masses)._trimmed()
 
     def _trimmed(self):
-        """The grid without its tails: lost mass is sound to lose."""
+        """The grid without its tails, see atoms.py."""
         logs = (self.first + np.arange(len(self))) * self.step
         with np.errstate(divide="ignore"):
             alternative = np.exp(np.minimum(logs + np.log(self.masses), 0.0))
-        low = (np.cumsum(self.masses) <= _TAIL) & (logs < 0.0)
-        high = (np.cumsum(alternative[::-1])[::-1] <= _TAIL) & (logs > 0.0)
+        low = (np.cumsum(self.masses) <= TAIL) & (logs < 0.0)
+        high = (np.cumsum(alternative[::-1])[::-1] <= TAIL) & (logs > 0.0)
         return Grid(self.step, self.first, np.where(low | high, 0.0, self.masses))
 
     def __pow__(self, n):

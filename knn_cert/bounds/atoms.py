@@ -31,6 +31,12 @@ _MERGED_WITHIN = 1.0 + 2.0**-40
 # Fractions.
 _MOST_ATOMS = 1 << 22
 
+# Float products of more atoms than this lose their tails: of the ratios below 1 the lowest, up to TAIL of P0
+# mass, of those above 1 the highest, up to TAIL of P1 mass. Lost mass is sound to lose; so much is far below
+# the resolution of a probability next to 1, and an n-th power keeps in the order of sqrt(n) atoms.
+_MANY_ATOMS = 256
+TAIL = 2.0**-64
+
 # Probabilities given as floats add up to 1 within this; what is further off is a slip.
 _SUM_TOLERANCE = Fraction(1, 10**9)
 
@@ -246,7 +252,7 @@ class Atoms(TradeOff):
         one, two = self.rounded(), other.rounded()
         ratios = product_below(one.ratios[:, None], two.ratios).ravel()
         masses = product_below(one.masses[:, None], two.masses).ravel()
-        return Atoms._of(*_merged_floats(ratios, masses))
+        return Atoms._of(*_without_tails(*_merged_floats(ratios, masses)))
 
     def __pow__(self, n):
         """The pair of ``n`` independent draws of each law, by squaring."""
@@ -410,6 +416,18 @@ def _merged_floats(ratios, masses):
         starts.append(start)
         start = bisect_right(values, values[start] * _MERGED_WITHIN, lo=start)
     return ratios[starts], group_sums_below(masses, starts)
+
+
+def _without_tails(ratios, masses):
+    if len(ratios) <= _MANY_ATOMS:
+        return ratios, masses
+    # Sums are needed to a few digits only; what overflows is no tail.
+    with np.errstate(over="ignore"):
+        alternative = ratios * masses
+    low = (np.cumsum(masses) <= TAIL) & (ratios < 1.0)
+    high = (np.cumsum(alternative[::-1])[::-1] <= TAIL) & (ratios > 1.0)
+    kept = ~(low | high)
+    return ratios[kept], masses[kept]
 
 
 IDENTICAL = Atoms([1], [1])

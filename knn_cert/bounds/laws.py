@@ -5,8 +5,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from .arguments import chance, count
-from .atoms import IDENTICAL, Atoms, mixture
-from .overlap import deletion
+from .atoms import Atoms
+from .overlap import deletion, unless_lost
 
 __all__ = ["drop_then_delete", "label_noise", "vocabulary_noise"]
 
@@ -81,10 +81,9 @@ def drop_then_delete(pi, p, *, only_observed=0, only_other=0, substituted=0):
     TypeError, ValueError
         If an argument is not such a number.
     """
-    pi, exact = chance("pi", pi)
+    chance("pi", pi)
     stays = deletion(p, only_observed=only_observed, only_other=only_other, substituted=substituted)
-    pair = mixture([pi, 1 - pi], [IDENTICAL, stays])
-    return pair if exact else pair.rounded()
+    return unless_lost(pi, stays).atoms()
 
 
 def _kept_or_uniform(size, keep, exact):

@@ -13,7 +13,7 @@ from fractions import Fraction
 import numpy as np
 
 from .arguments import chance, count, probability, rationals
-from .atoms import Atoms
+from .atoms import IDENTICAL, Atoms, mixture
 from .rounding import down, float_below, power_below, product_below, up
 from .tradeoff import TradeOff, largest_certified
 
@@ -27,6 +27,7 @@ __all__ = [
     "masking",
     "row_dropping",
     "uniform_sets",
+    "unless_lost",
 ]
 
 
@@ -294,10 +295,37 @@ def mask_or_synonym(rho, size, common):
     TypeError, ValueError
         If an argument is not such a number.
     """
-    rho, exact = chance("rho", rho)
-    overlap = rho + (1 - rho) * uniform_sets(size, size, common).o0
-    pair = Overlap(overlap, overlap)
-    return pair if exact else pair.rounded()
+    return unless_lost(rho, uniform_sets(size, size, common))
+
+
+def unless_lost(loss, pair):
+    """A unit that is lost with probability ``loss`` under both laws, and else drawn as ``pair`` says.
+
+    A word that is masked after another law, or a training row that is dropped. Where the outcome does not
+    tell whether the unit was lost, this pair is easier to tell apart than the true one, so it is sound.
+
+    Parameters
+    ----------
+    loss : number, in [0, 1]
+    pair : TradeOff
+
+    Returns
+    -------
+    Overlap or Atoms
+        An `Overlap` where ``pair`` is one with ``o0 = o1``: its ratio is 1, as that of what is lost.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``loss`` is not such a number.
+    """
+    loss, exact = chance("loss", loss)
+    if isinstance(pair, Overlap) and pair.o0 == pair.o1:
+        overlap = loss + (1 - loss) * Fraction(pair.o0)
+        mixed = Overlap(overlap, overlap)
+    else:
+        mixed = mixture([loss, 1 - loss], [IDENTICAL, pair])
+    return mixed if exact and pair.exact else mixed.rounded()
 
 
 def deletion(p, *, only_observed=0, only_other=0, substituted=0):

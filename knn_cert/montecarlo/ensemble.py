@@ -8,16 +8,13 @@ parameters and nothing else: it is then part of the model (section 6.1 of RAB).
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
-import operator
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed, parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -28,16 +25,14 @@ from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .fingerprint import parameters_digest
+from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of, same_parameters
+from .training import ModelSeed, check_n_jobs, in_turn, model_seeds
 from .votes import certify_votes, check_enough
 
-__all__ = ["SmoothedEnsemble", "UnsoundTrainer"]
+__all__ = ["SmoothedEnsemble"]
 
 _CHECK_ROWS = 256
 _QUERY_BYTES = 64 << 20  # of the copies of queries, one for each model of a group, that are held at a time
-
-
-class UnsoundTrainer(ValueError):
-    """A trainer or a model does what makes its votes worthless: no certificate can be drawn from them."""
 
 
 class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
@@ -158,8 +153,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         trainer = _Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
         check_level(self.alpha)
-        if self.n_jobs is not None and as_whole_number(self.n_jobs, "n_jobs", least=-1) == 0:
-            raise ValueError("n_jobs must be at least 1, or -1 for all cores, got 0")
+        check_n_jobs(self.n_jobs)
         n_models = as_whole_number(self.n_models, "n_models", least=1)
         n_pilot = as_whole_number(self.n_pilot, "n_pilot", least=0)
         reject_text_columns(X)
@@ -170,7 +164,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
             raise ValueError(f"y must hold at least two classes, got only {self.classes_[0]!r}")
         # Before hours of training, not after them.
         check_enough(n_models, len(self.classes_), self.alpha, selection="pilot" if n_pilot else "none")
-        seeds = _model_seeds(self.random_state, n_models + n_pilot)
+        seeds = model_seeds(self.random_state, n_models + n_pilot)
         self._noise, self._trainer = noise, trainer
         trainer.check(*_some_rows(X, y, numbers), seeds[0], noise)
 
@@ -326,42 +320,20 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
 
-class _ModelSeed(NamedTuple):
-    """Where the noise of one model comes from, and the seed its trainer gets."""
-
-    noise: np.random.SeedSequence
-    training: int
-
-    def generator(self) -> np.random.Generator:
-        return np.random.Generator(np.random.PCG64(self.noise))
-
-
 class _Trainer:
     """What a user gave as trainer, called in one way, and distrusted."""
 
     def __init__(self, train):
-        if not callable(train):
-            raise TypeError(
-                "model_factory must be callable as (X, y, seed) and return a predictor, got "
-                f"{type(train).__name__}"
-            )
-        try:
-            inspect.signature(train).bind(None, None, None)
-        except TypeError as error:
-            raise TypeError(f"model_factory must be callable as (X, y, seed): {error}") from None
-        except ValueError:
-            pass  # of some functions written in C nobody knows what they take
+        check_callable(train, "model_factory", "(X, y, seed)")
         self._train = train
         together = hasattr(train, "train_many")
         self.models_at_once = (
             as_whole_number(getattr(train, "models_at_once", 1), "models_at_once", least=1) if together else 1
         )
         self.dtype = np.dtype(getattr(train, "dtype", np.float64))
-        self.name = getattr(train, "__name__", type(train).__name__)
-        if self.name == "<lambda>":
-            self.name = ""
+        self.name = name_of(train)
 
-    def train(self, X, y, seeds: Sequence[_ModelSeed], noise: Noise) -> list:
+    def train(self, X, y, seeds: Sequence[ModelSeed], noise: Noise) -> list:
         noised = [noise.add_to(X, seed.generator(), self.dtype) for seed in seeds]
         if self.models_at_once == 1:
             return [self._train(rows, y, seed.training) for rows, seed in zip(noised, seeds, strict=True)]
@@ -374,19 +346,15 @@ class _Trainer:
 
     def train_groups(self, X, y, groups: list, noise: Noise, n_jobs: int | None) -> Iterator[list]:
         """Give the models of one group after the other, in order, as they are done."""
-        if n_jobs is None or n_jobs == 1 or len(groups) <= 1:
-            return (self.train(X, y, group, noise) for group in groups)
-        with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
-            parallel = Parallel(return_as="generator")
-        return parallel(delayed(self.train)(X, y, group, noise) for group in groups)
+        return in_turn(partial(self.train, X, y, noise=noise), groups, n_jobs)
 
-    def check(self, X, y, seed: _ModelSeed, noise: Noise) -> None:
+    def check(self, X, y, seed: ModelSeed, noise: Noise) -> None:
         """Train twice on a few rows: a model must be a function of its noised rows and its seed."""
         once, twice = (self.train(X, y, [seed], noise)[0] for _ in range(2))
         classes = np.unique(y)
         queries = noise.add_to(X, np.random.default_rng(0), self.dtype)
         labels = [self.predict([model], [queries], classes)[0] for model in (once, twice)]
-        if not np.array_equal(*labels) or not _same_parameters(once, twice):
+        if not np.array_equal(*labels) or not same_parameters(once, twice):
             raise UnsoundTrainer(
                 "the trainer gave two different models for the same rows and the same seed, so the votes are "
                 "not of the classifier that would be certified; take all randomness from the seed"
@@ -397,9 +365,9 @@ class _Trainer:
         if len(models) > 1 and hasattr(self._train, "predict_many"):
             answers = list(self._train.predict_many(models, queries))
         else:
-            answers = [_predict_of(model)(rows) for model, rows in zip(models, queries, strict=True)]
+            answers = [predict_of(model)(rows) for model, rows in zip(models, queries, strict=True)]
         return np.stack(
-            [_positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
+            [positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
         )
 
     def settings(self) -> dict:
@@ -463,51 +431,6 @@ class _Checkpoint:
         return self._folder / f"models-{start:06d}.npz"
 
 
-def _predict_of(model) -> Callable:
-    predict = getattr(model, "predict", model)
-    if not callable(predict):
-        raise UnsoundTrainer(
-            f"the trainer returned a {type(model).__name__}, expected an object with predict(Q), or a "
-            "function; does it return the fitted model?"
-        )
-    return predict
-
-
-def _positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:
-    """Labels, or probabilities in the order of classes, as positions in classes."""
-    answer = np.asarray(answer)
-    if answer.ndim == 2:
-        if answer.shape != (n_queries, len(classes)) or answer.dtype.kind not in "fiu":
-            raise UnsoundTrainer(
-                f"expected probabilities of shape ({n_queries}, {len(classes)}), got {answer.shape} of dtype "
-                f"{answer.dtype}"
-            )
-        if not np.isfinite(answer).all():
-            raise UnsoundTrainer(
-                "a model gave probabilities that are NaN or infinite; its vote counts nothing"
-            )
-        return np.argmax(answer, axis=1)
-    if answer.shape != (n_queries,):
-        raise UnsoundTrainer(f"a model gave labels of shape {answer.shape} for {n_queries} queries")
-    if (answer.dtype.kind in "USO") != (classes.dtype.kind in "USO"):
-        known = np.zeros(n_queries, dtype=bool)
-    else:
-        known = np.isin(answer, classes)
-    if not known.all():
-        wrong = answer[~known][0]
-        raise UnsoundTrainer(
-            f"a model predicted {wrong!r}, which is none of the classes {list(classes)} of training"
-        )
-    return np.searchsorted(classes, answer)
-
-
-def _same_parameters(one, other) -> bool:
-    try:
-        return parameters_digest(one) == parameters_digest(other)
-    except TypeError:
-        return True  # nothing to compare but predictions
-
-
 def _some_rows(X: np.ndarray, y: np.ndarray, numbers: np.ndarray):
     """A few rows of every class, in their order."""
     if len(y) <= _CHECK_ROWS:
@@ -516,24 +439,6 @@ def _some_rows(X: np.ndarray, y: np.ndarray, numbers: np.ndarray):
     each = max(1, _CHECK_ROWS // int(n_classes))
     kept = np.sort(np.concatenate([np.flatnonzero(numbers == c)[:each] for c in range(n_classes)]))
     return X[kept], y[kept]
-
-
-def _model_seeds(random_state, n: int) -> list[_ModelSeed]:
-    """Seeds of the models: the first ones are the same for any number of them."""
-    if random_state is not None:
-        try:
-            random_state = operator.index(random_state)
-        except TypeError:
-            raise TypeError(
-                f"random_state must be an int or None, got {type(random_state).__name__}"
-            ) from None
-        if random_state < 0:
-            raise ValueError(f"random_state must not be negative, got {random_state}")
-    seeds = []
-    for child in np.random.SeedSequence(random_state).spawn(n):
-        noise, training = child.spawn(2)
-        seeds.append(_ModelSeed(noise, int(training.generate_state(1, np.uint64)[0] >> np.uint64(1))))
-    return seeds
 
 
 def _parts(n: int, bytes_each: int) -> list[slice]:

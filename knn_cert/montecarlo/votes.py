@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from .. import __version__
@@ -77,17 +79,70 @@ def certify_votes(
         If shapes do not agree, queries have different numbers of votes, N is so small that not even unanimous
         votes certify anything, the noise has no radius in the norm of the threat, or an option is unknown.
     """
+    if threat is not None and not isinstance(threat, BlackBoxBall):
+        raise TypeError(
+            f"threat must be a BlackBoxBall, got {threat!r}: votes know of no rows, only of noise on their "
+            "features; structured threats need SmoothedKNNClassifier"
+        )
+    votes = bounds_of_votes(
+        counts,
+        classes=classes,
+        alpha=alpha,
+        pilot=pilot,
+        simultaneous=simultaneous,
+        method=method,
+        runner_up=runner_up,
+    )
+    return Certificates.from_bounds(
+        *votes.bounds,
+        probabilities=votes.shares,
+        classes=votes.classes,
+        noise=noise,
+        threat=threat,
+        classifier=VotingModels(trainer=trainer, test_noise=test_noise, **votes.settings),
+        n_features=int(n_features),
+        n_train=int(n_train),
+        version=__version__,
+    )
+
+
+class BoundedVotes(NamedTuple):
+    """What the votes of queries say of the probabilities of their labels.
+
+    Attributes
+    ----------
+    bounds : tuple of four arrays of shape (n_queries,)
+        label, p_lower, p_upper, tail_upper: the first arguments of `Certificates.from_bounds`.
+    shares : array of shape (n_queries, C)
+        Shares of the votes, columns as in ``classes``.
+    classes : array of shape (C,)
+    settings : dict
+        The fields of `VotingModels` that concern the votes.
+    """
+
+    bounds: tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+    shares: np.ndarray
+    classes: np.ndarray
+    settings: dict
+
+
+def bounds_of_votes(
+    counts,
+    *,
+    classes=None,
+    alpha: float,
+    pilot=None,
+    simultaneous: bool = False,
+    method: str = "clopper-pearson",
+    runner_up: str | None = None,
+) -> BoundedVotes:
+    """Bounds on the probabilities of the most voted classes; parameters and errors as in `certify_votes`."""
     counts = _checked_counts(counts, "counts")
     n_queries, n_classes = counts.shape
     classes = np.arange(n_classes) if classes is None else np.asarray(classes)
     if classes.shape != (n_classes,):
         raise ValueError(
             f"classes must name the {n_classes} columns of counts, got an array of shape {classes.shape}"
-        )
-    if threat is not None and not isinstance(threat, BlackBoxBall):
-        raise TypeError(
-            f"threat must be a BlackBoxBall, got {threat!r}: votes know of no rows, only of noise on their "
-            "features; structured threats need SmoothedKNNClassifier"
         )
     alpha = check_level(alpha)
     n_models = int(counts[0].sum()) if n_queries else 0
@@ -111,27 +166,18 @@ def certify_votes(
         chosen, p_lower, p_upper = vote_bounds(counts, alpha_of_one, label=label, **options)
     else:
         chosen, p_lower, p_upper = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
-    return Certificates.from_bounds(
-        classes[chosen],
-        p_lower,
-        p_upper,
-        np.minimum(np.nextafter(1.0 - p_lower, 2.0), 1.0),
-        probabilities=counts / max(n_models, 1),
+    tail_upper = np.minimum(np.nextafter(1.0 - p_lower, 2.0), 1.0)
+    return BoundedVotes(
+        bounds=(classes[chosen], p_lower, p_upper, tail_upper),
+        shares=counts / max(n_models, 1),
         classes=classes,
-        noise=noise,
-        threat=threat,
-        classifier=VotingModels(
-            n_models=n_models,
-            alpha=alpha,
-            n_pilot=n_pilot,
-            method=method,
-            simultaneous=bool(simultaneous),
-            trainer=trainer,
-            test_noise=test_noise,
-        ),
-        n_features=int(n_features),
-        n_train=int(n_train),
-        version=__version__,
+        settings={
+            "n_models": n_models,
+            "alpha": alpha,
+            "n_pilot": n_pilot,
+            "method": method,
+            "simultaneous": bool(simultaneous),
+        },
     )
 
 

@@ -1,0 +1,1 @@
+"""Smoothed classifiers of texts, with certificates that hold."""

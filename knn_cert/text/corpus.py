@@ -1,0 +1,143 @@
+"""Texts as rows of tokens: how a text is cut, and what texts are refused at the gate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Corpus", "check_texts", "tokenize"]
+
+# Words with their apostrophes, hyphens, # and @; every other character that is no space stands by itself.
+_TOKEN = re.compile(r"[\w#@][\w'’#@-]*|['’][\w]+|[^\w\s]")
+
+
+def tokenize(text: str) -> list[str]:
+    """Cut a text into lower-case tokens: words, and every other symbol by itself.
+
+    A fixed rule: a tokeniser that was learned from the training texts would void their certificates.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    list of str
+        None of them is empty or holds a space.
+    """
+    return _TOKEN.findall(text.lower())
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Texts as numbered tokens, row after row.
+
+    Attributes
+    ----------
+    tokens : ndarray of int64, shape (n_tokens,)
+        Positions in ``vocabulary``.
+    starts : ndarray of int64, shape (n + 1,)
+        Text i is ``tokens[starts[i]:starts[i + 1]]``.
+    vocabulary : tuple of str
+        Distinct tokens. Which number a token has means nothing: a model must not depend on it.
+    """
+
+    tokens: np.ndarray
+    starts: np.ndarray
+    vocabulary: tuple[str, ...]
+
+    @classmethod
+    def from_texts(
+        cls,
+        texts: Iterable[str],
+        tokenizer: Callable[[str], Sequence[str]] = tokenize,
+        *,
+        vocabulary: Sequence[str] = (),
+    ) -> Corpus:
+        """Cut texts into tokens.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        tokenizer : callable (str) -> sequence of str
+        vocabulary : sequence of str
+            Tokens that keep the first numbers; new ones follow.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `check_texts`, and if the tokeniser finds no token in a text, or gives something else than
+            strings without spaces.
+        """
+        numbers = {token: number for number, token in enumerate(vocabulary)}
+        tokens: list[int] = []
+        starts = [0]
+        for i, text in enumerate(check_texts(texts)):
+            words = tokenizer(text)
+            if not len(words):
+                raise ValueError(
+                    f"text {i} is empty: no word is left of {text!r}. Leave such texts out, of training and "
+                    "of queries"
+                )
+            for word in words:
+                if word not in numbers:
+                    if not isinstance(word, str) or not word or word.split() != [word]:
+                        raise ValueError(
+                            f"the tokenizer made {word!r} of text {i}; tokens must be strings without spaces"
+                        )
+                    numbers[word] = len(numbers)
+                tokens.append(numbers[word])
+            starts.append(len(tokens))
+        return cls(np.array(tokens, dtype=np.int64), np.array(starts, dtype=np.int64), tuple(numbers))
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def words(self, i: int) -> list[str]:
+        """The tokens of text i."""
+        return [self.vocabulary[t] for t in self.tokens[self.starts[i] : self.starts[i + 1]]]
+
+    def texts(self) -> list[str]:
+        """The texts again, tokens joined by single spaces; a text whose tokens were all deleted is empty."""
+        return [" ".join(self.words(i)) for i in range(len(self))]
+
+    def row_of_token(self) -> np.ndarray:
+        """The text that each token belongs to, shape (n_tokens,)."""
+        return np.repeat(np.arange(len(self)), np.diff(self.starts))
+
+
+def check_texts(texts, name: str = "texts") -> list[str]:
+    """Return texts as a list of str, or say what is wrong with them.
+
+    Raises
+    ------
+    TypeError
+        If texts are one string, or one of them is bytes, a number or missing.
+    ValueError
+        If a text was decoded with the wrong encoding: it has surrogates, which no encoding has.
+    """
+    if isinstance(texts, (str, bytes)):
+        raise TypeError(
+            f"{name} must be a sequence of strings, got one {type(texts).__name__}; put it into a list"
+        )
+    try:
+        texts = list(texts)
+    except TypeError:
+        raise TypeError(f"{name} must be a sequence of strings, got {type(texts).__name__}") from None
+    for i, text in enumerate(texts):
+        if isinstance(text, bytes):
+            raise TypeError(
+                f"{name}[{i}] is bytes, expected str; decode all texts with the encoding they were written in, "
+                'such as text.decode("utf-8")'
+            )
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{i}] must be a str, got {text!r}; leave texts that are missing out")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise ValueError(
+                f"{name}[{i}] was decoded with the wrong encoding: it has bytes that are no text ({text[:40]!r}); "
+                "read the file with the encoding it was written in"
+            )
+    return texts
