@@ -90,24 +90,11 @@ def poison(
         raise ValueError(
             f"expected rows X of shape (n, ...) and labels y of shape (n,), got {X.shape} and {y.shape}"
         )
-    for name, label in (("source_class", source_class), ("target_class", target_class)):
-        if not np.any(y == label):
-            raise ValueError(f"{name} {label!r} does not occur in y; its classes are {np.unique(y)}")
-    if source_class == target_class:
-        raise ValueError(f"source_class and target_class must differ, got {source_class!r} twice")
-    candidates = np.flatnonzero(y == source_class)
-    count = round(_check_ratio(ratio) * len(y))
-    if count == 0 and ratio > 0.0:
-        raise ValueError(
-            f"ratio = {ratio} of {len(y)} rows are none: the poisoned set would be empty; choose ratio >= "
-            f"{1.0 / len(y):.4g}, or 0 for a clean table"
-        )
-    if count > len(candidates):
-        raise ValueError(
-            f"ratio = {ratio} of {len(y)} rows are {count}, but the source class {source_class!r} has "
-            f"{len(candidates)}; choose ratio <= {len(candidates) / len(y):.4g}"
-        )
-    clean_rows = np.random.default_rng(random_state).choice(candidates, count, replace=False)
+    check_source_and_target(y, source_class, target_class, "y")
+    clean_rows = draw_rows(
+        y == source_class, ratio, random_state, holder=f"the source class {source_class!r} has"
+    )
+    count = len(clean_rows)
     triggered, norms = apply_trigger(X[clean_rows], trigger)
     if not in_place:
         return Poisoned(
@@ -120,6 +107,43 @@ def poison(
     X, y = X.copy(), y.copy()
     X[clean_rows], y[clean_rows] = triggered, target_class
     return Poisoned(X=X, y=y, rows=clean_rows.copy(), clean_rows=clean_rows, norms=norms)
+
+
+def check_source_and_target(y: np.ndarray, source_class, target_class, name: str) -> None:
+    """Raise unless both classes occur among the labels, and differ."""
+    for role, label in (("source_class", source_class), ("target_class", target_class)):
+        check_occurs(y, label, role, name)
+    if source_class == target_class:
+        raise ValueError(f"source_class and target_class must differ, got {source_class!r} twice")
+
+
+def check_occurs(y: np.ndarray, label, role: str, name: str) -> None:
+    """Raise unless a class occurs among the labels, which the message calls ``name``."""
+    if not np.any(y == label):
+        raise ValueError(f"{role} {label!r} does not occur in {name}; its classes are {np.unique(y)}")
+
+
+def draw_rows(
+    eligible: np.ndarray, ratio: float, random_state: int | np.random.Generator, *, holder: str
+) -> np.ndarray:
+    """Draw round(ratio * n) of n rows without replacement, only such as are eligible, a boolean mask (n,).
+
+    Raises where that would be none (but for ratio = 0), or more than the eligible; ``holder`` begins the
+    message's "... has 15".
+    """
+    n, candidates = len(eligible), np.flatnonzero(eligible)
+    count = round(_check_ratio(ratio) * n)
+    if count == 0 and ratio > 0.0:
+        raise ValueError(
+            f"ratio = {ratio} of {n} rows are none: the poisoned set would be empty; choose ratio >= "
+            f"{1.0 / n:.4g}, or 0 for a clean table"
+        )
+    if count > len(candidates):
+        raise ValueError(
+            f"ratio = {ratio} of {n} rows are {count}, but {holder} {len(candidates)}; choose ratio <= "
+            f"{len(candidates) / n:.4g}"
+        )
+    return np.random.default_rng(random_state).choice(candidates, count, replace=False)
 
 
 def _check_ratio(ratio: float) -> float:

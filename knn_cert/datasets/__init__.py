@@ -1,4 +1,4 @@
-"""Benchmark data by name, found on disk or downloaded with a pinned checksum; folders of images; split.
+"""Benchmark data and corpora by name, found on disk or downloaded with a pinned checksum; image folders.
 
 Scalings are fixed constants, never fitted on the rows: a scaler fitted on a poisoned table would void its
 certificates. Importing this package imports neither NumPy nor scikit-learn nor Pillow.
@@ -6,6 +6,7 @@ certificates. Importing this package imports neither NumPy nor scikit-learn nor 
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from typing import TYPE_CHECKING
@@ -13,9 +14,29 @@ from typing import TYPE_CHECKING
 from ._dataset import Dataset
 
 if TYPE_CHECKING:
+    from ._corpora import TextDataset, list_corpora, load_corpus
     from ._images import load_image_folder
+    from ._openbackdoor import read_openbackdoor
 
-__all__ = ["Dataset", "list_datasets", "load_dataset", "load_image_folder"]
+__all__ = [
+    "Dataset",
+    "TextDataset",
+    "list_corpora",
+    "list_datasets",
+    "load_corpus",
+    "load_dataset",
+    "load_image_folder",
+    "read_openbackdoor",
+]
+
+# Looked up on first use: these modules need NumPy, which whoever only lists the names does not.
+_LATER = {
+    "TextDataset": "_corpora",
+    "list_corpora": "_corpora",
+    "load_corpus": "_corpora",
+    "load_image_folder": "_images",
+    "read_openbackdoor": "_openbackdoor",
+}
 
 _NAMES = (
     "breast-cancer",
@@ -148,13 +169,11 @@ def _choose_map(name: str, feature_map: str | None, known: tuple[str, ...]) -> s
 
 
 def __getattr__(name: str):
-    # Looked up on first use: it needs NumPy, which whoever only lists the names does not.
-    if name != "load_image_folder":
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ._images import load_image_folder
-
-    globals()[name] = load_image_folder
-    return load_image_folder
+    value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

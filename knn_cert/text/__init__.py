@@ -1,1 +1,51 @@
-"""Smoothed classifiers of texts, with certificates that hold."""
+"""Smoothed classifiers of texts, with certificates that hold: CROWD, made sound."""
+
+from __future__ import annotations
+
+from ..word_threats import QueryWords, TrainingWords
+from .certify import certify_text_votes
+from .corpus import Corpus, tokenize
+from .ensemble import SmoothedTextEnsemble
+from .smoothing import Composition, Deletion, LabelNoise, Masking, RowDropping, compose
+from .substitution import (
+    SubstitutionLaw,
+    UniformSubstitution,
+    beta_cdf,
+    beta_race,
+    cluster_shared,
+    crowd_paper,
+    crowd_released,
+    floored,
+    similarity_power,
+    similarity_softmax,
+)
+from .synonyms import SynonymNetwork
+from .trainers import BagOfWords, Embeddings
+
+__all__ = [
+    "BagOfWords",
+    "Composition",
+    "Corpus",
+    "Deletion",
+    "Embeddings",
+    "LabelNoise",
+    "Masking",
+    "QueryWords",
+    "RowDropping",
+    "SmoothedTextEnsemble",
+    "SubstitutionLaw",
+    "SynonymNetwork",
+    "TrainingWords",
+    "UniformSubstitution",
+    "beta_cdf",
+    "beta_race",
+    "certify_text_votes",
+    "cluster_shared",
+    "compose",
+    "crowd_paper",
+    "crowd_released",
+    "floored",
+    "similarity_power",
+    "similarity_softmax",
+    "tokenize",
+]

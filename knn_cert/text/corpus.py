@@ -56,6 +56,7 @@ class Corpus:
         tokenizer: Callable[[str], Sequence[str]] = tokenize,
         *,
         vocabulary: Sequence[str] = (),
+        allow_empty: bool = False,
     ) -> Corpus:
         """Cut texts into tokens.
 
@@ -65,6 +66,8 @@ class Corpus:
         tokenizer : callable (str) -> sequence of str
         vocabulary : sequence of str
             Tokens that keep the first numbers; new ones follow.
+        allow_empty : bool, default=False
+            Noised texts may have lost all of their words; texts that somebody brings may not.
 
         Raises
         ------
@@ -77,7 +80,7 @@ class Corpus:
         starts = [0]
         for i, text in enumerate(check_texts(texts)):
             words = tokenizer(text)
-            if not len(words):
+            if not len(words) and not allow_empty:
                 raise ValueError(
                     f"text {i} is empty: no word is left of {text!r}. Leave such texts out, of training and "
                     "of queries"
@@ -103,6 +106,13 @@ class Corpus:
     def texts(self) -> list[str]:
         """The texts again, tokens joined by single spaces; a text whose tokens were all deleted is empty."""
         return [" ".join(self.words(i)) for i in range(len(self))]
+
+    def some(self, rows: np.ndarray) -> Corpus:
+        """The texts at some positions."""
+        lengths = np.diff(self.starts)[rows]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][rows] - starts[:-1], lengths)
+        return Corpus(self.tokens[places], starts, self.vocabulary)
 
     def row_of_token(self) -> np.ndarray:
         """The text that each token belongs to, shape (n_tokens,)."""
@@ -130,14 +140,14 @@ def check_texts(texts, name: str = "texts") -> list[str]:
     for i, text in enumerate(texts):
         if isinstance(text, bytes):
             raise TypeError(
-                f"{name}[{i}] is bytes, expected str; decode all texts with the encoding they were written in, "
-                'such as text.decode("utf-8")'
+                f"{name}[{i}] is bytes, expected str; decode all texts with the encoding they were written "
+                'in, such as text.decode("utf-8")'
             )
         if not isinstance(text, str):
             raise TypeError(f"{name}[{i}] must be a str, got {text!r}; leave texts that are missing out")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             raise ValueError(
-                f"{name}[{i}] was decoded with the wrong encoding: it has bytes that are no text ({text[:40]!r}); "
-                "read the file with the encoding it was written in"
+                f"{name}[{i}] was decoded with the wrong encoding: it has bytes that are no text "
+                f"({text[:40]!r}); read the file with the encoding it was written in"
             )
     return texts

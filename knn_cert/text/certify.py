@@ -1,0 +1,202 @@
+"""From the votes of models on noised texts to certificates: Theorem 1 for the law and the threat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import __version__
+from .._validation import as_whole_number
+from ..bounds import TradeOff, largest_certified
+from ..certificates import Certificates
+from ..montecarlo.votes import bounds_of_votes
+from ..smoothing import VotingModels
+from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
+from ..word_threats import QueryWords, RowThreat, TrainingWords, WordThreat
+from .smoothing import Composition, TextLaw, compose
+
+__all__ = ["certify_text_votes", "default_threat"]
+
+# What a law is asked about where nobody asks: the first of these that it covers.
+_DEFAULTS = (
+    TrainingWords("inserted"),
+    Deletions(),
+    TrainingWords("replaced"),
+    TrainingWords("synonyms"),
+    LabelFlips(),
+)
+
+
+def default_threat(law: TextLaw | Composition) -> WordThreat | RowThreat:
+    """The threat that is certified where none is named: inserted words, added rows, ..., if the law can."""
+    law = compose(law)
+    return next(threat for threat in _DEFAULTS if law.covers(threat))
+
+
+def certify_text_votes(
+    counts,
+    *,
+    law: TextLaw | Composition,
+    n_train: int,
+    threat: WordThreat | RowThreat | None = None,
+    queries: Sequence[Sequence[str]] | None = None,
+    training_words: Sequence[str] = (),
+    query_noise: bool = False,
+    classes=None,
+    alpha: float = 0.001,
+    pilot=None,
+    simultaneous: bool = False,
+    trainer: str = "",
+) -> Certificates:
+    """Certify the most voted class of each text against tampered training texts, or a tampered query.
+
+    Each of N models was trained on training texts with noise of its own and has one vote a query. With
+    probability at least 1 - alpha over that noise, what is certified of a query is true.
+
+    Parameters
+    ----------
+    counts : array of int, shape (n_queries, C)
+        Votes by class; every query has the votes of the same N models.
+    law : law
+        What every model's training texts were noised with, drawn once for each model; with ``query_noise``
+        its part on words also noised the query of each model, independently of its training texts.
+    n_train : int
+        Number of training texts.
+    threat : threat, optional
+        One of `knn_cert.word_threats`, or `Deletions`, `Insertions`, `Replacements`, `LabelFlips`. Left out,
+        the first that the law covers of: one inserted word a row, deleted rows, one replaced word, one
+        synonym, flipped labels.
+    queries : sequence of n_queries sequences of str, optional
+        The words of each query; needed for `QueryWords`.
+    training_words : sequence of str
+        Distinct words of the training texts; needed where synonyms may have been swapped in them.
+    query_noise : bool
+    classes, alpha, pilot, simultaneous, trainer
+        As in `knn_cert.montecarlo.certify_votes`.
+
+    Returns
+    -------
+    Certificates
+        ``budget`` counts rows, or words of the query. Abstained where the bounds do not separate the classes,
+        or the budget asked for is not certified.
+
+    Raises
+    ------
+    TypeError
+        If something is not of its kind.
+    ValueError
+        If the law certifies nothing about the threat, or queries or training words are missing for it; and
+        as `knn_cert.montecarlo.certify_votes`.
+    """
+    law = compose(law)
+    n_train = as_whole_number(n_train, "n_train", least=1)
+    if threat is None:
+        threat = default_threat(law)
+    check_question(law, threat, query_noise=query_noise)
+    votes = bounds_of_votes(counts, classes=classes, alpha=alpha, pilot=pilot, simultaneous=simultaneous)
+    label, p_lower, p_upper, tail_upper = votes.bounds
+    if isinstance(threat, QueryWords) and (queries is None or len(queries) != len(label)):
+        raise ValueError(
+            f"{threat!r} needs the words of every query: expected queries of length {len(label)}, got "
+            f"{None if queries is None else len(queries)}"
+        )
+    worst_cases = _WorstCases(law, threat, n_train, len(votes.classes), training_words)
+    budget = np.zeros(len(label), dtype=np.int64)
+    worst = np.full(len(label), np.nan)
+    # "not greater" and not "less or equal": a NaN anywhere must end here.
+    abstained = ~(p_lower > p_upper)
+    for members, words in _alike(p_lower, p_upper, queries if worst_cases.per_query else None):
+        p_a, p_b = float(p_lower[members[0]]), float(p_upper[members[0]])
+        pair_of, most = worst_cases.of(words)
+        if is_open(threat):
+            largest = largest_certified(pair_of, p_a, p_b, most=most)
+            budget[members] = max(largest, 0)
+            abstained[members] |= largest < 0
+        else:
+            asked = asked_budget(threat, n_train)
+            pair = pair_of(asked)
+            worst[members] = pair.lower(p_a)
+            budget[members] = asked
+            abstained[members] |= not pair.certified(p_a, p_b)
+    budget[abstained] = 0
+    return Certificates(
+        query=np.arange(len(label)),
+        label=label,
+        probabilities=votes.shares,
+        p_lower=p_lower,
+        p_upper=p_upper,
+        tail_upper=tail_upper,
+        budget=budget,
+        worst_probability=worst,
+        abstained=abstained,
+        classes=votes.classes,
+        classifier=VotingModels(trainer=trainer, **votes.settings),
+        noise=law.noise(query_noise=query_noise),
+        n_features=None,
+        n_train=n_train,
+        threat=threat,
+        version=__version__,
+    )
+
+
+def check_question(law: Composition, threat: WordThreat | RowThreat, *, query_noise: bool) -> None:
+    """Raise where no votes can answer: the law does not cover the threat, or queries were not noised."""
+    law.check(threat)
+    if isinstance(threat, QueryWords) and not query_noise:
+        raise ValueError(
+            f"{threat!r} needs queries that were noised as well: set query_noise=True, or ask about the "
+            "training texts alone (TrainingWords)"
+        )
+
+
+class _WorstCases:
+    """The pairs of laws of one threat by its budget, worked out once."""
+
+    def __init__(self, law: Composition, threat, n_train: int, n_classes: int, training_words):
+        self._law, self._threat, self._n_train = law, threat, n_train
+        self._n_classes, self._words = n_classes, training_words
+        self._found: dict[int, TradeOff] = {}
+        self.per_query = isinstance(threat, QueryWords)
+        self._training = None
+        if self.per_query and threat.training is not None:
+            training = threat.training
+            rows = tampered_rows(training, n_train)
+            self._training = law.pair(training, rows, n_classes=n_classes, words=training_words)
+
+    def of(self, words):
+        """The pair of laws as a function of the budget, and the largest budget that makes sense."""
+        if not self.per_query:
+            most = None if isinstance(self._threat, Insertions) else self._n_train
+            return self._of_rows, most
+        most = None if self._threat.edit in ("removed", "any") else len(words)
+        return lambda budget: self._of_words(budget, words), most
+
+    def _of_rows(self, rows: int) -> TradeOff:
+        if rows not in self._found:
+            self._found[rows] = self._law.pair(
+                self._threat, rows, n_classes=self._n_classes, words=self._words
+            )
+        return self._found[rows]
+
+    def _of_words(self, budget: int, words) -> TradeOff:
+        if budget in self._found:
+            return self._found[budget]
+        pair = self._law.query_pair(self._threat.edit, budget, words)
+        if self._training is not None:
+            pair = pair * self._training
+        if self._threat.edit != "synonyms":
+            self._found[budget] = pair  # the words do not matter
+        return pair
+
+
+def _alike(p_lower: np.ndarray, p_upper: np.ndarray, words) -> list:
+    """Queries that have the same answer, each group with the words of its first one."""
+    if words is not None:
+        return [(np.array([i]), words[i]) for i in range(len(p_lower))]
+    if not len(p_lower):
+        return []
+    _, group = np.unique(np.stack([p_lower, p_upper]), axis=1, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
+    return [(members, None) for members in np.split(order, ends)]

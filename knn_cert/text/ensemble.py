@@ -1,0 +1,363 @@
+"""Smoothed classifiers of texts: N models on N noised corpora, and what their votes certify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from .._validation import as_whole_number, number_classes
+from ..bounds.confidence import check_level
+from ..certificates import Certificates
+from ..montecarlo.models import (
+    UnsoundTrainer,
+    check_callable,
+    name_of,
+    positions,
+    predict_of,
+    same_parameters,
+)
+from ..montecarlo.training import ModelSeed, check_n_jobs, in_turn, model_seeds
+from ..montecarlo.votes import check_enough
+from ..word_threats import RowThreat, WordThreat
+from .certify import certify_text_votes, check_question, default_threat
+from .corpus import Corpus, tokenize
+from .sampling import Sampler
+from .smoothing import Deletion, compose
+from .trainers import BagOfWords
+
+__all__ = ["SmoothedTextEnsemble"]
+
+_CHECK_TEXTS = 64
+# Models that one process trains in a row: what it is handed, the texts, is then handed over less often.
+_MODELS_A_TASK = 16
+
+
+class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
+    """N models trained on independently noised texts, whose votes certify predictions against poisoned texts.
+
+    Each model is a function of its noised texts and a seed. The noise is drawn once for each model and kept,
+    and each model has one vote a query (CROWD, with the protocol that makes its votes count).
+
+    Parameters
+    ----------
+    trainer : callable (texts, labels, seed) -> model, optional
+        Trains one model on a list of n noised texts, tokens separated by spaces, maybe some of them empty.
+        The model has ``predict(texts)``, or is itself callable, and gives labels of shape (m,). Everything
+        random in it must come from the seed. A scikit-learn pipeline serves as ``lambda texts, labels, seed:
+        clone(pipeline).fit(texts, labels)``. It may also have ``train_corpus(corpus, labels, seed)``, and its
+        models ``predict_corpus(corpus)``, which take a `Corpus`. None: `BagOfWords`.
+    law : law, optional
+        `Deletion`, `Masking`, `RowDropping`, `LabelNoise`, a substitution law, or what `compose` makes of
+        them. None: ``Deletion(0.7)``. Its parameters must not depend on the training texts.
+    n_models : int >= 1
+        N, models that vote.
+    alpha : float, 0 < alpha < 1
+        Probability that a certificate is wrong, over the noise.
+    random_state : int or None
+        Seed of the noise and of the models' seeds. It must be chosen after the attacker is done.
+    n_pilot : int >= 0
+        Further models that choose the label to certify. With 0 the N models choose it, and alpha pays.
+    query_noise : bool, default=False
+        Whether each model sees the query with its words noised too, by a draw of its own: needed to certify
+        against tampered queries (`QueryWords`).
+    tokenizer : callable (str) -> sequence of str, optional
+        Fixed beforehand, not learned from the training texts. None: `tokenize`.
+    simultaneous : bool, default=False
+        Whether alpha is for all queries of a call of `certify` together.
+    n_jobs : int or None
+        Processes that train, one thread each, -1 for one a core; None trains here.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The set of classes counts as known: no certificate covers that a class was made up.
+    n_samples_fit_ : int
+    models_, pilot_models_ : list
+
+    Examples
+    --------
+    >>> from knn_cert.text import Deletion, SmoothedTextEnsemble
+    >>> from knn_cert.word_threats import TrainingWords
+    >>> texts = ["a fine and moving film"] * 30 + ["a dull and lazy film"] * 30
+    >>> labels = ["good"] * 30 + ["bad"] * 30
+    >>> ensemble = SmoothedTextEnsemble(law=Deletion(0.5), n_models=50, random_state=0).fit(texts, labels)
+    >>> cert = ensemble.certify(["a moving film"], TrainingWords("inserted"))
+    >>> str(cert.label[0]), cert.budget.tolist()
+    ('good', [1])
+    """
+
+    def __init__(
+        self,
+        trainer=None,
+        law=None,
+        n_models=1000,
+        alpha=0.001,
+        random_state=None,
+        *,
+        n_pilot=0,
+        query_noise=False,
+        tokenizer=None,
+        simultaneous=False,
+        n_jobs=None,
+    ):
+        self.trainer = trainer
+        self.law = law
+        self.n_models = n_models
+        self.alpha = alpha
+        self.random_state = random_state
+        self.n_pilot = n_pilot
+        self.query_noise = query_noise
+        self.tokenizer = tokenizer
+        self.simultaneous = simultaneous
+        self.n_jobs = n_jobs
+
+    def fit(
+        self, texts: Sequence[str], labels, *, progress: Callable[[int, int], None] | None = None
+    ) -> SmoothedTextEnsemble:
+        """Train the models.
+
+        Parameters
+        ----------
+        texts : sequence of n str
+            The observed training texts, poisoned as they may be; none of them empty.
+        labels : array_like of shape (n,)
+            At least two classes.
+        progress : callable (done, total), optional
+            Called as models are done; `knn_cert.progress.ProgressBar` draws a bar.
+
+        Returns
+        -------
+        SmoothedTextEnsemble
+
+        Raises
+        ------
+        TypeError
+            If a text is no str, or the trainer is not callable.
+        ValueError
+            If a text has no word, lengths differ, there is only one class, a parameter is wrong, or n_models
+            is too small for any certificate at alpha.
+        UnsoundTrainer
+            If the trainer gives different models for the same texts and seed.
+        """
+        trainer = BagOfWords() if self.trainer is None else self.trainer
+        check_callable(trainer, "trainer", "(texts, labels, seed)")
+        law = compose(Deletion(0.7) if self.law is None else self.law)
+        check_level(self.alpha)
+        check_n_jobs(self.n_jobs)
+        n_models = as_whole_number(self.n_models, "n_models", least=1)
+        n_pilot = as_whole_number(self.n_pilot, "n_pilot", least=0)
+        if self.query_noise and not law.on_words:
+            raise ValueError(
+                f"{law} does not touch words, so queries cannot be noised: leave out query_noise, or compose "
+                "it with Deletion or Masking"
+            )
+        corpus = Corpus.from_texts(texts, self._tokenizer)
+        labels = np.asarray(labels)
+        if labels.shape != (len(corpus),):
+            raise ValueError(
+                f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
+            )
+        self.classes_, numbers = number_classes(labels)
+        if len(self.classes_) < 2:
+            raise ValueError(
+                f"labels must hold at least two classes, got only {self.classes_[0]!r}: there is nothing to "
+                "tell apart"
+            )
+        # Before minutes of training, not after them.
+        check_enough(n_models, len(self.classes_), self.alpha, selection="pilot" if n_pilot else "none")
+        self.n_samples_fit_ = len(corpus)
+        self._law, self._words = law, corpus.vocabulary
+        seeds = model_seeds(self.random_state, n_models + n_pilot)
+        task = _Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
+        task.check(seeds[0])
+        models = []
+        if progress is not None:
+            progress(0, len(seeds))
+        groups = [seeds[i : i + _MODELS_A_TASK] for i in range(0, len(seeds), _MODELS_A_TASK)]
+        for group in in_turn(task, groups, self.n_jobs):
+            models += group
+            if progress is not None:
+                progress(len(models), len(seeds))
+        self.pilot_models_, self.models_ = models[:n_pilot], models[n_pilot:]
+        self._pilot_seeds, self._seeds = seeds[:n_pilot], seeds[n_pilot:]
+        self._trainer_name = name_of(trainer)
+        return self
+
+    def votes(
+        self,
+        texts: Sequence[str],
+        *,
+        pilot: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> np.ndarray:
+        """Count the models' votes.
+
+        Parameters
+        ----------
+        texts : sequence of n_queries str
+            None of them empty. Words that training has not seen are left to the models.
+        pilot : bool, default=False
+            Whether the pilot models vote instead.
+        progress : callable (done, total), optional
+            Called as models have voted.
+
+        Returns
+        -------
+        ndarray of int64, shape (n_queries, C)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a text is no str, or has no word.
+        UnsoundTrainer
+            If a model gives labels that do not occur in training.
+        """
+        check_is_fitted(self, "models_")
+        return self._votes(Corpus.from_texts(texts, self._tokenizer), pilot, progress)
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the most voted class of each text, the lowest of equals: the one that `certify` certifies.
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+        """
+        check_is_fitted(self, "models_")
+        return self.classes_[np.argmax(self.votes(texts, pilot=bool(self.pilot_models_)), axis=1)]
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the shares of the votes: (n_queries, C), columns as in ``classes_``."""
+        check_is_fitted(self, "models_")
+        return self.votes(texts) / len(self.models_)
+
+    def certify(
+        self,
+        texts: Sequence[str],
+        threat: WordThreat | RowThreat | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Certificates:
+        """Certify predictions against tampered training texts, or a tampered query.
+
+        Parameters
+        ----------
+        texts : sequence of n_queries str
+            The queries as they come, triggers included.
+        threat : threat, optional
+            One of `knn_cert.word_threats`, or `Deletions`, `Insertions`, `Replacements`, `LabelFlips` of
+            `knn_cert`; see `certify_text_votes`.
+        progress : callable (done, total), optional
+            Called as models have voted.
+
+        Returns
+        -------
+        Certificates
+            ``budget`` counts training texts, or words of the query.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `votes`, and if the law certifies nothing about the threat.
+        UnsoundTrainer
+            As `votes`.
+        """
+        check_is_fitted(self, "models_")
+        if threat is None:
+            threat = default_threat(self._law)
+        # What is wrong with the question should show before the models are asked.
+        check_question(self._law, threat, query_noise=self.query_noise)
+        corpus = Corpus.from_texts(texts, self._tokenizer)
+        if not len(corpus):
+            raise ValueError("texts must hold at least one query, got none")
+        pilot = self._votes(corpus, True, None) if self.pilot_models_ else None
+        return certify_text_votes(
+            self._votes(corpus, False, progress),
+            law=self._law,
+            n_train=self.n_samples_fit_,
+            threat=threat,
+            queries=[corpus.words(i) for i in range(len(corpus))],
+            training_words=self._words,
+            query_noise=self.query_noise,
+            classes=self.classes_,
+            alpha=self.alpha,
+            pilot=pilot,
+            simultaneous=self.simultaneous,
+            trainer=self._trainer_name,
+        )
+
+    @property
+    def _tokenizer(self):
+        return tokenize if self.tokenizer is None else self.tokenizer
+
+    def _votes(self, corpus: Corpus, pilot: bool, progress) -> np.ndarray:
+        models, seeds = (self.pilot_models_, self._pilot_seeds) if pilot else (self.models_, self._seeds)
+        sampler = Sampler(self._law, corpus.vocabulary) if self.query_noise else None
+        texts = None if sampler is not None else corpus.texts()
+        counts = np.zeros((len(corpus), len(self.classes_)), dtype=np.int64)
+        every = np.arange(len(corpus))
+        for number, (model, seed) in enumerate(zip(models, seeds, strict=True)):
+            if progress is not None:
+                progress(number, len(models))
+            queries = corpus if sampler is None else sampler.queries(corpus, seed.query_generator())
+            counts[every, _labels_of(model, queries, texts, self.classes_)] += 1
+        if progress is not None:
+            progress(len(models), len(models))
+        return counts
+
+
+class _Constant:
+    """The model of noised texts that have nothing to tell apart: one class is left, or none."""
+
+    def __init__(self, label):
+        self._label = label
+
+    def predict(self, texts) -> np.ndarray:
+        return np.full(len(texts), self._label)
+
+
+class _Training:
+    """What a process needs to train models: the texts, the law, the trainer."""
+
+    def __init__(self, trainer, sampler: Sampler, corpus: Corpus, numbers: np.ndarray, classes: np.ndarray):
+        self._train, self._sampler = trainer, sampler
+        self._corpus, self._numbers, self._classes = corpus, numbers, classes
+
+    def __call__(self, seeds: Sequence[ModelSeed]) -> list:
+        return [self.train(seed, self._corpus, self._numbers) for seed in seeds]
+
+    def train(self, seed: ModelSeed, corpus: Corpus, numbers: np.ndarray):
+        noised, numbers = self._sampler.training(corpus, numbers, len(self._classes), seed.generator())
+        # A function of the noised texts alone, as every model has to be.
+        if len(np.unique(numbers)) < 2:
+            return _Constant(self._classes[numbers[0] if len(numbers) else 0])
+        labels = self._classes[numbers]
+        if hasattr(self._train, "train_corpus"):
+            return self._train.train_corpus(noised, labels, seed.training)
+        return self._train(noised.texts(), labels, seed.training)
+
+    def check(self, seed: ModelSeed) -> None:
+        """Train twice on a few texts: a model must be a function of its noised texts and its seed."""
+        some = np.concatenate(
+            [np.flatnonzero(self._numbers == c)[:_CHECK_TEXTS] for c in range(len(self._classes))]
+        )
+        corpus, numbers = self._corpus.some(np.sort(some)), self._numbers[np.sort(some)]
+        once, twice = (self.train(seed, corpus, numbers) for _ in range(2))
+        texts = corpus.texts()
+        labels = [_labels_of(model, corpus, texts, self._classes) for model in (once, twice)]
+        if not np.array_equal(*labels) or not same_parameters(once, twice):
+            raise UnsoundTrainer(
+                "the trainer gave two different models for the same texts and the same seed, so the votes "
+                "are not of the classifier that would be certified; take all randomness from the seed"
+            )
+
+
+def _labels_of(model, corpus: Corpus, texts: list[str] | None, classes: np.ndarray) -> np.ndarray:
+    """Positions of the labels that a model gives."""
+    if hasattr(model, "predict_corpus"):
+        answer = model.predict_corpus(corpus)
+    else:
+        answer = predict_of(model)(corpus.texts() if texts is None else texts)
+    return positions(answer, len(corpus), classes)

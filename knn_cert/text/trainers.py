@@ -1,0 +1,210 @@
+"""Trainers that run on a CPU: bags of words, and sentence embeddings, each with a linear classifier on top.
+
+A model is a function of its noised texts alone. The columns of a bag of words are therefore hashes of the
+words, not places in a vocabulary that somebody else's words would shift, and idf weights are those of the
+noised texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfTransformer
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
+from sklearn.utils import murmurhash3_32
+from threadpoolctl import threadpool_limits
+
+from .._validation import as_whole_number
+from .corpus import Corpus
+
+__all__ = ["BagOfWords", "BagOfWordsModel", "Embeddings"]
+
+# Odd, so that the second word of a pair counts differently from the first.
+_PAIR = np.uint64(0x9E3779B97F4A7C15)
+
+
+class BagOfWords:
+    """TF-IDF weights of words and pairs of words, with logistic regression or Naive Bayes.
+
+    Parameters
+    ----------
+    classifier : {"logistic", "naive-bayes"}
+    ngrams : {1, 2}
+        1: words; 2: pairs of neighbouring words as well.
+    C : float > 0
+        Inverse strength of the L2 penalty of logistic regression.
+    """
+
+    def __init__(self, classifier: str = "logistic", *, ngrams: int = 1, C: float = 4.0):
+        if classifier not in ("logistic", "naive-bayes"):
+            raise ValueError(f'classifier must be "logistic" or "naive-bayes", got {classifier!r}')
+        if as_whole_number(ngrams, "ngrams", least=1) > 2:
+            raise ValueError(f"ngrams must be 1 or 2, got {ngrams}")
+        if not C > 0:
+            raise ValueError(f"C must be positive, got {C!r}")
+        self.classifier, self.ngrams, self.C = classifier, int(ngrams), float(C)
+        self._hashes: tuple = ((), np.zeros(0, dtype=np.uint64))
+
+    @property
+    def __name__(self) -> str:
+        name = "logistic regression" if self.classifier == "logistic" else "Naive Bayes"
+        return f"{name} on TF-IDF weights of {'words' if self.ngrams == 1 else 'words and pairs of words'}"
+
+    def __call__(self, texts: Sequence[str], labels, seed: int = 0) -> BagOfWordsModel:
+        """Train on texts whose tokens are separated by spaces, or that `tokenize` has not seen.
+
+        Parameters
+        ----------
+        texts : sequence of n str
+            May be empty ones.
+        labels : array of shape (n,)
+        seed : int
+            Not used: nothing here is random.
+
+        Returns
+        -------
+        BagOfWordsModel
+        """
+        return self.train_corpus(_corpus(texts), np.asarray(labels), seed)
+
+    def train_corpus(self, corpus: Corpus, labels: np.ndarray, seed: int = 0) -> BagOfWordsModel:
+        """Train on numbered tokens, as `SmoothedTextEnsemble` hands them over."""
+        classes = np.unique(labels)
+        terms, rows = self._terms(corpus)
+        columns, places = np.unique(terms, return_inverse=True)
+        if not len(columns) or len(classes) < 2:
+            # Nothing is left to learn from: the most frequent class, the lowest of equals.
+            values, counts = np.unique(labels, return_counts=True)
+            return BagOfWordsModel(self, classes, columns, None, values[np.argmax(counts)])
+        counts = _counts(rows, places, (len(corpus), len(columns)))
+        weighting = TfidfTransformer().fit(counts)
+        weights = weighting.transform(counts)
+        if self.classifier == "logistic":
+            solver = "liblinear" if len(classes) == 2 else "lbfgs"
+            # liblinear asks the threads of BLAS for millions of tiny sums: with several it is many times
+            # slower, and its last digits would depend on their number.
+            with threadpool_limits(1):
+                fitted = LogisticRegression(C=self.C, solver=solver, max_iter=200).fit(weights, labels)
+        else:
+            fitted = MultinomialNB().fit(weights, labels)
+        return BagOfWordsModel(self, classes, columns, weighting, fitted)
+
+    def _terms(self, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
+        """A hash for each term of each text, and the text."""
+        hashes = self._hashes_of(corpus.vocabulary)[corpus.tokens]
+        rows = corpus.row_of_token()
+        if self.ngrams == 1:
+            return hashes, rows
+        together = rows[1:] == rows[:-1]
+        pairs = (hashes[:-1] * _PAIR + hashes[1:] + np.uint64(1))[together]
+        return np.concatenate([hashes, pairs]), np.concatenate([rows, rows[1:][together]])
+
+    def _hashes_of(self, vocabulary: tuple[str, ...]) -> np.ndarray:
+        """64 bits a word; kept for the vocabulary of the last call, which all models of an ensemble share."""
+        if self._hashes[0] is not vocabulary:
+            halves = [
+                [murmurhash3_32(word, seed=seed, positive=True) for word in vocabulary] for seed in (0, 1)
+            ]
+            low, high = np.array(halves, dtype=np.uint64).reshape(2, -1)
+            self._hashes = vocabulary, low | (high << np.uint64(32))
+        return self._hashes[1]
+
+    def __getstate__(self):
+        # The vocabulary is not what a process that trains needs twice.
+        return self.__dict__ | {"_hashes": ((), np.zeros(0, dtype=np.uint64))}
+
+
+class BagOfWordsModel:
+    """What `BagOfWords` trains.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The classes of its training texts.
+    """
+
+    def __init__(self, trainer: BagOfWords, classes: np.ndarray, columns: np.ndarray, weighting, fitted):
+        self.classes_ = classes
+        self._trainer, self._columns, self._weighting, self._fitted = trainer, columns, weighting, fitted
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The labels of texts, shape (m,)."""
+        return self.predict_corpus(_corpus(texts))
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """The probabilities of ``classes_``, shape (m, C)."""
+        corpus = _corpus(texts)
+        if self._weighting is None:
+            return np.tile(np.asarray(self.classes_ == self._fitted, dtype=np.float64), (len(corpus), 1))
+        return self._fitted.predict_proba(self._weights(corpus))
+
+    def predict_corpus(self, corpus: Corpus) -> np.ndarray:
+        """The labels of numbered tokens, shape (m,)."""
+        if self._weighting is None:
+            return np.full(len(corpus), self._fitted)
+        return self._fitted.predict(self._weights(corpus))
+
+    def _weights(self, corpus: Corpus) -> sp.csr_array:
+        terms, rows = self._trainer._terms(corpus)
+        places = np.minimum(np.searchsorted(self._columns, terms), len(self._columns) - 1)
+        known = self._columns[places] == terms
+        counts = _counts(rows[known], places[known], (len(corpus), len(self._columns)))
+        return self._weighting.transform(counts)
+
+
+class Embeddings:
+    """Fixed sentence embeddings with logistic regression on top: only the top layer is trained.
+
+    Parameters
+    ----------
+    encoder : object with encode(texts) -> array of shape (n, d)
+        Fixed independently of the training texts, such as `TransformerEncoder` or `WordVectorEncoder`.
+    C : float > 0
+        Inverse strength of the L2 penalty.
+    """
+
+    def __init__(self, encoder, *, C: float = 1.0):
+        if not hasattr(encoder, "encode"):
+            raise TypeError(
+                f"encoder must have encode(texts), got {type(encoder).__name__}; see knn_cert.text.encoders"
+            )
+        if not C > 0:
+            raise ValueError(f"C must be positive, got {C!r}")
+        self.encoder, self.C = encoder, float(C)
+
+    @property
+    def __name__(self) -> str:
+        return f"logistic regression on sentence embeddings of {type(self.encoder).__name__}"
+
+    def __call__(self, texts: Sequence[str], labels, seed: int = 0) -> EmbeddingsModel:
+        """Train on n texts, at least two of the labels different."""
+        top = LogisticRegression(C=self.C, max_iter=1000).fit(self.encoder.encode(list(texts)), labels)
+        return EmbeddingsModel(self.encoder, top)
+
+
+class EmbeddingsModel:
+    """What `Embeddings` trains."""
+
+    def __init__(self, encoder, top: LogisticRegression):
+        self._encoder, self._top = encoder, top
+        self.classes_ = top.classes_
+
+    def predict(self, texts: Sequence[str]) -> np.ndarray:
+        """The labels of texts, shape (m,)."""
+        return self._top.predict(self._encoder.encode(list(texts)))
+
+    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
+        """The probabilities of ``classes_``, shape (m, C)."""
+        return self._top.predict_proba(self._encoder.encode(list(texts)))
+
+
+def _corpus(texts: Sequence[str]) -> Corpus:
+    return Corpus.from_texts(texts, allow_empty=True)
+
+
+def _counts(rows: np.ndarray, columns: np.ndarray, shape: tuple[int, int]) -> sp.csr_array:
+    places = rows.astype(np.int32), columns.astype(np.int32)  # liblinear takes no wider ones
+    return sp.coo_array((np.ones(len(rows)), places), shape=shape).tocsr()
