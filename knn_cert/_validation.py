@@ -46,9 +46,24 @@ def as_whole_number(value, name: str, *, least: int) -> int:
     return int(value)
 
 
+def as_real(value, name: str) -> float:
+    """Return a float, or raise TypeError."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
+    return float(value)
+
+
+def as_positive(value, name: str) -> float:
+    """Return a float that is finite and > 0."""
+    value = as_real(value, name)
+    if not 0.0 < value < math.inf:
+        raise ValueError(f"{name} must be finite and > 0, got {value!r}")
+    return value
+
+
 def check_sigma(sigma: float) -> float:
     """Return the noise as a float > 0 whose square is neither rounded to zero nor infinite."""
-    sigma = _real(sigma, "sigma")
+    sigma = as_real(sigma, "sigma")
     if not (math.isfinite(sigma) and sigma > 0.0):
         raise ValueError(
             f"sigma must be finite and > 0, got {sigma!r}; it is the standard deviation of the noise on "
@@ -64,7 +79,7 @@ def check_sigma(sigma: float) -> float:
 
 def check_dof(dof: float) -> int | float:
     """Return the degrees of freedom, the number of noisy features d, as a number > 0."""
-    value = _real(dof, "dof")
+    value = as_real(dof, "dof")
     if not (math.isfinite(value) and value > 0.0):
         raise ValueError(
             f"dof must be finite and > 0, got {value!r}; it is the number of features that carry noise"
@@ -293,12 +308,6 @@ def _integer(value, name: str, remedy: str) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}; {remedy}")
     return int(value)
-
-
-def _real(value, name: str) -> float:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
-    return float(value)
 
 
 def _first(mask: np.ndarray) -> tuple[int, ...]:

@@ -19,6 +19,7 @@ from .substitution import (
     similarity_power,
     similarity_softmax,
 )
+from .swaps import largest_word_budget
 from .synonyms import SynonymNetwork
 from .trainers import BagOfWords, Embeddings
 
@@ -45,6 +46,7 @@ __all__ = [
     "crowd_paper",
     "crowd_released",
     "floored",
+    "largest_word_budget",
     "similarity_power",
     "similarity_softmax",
     "tokenize",

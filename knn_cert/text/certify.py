@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import __version__
 from .._validation import as_whole_number
-from ..bounds import TradeOff, largest_certified
+from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..certificates import Certificates
 from ..montecarlo.votes import bounds_of_votes
 from ..smoothing import VotingModels
@@ -108,14 +108,13 @@ def certify_text_votes(
     abstained = ~(p_lower > p_upper)
     for members, words in _alike(p_lower, p_upper, queries if worst_cases.per_query else None):
         p_a, p_b = float(p_lower[members[0]]), float(p_upper[members[0]])
-        pair_of, most = worst_cases.of(words)
         if is_open(threat):
-            largest = largest_certified(pair_of, p_a, p_b, most=most)
+            largest = worst_cases.largest(words, p_a, p_b)
             budget[members] = max(largest, 0)
             abstained[members] |= largest < 0
         else:
             asked = asked_budget(threat, n_train)
-            pair = pair_of(asked)
+            pair = worst_cases.pair(words, asked)
             worst[members] = pair.lower(p_a)
             budget[members] = asked
             abstained[members] |= not pair.certified(p_a, p_b)
@@ -151,43 +150,44 @@ def check_question(law: Composition, threat: WordThreat | RowThreat, *, query_no
 
 
 class _WorstCases:
-    """The pairs of laws of one threat by its budget, worked out once."""
+    """The pairs of laws of one threat by its budget; those that do not depend on the query are kept."""
 
     def __init__(self, law: Composition, threat, n_train: int, n_classes: int, training_words):
         self._law, self._threat, self._n_train = law, threat, n_train
         self._n_classes, self._words = n_classes, training_words
         self._found: dict[int, TradeOff] = {}
         self.per_query = isinstance(threat, QueryWords)
-        self._training = None
-        if self.per_query and threat.training is not None:
-            training = threat.training
-            rows = tampered_rows(training, n_train)
-            self._training = law.pair(training, rows, n_classes=n_classes, words=training_words)
+        self._training, self._swaps = IDENTICAL, None
+        if self.per_query:
+            if threat.training is not None:
+                rows = tampered_rows(threat.training, n_train)
+                self._training = self._of_rows(threat.training, rows)
+            self._swaps = law.swaps(threat.edit, self._training)
 
-    def of(self, words):
-        """The pair of laws as a function of the budget, and the largest budget that makes sense."""
-        if not self.per_query:
+    def largest(self, words, p_a: float, p_b: float) -> int:
+        """The largest budget that is certified, -1 for none."""
+        if self._swaps is not None:
+            return self._swaps.largest(words, p_a, p_b)
+        if self.per_query:
+            most = None if self._threat.edit in ("removed", "any") else len(words)
+        else:
             most = None if isinstance(self._threat, Insertions) else self._n_train
-            return self._of_rows, most
-        most = None if self._threat.edit in ("removed", "any") else len(words)
-        return lambda budget: self._of_words(budget, words), most
+        return largest_certified(lambda budget: self.pair(words, budget), p_a, p_b, most=most)
 
-    def _of_rows(self, rows: int) -> TradeOff:
-        if rows not in self._found:
-            self._found[rows] = self._law.pair(
-                self._threat, rows, n_classes=self._n_classes, words=self._words
+    def pair(self, words, budget: int) -> TradeOff:
+        """The worst pair of laws for this budget, or one that dominates it."""
+        if self._swaps is not None:
+            return self._swaps.pair(words, budget)
+        if budget not in self._found:
+            self._found[budget] = (
+                self._law.query_pair(self._threat.edit, budget, words) * self._training
+                if self.per_query
+                else self._of_rows(self._threat, budget)
             )
-        return self._found[rows]
+        return self._found[budget]
 
-    def _of_words(self, budget: int, words) -> TradeOff:
-        if budget in self._found:
-            return self._found[budget]
-        pair = self._law.query_pair(self._threat.edit, budget, words)
-        if self._training is not None:
-            pair = pair * self._training
-        if self._threat.edit != "synonyms":
-            self._found[budget] = pair  # the words do not matter
-        return pair
+    def _of_rows(self, threat, rows: int) -> TradeOff:
+        return self._law.pair(threat, rows, n_classes=self._n_classes, words=self._words)
 
 
 def _alike(p_lower: np.ndarray, p_upper: np.ndarray, words) -> list:

@@ -10,23 +10,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
 from numbers import Real
 from typing import ClassVar
 
 from ..bounds import (
+    IDENTICAL,
     Overlap,
     TradeOff,
     deletion,
     label_noise,
     row_dropping,
     unless_lost,
-    worst_case,
 )
 from ..smoothing import DiscreteNoise
 from ..threats import Deletions, Insertions, LabelFlips, Replacements
 from ..word_threats import QueryWords, RowThreat, TrainingWords, WordThreat
 from .substitution import SubstitutionLaw
+from .swaps import Swaps
 
 __all__ = ["Composition", "Deletion", "LabelNoise", "Masking", "RowDropping", "TextLaw", "compose"]
 
@@ -209,10 +209,16 @@ class Composition:
         -------
         TradeOff
         """
-        if edit != "synonyms" or self.part(SubstitutionLaw) is None:
-            return self._edited(edit, budget, query)
-        options = [[pair] for pair in map(self._swapped, query) if pair is not None]
-        return worst_case(options, budget)
+        swaps = self.swaps(edit)
+        return self._edited(edit, budget, query) if swaps is None else swaps.pair(query, budget)
+
+    def swaps(self, edit: str, training: TradeOff = IDENTICAL) -> Swaps | None:
+        """What exchanged words of a query can do, where that depends on which words it has; else None."""
+        law = self.part(SubstitutionLaw)
+        if edit != "synonyms" or law is None:
+            return None
+        thins = self.part(Masking) is not None or self.part(Deletion) is not None
+        return Swaps(law, self._thinned if thins else None, training)
 
     def covers(self, threat: WordThreat | RowThreat) -> bool:
         """Whether this law can certify anything about the threat, with enough models that agree."""
@@ -300,17 +306,6 @@ class Composition:
             elif isinstance(part, Deletion):
                 pair = unless_lost(part.p, pair)
         return pair
-
-    def _swapped(self, word: str) -> TradeOff | None:
-        """The worst that a synonym in the place of this word does, or None where it has none."""
-        if word not in self._hulls:
-            hull = self.part(SubstitutionLaw).hull(word)
-            self._hulls[word] = None if hull is None else self._thinned(hull)
-        return self._hulls[word]
-
-    @cached_property
-    def _hulls(self) -> dict:
-        return {}
 
 
 TextLaw = RowDropping | LabelNoise | SubstitutionLaw | Masking | Deletion

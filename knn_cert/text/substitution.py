@@ -19,34 +19,28 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from .._validation import _real
+from .._validation import as_positive, as_real
 from ..bounds import (
     IDENTICAL,
     Atoms,
-    Grid,
     Overlap,
     TradeOff,
     envelope,
-    largest_certified,
     uniform_sets,
-    worst_by_enumeration,
-    worst_overlaps,
 )
 from ..bounds.arguments import chance
+from .beta_argmax import beta_argmax, fit_beta
 from .synonyms import SynonymNetwork
 
 __all__ = [
     "SubstitutionLaw",
     "UniformSubstitution",
-    "beta_argmax",
     "beta_cdf",
     "beta_race",
     "cluster_shared",
     "crowd_paper",
     "crowd_released",
-    "fit_beta",
     "floored",
-    "largest_word_budget",
     "similarity_power",
     "similarity_softmax",
 ]
@@ -56,16 +50,6 @@ _UNITS = 1 << 53
 
 # Candidates that a table for draws may list in all: half a GB.
 _MOST_ENTRIES = 1 << 25
-
-# Sets of words that are looked at one by one for one query, and atoms of a product there: some 50 ms.
-_MOST_SETS = 500
-_MOST_ATOMS = 4096
-
-# Log-ratios of products with more atoms than that are put on a grid of this step.
-_STEP = 2.0**-7
-
-# Margins of products of floats differ from the exact ones by far less.
-_UNDECIDED = 1e-9
 
 Weigh = Callable[[SynonymNetwork, str], tuple[tuple[str, ...], Any]]
 
@@ -156,6 +140,10 @@ class SubstitutionLaw:
         if word not in self._hulls:
             self._hulls[word] = self._hull(word) if self.network.neighbours(word) else None
         return self._hulls[word]
+
+    def overlaps(self, word: str) -> list[Overlap] | None:
+        """The `pairs` that none of the others dominates, where each has one ratio; None: not for this law."""
+        return None
 
     def hull_of(self, words: Iterable[str]) -> TradeOff:
         """One pair that dominates all `pairs` of all these words: for training sets, raised to all changes.
@@ -251,30 +239,18 @@ class SubstitutionLaw:
     def _hull_of(self, words: Sequence[str]) -> TradeOff:
         return envelope([self.hull(word) for word in words]) if words else IDENTICAL
 
-    def _largest_budget(self, words: Sequence[str], p_a, p_b) -> int:
-        # One change first, word by word: where it is too much, most laws need not be known.
-        if not all(self.hull(word).certified(p_a, p_b) for word in dict.fromkeys(words)):
-            return 0
-        return _largest_by_hulls([self.hull(word) for word in words], p_a, p_b)
-
 
 class _OverlappingLaw(SubstitutionLaw):
     """A law whose pairs have one likelihood ratio each, known exactly."""
 
     def _hull(self, word: str) -> TradeOff:
-        return _hull_of_overlaps(self._overlaps(word))
+        return _hull_of_overlaps(self.overlaps(word))
 
     def _hull_of(self, words: Sequence[str]) -> TradeOff:
-        return _hull_of_overlaps({pair for word in words for pair in self._overlaps(word)})
+        return _hull_of_overlaps({pair for word in words for pair in self.overlaps(word)})
 
-    def _largest_budget(self, words: Sequence[str], p_a, p_b) -> int:
-        options = [self._overlaps(word) for word in words]
-        if not all(pair.certified(p_a, p_b) for choices in options for pair in choices):
-            return 0
-        return _largest_by_overlaps(options, p_a, p_b)
-
-    def _overlaps(self, word: str) -> list[Overlap]:
-        """The overlaps of `pairs` of which none dominates another."""
+    def overlaps(self, word: str) -> list[Overlap]:
+        """The `pairs` that none of the others dominates."""
         if word not in self._fronts:
             self._fronts[word] = _undominated(self.pairs(word))
         return self._fronts[word]
@@ -408,7 +384,7 @@ def similarity_power(network: SynonymNetwork, gamma: float) -> SubstitutionLaw:
     TypeError, ValueError
         If ``gamma`` is no such number, or the network has no similarities.
     """
-    gamma = _real(gamma, "gamma")
+    gamma = as_real(gamma, "gamma")
     if not 0.0 <= gamma < math.inf:
         raise ValueError(f"gamma must be finite and >= 0, got {gamma!r}")
     return SubstitutionLaw(
@@ -434,7 +410,7 @@ def similarity_softmax(network: SynonymNetwork, tau: float) -> SubstitutionLaw:
     TypeError, ValueError
         If ``tau`` is no such number, or the network has no similarities.
     """
-    tau = _positive("tau", tau)
+    tau = as_positive(tau, "tau")
     return SubstitutionLaw(
         _with_similarities(network),
         f"soft-max of similarities, tau = {tau:g}",
@@ -629,13 +605,6 @@ def _with_similarities(network: SynonymNetwork) -> SynonymNetwork:
     return network
 
 
-def _positive(name: str, value) -> float:
-    value = _real(value, name)
-    if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} must be finite and > 0, got {value!r}")
-    return value
-
-
 def _law(word: str, candidates: tuple[str, ...], weights) -> tuple[tuple[str, ...], np.ndarray]:
     """Candidates and probabilities proportional to the weights, multiples of 2**-53 that add up to 1."""
     try:
@@ -667,231 +636,6 @@ def _law(word: str, candidates: tuple[str, ...], weights) -> tuple[tuple[str, ..
     probabilities = units / _UNITS
     probabilities.setflags(write=False)
     return candidates, probabilities
-
-
-# --- CROWD's released sampler ---
-
-
-def fit_beta(similarities: Sequence[float]) -> tuple[float, float]:
-    """The Beta law with the mean and the population variance of the similarities, by moments.
-
-    Parameters
-    ----------
-    similarities : sequence of m floats
-
-    Returns
-    -------
-    alpha, beta : float > 0
-        ``mu k`` and ``(1 - mu) k`` with ``k = mu (1 - mu) / sigma**2 - 1``.
-
-    Raises
-    ------
-    ValueError
-        If there is no such law; the message says what the released code does then.
-    """
-    s = np.asarray(similarities, dtype=np.float64)
-    if s.ndim != 1 or not s.size:
-        raise ValueError(f"similarities must be a sequence of numbers, got {similarities!r:.80}")
-    mean, variance = s.mean(), s.var()
-    if np.all(s == s[0]):
-        raise ValueError(
-            f"all similarities are equal ({s[0]:g}), so their variance is 0; the released code divides by "
-            "it, gets NaN and takes the first candidate every time, without any noise"
-        )
-    if s.min() < 0.0:
-        raise ValueError(
-            f"a similarity is negative ({s.min():.6g}); the released code fails if mean or variance are out "
-            "of range, else it divides the products by their sum, and a negative sum turns their order"
-        )
-    with np.errstate(over="ignore"):
-        k = mean * (1.0 - mean) / variance - 1.0
-    if not (0.0 < mean < 1.0 and 0.0 < k < np.inf):
-        raise ValueError(
-            f"no Beta law has mean {mean:.6g} and variance {variance:.6g}; the released code stops with a "
-            "ValueError of numpy"
-        )
-    return float(mean * k), float((1.0 - mean) * k)
-
-
-def beta_argmax(similarities: Sequence[float], alpha: float, beta: float) -> np.ndarray:
-    """The law of ``argmax_j B_j s_j`` with independent B_j of one Beta law.
-
-    ``P(j) = integral of f(x / s_j) / s_j prod_{k != j} F(min(1, x / s_k)) dx`` over x in (0, s_j), with
-    density f and distribution function F.
-
-    Parameters
-    ----------
-    similarities : sequence of m floats, in [0, 1]
-        Not all 0.
-    alpha, beta : float > 0
-
-    Returns
-    -------
-    ndarray of shape (m,), float64
-        Errors below 1e-10: they are checked to add up to 1 within that.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range, or the Beta law is too narrow, or too close to 0 and 1, to be integrated.
-    """
-    s = np.asarray(similarities, dtype=np.float64)
-    if s.ndim != 1 or not np.all((s >= 0.0) & (s <= 1.0)) or not s.any():
-        raise ValueError(
-            f"similarities must be a sequence of numbers in [0, 1], not all 0; got {similarities!r:.80}"
-        )
-    alpha, beta = _positive("alpha", alpha), _positive("beta", beta)
-    for points_per_unit in (10, 20, 40, 80):
-        law = np.zeros(len(s))
-        law[s > 0.0] = _argmax_law(s[s > 0.0], alpha, beta, points_per_unit)
-        if abs(math.fsum(law) - 1.0) < _QUADRATURE_ERROR:
-            return law
-    raise ValueError(
-        f"the products with a Beta law of alpha = {alpha:.3g} and beta = {beta:.3g} cannot be integrated to "
-        f"{_QUADRATURE_ERROR:g}: it is too narrow, or too close to 0 and 1"
-    )
-
-
-# Errors of the probabilities go together with that of their sum, which is known.
-_QUADRATURE_ERROR = 1e-10
-
-# Mass below the first point of the quadrature.
-_LOST = 1e-18
-
-# sinh of the farthest point: distances of exp(-pi times that) still are doubles.
-_FARTHEST = 220.0
-
-# Values of F that are held at once: 4 MB.
-_QUADRATURE_BLOCK = 1 << 19
-
-
-@np.errstate(all="ignore")  # whether it went well is seen from the sum
-def _argmax_law(s: np.ndarray, alpha: float, beta: float, points_per_unit: int) -> np.ndarray:
-    """One tanh-sinh quadrature between all neighbouring s_k, where F(min(1, x / s_k)) has its kinks."""
-    order = np.argsort(-s, kind="stable")
-    s = s[order]
-    # All of the n candidates from s_j upwards stay below x with probability at most F(x / s_j)**n.
-    start = np.max(s * special.betaincinv(alpha, beta, _LOST ** (1.0 / np.arange(1, len(s) + 1))))
-    ends = np.unique(s[s > start])
-    starts = np.append(start, ends[:-1])
-    # The density is a power of the distance from 0 and from s_k: so far out that this power is lost too.
-    reach = np.arcsinh(min(-math.log(_LOST) / math.pi / min(alpha, beta, 1.0), _FARTHEST))
-    t = np.linspace(-reach, reach, int(2 * points_per_unit * reach) + 1)
-    from_start, from_end = special.expit(math.pi * np.sinh(t)), special.expit(-math.pi * np.sinh(t))
-    weights = (t[1] - t[0]) * math.pi * np.cosh(t) * from_start * from_end
-    law = np.zeros(len(s))
-    size = max(1, _QUADRATURE_BLOCK // (len(t) * len(s)))
-    for i in range(0, len(ends), size):
-        end = ends[i : i + size, None]
-        length = end - starts[i : i + size, None]
-        # Both x and its distance from the end are needed to full relative precision.
-        x = (starts[i : i + size, None] + from_start * length).ravel()
-        distance = (from_end * length).ravel()
-        end = np.repeat(end.ravel(), len(t))
-        k, point = np.nonzero(s[:, None] >= end)
-        ratio, missing = x[point] / s[k], (distance[point] + (s[k] - end[point])) / s[k]
-        near = missing < 0.5
-        logs = np.where(near, np.log1p(-missing), np.log(ratio))
-        density, below = np.zeros((len(s), len(x))), np.ones((len(s), len(x)))
-        density[k, point] = np.exp(
-            (alpha - 1.0) * logs + (beta - 1.0) * np.log(missing) - special.betaln(alpha, beta)
-        )
-        below[k[near], point[near]] = 1.0 - special.betainc(beta, alpha, missing[near])
-        below[k[~near], point[~near]] = special.betainc(alpha, beta, ratio[~near])
-        # The product of all others, without dividing by what may be 0.
-        one = np.ones((1, len(x)))
-        before = np.cumprod(np.concatenate([one, below[:-1]]), axis=0)
-        after = np.cumprod(np.concatenate([one, below[:0:-1]]), axis=0)[::-1]
-        law += (density * before * after) @ (weights * length).ravel() / s
-    result = np.empty(len(s))
-    result[order] = law
-    return result
-
-
-# --- what certifies ---
-
-
-def largest_word_budget(
-    law: SubstitutionLaw, tokens: Sequence[str], p_a: float | Fraction, p_b: float | Fraction | None = None
-) -> int:
-    """How many words of a query may have been exchanged within the network, with the prediction certified.
-
-    Parameters
-    ----------
-    law : SubstitutionLaw
-        Of the noise on the query.
-    tokens : sequence of str
-        The observed query.
-    p_a, p_b : number, in [0, 1]
-        Bounds on the probabilities of the predicted class and of every other one, as in `TradeOff.margin`.
-
-    Returns
-    -------
-    int
-        The largest number R: whichever R words were exchanged, and for whichever neighbours, the prediction
-        is the same. At most the number of words that have neighbours; -1 if ``p_a <= p_b``. Exact for
-        uniform laws; for others a sound bound, with every word's choices replaced by their hull.
-
-    Raises
-    ------
-    TypeError
-        If tokens are one string, or an argument is no number.
-    ValueError
-        If a probability is out of range, or as `SubstitutionLaw.distribution`.
-    """
-    if isinstance(tokens, (str, bytes)) or not all(isinstance(token, str) for token in tokens):
-        raise TypeError("tokens must be a sequence of words, such as tokenize(text), got something else")
-    if not IDENTICAL.certified(p_a, p_b):
-        return -1
-    return law._largest_budget([word for word in tokens if law.network.neighbours(word)], p_a, p_b)
-
-
-def _largest_by_overlaps(options: list[list[Overlap]], p_a, p_b) -> int:
-    rounded = [[pair.rounded() for pair in choices] for choices in options]
-    largest = largest_certified(lambda budget: worst_overlaps(rounded, budget), p_a, p_b, most=len(options))
-    # Where rounding might have decided, Fractions do.
-    while largest < len(options):
-        if worst_overlaps(rounded, largest + 1).margin(p_a, p_b) < -_UNDECIDED:
-            break
-        if not worst_overlaps(options, largest + 1).certified(p_a, p_b):
-            break
-        largest += 1
-    return largest
-
-
-def _largest_by_hulls(hulls: list[TradeOff], p_a, p_b) -> int:
-    """The largest budget for changes of which each is dominated by the hull of its position."""
-    if not hulls:
-        return 0
-    # With the worst positions first, the j-th of any changed ones comes at place j or later. So the envelope
-    # of all from place j on dominates it, and the product of the first R envelopes any R changes. Where the
-    # hulls are nested, it is the product of the R lowest.
-    hulls = sorted(hulls, key=lambda hull: hull.least_p_a, reverse=True)
-    envelopes = hulls[-1:]
-    for hull in hulls[-2::-1]:
-        envelopes.append(hull if hull is envelopes[-1] else envelope([hull, envelopes[-1]]))
-    budget = _certified_factors(envelopes[::-1], p_a, p_b)
-    # One set of words that is not certified: more is out of reach.
-    most = _certified_factors(hulls, p_a, p_b)
-    while budget < most and math.comb(len(hulls), budget + 1) <= _MOST_SETS:
-        if math.prod(sorted(map(len, hulls))[-budget - 1 :]) > _MOST_ATOMS:
-            break
-        if not worst_by_enumeration([[hull] for hull in hulls], budget + 1).certified(p_a, p_b):
-            break
-        budget += 1
-    return budget
-
-
-def _certified_factors(pairs: list[TradeOff], p_a, p_b) -> int:
-    """How many of the pairs, from the first on, have a product that is certified."""
-    product = IDENTICAL.rounded()
-    for number, pair in enumerate(pairs):
-        product = product * pair
-        if len(product) > _MOST_ATOMS:
-            product = Grid.of(product, _STEP).atoms()
-        if not product.certified(p_a, p_b):
-            return number
-    return len(pairs)
 
 
 def _undominated(pairs: Iterable[Overlap]) -> list[Overlap]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .._validation import _real, as_float_array, as_whole_number
+from .._validation import as_float_array, as_real, as_whole_number
 from ..datasets._files import read_bytes
 
 __all__ = ["SynonymNetwork"]
@@ -159,7 +159,7 @@ class SynonymNetwork:
             differ, or a number is out of range.
         """
         names, rows = _check_vectors(words, vectors)
-        threshold = _real(threshold, "threshold")
+        threshold = as_real(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(
                 f"threshold must lie in [0, 1], got {threshold!r}; it is the least cosine of neighbours"
@@ -217,12 +217,11 @@ class SynonymNetwork:
                 "file, for instance with iconv"
             ) from None
         if path.name.endswith((".json", ".json.gz")):
+            table = _parse_json(text, path)
             try:
-                network, example = cls._from_table(_parse_json(text), None)
+                network, example = cls._from_table(table, None)
             except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{path}{error}" if str(error).startswith(", ") else f"{path}: {error}"
-                ) from None
+                raise ValueError(f"{path}: {error}") from None
             network._warn_of_added(example)
             return network
         return cls.from_pairs(_parse_lines(text, path))
@@ -423,7 +422,7 @@ def _checked_similarities(neighbours, similarities: Similarities) -> dict[tuple[
                     similarities[pair] for pair in ((word, other), (other, word)) if pair in similarities
                 ]
             for value in values:
-                if not -1.0 <= _real(value, name) <= 1.0:
+                if not -1.0 <= as_real(value, name) <= 1.0:
                     raise ValueError(f"{name} must lie in [-1, 1], got {value!r}")
             if not values:
                 raise ValueError(f"{name} is missing; give one for every edge, or leave the edge out")
@@ -433,17 +432,20 @@ def _checked_similarities(neighbours, similarities: Similarities) -> dict[tuple[
     return checked
 
 
-def _parse_json(text: str):
+def _parse_json(text: str, path: Path) -> dict:
     try:
         table = json.loads(text, object_pairs_hook=_distinct_keys)
     except json.JSONDecodeError as error:
         raise ValueError(
-            f", line {error.lineno}: expected JSON, got something else or a file that is cut off "
+            f"{path}, line {error.lineno}: expected JSON, got something else or a file that is cut off "
             f"({error.msg}); fetch it again"
         ) from None
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
     if not isinstance(table, dict):
         raise ValueError(
-            f"expected a JSON object of words and lists of words, got {type(table).__name__} at the top"
+            f"{path}: expected a JSON object of words and lists of words, got "
+            f"{type(table).__name__} at the top"
         )
     return table
 

@@ -17,7 +17,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.utils import murmurhash3_32
 from threadpoolctl import threadpool_limits
 
-from .._validation import as_whole_number
+from .._validation import as_positive, as_whole_number
 from .corpus import Corpus
 
 __all__ = ["BagOfWords", "BagOfWordsModel", "Embeddings"]
@@ -36,16 +36,20 @@ class BagOfWords:
         1: words; 2: pairs of neighbouring words as well.
     C : float > 0
         Inverse strength of the L2 penalty of logistic regression.
+    balanced : bool, default=True
+        Whether all classes count alike, however many texts they have. Noise leaves little of each text, and a
+        model that leans to the larger class says nothing else then.
     """
 
-    def __init__(self, classifier: str = "logistic", *, ngrams: int = 1, C: float = 4.0):
+    def __init__(
+        self, classifier: str = "logistic", *, ngrams: int = 1, C: float = 4.0, balanced: bool = True
+    ):
         if classifier not in ("logistic", "naive-bayes"):
             raise ValueError(f'classifier must be "logistic" or "naive-bayes", got {classifier!r}')
         if as_whole_number(ngrams, "ngrams", least=1) > 2:
             raise ValueError(f"ngrams must be 1 or 2, got {ngrams}")
-        if not C > 0:
-            raise ValueError(f"C must be positive, got {C!r}")
-        self.classifier, self.ngrams, self.C = classifier, int(ngrams), float(C)
+        self.classifier, self.ngrams, self.C = classifier, int(ngrams), as_positive(C, "C")
+        self.balanced = bool(balanced)
         self._hashes: tuple = ((), np.zeros(0, dtype=np.uint64))
 
     @property
@@ -87,9 +91,11 @@ class BagOfWords:
             # liblinear asks the threads of BLAS for millions of tiny sums: with several it is many times
             # slower, and its last digits would depend on their number.
             with threadpool_limits(1):
-                fitted = LogisticRegression(C=self.C, solver=solver, max_iter=200).fit(weights, labels)
+                fitted = LogisticRegression(
+                    C=self.C, solver=solver, max_iter=200, class_weight="balanced" if self.balanced else None
+                ).fit(weights, labels)
         else:
-            fitted = MultinomialNB().fit(weights, labels)
+            fitted = MultinomialNB(fit_prior=not self.balanced).fit(weights, labels)
         return BagOfWordsModel(self, classes, columns, weighting, fitted)
 
     def _terms(self, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
@@ -161,19 +167,20 @@ class Embeddings:
     Parameters
     ----------
     encoder : object with encode(texts) -> array of shape (n, d)
-        Fixed independently of the training texts, such as `TransformerEncoder` or `WordVectorEncoder`.
+        Fixed independently of the training texts, such as `TransformerEncoder` or `WordVectorEncoder`. It may
+        also have ``encode_corpus(corpus)``, for a `Corpus` of noised texts.
     C : float > 0
         Inverse strength of the L2 penalty.
+    balanced : bool, default=True
+        Whether all classes count alike, however many texts they have.
     """
 
-    def __init__(self, encoder, *, C: float = 1.0):
+    def __init__(self, encoder, *, C: float = 1.0, balanced: bool = True):
         if not hasattr(encoder, "encode"):
             raise TypeError(
                 f"encoder must have encode(texts), got {type(encoder).__name__}; see knn_cert.text.encoders"
             )
-        if not C > 0:
-            raise ValueError(f"C must be positive, got {C!r}")
-        self.encoder, self.C = encoder, float(C)
+        self.encoder, self.C, self.balanced = encoder, as_positive(C, "C"), bool(balanced)
 
     @property
     def __name__(self) -> str:
@@ -181,12 +188,25 @@ class Embeddings:
 
     def __call__(self, texts: Sequence[str], labels, seed: int = 0) -> EmbeddingsModel:
         """Train on n texts, at least two of the labels different."""
-        top = LogisticRegression(C=self.C, max_iter=1000).fit(self.encoder.encode(list(texts)), labels)
+        return self.train_corpus(_corpus(texts), np.asarray(labels), seed)
+
+    def train_corpus(self, corpus: Corpus, labels: np.ndarray, seed: int = 0) -> EmbeddingsModel:
+        """Train on numbered tokens, as `SmoothedTextEnsemble` hands them over."""
+        rows = _encoded(self.encoder, corpus)
+        with threadpool_limits(1):
+            top = LogisticRegression(
+                C=self.C, max_iter=1000, class_weight="balanced" if self.balanced else None
+            ).fit(rows, labels)
         return EmbeddingsModel(self.encoder, top)
 
 
 class EmbeddingsModel:
-    """What `Embeddings` trains."""
+    """What `Embeddings` trains.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+    """
 
     def __init__(self, encoder, top: LogisticRegression):
         self._encoder, self._top = encoder, top
@@ -194,11 +214,21 @@ class EmbeddingsModel:
 
     def predict(self, texts: Sequence[str]) -> np.ndarray:
         """The labels of texts, shape (m,)."""
-        return self._top.predict(self._encoder.encode(list(texts)))
+        return self.predict_corpus(_corpus(texts))
 
     def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
         """The probabilities of ``classes_``, shape (m, C)."""
-        return self._top.predict_proba(self._encoder.encode(list(texts)))
+        return self._top.predict_proba(_encoded(self._encoder, _corpus(texts)))
+
+    def predict_corpus(self, corpus: Corpus) -> np.ndarray:
+        """The labels of numbered tokens, shape (m,)."""
+        return self._top.predict(_encoded(self._encoder, corpus))
+
+
+def _encoded(encoder, corpus: Corpus) -> np.ndarray:
+    if hasattr(encoder, "encode_corpus"):
+        return encoder.encode_corpus(corpus)
+    return encoder.encode(corpus.texts())
 
 
 def _corpus(texts: Sequence[str]) -> Corpus:

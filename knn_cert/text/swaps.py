@@ -1,0 +1,223 @@
+"""Words of a query exchanged for synonyms: the worst pair of laws that R of them make; the largest R."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from ..bounds import (
+    IDENTICAL,
+    Grid,
+    Overlap,
+    TradeOff,
+    envelope,
+    largest_certified,
+    worst_by_enumeration,
+    worst_overlaps,
+)
+from .substitution import SubstitutionLaw
+
+__all__ = ["Swaps", "largest_word_budget"]
+
+# Sets of words that are looked at one by one for one query, and atoms of a product there: some 50 ms.
+_MOST_SETS = 500
+_MOST_ATOMS = 4096
+
+# Log-ratios of products with more atoms than that are put on a grid of this step.
+_STEP = 2.0**-7
+
+# Margins of products of floats differ from the exact ones by far less.
+_UNDECIDED = 1e-9
+
+
+class Swaps:
+    """What exchanged words of a query can do, under a law on words and with tampered training texts besides.
+
+    Parameters
+    ----------
+    law : SubstitutionLaw
+    thinned : callable (TradeOff) -> TradeOff, optional
+        What later laws, masking or deletion, make of the pair of one exchanged word. None: there are none.
+    training : TradeOff
+        The pair of laws of the training texts.
+    """
+
+    def __init__(
+        self,
+        law: SubstitutionLaw,
+        thinned: Callable[[TradeOff], TradeOff] | None = None,
+        training: TradeOff = IDENTICAL,
+    ):
+        self._law, self._thinned, self._training = law, thinned, training
+        self._hulls: dict[str, TradeOff] = {}
+        # Later laws, and training texts, may give pairs of one ratio a second one.
+        self._overlapping = thinned is None and (training is IDENTICAL or isinstance(training, Overlap))
+
+    def pair(self, words: Sequence[str], budget: int) -> TradeOff:
+        """The worst pair, or one that dominates it, if so many of the words were exchanged.
+
+        Parameters
+        ----------
+        words : sequence of str
+            The observed query.
+        budget : int >= 0
+        """
+        words = self._swappable(words)
+        budget = min(budget, len(words))
+        options = self._overlaps(words)
+        if options is not None:
+            return worst_overlaps(options, budget) * self._training
+        hulls = [self._hull(word) for word in words]
+        if _few_sets(hulls, budget):
+            return worst_by_enumeration([[hull] for hull in hulls], budget) * self._training
+        product = self._training
+        for one in _suffix_envelopes(hulls)[:budget]:
+            product = _bounded(product * one)
+        return product
+
+    def largest(self, words: Sequence[str], p_a, p_b=None) -> int:
+        """How many of the words may have been exchanged with the prediction certified; see
+        `largest_word_budget`."""
+        if not self._training.certified(p_a, p_b):
+            return -1
+        words = self._swappable(words)
+        options = self._overlaps(words)
+        # One change first, word by word: where it is too much, most laws need not be known.
+        if options is not None:
+            singles = {pair for choices in options for pair in choices}
+            if not all((pair * self._training).certified(p_a, p_b) for pair in singles):
+                return 0
+            return _largest_by_overlaps(options, p_a, p_b, self._training)
+        for word in dict.fromkeys(words):
+            if not (self._hull(word) * self._training).certified(p_a, p_b):
+                return 0
+        return _largest_by_hulls([self._hull(word) for word in words], p_a, p_b, self._training)
+
+    def _swappable(self, words: Sequence[str]) -> list[str]:
+        return [word for word in words if self._law.network.neighbours(word)]
+
+    def _overlaps(self, words: list[str]) -> list[list[Overlap]] | None:
+        if not self._overlapping or (words and self._law.overlaps(words[0]) is None):
+            return None
+        return [self._law.overlaps(word) for word in words]
+
+    def _hull(self, word: str) -> TradeOff:
+        if self._thinned is None:
+            return self._law.hull(word)
+        if word not in self._hulls:
+            self._hulls[word] = self._thinned(self._law.hull(word))
+        return self._hulls[word]
+
+
+def largest_word_budget(
+    law: SubstitutionLaw, tokens: Sequence[str], p_a: float | Fraction, p_b: float | Fraction | None = None
+) -> int:
+    """How many words of a query may have been exchanged within the network, with the prediction certified.
+
+    Parameters
+    ----------
+    law : SubstitutionLaw
+        Of the noise on the query.
+    tokens : sequence of str
+        The observed query.
+    p_a, p_b : number, in [0, 1]
+        Bounds on the probabilities of the predicted class and of every other one, as in `TradeOff.margin`.
+
+    Returns
+    -------
+    int
+        The largest number R: whichever R words were exchanged, and for whichever neighbours, the prediction
+        is the same. At most the number of words that have neighbours; -1 if ``p_a <= p_b``. Exact for
+        uniform laws; for others a sound bound, with every word's choices replaced by their hull.
+
+    Raises
+    ------
+    TypeError
+        If tokens are one string, or an argument is no number.
+    ValueError
+        If a probability is out of range, or as `SubstitutionLaw.distribution`.
+    """
+    if isinstance(tokens, (str, bytes)):
+        raise TypeError(
+            f"tokens must be a sequence of words, got one {type(tokens).__name__}; cut it, for instance "
+            "with tokenize(text)"
+        )
+    tokens = list(tokens)
+    for token in tokens:
+        if not isinstance(token, str):
+            raise TypeError(f"tokens must be words, got {token!r} of type {type(token).__name__}")
+    return Swaps(law).largest(tokens, p_a, p_b)
+
+
+def _largest_by_overlaps(options: list[list[Overlap]], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
+    rounded = [[pair.rounded() for pair in choices] for choices in options]
+    largest = largest_certified(
+        lambda budget: worst_overlaps(rounded, budget) * training, p_a, p_b, most=len(options)
+    )
+    # Where rounding might have decided, Fractions do.
+    while largest < len(options):
+        if (worst_overlaps(rounded, largest + 1) * training).margin(p_a, p_b) < -_UNDECIDED:
+            break
+        if not (worst_overlaps(options, largest + 1) * training).certified(p_a, p_b):
+            break
+        largest += 1
+    return largest
+
+
+def _largest_by_hulls(hulls: list[TradeOff], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
+    """The largest budget for changes each dominated by the hull of its position, and certified alone."""
+    if not hulls:
+        return 0
+    budget = max(1, _certified_factors(_suffix_envelopes(hulls), p_a, p_b, training))
+    # One set of words that is not certified: more is out of reach.
+    most = _certified_factors(_worst_first(hulls), p_a, p_b, training)
+    while budget < most and _few_sets(hulls, budget + 1):
+        worst = worst_by_enumeration([[hull] for hull in hulls], budget + 1)
+        if not (worst * training).certified(p_a, p_b):
+            break
+        budget += 1
+    return budget
+
+
+def _worst_first(hulls: list[TradeOff]) -> list[TradeOff]:
+    return sorted(hulls, key=lambda hull: hull.least_p_a, reverse=True)
+
+
+def _suffix_envelopes(hulls: list[TradeOff]) -> list[TradeOff]:
+    """Pairs of which the first R together dominate the hulls of any R positions.
+
+    With the worst positions first, the j-th of any changed ones comes at place j or later. So the envelope of
+    all from place j on dominates it, and the product of the first R envelopes any R changes. Where the hulls
+    are nested, it is the product of the R lowest.
+    """
+    hulls = _worst_first(hulls)
+    envelopes = hulls[-1:]
+    for hull in hulls[-2::-1]:
+        envelopes.append(hull if hull is envelopes[-1] else envelope([hull, envelopes[-1]]))
+    return envelopes[::-1]
+
+
+def _few_sets(hulls: list[TradeOff], budget: int) -> bool:
+    """Whether all sets of so many positions can be looked at."""
+    if math.comb(len(hulls), budget) > _MOST_SETS:
+        return False
+    sizes = sorted(len(hull.atoms()) for hull in hulls)
+    return math.prod(sizes[len(sizes) - budget :]) <= _MOST_ATOMS
+
+
+def _certified_factors(pairs: list[TradeOff], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
+    """How many of the pairs, from the first on, have a product that is certified."""
+    product = training.atoms().rounded()
+    for number, pair in enumerate(pairs):
+        product = _bounded(product * pair)
+        if not product.certified(p_a, p_b):
+            return number
+    return len(pairs)
+
+
+def _bounded(product: TradeOff) -> TradeOff:
+    """The pair, on a grid where it has too many atoms."""
+    if isinstance(product, Overlap) or len(product) <= _MOST_ATOMS:
+        return product
+    return Grid.of(product, _STEP).atoms()
