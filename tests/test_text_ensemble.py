@@ -22,8 +22,11 @@ from knn_cert.text import (
     QueryWords,
     RowDropping,
     SmoothedTextEnsemble,
+    SynonymNetwork,
     TrainingWords,
+    UniformSubstitution,
     certify_text_votes,
+    cluster_shared,
     compose,
     tokenize,
 )
@@ -355,7 +358,7 @@ def test_threats_check_what_they_are_given(make, error, message):
     [
         ({}, ["a", "b"], [1, 1], ValueError, "at least two classes"),
         ({}, ["a", "b"], [1], ValueError, "one for each text"),
-        ({}, ["a", "b"], [1, np.nan], ValueError, ""),
+        ({}, ["a", "b"], [1, np.nan], ValueError, "NaN"),
         ({"n_models": 5}, ["a", "b"], [0, 1], ValueError, "cannot certify anything"),
         ({"n_models": 0}, ["a", "b"], [0, 1], ValueError, "n_models"),
         ({"alpha": 0.0}, ["a", "b"], [0, 1], ValueError, "alpha"),
@@ -405,6 +408,78 @@ def test_votes_counted_elsewhere_are_certified_with_the_words_they_need():
         certify_text_votes(
             counts, law=Deletion(0.9), n_train=50, threat=QueryWords("inserted"), query_noise=True
         )
+
+
+NETWORK = SynonymNetwork.from_table(
+    {"fine": ["good", "moving"], "good": ["fine"], "moving": ["fine"], "dull": ["bad"], "bad": ["dull"]}
+)
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        UniformSubstitution(NETWORK),
+        cluster_shared(NETWORK),
+        compose(UniformSubstitution(NETWORK), Masking(0.5)),
+        compose(UniformSubstitution(NETWORK), Deletion(0.5), RowDropping(0.2)),
+    ],
+)
+def test_exchanged_synonyms_of_queries_are_certified_by_the_words_that_have_some(law):
+    texts = ["a fine film", "a good and moving film", "no such words", "dull film , bad film"]
+    queries = [tokenize(text) for text in texts]
+    counts = np.array([[1000, 0], [930, 70], [900, 100], [1000, 0]])
+    options = {"law": law, "n_train": 50, "queries": queries, "query_noise": True}
+    largest = certify_text_votes(counts, threat=QueryWords("synonyms"), **options)
+    # without a neighbour in it nothing can be exchanged
+    assert largest.budget[2] == len(queries[2])
+    for budget in (0, 1, 2, 3, 50):
+        cert = certify_text_votes(counts, threat=QueryWords("synonyms", budget), **options)
+        all_of_them = largest.budget == list(map(len, queries))
+        assert np.array_equal(~cert.abstained, (largest.budget >= budget) | all_of_them), budget
+        certain = ~cert.abstained
+        assert np.all(cert.worst_probability <= cert.p_lower)
+        assert np.all(cert.budget[certain] == budget) and np.all(cert.budget[~certain] == 0)
+    both = certify_text_votes(
+        counts,
+        threat=QueryWords("synonyms", training=TrainingWords("synonyms", rows=1)),
+        training_words=["fine", "dull", "other"],
+        **options,
+    )
+    assert np.all(both.budget <= largest.budget)
+
+
+def test_a_law_that_substitutes_certifies_exchanged_words_in_training_texts():
+    counts = [[1000, 0]]
+    law = UniformSubstitution(NETWORK)
+    threat = TrainingWords("synonyms")
+    words = {"same sets": ["dull", "bad"], "unlike sets": ["fine", "good"], "no synonyms": ["film"]}
+    found = {
+        name: certify_text_votes(counts, law=law, n_train=40, threat=threat, training_words=those).budget[0]
+        for name, those in words.items()
+    }
+    # dull and bad have one set, so they cannot be told apart; what has no synonyms cannot be exchanged
+    assert found["same sets"] == found["no synonyms"] == 40
+    pair = law.hull_of(words["unlike sets"])
+    p_a = 0.0005 ** (1 / 1000)
+    assert found["unlike sets"] == largest_certified(lambda r: pair**r, p_a, 1 - p_a, most=40) < 40
+
+
+@pytest.mark.parametrize("law", [UniformSubstitution(NETWORK), cluster_shared(NETWORK)])
+def test_a_law_that_substitutes_certifies_nothing_against_a_trigger(law):
+    for threat in (
+        TrainingWords("inserted"),
+        TrainingWords("removed"),
+        TrainingWords("replaced"),
+        TrainingWords("any"),
+        QueryWords("inserted"),
+        Deletions(),
+        Replacements(),
+        LabelFlips(),
+    ):
+        with pytest.raises(ValueError, match="certifies nothing"):
+            certify_text_votes(
+                [[1000, 0]], law=law, n_train=40, threat=threat, queries=[["a"]], query_noise=True
+            )
 
 
 def test_trainers_check_their_settings():

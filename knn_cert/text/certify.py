@@ -114,10 +114,9 @@ def certify_text_votes(
             abstained[members] |= largest < 0
         else:
             asked = asked_budget(threat, n_train)
-            pair = worst_cases.pair(words, asked)
-            worst[members] = pair.lower(p_a)
+            certified, worst[members] = worst_cases.answer(words, asked, p_a, p_b)
             budget[members] = asked
-            abstained[members] |= not pair.certified(p_a, p_b)
+            abstained[members] |= not certified
     budget[abstained] = 0
     return Certificates(
         query=np.arange(len(label)),
@@ -167,17 +166,24 @@ class _WorstCases:
     def largest(self, words, p_a: float, p_b: float) -> int:
         """The largest budget that is certified, -1 for none."""
         if self._swaps is not None:
-            return self._swaps.largest(words, p_a, p_b)
+            found = self._swaps.largest(words, p_a, p_b)
+            # Where all words with neighbours may be exchanged, any number of words may.
+            return len(words) if found == self._swaps.n_swappable(words) else found
         if self.per_query:
             most = None if self._threat.edit in ("removed", "any") else len(words)
         else:
             most = None if isinstance(self._threat, Insertions) else self._n_train
-        return largest_certified(lambda budget: self.pair(words, budget), p_a, p_b, most=most)
+        return largest_certified(lambda budget: self._pair(words, budget), p_a, p_b, most=most)
 
-    def pair(self, words, budget: int) -> TradeOff:
-        """The worst pair of laws for this budget, or one that dominates it."""
-        if self._swaps is not None:
-            return self._swaps.pair(words, budget)
+    def answer(self, words, budget: int, p_a: float, p_b: float) -> tuple[bool, float]:
+        """Whether this budget is certified, and the least probability that it leaves to class A."""
+        if self._swaps is None:
+            pair = self._pair(words, budget)
+            return pair.certified(p_a, p_b), pair.lower(p_a)
+        enough = min(budget, self._swaps.n_swappable(words))
+        return self._swaps.largest(words, p_a, p_b) >= enough, self._swaps.lower(words, budget, p_a)
+
+    def _pair(self, words, budget: int) -> TradeOff:
         if budget not in self._found:
             self._found[budget] = (
                 self._law.query_pair(self._threat.edit, budget, words) * self._training

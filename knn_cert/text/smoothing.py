@@ -32,6 +32,9 @@ __all__ = ["Composition", "Deletion", "LabelNoise", "Masking", "RowDropping", "T
 
 _DISJOINT = Overlap(0, 0)
 
+# Pairs of laws with rational parameters are kept in rationals for so many rows; beyond, digits grow too long.
+_MOST_EXACT = 16
+
 
 @dataclass(frozen=True)
 class Masking:
@@ -192,7 +195,8 @@ class Composition:
         TradeOff
             Errs towards pairs that are easier to tell apart.
         """
-        return self._row_pair(threat, n_classes, words) ** rows
+        pair = self._row_pair(threat, n_classes, words)
+        return (pair if rows <= _MOST_EXACT else pair.rounded()) ** rows
 
     def query_pair(self, edit: str, budget: int, query) -> TradeOff:
         """The pair of laws at the observed query, and at others that differ by so many edits.

@@ -14,6 +14,7 @@ from ..bounds import (
     envelope,
     largest_certified,
     worst_by_enumeration,
+    worst_by_total_variation,
     worst_overlaps,
 )
 from .substitution import SubstitutionLaw
@@ -68,13 +69,18 @@ class Swaps:
         options = self._overlaps(words)
         if options is not None:
             return worst_overlaps(options, budget) * self._training
-        hulls = [self._hull(word) for word in words]
-        if _few_sets(hulls, budget):
-            return worst_by_enumeration([[hull] for hull in hulls], budget) * self._training
         product = self._training
-        for one in _suffix_envelopes(hulls)[:budget]:
+        for one in _suffix_envelopes([self._hull(word) for word in words])[:budget]:
             product = _bounded(product * one)
         return product
+
+    def lower(self, words: Sequence[str], budget: int, p_a) -> float:
+        """A lower bound on the probability that so many exchanged words leave to a class that had ``p_a``.
+
+        By total variation (SAFER), which is quick: a budget may be certified where this is not above 1/2.
+        """
+        hulls = [[self._hull(word)] for word in self._swappable(words)]
+        return float((worst_by_total_variation(hulls, budget) * self._training).lower(p_a))
 
     def largest(self, words: Sequence[str], p_a, p_b=None) -> int:
         """How many of the words may have been exchanged with the prediction certified; see
@@ -93,6 +99,10 @@ class Swaps:
             if not (self._hull(word) * self._training).certified(p_a, p_b):
                 return 0
         return _largest_by_hulls([self._hull(word) for word in words], p_a, p_b, self._training)
+
+    def n_swappable(self, words: Sequence[str]) -> int:
+        """How many of the words have neighbours."""
+        return len(self._swappable(words))
 
     def _swappable(self, words: Sequence[str]) -> list[str]:
         return [word for word in words if self._law.network.neighbours(word)]
