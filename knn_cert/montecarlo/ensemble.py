@@ -15,19 +15,18 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validation import as_whole_number, number_classes, reject_text_columns
 from .._writing import whole_or_nothing
-from ..bounds.confidence import check_level
 from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .fingerprint import parameters_digest
 from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of, same_parameters
-from .training import ModelSeed, check_n_jobs, in_turn, model_seeds
-from .votes import certify_votes, check_enough
+from .training import ModelSeed, in_turn, model_seeds
+from .votes import certify_votes
+from .voting import VotingEnsemble
 
 __all__ = ["SmoothedEnsemble"]
 
@@ -35,7 +34,7 @@ _CHECK_ROWS = 256
 _QUERY_BYTES = 64 << 20  # of the copies of queries, one for each model of a group, that are held at a time
 
 
-class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
+class SmoothedEnsemble(VotingEnsemble):
     """N models trained on independently noised rows, whose votes certify predictions: Algorithm 1 of RAB.
 
     Parameters
@@ -152,19 +151,15 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         """
         trainer = _Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
-        check_level(self.alpha)
-        check_n_jobs(self.n_jobs)
-        n_models = as_whole_number(self.n_models, "n_models", least=1)
-        n_pilot = as_whole_number(self.n_pilot, "n_pilot", least=0)
+        self._check_settings()
         reject_text_columns(X)
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
         self.classes_, numbers = number_classes(y)
         self.n_samples_fit_ = len(X)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least two classes, got only {self.classes_[0]!r}")
-        # Before hours of training, not after them.
-        check_enough(n_models, len(self.classes_), self.alpha, selection="pilot" if n_pilot else "none")
-        seeds = model_seeds(self.random_state, n_models + n_pilot)
+        self._check_enough(len(self.classes_))
+        seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
         self._noise, self._trainer = noise, trainer
         trainer.check(*_some_rows(X, y, numbers), seeds[0], noise)
 
@@ -193,7 +188,7 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
             if progress is not None:
                 progress(done, len(seeds))
         models = [model for start in groups for model in found[start]]
-        self.pilot_models_, self.models_ = models[:n_pilot], models[n_pilot:]
+        self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
         return self
 
     def votes(
@@ -234,21 +229,6 @@ class SmoothedEnsemble(ClassifierMixin, BaseEstimator):
         if progress is not None:
             progress(len(models), len(models))
         return counts
-
-    def predict(self, X) -> np.ndarray:
-        """Return the most voted class of each query, the lowest of equals: the one that `certify` certifies.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,)
-        """
-        check_is_fitted(self, "models_")
-        return self.classes_[np.argmax(self.votes(X, pilot=bool(self.pilot_models_)), axis=1)]
-
-    def predict_proba(self, X) -> np.ndarray:
-        """Return the shares of the votes, Eq. (19) of RAB: (n_queries, C), columns as in ``classes_``."""
-        check_is_fitted(self, "models_")
-        return self.votes(X) / len(self.models_)
 
     def certify(
         self, X, threat: BlackBoxBall | None = None, *, progress: Callable[[int, int], None] | None = None

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import as_whole_number, number_classes
-from ..bounds.confidence import check_level
+from .._validation import number_classes
 from ..certificates import Certificates
 from ..montecarlo.models import (
     UnsoundTrainer,
@@ -19,8 +17,8 @@ from ..montecarlo.models import (
     predict_of,
     same_parameters,
 )
-from ..montecarlo.training import ModelSeed, check_n_jobs, in_turn, model_seeds
-from ..montecarlo.votes import check_enough
+from ..montecarlo.training import ModelSeed, in_turn, model_seeds
+from ..montecarlo.voting import VotingEnsemble
 from ..word_threats import RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
 from .corpus import Corpus, tokenize
@@ -35,7 +33,7 @@ _CHECK_TEXTS = 64
 _MODELS_A_TASK = 16
 
 
-class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
+class SmoothedTextEnsemble(VotingEnsemble):
     """N models trained on independently noised texts, whose votes certify predictions against poisoned texts.
 
     Each model is a function of its noised texts and a seed. The noise is drawn once for each model and kept,
@@ -145,10 +143,7 @@ class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
         trainer = BagOfWords() if self.trainer is None else self.trainer
         check_callable(trainer, "trainer", "(texts, labels, seed)")
         law = compose(Deletion(0.7) if self.law is None else self.law)
-        check_level(self.alpha)
-        check_n_jobs(self.n_jobs)
-        n_models = as_whole_number(self.n_models, "n_models", least=1)
-        n_pilot = as_whole_number(self.n_pilot, "n_pilot", least=0)
+        self._check_settings()
         if self.query_noise and not law.on_words:
             raise ValueError(
                 f"{law} does not touch words, so queries cannot be noised: leave out query_noise, or compose "
@@ -166,11 +161,10 @@ class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
                 f"labels must hold at least two classes, got only {self.classes_[0]!r}: there is nothing to "
                 "tell apart"
             )
-        # Before minutes of training, not after them.
-        check_enough(n_models, len(self.classes_), self.alpha, selection="pilot" if n_pilot else "none")
+        self._check_enough(len(self.classes_))
         self.n_samples_fit_ = len(corpus)
         self._law, self._words = law, corpus.vocabulary
-        seeds = model_seeds(self.random_state, n_models + n_pilot)
+        seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
         task = _Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
         task.check(seeds[0])
         models = []
@@ -181,8 +175,8 @@ class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
             models += group
             if progress is not None:
                 progress(len(models), len(seeds))
-        self.pilot_models_, self.models_ = models[:n_pilot], models[n_pilot:]
-        self._pilot_seeds, self._seeds = seeds[:n_pilot], seeds[n_pilot:]
+        self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
+        self._pilot_seeds, self._seeds = seeds[: self.n_pilot], seeds[self.n_pilot :]
         self._trainer_name = name_of(trainer)
         return self
 
@@ -217,21 +211,6 @@ class SmoothedTextEnsemble(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "models_")
         return self._votes(Corpus.from_texts(texts, self._tokenizer), pilot, progress)
-
-    def predict(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the most voted class of each text, the lowest of equals: the one that `certify` certifies.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,)
-        """
-        check_is_fitted(self, "models_")
-        return self.classes_[np.argmax(self.votes(texts, pilot=bool(self.pilot_models_)), axis=1)]
-
-    def predict_proba(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the shares of the votes: (n_queries, C), columns as in ``classes_``."""
-        check_is_fitted(self, "models_")
-        return self.votes(texts) / len(self.models_)
 
     def certify(
         self,

@@ -8,7 +8,7 @@ to the two, as substitution does with inserted words, certifies nothing: that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 from numbers import Real
 from typing import ClassVar
@@ -37,7 +37,27 @@ _MOST_EXACT = 16
 
 
 @dataclass(frozen=True)
-class Masking:
+class _OneChance:
+    """What laws with one probability, and nothing else, share."""
+
+    def __post_init__(self):
+        (field,) = fields(self)
+        value = getattr(self, field.name)
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{field.name} must be a number between 0 and 1, got {value!r}")
+        if not 0 < value < 1:
+            raise ValueError(
+                f"{field.name} must lie strictly between 0 and 1, got {value!r}: with 0 nothing is smoothed, "
+                "with 1 nothing is left to learn from"
+            )
+
+    def __str__(self) -> str:
+        (field,) = fields(self)
+        return f"{type(self).__name__}({getattr(self, field.name)})"
+
+
+@dataclass(frozen=True)
+class Masking(_OneChance):
     """Every word is masked with probability `rho` (RanMASK); the number of words stays.
 
     Certifies words replaced by any others, in training texts and queries. Not inserted or removed words:
@@ -50,18 +70,12 @@ class Masking:
 
     rho: float
 
-    def __post_init__(self):
-        _check_chance("rho", self.rho)
-
-    def __str__(self) -> str:
-        return f"Masking({self.rho})"
-
     def describe(self) -> str:
         return f"masked with probability {self.rho}"
 
 
 @dataclass(frozen=True)
-class Deletion:
+class Deletion(_OneChance):
     """Every word is deleted with probability `p` (RS-Del), and the others close up.
 
     Certifies inserted, removed and replaced words, in training texts and queries.
@@ -73,18 +87,12 @@ class Deletion:
 
     p: float
 
-    def __post_init__(self):
-        _check_chance("p", self.p)
-
-    def __str__(self) -> str:
-        return f"Deletion({self.p})"
-
     def describe(self) -> str:
         return f"deleted with probability {self.p}"
 
 
 @dataclass(frozen=True)
-class LabelNoise:
+class LabelNoise(_OneChance):
     """Every training label is replaced, with probability `flip`, by another class drawn uniformly.
 
     Certifies flipped labels.
@@ -96,18 +104,12 @@ class LabelNoise:
 
     flip: float
 
-    def __post_init__(self):
-        _check_chance("flip", self.flip)
-
-    def __str__(self) -> str:
-        return f"LabelNoise({self.flip})"
-
     def describe(self) -> str:
         return f"every training label replaced by another class with probability {self.flip}"
 
 
 @dataclass(frozen=True)
-class RowDropping:
+class RowDropping(_OneChance):
     """Every training text is left out with probability `pi`.
 
     Certifies training texts that were added, removed or changed in any way, labels included: rewritten
@@ -119,12 +121,6 @@ class RowDropping:
     """
 
     pi: float
-
-    def __post_init__(self):
-        _check_chance("pi", self.pi)
-
-    def __str__(self) -> str:
-        return f"RowDropping({self.pi})"
 
     def describe(self) -> str:
         return f"every training text left out with probability {self.pi}"
@@ -367,13 +363,3 @@ def _kind_of(threat) -> str:
     if isinstance(threat, LabelFlips):
         return "labels"
     return getattr(threat, "edit", "rows")
-
-
-def _check_chance(name: str, value) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number between 0 and 1, got {value!r}")
-    if not 0 < value < 1:
-        raise ValueError(
-            f"{name} must lie strictly between 0 and 1, got {value!r}: with 0 nothing is smoothed, with 1 "
-            "nothing is left to learn from"
-        )
