@@ -29,12 +29,14 @@ def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
 
 def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    first, second, _, ensemble, *_ = programs("README.md")
+    first, second, _, ensemble, texts, *_ = programs("README.md")
     names = {}
     exec(compile(first, "README.md", "exec"), names)
     exec(compile(second, "README.md", "exec"), names)
     exec(compile(ensemble.replace("200", "20"), "README.md", "exec"), names)
     assert names["ensemble"].n_models == 20
+    exec(compile(texts, "README.md", "exec"), names)
+    assert names["cert"].label.tolist() == ["good"] and names["cert"].budget[0] > 0
     assert "certified accuracy" in capsys.readouterr().out
     assert (tmp_path / "certificates.json").exists()
 
@@ -52,6 +54,20 @@ def test_the_program_of_the_page_on_ensembles_runs(capsys):
     exec(compile(programs("docs/ensembles.md")[0], "ensembles.md", "exec"), names)
     assert "certified accuracy" in capsys.readouterr().out
     assert len(names["ensemble"].models_) == 100
+
+
+def test_the_programs_of_the_page_on_texts_run(shared, monkeypatch, capsys):
+    monkeypatch.setenv("KNN_CERT_DATA", str(shared / "data"))
+    first, second = programs("docs/text.md")
+    names = {}
+    exec(compile(first.replace("n_models=200", "n_models=50"), "text.md", "exec"), names)
+    assert "certified accuracy" in capsys.readouterr().out and len(names["cert"]) == 1821
+    with np.load(shared / "data" / "wordvec" / "glove6b_50d_subset.npz") as archive:
+        names["words"] = [word.decode() for word in archive["words"]]
+        names["vectors"] = archive["vectors"]
+    second = second.replace("encode(data.test_texts)", "encode(data.test_texts[:20])")
+    exec(compile(second, "text.md", "exec"), names)
+    assert names["knn"].n_samples_fit_ == 6920
 
 
 def test_the_nets_of_the_page_on_ensembles_run(tmp_path, monkeypatch, capsys):
