@@ -281,12 +281,11 @@ class Certificates:
         """What the certificates guarantee and what they do not, in plain words."""
         return (
             f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
-            f"{self.noise.describe()} is the same for the observed, possibly tampered, training table and "
-            "for everything that can be made of it with "
-            f"{self.threat.describe()}. {self.threat.what_it_means()} Not covered: "
-            f"{self.threat.not_covered()}, and whatever else was computed from a tampered table, such as a "
-            f"scaler, selected features or any parameter.{self.classifier.conditions()} Where the classifier "
-            "abstained, nothing is guaranteed."
+            f"{self.noise.describe()} is the same for what is observed, possibly tampered with, and for "
+            f"everything that can be made of it with {self.threat.describe()}. {self.threat.what_it_means()} "
+            f"Not covered: {self.threat.not_covered()}, and whatever else was computed from tampered data, "
+            f"such as a scaler, selected features or any parameter.{self.classifier.conditions()} Where the "
+            "classifier abstained, nothing is guaranteed."
         )
 
     def __len__(self) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -37,7 +40,7 @@ GOOD = ["a fine and moving film", "moving , fine work", "a good film", "fine act
 BAD = ["a dull and lazy film", "lazy , dull work", "a bad film", "dull acting , bad film"]
 TEXTS = (GOOD + BAD) * 6
 LABELS = np.array((["good"] * 4 + ["bad"] * 4) * 6)
-QUERIES = ["a fine film", "dull and lazy", "some unknown words", "good acting , bad film"]
+QUERIES = ["a fine film", "dull and lazy", "some unknown work", "good acting , bad film"]
 
 
 def fitted(law=None, n_models=60, **options):
@@ -400,6 +403,12 @@ def test_a_model_that_invents_labels_is_found_out():
         SmoothedTextEnsemble(inventive, Deletion(0.5), 30, random_state=0).fit(TEXTS, LABELS)
 
 
+def test_queries_of_unknown_words_are_told_of():
+    ensemble = fitted(Deletion(0.5))
+    with pytest.warns(UserWarning, match="2 of 3 texts have no word that occurs .* text 0 first: 'zebra'"):
+        ensemble.certify(["zebra", "a zebra film", "utterly unheard of"])
+
+
 def test_votes_counted_elsewhere_are_certified_with_the_words_they_need():
     counts = [[100, 0], [90, 10]]
     cert = certify_text_votes(counts, law=Deletion(0.9), n_train=50)
@@ -490,3 +499,12 @@ def test_trainers_check_their_settings():
     ):
         with pytest.raises(ValueError, match="must be"):
             make()
+
+
+def test_the_core_imports_nothing_of_texts_and_texts_nothing_of_nets():
+    program = (
+        "import sys, knn_cert; assert not any(name.startswith('knn_cert.text') for name in sys.modules);"
+        "import knn_cert.text, knn_cert.text.encoders, knn_cert.text.defences;"
+        "assert not {'torch', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -192,7 +193,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
         Parameters
         ----------
         texts : sequence of n_queries str
-            None of them empty. Words that training has not seen are left to the models.
+            None of them empty. Where no word of a text occurs in training there is a warning: what the
+            models say of it is up to them.
         pilot : bool, default=False
             Whether the pilot models vote instead.
         progress : callable (done, total), optional
@@ -210,7 +212,9 @@ class SmoothedTextEnsemble(VotingEnsemble):
             If a model gives labels that do not occur in training.
         """
         check_is_fitted(self, "models_")
-        return self._votes(Corpus.from_texts(texts, self._tokenizer), pilot, progress)
+        corpus = Corpus.from_texts(texts, self._tokenizer)
+        self._warn_of_unknown(corpus)
+        return self._votes(corpus, pilot, progress)
 
     def certify(
         self,
@@ -251,6 +255,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         corpus = Corpus.from_texts(texts, self._tokenizer)
         if not len(corpus):
             raise ValueError("texts must hold at least one query, got none")
+        self._warn_of_unknown(corpus)
         pilot = self._votes(corpus, True, None) if self.pilot_models_ else None
         return certify_text_votes(
             self._votes(corpus, False, progress),
@@ -270,6 +275,16 @@ class SmoothedTextEnsemble(VotingEnsemble):
     @property
     def _tokenizer(self):
         return tokenize if self.tokenizer is None else self.tokenizer
+
+    def _warn_of_unknown(self, corpus: Corpus) -> None:
+        known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
+        strange = np.flatnonzero(np.bincount(corpus.row_of_token()[known], minlength=len(corpus)) == 0)
+        if len(strange):
+            warnings.warn(
+                f"{len(strange)} of {len(corpus)} texts have no word that occurs in the training texts, text "
+                f"{strange[0]} first: {' '.join(corpus.words(strange[0])[:8])!r}",
+                stacklevel=3,
+            )
 
     def _votes(self, corpus: Corpus, pilot: bool, progress) -> np.ndarray:
         models, seeds = (self.pilot_models_, self._pilot_seeds) if pilot else (self.models_, self._seeds)
