@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knn_cert import Replacements, SmoothedKNNClassifier
+from knn_cert.text import Deletion, Embeddings, SmoothedTextEnsemble, TrainingWords
 from knn_cert.text.corpus import Corpus
 from knn_cert.text.encoders import TransformerEncoder, WordVectorEncoder, sif_weights
 
@@ -519,3 +520,13 @@ def test_importing_encoders_imports_neither_torch_nor_transformers():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_models_with_only_the_top_layer_trained_vote_on_fixed_embeddings(saved):
+    texts = ["good film", "bad film"] * 8
+    encoder = encoder_of(saved)
+    ensemble = SmoothedTextEnsemble(Embeddings(encoder, C=100.0), Deletion(0.3), 20, random_state=0)
+    ensemble.fit(texts, [1, 0] * 8)
+    cert = ensemble.certify(["good film", "bad film"], TrainingWords("inserted"))
+    assert cert.label.tolist() == [1, 0]
+    assert "sentence embeddings of TransformerEncoder" in cert.guarantee

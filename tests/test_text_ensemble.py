@@ -42,6 +42,10 @@ TEXTS = (GOOD + BAD) * 6
 LABELS = np.array((["good"] * 4 + ["bad"] * 4) * 6)
 QUERIES = ["a fine film", "dull and lazy", "some unknown work", "good acting , bad film"]
 
+NETWORK = SynonymNetwork.from_table(
+    {"fine": ["good", "moving"], "good": ["fine"], "moving": ["fine"], "dull": ["bad"], "bad": ["dull"]}
+)
+
 
 def fitted(law=None, n_models=60, **options):
     options = {"random_state": 0} | options
@@ -318,6 +322,72 @@ def test_a_threat_that_a_law_cannot_certify_is_refused_with_a_remedy(law, threat
         fitted(law).certify(QUERIES, threat)
 
 
+@pytest.mark.parametrize(
+    "law, coverage",
+    [
+        (Deletion(0.5), ["inserted, removed, replaced, synonyms, any"] * 2 + ["nothing"]),
+        (Masking(0.5), ["replaced, synonyms"] * 2 + ["nothing"]),
+        (
+            RowDropping(0.5),
+            [
+                "nothing",
+                "inserted, removed, replaced, synonyms, any",
+                "added, removed, changed at will, relabelled",
+            ],
+        ),
+        (LabelNoise(0.5), ["nothing", "nothing", "relabelled"]),
+        (UniformSubstitution(NETWORK), ["synonyms", "synonyms", "nothing"]),
+    ],
+)
+def test_a_law_says_what_it_certifies(law, coverage):
+    titles = ["words of the query", "words of training texts", "whole training texts"]
+    said = compose(law).coverage()
+    assert said == "\n".join(f"{title}: {found}" for title, found in zip(titles, coverage, strict=True))
+
+
+def test_the_guarantee_names_the_network():
+    law = compose(UniformSubstitution(NETWORK), Masking(0.5))
+    cert = certify_text_votes([[100, 0]], law=law, n_train=9, training_words=["fine"])
+    assert NETWORK.digest in cert.guarantee and "then masked with probability 0.5" in cert.guarantee
+    assert str(cert.noise) == "substitution (uniform) then Masking(0.5)"
+
+
+def test_a_torch_model_is_a_model():
+    torch = pytest.importorskip("torch", reason="a model of torch needs torch")
+
+    class Bag(torch.nn.Module):
+        def __init__(self, words):
+            super().__init__()
+            self.words = {word: i for i, word in enumerate(sorted(words))}
+            self.scores = torch.nn.Linear(len(self.words) + 1, 2)
+
+        def rows(self, texts):
+            rows = torch.zeros(len(texts), len(self.words) + 1)
+            for row, text in zip(rows, texts, strict=True):
+                for word in text.split():
+                    row[self.words.get(word, -1)] += 1
+            return rows
+
+        def predict(self, texts):
+            with torch.no_grad():
+                return np.array(["bad", "good"])[self.scores(self.rows(texts)).argmax(dim=1).numpy()]
+
+    def train(texts, labels, seed):
+        torch.manual_seed(seed % 2**31)
+        model = Bag({word for text in texts for word in text.split()})
+        step = torch.optim.SGD(model.parameters(), lr=1.0)
+        rows, truth = model.rows(texts), torch.tensor((labels == "good").astype(int))
+        for _ in range(20):
+            step.zero_grad()
+            torch.nn.functional.cross_entropy(model.scores(rows), truth).backward()
+            step.step()
+        return model
+
+    ensemble = SmoothedTextEnsemble(train, Deletion(0.5), 30, random_state=0).fit(TEXTS, LABELS)
+    cert = ensemble.certify(QUERIES[:2], TrainingWords("inserted"))
+    assert cert.label.tolist() == ["good", "bad"] and cert.budget.max() > 0
+
+
 def test_threats_of_tables_are_refused():
     with pytest.raises(TypeError, match="TrainingWords"):
         fitted().certify(QUERIES, RowShift(1, 0.5))
@@ -417,11 +487,6 @@ def test_votes_counted_elsewhere_are_certified_with_the_words_they_need():
         certify_text_votes(
             counts, law=Deletion(0.9), n_train=50, threat=QueryWords("inserted"), query_noise=True
         )
-
-
-NETWORK = SynonymNetwork.from_table(
-    {"fine": ["good", "moving"], "good": ["fine"], "moving": ["fine"], "dull": ["bad"], "bad": ["dull"]}
-)
 
 
 @pytest.mark.parametrize(

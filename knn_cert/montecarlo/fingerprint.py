@@ -18,8 +18,8 @@ def parameters_digest(model) -> bytes:
     The same parameters give the same digest in any process and on any machine; it changes with any of them.
     A model that has ``canonical_parameters()`` is asked for its parameters, a mapping of names to arrays.
     Of other objects, scikit-learn's estimators among them, the whole state is taken: attributes by name,
-    containers item by item, arrays as type, shape and little-endian bytes, functions as their name and the
-    variables that they hold.
+    containers item by item, arrays and tensors of torch as type, shape and little-endian bytes, functions as
+    their name and the variables that they hold.
 
     Parameters
     ----------
@@ -70,6 +70,9 @@ class _Walk:
             self._put("bytes", bytes(value))
         elif isinstance(value, np.ndarray):
             self._array(value)
+        elif _is_tensor(value):
+            # What a tensor is pickled by also says where it lies.
+            self._array(value.detach().cpu().numpy())
         elif isinstance(value, np.dtype):
             self._put("dtype", value.str.encode())
         elif isinstance(value, type):
@@ -140,6 +143,11 @@ class _Walk:
             self._put("object", _name_of(type(value)).encode())
             for part in _state_of(value):
                 self.feed(part)
+
+
+def _is_tensor(value) -> bool:
+    """Whether this is a tensor of torch, which is not imported here."""
+    return type(value).__module__.startswith("torch") and hasattr(value, "detach") and hasattr(value, "cpu")
 
 
 def _state_of(value) -> tuple:

@@ -24,7 +24,7 @@ from ..bounds import (
 )
 from ..smoothing import DiscreteNoise
 from ..threats import Deletions, Insertions, LabelFlips, Replacements
-from ..word_threats import QueryWords, RowThreat, TrainingWords, WordThreat
+from ..word_threats import EDITS, QueryWords, RowThreat, TrainingWords, WordThreat
 from .substitution import SubstitutionLaw
 from .swaps import Swaps
 
@@ -160,7 +160,8 @@ class Composition:
     def describe(self) -> str:
         """The law in words, as the rest of a sentence."""
         rows = [part.describe() for part in self.parts if isinstance(part, (RowDropping, LabelNoise))]
-        words = [part.describe() for part in self.parts if not isinstance(part, (RowDropping, LabelNoise))]
+        words = [part.phrase() for part in self.parts if isinstance(part, SubstitutionLaw)]
+        words += [part.describe() for part in self.parts if isinstance(part, (Masking, Deletion))]
         if words:
             rows.append(f"every word of every training text {', then '.join(words)}")
         return ", ".join(rows)
@@ -171,6 +172,25 @@ class Composition:
         if query_noise:
             words += ", and the words of the query likewise"
         return DiscreteNoise(str(self), words)
+
+    def coverage(self) -> str:
+        """What votes under this law can certify, a line for each kind of threat."""
+        whole = {
+            "added": Deletions(1),
+            "removed": Insertions(1),
+            "changed at will": Replacements(1),
+            "relabelled": LabelFlips(1),
+        }
+        asked = {
+            "words of the query": {edit: QueryWords(edit, 1) for edit in EDITS},
+            "words of training texts": {edit: TrainingWords(edit, rows=1) for edit in EDITS},
+            "whole training texts": whole,
+        }
+        lines = []
+        for title, threats in asked.items():
+            covered = [name for name, threat in threats.items() if self.covers(threat)]
+            lines.append(f"{title}: {', '.join(covered) or 'nothing'}")
+        return "\n".join(lines)
 
     # --- pairs of laws ---
 

@@ -165,6 +165,16 @@ class SubstitutionLaw:
         """
         return self._hull_of([word for word in dict.fromkeys(words) if self.network.neighbours(word)])
 
+    def __str__(self) -> str:
+        return f"substitution ({self.name})"
+
+    def phrase(self) -> str:
+        """What is done to a word, in plain words, as the rest of a sentence."""
+        return (
+            f"drawn anew ({self.meaning}, in a network of {len(self.network)} words, sha256 "
+            f"{self.network.digest})"
+        )
+
     def describe(self) -> str:
         """The law in plain words, for reports: what is drawn, on which network, what may be exchanged."""
         return (
