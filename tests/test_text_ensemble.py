@@ -538,6 +538,21 @@ def test_a_law_that_substitutes_certifies_exchanged_words_in_training_texts():
     assert found["unlike sets"] == largest_certified(lambda r: pair**r, p_a, 1 - p_a, most=40) < 40
 
 
+@pytest.mark.parametrize(
+    "threat",
+    [
+        None,
+        TrainingWords("synonyms"),
+        TrainingWords("synonyms", rows=1),
+        QueryWords("synonyms", training=TrainingWords("synonyms", rows=1)),
+    ],
+)
+def test_without_the_words_of_training_texts_nothing_is_said_of_synonyms_in_them(threat):
+    options = {"law": UniformSubstitution(NETWORK), "n_train": 40, "threat": threat, "query_noise": True}
+    with pytest.raises(ValueError, match="distinct words of the training texts"):
+        certify_text_votes([[1000, 0]], queries=[["fine"]], **options)
+
+
 @pytest.mark.parametrize("law", [UniformSubstitution(NETWORK), cluster_shared(NETWORK)])
 def test_a_law_that_substitutes_certifies_nothing_against_a_trigger(law):
     for threat in (

@@ -41,7 +41,7 @@ def certify_text_votes(
     n_train: int,
     threat: WordThreat | RowThreat | None = None,
     queries: Sequence[Sequence[str]] | None = None,
-    training_words: Sequence[str] = (),
+    training_words: Sequence[str] | None = None,
     query_noise: bool = False,
     classes=None,
     alpha: float = 0.001,
@@ -69,7 +69,7 @@ def certify_text_votes(
         synonym, flipped labels.
     queries : sequence of n_queries sequences of str, optional
         The words of each query; needed for `QueryWords`.
-    training_words : sequence of str
+    training_words : sequence of str, optional
         Distinct words of the training texts; needed where synonyms may have been swapped in them.
     query_noise : bool
     classes, alpha, pilot, simultaneous, trainer

@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from numbers import Real
-from typing import ClassVar
 
 from ..bounds import (
     IDENTICAL,
@@ -143,7 +142,6 @@ class Composition:
     """
 
     parts: tuple[TextLaw, ...]
-    kinds: ClassVar = _PARTS
 
     def part(self, kind):
         """The part of this kind, or None."""
@@ -194,7 +192,7 @@ class Composition:
 
     # --- pairs of laws ---
 
-    def pair(self, threat: TrainingWords | RowThreat, rows: int, *, n_classes: int, words=()) -> TradeOff:
+    def pair(self, threat: TrainingWords | RowThreat, rows: int, *, n_classes: int, words=None) -> TradeOff:
         """The pair of laws at the observed training texts, and at others of which so many rows differ.
 
         Parameters
@@ -203,13 +201,18 @@ class Composition:
             How each of the rows differs; the number of rows in it is ignored.
         rows : int >= 0
         n_classes : int
-        words : iterable of str
-            Distinct words of the training texts; used where synonyms may have been swapped in them.
+        words : iterable of str, optional
+            Distinct words of the training texts; needed where synonyms may have been swapped in them.
 
         Returns
         -------
         TradeOff
             Errs towards pairs that are easier to tell apart.
+
+        Raises
+        ------
+        ValueError
+            If words are needed and left out.
         """
         pair = self._row_pair(threat, n_classes, words)
         return (pair if rows <= _MOST_EXACT else pair.rounded()) ** rows
@@ -315,6 +318,11 @@ class Composition:
             return deletion(p, substituted=budget)
         law = self.part(SubstitutionLaw)
         if edit == "synonyms" and law is not None:
+            if words is None:
+                raise ValueError(
+                    "the worst exchange of synonyms in training texts depends on their words, got none; give "
+                    "the distinct words of the training texts"
+                )
             return self._thinned(law.hull_of(words)) ** budget
         return self._thinned(_DISJOINT) ** budget
 
