@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from .command import RESULTS
 from .report import Report
 
+_BESIDE = 6  # with more lines than that, their names stand beside the plot
+
 
 def save_lines(
     report: Report,
@@ -26,13 +28,19 @@ def save_lines(
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(6, 3.5), dpi=110)
-    for label, (xs, ys) in lines.items():
-        axes.plot(xs, ys, drawstyle="steps-post" if steps else "default", label=label)
+    many = len(lines) > _BESIDE
+    figure, axes = pyplot.subplots(figsize=(9 if many else 6, 3.5), dpi=110)
+    for number, (label, (xs, ys)) in enumerate(lines.items()):
+        # there are ten colours
+        style = "-" if number < 10 else "--"
+        axes.plot(xs, ys, style, drawstyle="steps-post" if steps else "default", label=label)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
     axes.set_ylim(0.0, 1.02)
-    axes.legend()
+    if many:
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        axes.legend()
     figure.tight_layout()
     RESULTS.mkdir(exist_ok=True)
     figure.savefig(RESULTS / f"{name}.png")

@@ -253,10 +253,12 @@ def number_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"labels must be of one type that can be sorted, and none may be missing ({error}); drop rows "
             "without a label or give all labels one type"
         ) from None
+    if classes.dtype.kind == "f" and np.isnan(classes).any():
+        raise ValueError("labels must not be NaN; drop rows without a label")
     if len(classes) < 2:
         raise ValueError(
-            f"at least two classes are needed, got one class: {classes[0]!r}; a table of one class (here "
-            f"with n_samples = {len(y)}) has nothing to decide"
+            f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one class "
+            f"(here with n_samples = {len(y)}) has nothing to decide"
         )
     return classes, labels.astype(np.int64).reshape(-1)
 

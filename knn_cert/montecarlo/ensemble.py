@@ -156,8 +156,6 @@ class SmoothedEnsemble(VotingEnsemble):
         X, y = validate_data(self, X, y, dtype=[np.float64, np.float32], order="C")
         self.classes_, numbers = number_classes(y)
         self.n_samples_fit_ = len(X)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y must hold at least two classes, got only {self.classes_[0]!r}")
         self._check_enough(len(self.classes_))
         seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
         self._noise, self._trainer = noise, trainer

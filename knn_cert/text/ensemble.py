@@ -157,11 +157,6 @@ class SmoothedTextEnsemble(VotingEnsemble):
                 f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
             )
         self.classes_, numbers = number_classes(labels)
-        if len(self.classes_) < 2:
-            raise ValueError(
-                f"labels must hold at least two classes, got only {self.classes_[0]!r}: there is nothing to "
-                "tell apart"
-            )
         self._check_enough(len(self.classes_))
         self.n_samples_fit_ = len(corpus)
         self._law, self._words = law, corpus.vocabulary
