@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from knn_cert import load_dataset
-from knn_cert.datasets import Dataset
+from knn_cert.datasets import Dataset, TextDataset, load_corpus
 
 from .report import Report
 
@@ -26,13 +27,22 @@ def data_dir(chosen: str | None) -> str | None:
 
 def load(report: Report, name: str, folder: str | None) -> Dataset | None:
     """Return a data set, or None and a line in the report if its files are not here."""
+    return _load(report, load_dataset, "knn_cert.load_dataset", name, folder)
+
+
+def load_texts(report: Report, name: str, folder: str | None) -> TextDataset | None:
+    """Return a corpus, or None and a line in the report if its files are not here."""
+    return _load(report, load_corpus, "knn_cert.datasets.load_corpus", name, folder)
+
+
+def _load(report: Report, loader: Callable, called: str, name: str, folder: str | None):
     # A benchmark does not begin with a download that nobody asked for.
     try:
-        return load_dataset(name, data_dir=folder, download=False)
+        return loader(name, data_dir=folder, download=False)
     except FileNotFoundError:
         report.text(
             f"{name} is left out: its files are not here. Name their folder with `--data-dir`, or call "
-            f'`knn_cert.load_dataset("{name}")` once, which downloads them.'
+            f'`{called}("{name}")` once, which downloads them.'
         )
         return None
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from knn_cert import show_config
-from knn_cert.datasets import TextDataset, load_corpus
+from knn_cert.datasets import TextDataset
 
 from .command import RESULTS, report_on, study_parser
 from .crowd_runs import (
@@ -30,7 +30,7 @@ from .crowd_runs import (
     substituted,
 )
 from .crowd_settings import ATTACKS, CORPORA, RATES, TARGET, attack
-from .data import data_dir
+from .data import data_dir, load_texts
 from .paper_values import CROWD_TABLE_2, CROWD_TABLE_3
 from .plots import save_lines
 from .published_rule import perturbation_network
@@ -99,32 +99,21 @@ def _run(report: Report, options: argparse.Namespace, tables: list[str], figures
     for table in tables:
         if table == "2":
             for name in options.datasets.split(","):
-                data = _load(report, name, folder)
+                data = load_texts(report, name, folder)
                 for attacked in options.attacks.split(",") if data else ():
                     _table_2(report, data, attacked, study, options.generated)
         else:
-            data = _load(report, "sst2", folder)
+            data = load_texts(report, "sst2", folder)
             if data is not None:
                 _table_3(report, data, study)
     if figures:
-        data = _load(report, "sst2", folder)
+        data = load_texts(report, "sst2", folder)
         if data is not None:
             _figure_2(report, data, study, plot=options.save)
     report.heading("Differences from the paper")
     for sentence in _DIFFERENCES:
         report.text(f"- {sentence}")
     report.text(f"The whole run took {time.perf_counter() - began:.0f} s.")
-
-
-def _load(report: Report, name: str, folder: str | None) -> TextDataset | None:
-    try:
-        return load_corpus(name, data_dir=folder, download=False)
-    except FileNotFoundError:
-        report.text(
-            f"{CORPORA[name]} is left out: its files are not here. Name their folder with `--data-dir`, or "
-            f'call `knn_cert.datasets.load_corpus("{name}")` once, which downloads them.'
-        )
-        return None
 
 
 def _table_2(report: Report, data: TextDataset, name: str, study: Study, generated: Path | None) -> None:
