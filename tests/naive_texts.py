@@ -1,6 +1,6 @@
 """Smoothed Naive Bayes on tiny texts, all outcomes of the noise enumerated; never imports the package.
 
-A text is a tuple of words, a training set a tuple of (text, label) pairs, labels are 0 and 1. A law is a
+A text is a tuple of words, a training set a tuple of (text, label) pairs, labels count from 0. A law is a
 dictionary: "drop", "flip", "mask", "delete" are probabilities, "words" maps a word to its distribution.
 """
 
@@ -31,20 +31,26 @@ def text_outcomes(text, law):
     return outcomes
 
 
-def row_outcomes(row, law):
+def row_outcomes(row, law, n_classes=2):
     """Distribution of a noised row: {(text, label) or None: probability}."""
     text, label = row
     drop, flip = law.get("drop", 0), law.get("flip", 0)
     outcomes = {None: Fraction(drop)} if drop else {}
     for noised, p in text_outcomes(text, law).items():
-        for final, q in ((label, 1 - flip), (1 - label, flip)):
+        for final in range(n_classes):
+            q = 1 - flip if final == label else Fraction(flip) / (n_classes - 1)
             if q:
                 outcomes[noised, final] = outcomes.get((noised, final), 0) + (1 - drop) * p * q
     return outcomes
 
 
 def probability_of_one(rows, query, law, *, query_noise=False):
-    """P(the model trained on the noised rows says 1 of the query).
+    """P(the model trained on the noised rows says 1 of the query), for two classes."""
+    return probabilities(rows, query, law, 2, query_noise=query_noise)[1]
+
+
+def probabilities(rows, query, law, n_classes, *, query_noise=False):
+    """P(the model trained on the noised rows says c of the query) of each class c.
 
     The model is unigram Naive Bayes: a function of the counts of each noised set, so sets are enumerated as
     multisets of rows.
@@ -53,23 +59,25 @@ def probability_of_one(rows, query, law, *, query_noise=False):
     for row in rows:
         grown = {}
         for kept, p in sets.items():
-            for outcome, q in row_outcomes(row, law).items():
+            for outcome, q in row_outcomes(row, law, n_classes).items():
                 key = kept if outcome is None else tuple(sorted([*kept, outcome]))
                 grown[key] = grown.get(key, 0) + p * q
         sets = grown
     queries = text_outcomes(query, law) if query_noise else {tuple(query): Fraction(1)}
-    return sum(
-        p * q for noised, p in sets.items() for asked, q in queries.items() if naive_bayes(noised, asked)
-    )
+    found = [Fraction(0)] * n_classes
+    for noised, p in sets.items():
+        for asked, q in queries.items():
+            found[naive_bayes(noised, asked, n_classes)] += p * q
+    return found
 
 
-def naive_bayes(rows, query):
-    """The label that multinomial Naive Bayes with add-one smoothing gives, 0 among equals, in integers."""
+def naive_bayes(rows, query, n_classes=2):
+    """The label of multinomial Naive Bayes with add-one smoothing, the lowest of equals, in rationals."""
     if not rows:
         return 0
     words = {word for text, _ in rows for word in text}
     scores = []
-    for label in (0, 1):
+    for label in range(n_classes):
         texts = [text for text, other in rows if other == label]
         counts = {}
         for text in texts:
@@ -79,7 +87,7 @@ def naive_bayes(rows, query):
         known = [word for word in query if word in words]
         likelihood = math.prod(counts.get(word, 0) + 1 for word in known)
         scores.append(Fraction((len(texts) + 1) * likelihood, max(total, 1) ** len(known)))
-    return int(scores[1] > scores[0])
+    return scores.index(max(scores))
 
 
 # --- what the other texts may be, one edited text or row at a time ---

@@ -94,20 +94,22 @@ def other_texts(edit, text, number):
     return naive.with_any_edits(text, number, VOCABULARY)
 
 
-def other_rows(threat):
+def other_rows(threat, n_classes=2):
     """For one row, the lists of rows that may stand in its place in the other training set."""
     texts = [text for n in (1, 2) for text in itertools.product(VOCABULARY, repeat=n)]
+
+    classes = range(n_classes)
 
     def others(row):
         text, label = row
         if isinstance(threat, Deletions):
             return [[], [row]]
         if isinstance(threat, Insertions):
-            return [[row], *([row, (other, c)] for other in texts for c in (0, 1))]
+            return [[row], *([row, (other, c)] for other in texts for c in classes)]
         if isinstance(threat, Replacements):
-            return [[(other, c)] for other in texts for c in (0, 1)]
+            return [[(other, c)] for other in texts for c in classes]
         if isinstance(threat, LabelFlips):
-            return [[row], [(text, 1 - label)]]
+            return [[(text, c)] for c in classes]
         return [[(other, label)] for other in other_texts(threat.edit, text, threat.words)]
 
     return others
@@ -235,4 +237,47 @@ def test_two_rows_and_two_words_in_each():
             for other in naive.sets_with_rows_changed(rows, 2, other_rows(threat)):
                 share = naive.probability_of_one(other, query, enumerated)
                 assert (share if label else 1 - share) > HALF
+    assert certified
+
+
+@pytest.mark.parametrize(
+    "name, threat",
+    [
+        ("deletion", TrainingWords("inserted")),
+        ("deletion", TrainingWords("replaced")),
+        ("rows dropped", Deletions()),
+        ("rows dropped", Insertions()),
+        ("rows dropped", LabelFlips()),
+        ("label noise", LabelFlips()),
+        ("rows dropped, words deleted", TrainingWords("inserted")),
+        ("rows dropped, labels noised", LabelFlips()),
+        ("substitution: power", TrainingWords("synonyms")),
+    ],
+    ids=lambda value: str(value),
+)
+def test_with_three_classes_a_certified_prediction_stays_the_most_probable(name, threat):
+    law, enumerated = LAWS[name]
+    law = compose(law)
+    certified = 0
+    for seed in range(200):
+        rng = random.Random(1000 + seed)
+        rows = tuple(
+            (tuple(rng.choices(VOCABULARY, k=rng.randint(1, 2))), c) for c in (0, 1, 2, rng.randrange(3))
+        )
+        query = tuple(rng.choices(VOCABULARY, k=2))
+        if rng.random() < 0.5:
+            rows = tuple((text, rows[0][1]) for text, _ in rows[:3])
+        shares = naive.probabilities(rows, query, enumerated, 3)
+        label = shares.index(max(shares))
+        p_b = max(share for c, share in enumerate(shares) if c != label)
+        words = sorted({word for text, _ in rows for word in text})
+        pair = law.pair(threat, 1, n_classes=3, words=words)
+        if not pair.certified(shares[label], p_b):
+            continue
+        certified += 1
+        for other in naive.sets_with_rows_changed(rows, 1, other_rows(threat, n_classes=3)):
+            left = naive.probabilities(other, query, enumerated, 3)
+            assert all(left[label] > left[c] for c in range(3) if c != label), (rows, query, other)
+        if certified == 2:
+            return
     assert certified
