@@ -49,12 +49,8 @@ def probability_of_one(rows, query, law, *, query_noise=False):
     return probabilities(rows, query, law, 2, query_noise=query_noise)[1]
 
 
-def probabilities(rows, query, law, n_classes, *, query_noise=False):
-    """P(the model trained on the noised rows says c of the query) of each class c.
-
-    The model is unigram Naive Bayes: a function of the counts of each noised set, so sets are enumerated as
-    multisets of rows.
-    """
+def set_outcomes(rows, law, n_classes=2):
+    """Distribution of a noised training set, as a sorted tuple of the rows that are left."""
     sets = {(): Fraction(1)}
     for row in rows:
         grown = {}
@@ -63,12 +59,31 @@ def probabilities(rows, query, law, n_classes, *, query_noise=False):
                 key = kept if outcome is None else tuple(sorted([*kept, outcome]))
                 grown[key] = grown.get(key, 0) + p * q
         sets = grown
+    return sets
+
+
+def probabilities(rows, query, law, n_classes, *, query_noise=False):
+    """P(the model trained on the noised rows says c of the query) of each class c.
+
+    The model is unigram Naive Bayes: a function of the counts of each noised set, so the order of rows is
+    nothing to it.
+    """
     queries = text_outcomes(query, law) if query_noise else {tuple(query): Fraction(1)}
     found = [Fraction(0)] * n_classes
-    for noised, p in sets.items():
+    for noised, p in set_outcomes(rows, law, n_classes).items():
         for asked, q in queries.items():
             found[naive_bayes(noised, asked, n_classes)] += p * q
     return found
+
+
+def least_other_probability(null, alternative, p):
+    """min {P1(phi): P0(phi) >= p} over all tests, by filling up P0 where the ratio P1 / P0 is least."""
+    least = Fraction(0)
+    for outcome in sorted(null, key=lambda z: alternative.get(z, 0) / null[z]):
+        taken = min(p, null[outcome])
+        least += taken * alternative.get(outcome, 0) / null[outcome]
+        p -= taken
+    return least
 
 
 def naive_bayes(rows, query, n_classes=2):

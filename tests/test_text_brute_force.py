@@ -281,3 +281,41 @@ def test_with_three_classes_a_certified_prediction_stays_the_most_probable(name,
         if certified == 2:
             return
     assert certified
+
+
+ROW = (("bad", "poor"), 0)
+# law, threat, and the rows that an attacker of one row makes of ROW at worst; its words are all different
+ATTACKS = [
+    ("deletion", TrainingWords("inserted"), [(("bad",), 0)]),
+    ("deletion", TrainingWords("inserted", words=2), [((), 0)]),
+    ("deletion", TrainingWords("removed"), [(("bad", "poor", "good"), 0)]),
+    ("deletion", TrainingWords("replaced"), [(("bad", "good"), 0)]),
+    ("deletion", TrainingWords("any"), [(("bad", "good"), 0)]),
+    ("masking", TrainingWords("replaced"), [(("bad", "good"), 0)]),
+    ("masking", TrainingWords("replaced", words=2), [(("good", "fine"), 0)]),
+    ("masked and deleted", TrainingWords("inserted"), [(("bad",), 0)]),
+    ("masked and deleted", TrainingWords("removed"), [(("bad", "poor", "good"), 0)]),
+    ("rows dropped", Deletions(), []),
+    ("rows dropped", Insertions(), [ROW, (("good",), 1)]),
+    ("rows dropped", Replacements(), [(("good",), 1)]),
+    ("rows dropped", LabelFlips(), [(ROW[0], 1)]),
+    ("rows dropped", TrainingWords("inserted"), [(("bad",), 0)]),
+    ("label noise", LabelFlips(), [(ROW[0], 1)]),
+    ("rows dropped, words deleted", TrainingWords("inserted"), [(("bad",), 0)]),
+    ("rows dropped, words deleted", TrainingWords("removed"), [(("bad", "poor", "good"), 0)]),
+    ("rows dropped, words deleted", TrainingWords("any"), [(("bad", "good"), 0)]),
+    ("rows dropped, words deleted", Deletions(), []),
+    ("rows dropped, labels noised", LabelFlips(), [(ROW[0], 1)]),
+]
+
+
+@pytest.mark.parametrize("name, threat, other", ATTACKS, ids=lambda value: str(value))
+def test_the_pair_is_that_of_the_worst_attack_in_its_direction(name, threat, other):
+    """L by enumeration: the pair never says more, and says all there is where words cannot be mistaken."""
+    law, enumerated = LAWS[name]
+    null, alternative = (naive.set_outcomes(rows, enumerated) for rows in ([ROW], other))
+    pair = compose(law).pair(threat, 1, n_classes=2, words=ROW[0])
+    for p in (Fraction(i, 40) for i in range(20, 41)):
+        least = naive.least_other_probability(null, alternative, p)
+        # one masked word may be mistaken for another
+        assert pair.lower(p) <= least if name == "masked and deleted" else pair.lower(p) == least, p
