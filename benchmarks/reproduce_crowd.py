@@ -123,9 +123,10 @@ def _table_2(report: Report, data: TextDataset, name: str, study: Study, generat
     if bad is None:
         report.text("Not run: it needs a corpus that a generator rewrote (`--generated`).")
         return
+    how = f"with {bad.n_inserted} inserted words each" if bad.n_inserted else "rewritten as a whole"
     report.text(
-        f"{bad.n_poisoned} of {len(bad.texts)} training texts are poisoned, {bad.n_inserted} inserted words "
-        f"in each; {len(bad.queries)} triggered queries, {len(data.test_texts)} benign ones."
+        f"{bad.n_poisoned} of {len(bad.texts)} training texts are poisoned, {how}; {len(bad.queries)} "
+        f"triggered queries, {len(data.test_texts)} benign ones."
     )
     benign, success, rule = CROWD_TABLE_2[data.name, name]
     rows = []
