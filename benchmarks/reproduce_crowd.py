@@ -29,7 +29,7 @@ from .crowd_runs import (
     smoothings,
     substituted,
 )
-from .crowd_settings import ATTACKS, CORPORA, RATES, TARGET, attack
+from .crowd_settings import ATTACKS, CORPORA, RATES, ROWS, TARGET, attack
 from .data import data_dir, load_texts
 from .paper_values import CROWD_TABLE_2, CROWD_TABLE_3
 from .plots import save_lines
@@ -157,7 +157,7 @@ def _table_3(report: Report, data: TextDataset, study: Study) -> None:
             line = certified(data, bad, smoothing, study.options)
             rows.append([f"{rate:g}", *_cells(title, line, (None, None, None))[:4], *_row(line)])
     header = ["rate", "", "accuracy", "attack success", "claimed by the rule (paper)"]
-    report.table([*header, "certified, real r", *(f"r = {r}" for r in (1, 7, 69))], rows)
+    report.table([*header, "certified, real r", *(f"r = {r}" for r in ROWS)], rows)
     report.text(
         "ConvexCertify is not run: it trains a bound into the network, for substitutions in the query. The "
         f"paper has {', '.join(map(str, CROWD_TABLE_3['ConvexCertify']))} for it."

@@ -22,13 +22,12 @@ from knn_cert.text.encoders import WordVectorEncoder
 from knn_cert.threats import BlackBoxBall, Deletions, LabelFlips, Replacements
 
 from .command import study
-from .crowd_settings import TARGET
+from .crowd_settings import ROWS, TARGET
 from .data import spread
 from .fresh import SEED
 from .report import Report, duration, listed, load_average, require, wilson
 from .text_vectors import ROUNDS, SIF, WordVectors, rank_weights, synonyms, with_synonyms, word_vectors
 
-ROWS = (1, 7, 69)
 _THREATS = {"replaced": Replacements, "deleted": Deletions, "labels flipped": LabelFlips}
 
 # What is tried on the dev set. Sigma is a share of the median distance between two of its sentences.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -12,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..._validation import as_whole_number, number_classes
+from ..._validation import as_real, as_whole_number, number_classes
 from ..corpus import Corpus, check_texts, tokenize
 
 __all__ = ["Defence", "Defended", "NoDefence"]
@@ -261,7 +260,5 @@ def rejection_threshold(clean_scores: np.ndarray, false_rejection_rate: float) -
 
 def check_share(value, name: str, *, positive: bool = False) -> None:
     """Raise unless value is a number in [0, 1), or in (0, 1) if it must be positive."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
-    if not 0.0 <= value < 1.0 or (positive and value == 0.0):
+    if not 0.0 <= as_real(value, name) < 1.0 or (positive and value == 0.0):
         raise ValueError(f"{name} must lie in {'(' if positive else '['}0, 1), got {value!r}")
