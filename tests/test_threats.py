@@ -23,8 +23,8 @@ from knn_cert.threats import (
     RowShift,
 )
 
-# How far below the truth, relative to it, a lower bound may lie that only rounding and the quadrature keep from
-# it: the slower backends have looser bounds on their errors.
+# How far below the truth, relative to it, a lower bound may lie that only rounding and the quadrature keep
+# from it: the slower backends have looser bounds on their errors.
 TIGHTNESS = {"native": 1e-10, "numba": 1e-5, "reference": 1e-7}
 TIGHT = max(TIGHTNESS.values())
 
