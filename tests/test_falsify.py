@@ -114,6 +114,20 @@ def test_sparse_tables_are_attacked_like_dense_ones():
     np.testing.assert_allclose(sparse.budget, dense.budget)
 
 
+def test_rows_of_third_classes_that_cannot_help_do_not_stop_the_attack():
+    """Three rows may move, but there is one of the prediction and one of the runner-up."""
+    clf = SmoothedKNNClassifier(1).fit([[0.0], [5.0], [6.0], [7.0]], [0, 1, 2, 2])
+    found = clf.falsify([[0.0]], RowShift(3))
+    assert found.found[0] and found.budget[0] > found.certified[0]
+
+
+@pytest.mark.parametrize("threat", [Insertions(2**70), Deletions(2**70), LabelFlips(2**70)], ids=repr)
+def test_an_attack_with_more_rows_than_there_are_ends(threat):
+    X, y, Q = table()
+    found = fitted(X, y).falsify(Q[:1], threat)
+    assert found.found[0] or isinstance(threat, Deletions)
+
+
 def test_progress_is_reported_and_wrong_threats_are_refused():
     X, y, Q = table()
     calls = []
@@ -148,6 +162,31 @@ def test_influence_is_what_the_probability_loses_without_the_row(n_classes):
         # The rows are those of the largest losses of all, found without looking at all.
         np.testing.assert_allclose(influence.change[i], np.sort(changes)[:5], atol=1e-12)
         np.testing.assert_allclose(changes[influence.rows[i]], influence.change[i], atol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_the_most_influential_row_may_be_of_a_third_class(n_classes):
+    """Brute force over every row; rows of third classes split the votes of the rivals."""
+    rng = np.random.default_rng(n_classes)
+    third = 0
+    for _ in range(60):
+        n, k = 12, int(rng.integers(1, 6))
+        X, y = np.round(rng.uniform(0.0, 4.0, size=(n, 1)), 1), rng.integers(0, n_classes, size=n)
+        y[:n_classes] = np.arange(n_classes)
+        clf = SmoothedKNNClassifier(k, 0.5, classes=range(n_classes)).fit(X, y)
+        influence = clf.influence([[0.0]], top=3)
+        p = clf.predict_proba([[0.0]])[0]
+        label = int(np.argmax(p))
+        changes = [
+            SmoothedKNNClassifier(k, 0.5, classes=range(n_classes))
+            .fit(np.delete(X, row, axis=0), np.delete(y, row))
+            .predict_proba([[0.0]])[0, label]
+            - p[label]
+            for row in range(n)
+        ]
+        np.testing.assert_allclose(influence.change[0], np.sort(changes)[:3], atol=1e-11)
+        third += np.any(y[influence.rows[0]] != label)
+    assert third > 5
 
 
 def test_influence_refuses_what_has_no_answer():
