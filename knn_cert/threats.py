@@ -18,7 +18,9 @@ rows moved by at most eps       min(a_{j+p}, a_j + eps)       max(b_j - eps, b_{
 query moved by at most eps      a_j + eps                     max(b_j - eps, 0)
 ==============================  ============================  ============================================
 
-The first four are attained by an attack, so they are exact for two classes; the others are sound. For moved
+The first four are attained by an attack, so they are exact for two classes; the others are sound. Where rows
+may carry labels that the table does not have, m is a strict majority for the first class too, see
+`votes_needed` (for an even K the bound is then sound, not exact). Tables keep at least K rows. For moved
 rows the attacker splits his budget, p rows of A and q of the others, and the smallest probability over the
 splits counts. All distances are in the units of the features.
 
