@@ -121,6 +121,32 @@ def test_rows_of_third_classes_that_cannot_help_do_not_stop_the_attack():
     assert found.found[0] and found.budget[0] > found.certified[0]
 
 
+def test_moves_are_no_longer_than_allowed_far_from_the_origin():
+    far = 1e6
+    X, y = far + np.array([[0.0], [0.5], [2.0], [3.0]]), [0, 0, 1, 1]
+    query = np.array([[far - 0.3]])
+    for threat in (QueryShift(), RowShift(4), QueryShift(None, RowShift(2, 0.3))):
+        found = SmoothedKNNClassifier(1).fit(X, y).falsify(query, threat)
+        assert found.found[0]
+        example, budget = found.counterexamples[0], found.budget[0]
+        rows, of_the_query = (budget, 0.0) if isinstance(threat, RowShift) else (0.3, budget)
+        assert np.all(np.abs(example.query - query[0]) <= of_the_query)
+        assert np.all(np.abs(example.X - X[example.rows]) <= rows)
+
+
+def test_new_labels_of_a_counterexample_are_neither_cut_off_nor_converted():
+    X = [[0.0], [0.1], [0.2], [9.0]]
+    for y, classes in (
+        (["", "", "", "bee"], ["", "Zebra", "bee"]),
+        ([False, False, False, True], [-1, 0, 1]),
+    ):
+        clf = SmoothedKNNClassifier(4, 1.0, classes=classes).fit(X, y)
+        example = clf.falsify([[0.0]], Replacements()).counterexamples[0]
+        tampered_X, tampered_y = example.apply(X, y)
+        assert set(tampered_y.tolist()) <= set(classes)
+        assert clf.fit(tampered_X, tampered_y).predict([[0.0]])[0] == example.label
+
+
 @pytest.mark.parametrize("threat", [Insertions(2**70), Deletions(2**70), LabelFlips(2**70)], ids=repr)
 def test_an_attack_with_more_rows_than_there_are_ends(threat):
     X, y, Q = table()
