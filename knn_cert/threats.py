@@ -221,8 +221,9 @@ class Insertions(_RowBudget):
         return "So if the attacker removed no more rows than that, this is the prediction of the clean table."
 
     def most_rows(self, n_rows: int, n_neighbors: int) -> int:
-        # A class has n rows at most. With 64 (n + K) others at the query, its own among the K nearest are at
-        # most K / 65 in the mean, and by Markov's inequality it wins with a probability far below one half.
+        # With 64 (n + K) rows of one rival at the query, the n rows of the table are at most K / 65 of the K
+        # nearest in the mean, and no class beats the rival unless they are half of them: by Markov's
+        # inequality with a probability of at most 2 / 65.
         return 64 * (n_rows + n_neighbors)
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
