@@ -115,6 +115,28 @@ def test_csv_has_the_promised_columns_and_all_digits(tmp_path):
     assert [[float(x) for x in row[6:]] for row in rows] == cert.probabilities.tolist()
 
 
+def test_a_spreadsheet_runs_no_label_of_a_csv_file(tmp_path):
+    classes = sorted(
+        ["=1+1", "+cmd|' /C calc'!A0", "-2", "-a", "@SUM(A1)", "\t=1", "\r=1", "plain", "\x1b[2J"]
+    )
+    cert = certify(np.eye(len(classes)), classes=classes)
+    cert.save(tmp_path / "c.csv")
+    with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as file:
+        header, *rows = csv.reader(file)
+    for name, row in zip(classes, rows, strict=True):
+        expected = {
+            "-2": "-2",
+            "plain": "plain",
+            "\t=1": "\\t=1",
+            "\r=1": "\\r=1",
+            "\x1b[2J": "\\x1b[2J",
+        }
+        assert row[1] == expected.get(name, "'" + name)
+    assert all(name.isprintable() and name[0] not in "=+-@" for name in header)
+    cert.save(tmp_path / "c.json")
+    assert Certificates.load(tmp_path / "c.json").label.tolist() == classes
+
+
 def test_a_frame_and_the_csv_are_the_same_table(tmp_path, some):
     pd = pytest.importorskip("pandas")
     some.save(tmp_path / "c.csv")

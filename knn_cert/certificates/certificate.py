@@ -67,6 +67,9 @@ class Certificates:
     errors : ndarray of shape (n_queries, C), optional
         Bound on how far each of the probabilities is from the truth. NaN, and NaN if left out, for shares of
         votes: how far these are off is for ``p_lower`` and ``p_upper`` to say.
+    table_shift : ndarray of shape (n_queries,), optional
+        How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
+        probabilities were computed from: what a radius gave away for it. 0 if left out.
     """
 
     PER_QUERY: ClassVar[tuple[str, ...]] = (
@@ -80,6 +83,7 @@ class Certificates:
         "budget",
         "worst_probability",
         "abstained",
+        "table_shift",
     )
 
     query: np.ndarray
@@ -99,8 +103,11 @@ class Certificates:
     threat: Threat
     version: str
     errors: np.ndarray | None = None
+    table_shift: np.ndarray | None = None
 
     def __post_init__(self):
+        if self.table_shift is None:
+            object.__setattr__(self, "table_shift", np.zeros(len(self.label)))
         if self.errors is None:
             object.__setattr__(self, "errors", np.full(self.probabilities.shape, np.nan))
         # Files keep labels as positions, and ties go to the first: both mean the increasing order.
@@ -215,6 +222,7 @@ class Certificates:
             noise=noise,
             threat=threat,
             errors=errors,
+            table_shift=np.broadcast_to(np.asarray(distance_error, dtype=np.float64), len(label)),
             **settings,
         )
 
@@ -324,7 +332,8 @@ class Certificates:
         """Write to a .csv, .json or .npz file, whole or not at all.
 
         CSV holds one row a query: query, label, p_lower, p_upper, radius, rows or words, worst_probability
-        where a budget was asked for, abstained and ``p(<class>)`` for every class. JSON and NPZ also hold
+        where a budget was asked for, abstained and ``p(<class>)`` for every class; a label that a spreadsheet
+        would run as a formula has an apostrophe in front. JSON and NPZ also hold
         the settings and the guarantee in words, and `load` reads them.
         Numbers are written with all their digits. A file keeps the permissions of the one it replaces.
 

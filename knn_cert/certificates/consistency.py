@@ -28,8 +28,10 @@ __all__ = ["check"]
 
 _EPS = float(np.finfo(np.float64).eps)
 
-_VERSION = re.compile(r"\d+(\.\d+)*([a-z.+-][a-z0-9.+-]*)?")
-_BACKENDS = ("", "native", "numba", "reference")
+_VERSION = re.compile(
+    r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?", re.ASCII
+)
+_BACKENDS = ("native", "numba", "reference")
 
 # Votes are counted in doubles, which are exact so far.
 _MOST_MODELS = 2**53
@@ -102,7 +104,7 @@ def _check_nearest_neighbors(certificates: Certificates) -> None:
     if classifier.edges is not None:
         check_edges(classifier.edges)
     if classifier.backend not in _BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(_BACKENDS[1:])}, got {classifier.backend!r}")
+        raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {classifier.backend!r}")
     continuous = classifier.edges is None and getattr(certificates.noise, "kind", None) == "gaussian"
     if not (continuous or isinstance(certificates.threat, BlackBoxBall)):
         raise ValueError(f"{certificates.threat!r} is for the continuous classifier under Gaussian noise")
@@ -189,7 +191,11 @@ def _check_abstentions(certificates: Certificates, bounds: Bounds) -> None:
     abstained, budget = certificates.abstained, certificates.budget
     _expect(budget >= 0, "budget must be a number of at least 0", budget)
     _expect(~abstained | (budget == 0), "budget must be 0 where the classifier abstained", budget)
-    if isinstance(certificates.classifier, VotingModels) or isinstance(certificates.threat, BlackBoxBall):
+    shift = certificates.table_shift
+    exact = isinstance(certificates.classifier, SmoothedKNN)
+    _expect((shift >= 0.0) & (shift < math.inf), "table_shift must be finite and at least 0", shift)
+    _expect(exact | (shift == 0.0), "table_shift must be 0 for votes", shift)
+    if not exact or isinstance(certificates.threat, BlackBoxBall):
         sure = tells_apart(bounds)
         expected = "p_lower > p_upper"
     else:
@@ -220,17 +226,22 @@ def _check_worst_probability(certificates: Certificates) -> None:
 
 
 def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
-    """No radius is larger than the bounds give; with distances that are not exact it may be smaller."""
+    """Radii are those that the bounds give, up to the last digits in which builds of the libraries differ."""
     noise, threat, n_train = certificates.noise, certificates.threat, certificates.n_train
     budget, abstained = certificates.budget, certificates.abstained
-    ball = issue_ball(bounds, noise=noise, threat=threat, n_train=n_train, n_features=certificates.n_features)
-    room = room_of_builds(bounds, ball.radius, noise=noise, rows=rows_of_ball(threat, n_train))
-    _expect(abstained | (budget > 0.0), "budget must be above 0, or the classifier abstain", budget)
-    _expect(
-        abstained | (budget <= ball.radius + room), "budget must be what the bounds give", budget, ball.radius
+    issued = issue_ball(
+        bounds,
+        noise=noise,
+        threat=threat,
+        n_train=n_train,
+        n_features=certificates.n_features,
+        distance_error=certificates.table_shift,
+    ).radius
+    room = room_of_builds(
+        bounds, issued + certificates.table_shift, noise=noise, rows=rows_of_ball(threat, n_train)
     )
-    if isinstance(certificates.classifier, VotingModels):
-        _expect(budget >= ball.radius - room, "budget must be what the bounds give", budget, ball.radius)
+    _expect(abstained | (budget > 0.0), "budget must be above 0, or the classifier abstain", budget)
+    _expect(np.abs(budget - issued) <= room, "budget must be what the bounds give", budget, issued)
 
 
 def _check_budget(certificates: Certificates) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._npz import open_npz
+from .._printing import spreadsheet_cell
 from .._writing import beside, named_in_errors, whole_or_nothing
 from ..threats import is_open
 from .consistency import check
@@ -130,9 +131,14 @@ def _write_csv(certificates: Certificates, path: Path) -> None:
     table = columns(certificates)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([name for name, _ in table])
-        # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the same
-        writer.writerows(zip(*(values.tolist() for _, values in table), strict=True))
+        writer.writerow([spreadsheet_cell(name) for name, _ in table])
+        # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the same.
+        # Labels are texts of whoever made the table.
+        cells = (
+            map(spreadsheet_cell, values.tolist()) if name == "label" else values.tolist()
+            for name, values in table
+        )
+        writer.writerows(zip(*cells, strict=True))
 
 
 def _write_json(certificates: Certificates, path: Path) -> None:
@@ -174,6 +180,7 @@ def _types(budget_name: str) -> dict[str, np.dtype]:
         "budget": real if budget_name == "radius" else whole,
         "worst_probability": real,
         "abstained": np.dtype(bool),
+        "table_shift": real,
     }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._printing import listed, quoted
 from .._validation import as_float_array
 from ..threats import Insertions, asked_budget, is_open
 
@@ -136,12 +137,13 @@ def _equal_labels(label: np.ndarray, y_true, classes: np.ndarray) -> np.ndarray:
     true, known = y_true.tolist(), set(classes.tolist())
     unknown = [one not in known for one in true]
     if any(unknown):
-        names = list(dict.fromkeys(repr(one) for one, strange in zip(true, unknown, strict=True) if strange))
-        more = f" and {len(names) - _LABELS_NAMED} more" if len(names) > _LABELS_NAMED else ""
-        classes_named = ", ".join(map(repr, classes.tolist()[:_LABELS_NAMED]))
+        strange = dict.fromkeys(
+            quoted(one) for one, is_strange in zip(true, unknown, strict=True) if is_strange
+        )
         message = (
-            f"y_true has labels that the classifier does not know: {', '.join(names[:_LABELS_NAMED])}{more}; "
-            f"expected those of training: {classes_named}{', ...' if len(classes) > _LABELS_NAMED else ''}"
+            "y_true has labels that the classifier does not know: "
+            f"{listed(strange, _LABELS_NAMED)}; expected those of training: "
+            f"{listed(map(quoted, classes.tolist()), _LABELS_NAMED)}"
         )
         if all(unknown):
             raise ValueError(f"{message}; no query has one of them, so nothing is right or wrong")
