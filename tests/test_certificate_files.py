@@ -271,3 +271,19 @@ def test_a_csv_file_cannot_be_loaded_and_the_error_says_why(tmp_path, some):
 def test_a_missing_file_is_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError):
         Certificates.load(tmp_path / "none.json")
+
+
+def test_a_device_is_no_file_of_certificates(tmp_path):
+    link = tmp_path / "c.json"
+    if not os.path.exists("/dev/zero"):
+        pytest.skip("no devices here")
+    link.symlink_to("/dev/zero")
+    with pytest.raises(ValueError, match="got a device or a pipe"):
+        Certificates.load(link)
+
+
+def test_a_folder_is_a_folder(tmp_path):
+    for name in ("c.json", "c.npz"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(OSError, match="directory|Permission"):
+            Certificates.load(tmp_path / name)

@@ -23,7 +23,7 @@ from .records import (
     head_of,
     label_values,
     parse_json,
-    real_number,
+    real_numbers,
     settings_of,
     whole_number,
 )
@@ -57,6 +57,8 @@ def read(kind: type[Certificates], path) -> Certificates:
             f"cannot load certificates from {path}: expected a .json or .npz file; a CSV file holds the "
             "columns without the settings, read it with pandas.read_csv"
         )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"cannot load certificates from {path}: expected a file, got a device or a pipe")
     # A damaged file makes zipfile, NumPy, json and whatever reads their answers raise almost anything.
     try:
         head, settings, arrays = (_read_json if suffix == ".json" else _read_npz)(path)
@@ -150,8 +152,7 @@ def _write_json(certificates: Certificates, path: Path) -> None:
     document["queries"] = {name: arrays[name] for name in certificates.PER_QUERY}
     with path.open("w", encoding="utf-8") as file:
         # In ASCII: a label can hold what a terminal obeys, or what no encoding takes.
-        json.dump(document, file, allow_nan=False)
-        file.write("\n")
+        file.write(json.dumps(document, allow_nan=False) + "\n")
 
 
 def _write_npz(certificates: Certificates, path: Path) -> None:
@@ -210,15 +211,15 @@ def _array(name: str, dtype: np.dtype, values: list, n_classes: int) -> np.ndarr
     if name in ("probabilities", "errors"):
         if not all(isinstance(row, list) and len(row) == n_classes for row in values):
             raise ValueError(f"{name} must have one number a class in every row")
-        rows = [[real_number(value, name, **options) for value in row] for row in values]
-        return np.array(rows, dtype=dtype).reshape(len(values), n_classes)
+        flat = real_numbers([value for row in values for value in row], name, **options)
+        return flat.reshape(len(values), n_classes)
     if dtype.kind == "b":
         if not all(type(value) is bool for value in values):
             raise ValueError(f"{name} must be true or false for every query")
         return np.array(values, dtype=dtype)
     if dtype.kind == "i":
         return np.array([whole_number(value, name) for value in values], dtype=dtype)
-    return np.array([real_number(value, name, **options) for value in values], dtype=dtype)
+    return real_numbers(values, name, **options)
 
 
 def _read_npz(path: Path) -> tuple[dict, dict, dict]:

@@ -25,7 +25,7 @@ __all__ = [
     "head_of",
     "label_values",
     "parse_json",
-    "real_number",
+    "real_numbers",
     "settings_of",
     "whole_number",
 ]
@@ -188,6 +188,13 @@ def real_number(value, name: str, *, infinite: bool = False, missing: bool = Fal
     raise ValueError(f"{name} must be a number, got {reprlib.repr(value)}")
 
 
+def real_numbers(values: list, name: str, **options) -> np.ndarray:
+    """A list of real numbers; options as in `real_number`."""
+    if set(map(type, values)) <= {float}:  # nearly always: no need to look at each of millions
+        return np.array(values, dtype=np.float64)
+    return np.array([real_number(value, name, **options) for value in values], dtype=np.float64)
+
+
 def _record_of(part) -> dict:
     """A threat or a classifier with the name of its kind."""
     return {"kind": type(part).__name__} | _fields_of(part)
@@ -236,7 +243,7 @@ def _value(value, hint, where: str):
     if float in types and (type(value) is int or value == "inf"):
         return real_number(value, where, infinite=True)
     if np.ndarray in types and isinstance(value, list):
-        return np.array([real_number(one, where) for one in value], dtype=np.float64)
+        return real_numbers(value, where)
     parts = tuple(one for one in types if is_dataclass(one))
     if parts and isinstance(value, dict):
         return _part(value, parts, where)
