@@ -11,7 +11,10 @@ import pytest
 from certified import certify, four_queries
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
+from knn_cert.certificates.issue import Bounds, issue_ball, room_of_builds
+from knn_cert.smoothing import Noise
 from knn_cert.threats import BlackBoxBall, Deletions, Insertions, LabelFlips
 
 
@@ -124,6 +127,35 @@ def test_a_distance_error_larger_than_the_radius_leaves_nothing():
     assert cert.radius[0] == pytest.approx(quantile(0.9) - 1.0, rel=1e-9)
     assert cert.abstained.tolist() == [False, True]
     assert cert.radius[1] == 0.0
+
+
+@given(
+    st.floats(-30.0, -0.31).map(lambda power: 10.0**power),
+    st.floats(0.0, 1.0),
+    st.sampled_from([None, 1, 7]),
+    st.sampled_from(["gaussian", "uniform"]),
+)
+def test_what_builds_of_the_libraries_may_differ_by_does_not_reach_the_true_radius(tail, share, rows, kind):
+    noise, threat = Noise(1.5, kind), BlackBoxBall(rows, "l2" if kind == "gaussian" else "l1")
+    bounds = Bounds(*(np.array([p]) for p in (1.0 - tail, max(share * tail, 1e-40), tail)))
+    radius = issue_ball(bounds, noise=noise, threat=threat, n_train=10, n_features=2).radius
+    if radius[0] == 0.0:
+        return
+    room = room_of_builds(bounds, radius, noise=noise, rows=rows)
+    with mp.workdps(60):
+        upper, tail_exact = mpf(float(bounds.p_upper[0])), mpf(tail)
+        if kind == "gaussian":
+
+            def quantile_below(p):
+                return mp.sqrt(2) * mp.erfinv(2 * p - 1)
+
+            true = mpf(noise.sigma) / 2 * (-quantile_below(tail_exact) - quantile_below(upper))
+            true /= mp.sqrt(rows or 1)
+        else:
+            margin = (mpf(float(bounds.p_lower[0])) - min(upper, 1 - mpf(float(bounds.p_lower[0])))) / 2
+            true = mp.sqrt(12) * mpf(noise.sigma) * (1 - (1 - margin) ** (1 / mpf(rows or 1)))
+        assert mpf(float(radius[0])) + mpf(float(room[0])) < true
+        assert true - mpf(float(radius[0])) < 64 * mpf(float(room[0]))
 
 
 # ------------------------------------------------------------------------------------------------------------

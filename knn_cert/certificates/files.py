@@ -125,7 +125,7 @@ def check_writable(path) -> Path:
     with named_in_errors(path):
         trial = beside(path)
         trial.touch()
-        trial.unlink()
+        trial.unlink(missing_ok=True)  # somebody who saves to the same path may take it for abandoned
     return path
 
 
