@@ -73,6 +73,7 @@ def exact(threat=None, *, classes=(1, 4, 9), n_queries=None, backend="native", n
     X, y, queries = _table()
     y = np.array(classes)[np.searchsorted([1, 4, 9], y) % len(classes)]
     levels = options.pop("levels", None)
+    options["classes"] = options.pop("given", None)
     if levels is not None:
         options["edges"] = rab_edges(3, options.get("sigma", 1.0), levels=levels)
     model = SmoothedKNNClassifier(n_neighbors, options.pop("sigma", 1.0), backend=backend, **options)
@@ -135,12 +136,20 @@ ROUTES = {
     "ball, distances that err": lambda: certify(
         [[0.9, 0.1], [0.6, 0.4]], 1e-3, distance_error=np.array([0.5, 0.5])
     ),
+    "ball, a share of the rows": lambda: exact(BlackBoxBall(0.07)),
     "buckets": lambda: exact(levels=20),
     "uniform noise": lambda: certify([[0.9, 0.1], [0.5, 0.5]], noise=Noise(2.0, "uniform")),
     "label flips": lambda: exact(LabelFlips()),
     "label flips, asked": lambda: exact(LabelFlips(2)),
     "label flips, too many": lambda: exact(LabelFlips(1000)),
     "deletions": lambda: exact(Deletions(), classes=(1, 4), n_neighbors=3),
+    "label flips among the classes": lambda: exact(
+        LabelFlips(), classes=(1, 4), given=[0, 1, 4], n_neighbors=4
+    ),
+    "label flips, new labels": lambda: exact(LabelFlips(), classes=(1, 4), n_neighbors=4),
+    "deletions, as many as can be": lambda: exact(Deletions(55)),
+    "deletions, too many": lambda: exact(Deletions(56)),
+    "all rows moved": lambda: exact(RowShift(1.0, 0.01)),
     "deletions, a share": lambda: exact(Deletions(0.05)),
     "insertions": lambda: exact(Insertions()),
     "insertions, asked": lambda: exact(Insertions(1)),
@@ -152,6 +161,7 @@ ROUTES = {
     "query moved": lambda: exact(QueryShift()),
     "query moved, asked": lambda: exact(QueryShift(0.5)),
     "query and rows": lambda: exact(QueryShift(0.25, RowShift(1, np.float64(0.5)))),
+    "query, too many rows": lambda: exact(QueryShift(training=Deletions(56))),
     "query, rows given": lambda: exact(QueryShift(training=LabelFlips(1)), classes=(1, 4)),
     "votes": votes,
     "votes, simultaneous": lambda: votes(simultaneous=True),

@@ -155,3 +155,23 @@ def damage_bytes(content: bytes, rng: random.Random) -> bytes:
     if way == "cut":
         return content[:start]
     return content[:start] + (content[start:end] * 2 if way == "double" else b"") + content[end:]
+
+
+def changed(*path):
+    """A change that sets one value, or what a function makes of it."""
+
+    def change(document):
+        *steps, last, value = path
+        for step in steps:
+            document = document[step]
+        document[last] = value(document[last]) if callable(value) else value
+
+    return change
+
+
+def both(*changes):
+    def change(document):
+        for one in changes:
+            one(document)
+
+    return change

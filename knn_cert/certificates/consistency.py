@@ -16,7 +16,7 @@ import numpy as np
 from .._validation import as_whole_number, check_edges
 from ..bounds.confidence import check_level, vote_bounds
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from ..threats import BlackBoxBall, Deletions, Insertions, asked_budget, is_open
+from ..threats import BlackBoxBall, Insertions, asked_budget, is_beyond, is_open
 from ..threats import Threat as RowsThreat
 from ..word_threats import RowThreat, WordThreat
 from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
@@ -245,19 +245,22 @@ def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
 
 
 def _check_budget(certificates: Certificates) -> None:
-    """The budget that was asked for or, where it was left open, one that the threat can have."""
+    """The budget that was asked for, or one that the threat can have; of rows no more than are certified."""
     threat, n_train, budget = certificates.threat, certificates.n_train, certificates.budget
-    most = math.inf
-    if threat.budget_name == "rows" and not isinstance(threat, Insertions):
+    abstained, most = certificates.abstained, math.inf
+    if isinstance(certificates.classifier, SmoothedKNN):
+        n_neighbors = certificates.classifier.n_neighbors
+        if threat.budget_name == "rows":
+            most = threat.most_rows(n_train, n_neighbors)
+        beyond = is_beyond(threat, n_train, n_neighbors)
+        _expect(abstained | (not beyond), "abstained must be true: too few rows would be left", abstained)
+    elif threat.budget_name == "rows" and not isinstance(threat, Insertions):
         most = n_train
-        if isinstance(threat, Deletions) and isinstance(certificates.classifier, SmoothedKNN):
-            most -= certificates.classifier.n_neighbors  # K rows have to be left
-    if is_open(threat):
-        _expect(budget <= most, f"budget must be at most {most} rows", budget)
-        return
-    asked = asked_budget(threat, n_train)
-    issued = certificates.abstained | (budget == asked) | (budget == min(asked, most))
-    _expect(issued, f"budget must be {asked}, which was asked for, or the classifier abstain", budget)
+    _expect(budget <= most, f"budget must be at most {most} rows", budget)
+    if not is_open(threat):
+        asked = asked_budget(threat, n_train)
+        issued = abstained | (budget == asked)
+        _expect(issued, f"budget must be {asked}, which was asked for, or the classifier abstain", budget)
 
 
 def _is_label(certificates: Certificates) -> np.ndarray:

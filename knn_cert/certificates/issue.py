@@ -12,7 +12,7 @@ from scipy.special import ndtri
 
 from ..bounds.radii import gaussian_radius, uniform_radius
 from ..smoothing import Noise
-from ..threats import BlackBoxBall
+from ..threats import BlackBoxBall, tampered_rows
 
 __all__ = [
     "Ball",
@@ -155,8 +155,7 @@ def room_of_builds(bounds: Bounds, radius: np.ndarray, *, noise: Noise, rows: in
 
 def rows_of_ball(threat: BlackBoxBall, n_train: int) -> int | None:
     """How many rows the radius is for; None: the radius is that of the whole table."""
-    # More than all rows is as good as all of them, and only they can be changed.
-    return None if threat.rows is None else min(threat.rows, n_train)
+    return None if threat.rows is None else tampered_rows(threat, n_train)
 
 
 def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int) -> np.ndarray:
