@@ -211,7 +211,11 @@ REFUSED = {
     "sigma infinite": (BALL, changed("noise", "sigma", "inf"), "sigma must be finite and > 0"),
     "sigma negative": (BALL, changed("noise", "sigma", -1.0), "sigma must be finite and > 0"),
     "kind of noise": (BALL, changed("noise", "kind", "uniform"), "certifies the total over all rows in norm"),
-    "noise of another kind": (BALL, changed("noise", {"law": "x", "words": "y"}), "n_features must be null"),
+    "noise of another kind": (
+        BALL,
+        changed("noise", {"law": "x", "words": "y"}),
+        "n_features must be null|noise lacks",
+    ),
     "noise unknown": (BALL, changed("noise", "kind", "laplace"), "noise must be one of"),
     "law of texts": (TEXTS, changed("noise", "words", "nothing"), "guarantee must be the one"),
     "K": (BALL, changed("classifier", "n_neighbors", 7), "guarantee must be the one"),

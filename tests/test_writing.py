@@ -181,3 +181,13 @@ def test_writers_of_one_path_at_the_same_time_all_succeed(tmp_path):
         time.sleep(0.01)
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert pieces(tmp_path) == []
+
+
+def test_without_locks_of_posix_files_are_still_written_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("knn_cert._writing.fcntl", None)
+    path = tmp_path / "c.json"
+    for content in ("one", "two"):
+        with whole_or_nothing(path) as temporary:
+            temporary.write_text(content)
+        assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
