@@ -20,6 +20,7 @@ from ._printing import listed, quoted
 _MAX_THREADS = 4096
 # The kinds of NumPy's dates and times: converted, they would become nanoseconds.
 _DATES = ("m", "M")
+_NUMBERS = ("b", "i", "u", "f")
 # Classes without rows that are taken in good faith: those of a table of which only some rows are passed.
 _SPARE_CLASSES, _CLASSES_PER_ROW = 10_000, 10
 
@@ -303,7 +304,12 @@ def reject_text_columns(X) -> None:
         )
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
-    text = [name for j, name in enumerate(X.columns) if not _is_numeric(X, j, name)]
+    kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+    text = [
+        name
+        for j, (name, kind) in enumerate(zip(X.columns, kinds, strict=True))
+        if kind in (*_DATES, "c") or (kind not in _NUMBERS and not _is_numeric(X, j, name))
+    ]
     if text:
         raise InvalidInput(
             f"every feature must be a number, but these columns are not: {listed(text)}; drop them or "
@@ -338,8 +344,6 @@ def as_float_array(values, name: str) -> np.ndarray:
 
 def _is_numeric(frame, j: int, name) -> bool:
     column = frame.iloc[:, j] if hasattr(frame, "iloc") else frame[name]
-    if getattr(column.dtype, "kind", "O") in _DATES:
-        return False
     try:
         np.asarray(column, dtype=np.float64)
     except (TypeError, ValueError):

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from knn_cert._printing import printable
 
@@ -21,6 +21,7 @@ from . import certify, info
 from .errors import InputError, message_of
 
 _COMMANDS = {"certify": certify, "info": info}
+_CLOSED = "standard output is closed, so the answer has nowhere to go; open it, or say --quiet and --out FILE"
 _WRONG = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
@@ -98,6 +99,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse takes a full disk for success, and stderr where stdout is closed.
+        if file is None:
+            raise InputError(_CLOSED)
+        file.write(message)
+
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
@@ -114,7 +121,7 @@ def _run(argv: Sequence[str] | None) -> int:
     if rest:
         args.tables += rest
     if sys.stdout is None and not getattr(args, "quiet", False):
-        raise InputError("standard output is closed, so the answer has nowhere to go; open it or say --quiet")
+        raise InputError(_CLOSED)
     return _COMMANDS[args.command].run(args)
 
 

@@ -26,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="TRAIN, TEST",
         help="tables: .csv, .tsv (also .gz), .parquet, .npz (arrays X and y); numbers in every column but "
-        "the label. TEST has the same columns; its label column may be absent",
+        "the label. TEST has the same columns; its label column may be absent. A compressed table may unpack "
+        "to 256 MiB, or to 100 times its size",
     )
 
     data = parser.add_argument_group("data")

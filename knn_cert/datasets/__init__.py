@@ -71,8 +71,8 @@ def load_dataset(
 
     Files are looked for in ``data_dir`` (else in the folder that the environment variable ``KNN_CERT_DATA``
     names), then in the cache (``KNN_CERT_CACHE``, else ``knn_cert`` in the platform's cache folder), then
-    downloaded into the cache. Wherever a file comes from, its content is hashed before it is used; CIFAR-10 in
-    unpacked files or in a pair file has no published checksum and is read with a warning.
+    downloaded into the cache. Wherever a file comes from, its content is hashed before it is used; CIFAR-10
+    in unpacked files or in a pair file has no published checksum and is read with a warning.
 
     Parameters
     ----------

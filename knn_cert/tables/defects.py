@@ -72,7 +72,8 @@ class Defects:
         parts = [self._told(kind, found) for kind, found in self._found.items() if found]
         if parts:
             if self._unlabelled:
-                parts.append(f"no label in {len(self._unlabelled)} row(s)")
+                place, _ = self._unlabelled[0]
+                parts.append(f"no label in {len(self._unlabelled)} row(s) (first in {self._unit} {place})")
             what = "numbers" if self.has_text else "a finite value"
             raise InvalidInput(f"expected {what} in every column but the label, got {'; and '.join(parts)}")
         if self._unlabelled:

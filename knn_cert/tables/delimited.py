@@ -178,17 +178,20 @@ def _select(names: list[str], select: Select) -> tuple[list[int], int | None]:
         if likely and not _is_numbering([name for name in names if is_number(name)]):
             raise InvalidInput(_no_header(names)) from None
         raise
-    chosen = names if label is None or is_number(names[label]) else [names[j] for j in features]
-    if all(map(is_number, chosen)) and not _is_numbering(chosen):
+    if label is None:  # queries, whose columns were found by their names
+        return features, label
+    if is_number(names[label]):
+        # Two numbers from 0 are a feature and its label more often than names.
+        is_header = len(names) > 2 and names == [str(j) for j in range(len(names))]
+    else:
+        is_header = _is_numbering([names[j] for j in features])
+    if all(is_number(names[j]) for j in features) and not is_header:
         raise InvalidInput(_no_header(names))
     return features, label
 
 
 def _is_numbering(names: list[str]) -> bool:
-    """Whether the names count the columns, from 0 or 1, as those of a table without names do.
-
-    Two numbers are no numbering but a feature and its label more often.
-    """
+    """Whether the names count the columns, from 0 or 1, as those of a table without names do."""
     if not all(re.fullmatch("[0-9]{1,9}", name) for name in names):
         return False
     numbers = list(map(int, names))
