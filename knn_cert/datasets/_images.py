@@ -182,7 +182,8 @@ def _refuse_link(folder: Path) -> None:
     if folder.is_symlink():
         raise ValueError(
             f"{printable(folder)}: expected a folder, got a symbolic link (to "
-            f"{printable(os.readlink(folder))}), which is not followed; put a copy there, link its files one by one, or remove it"
+            f"{printable(os.readlink(folder))}), which is not followed; put a copy there, link its "
+            "files one by one, or remove it"
         )
 
 
@@ -303,8 +304,8 @@ def _read_image(file: Path, size: int) -> NDArray[np.uint8]:
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ValueError(
                 f"{printable(file)}: expected an image of at most PIL.Image.MAX_IMAGE_PIXELS = "
-                f"{Image.MAX_IMAGE_PIXELS} pixels, got a larger one ({one_line(error)}); remove it, or raise the "
-                "limit if you trust the file"
+                f"{Image.MAX_IMAGE_PIXELS} pixels, got a larger one ({one_line(error)}); remove it, or raise "
+                "the limit if you trust the file"
             ) from error
         except Exception as error:  # Pillow names no closed set of errors for a damaged file
             raise ValueError(

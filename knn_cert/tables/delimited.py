@@ -169,25 +169,30 @@ def _read_cells(
 
 def _select(names: list[str], select: Select) -> tuple[list[int], int | None]:
     """Choose from the names in the header line, unless it looks like a row of data."""
-    data = sum(is_number(name) or is_missing(name) for name in names)
-    likely = data >= max(len(names) - 1, 1) and any(map(is_number, names))
+    is_data = _looks_like_data(names)
     try:
         check_names(names)
         features, label = select(names)
     except InvalidInput:
-        if likely and not _is_numbering([name for name in names if is_number(name)]):
+        if is_data:
             raise InvalidInput(_no_header(names)) from None
         raise
-    if label is None:  # queries, whose columns were found by their names
-        return features, label
-    if is_number(names[label]):
-        # Two numbers from 0 are a feature and its label more often than names.
-        is_header = len(names) > 2 and names == [str(j) for j in range(len(names))]
-    else:
-        is_header = _is_numbering([names[j] for j in features])
-    if all(is_number(names[j]) for j in features) and not is_header:
+    # Queries without labels were found by their names, whatever these are.
+    if is_data and label is not None:
         raise InvalidInput(_no_header(names))
     return features, label
+
+
+def _looks_like_data(names: list[str]) -> bool:
+    """Whether all names but perhaps one (the label) are numbers or missing, and do not count the columns."""
+    numbers = [name for name in names if is_number(name)]
+    missing = [name for name in names if is_missing(name)]
+    if not numbers or len(numbers) + len(missing) < len(names) - 1:
+        return False
+    if len(numbers) == len(names):
+        # Two numbers from 0 are a feature and its label more often than names.
+        return len(names) <= 2 or names != [str(j) for j in range(len(names))]
+    return bool(missing) or not _is_numbering(numbers)
 
 
 def _is_numbering(names: list[str]) -> bool:
