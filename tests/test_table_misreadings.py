@@ -1,26 +1,15 @@
-"""Tables that used to be read as something else: now they are refused with advice, or a warning says so."""
+"""Tables that used to be read as something else: now they are refused with advice."""
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import gzip
-import os
-import struct
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from knn_cert.tables import (
-    TableWarning,
     read_queries,
     read_table,
-    size,
-    warn_of_same_rows,
-    warn_of_unknown_labels,
 )
 
 
@@ -34,13 +23,6 @@ def write(tmp_path):
         return path
 
     return _write
-
-
-@contextlib.contextmanager
-def no_warning():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
 
 
 # --- no header line -----------------------------------------------------------------------------------------
@@ -319,216 +301,3 @@ def test_a_line_above_the_header_and_a_missing_name_are_explained(write, content
 
 def test_a_column_called_by_a_comment_sign_is_a_column(write):
     assert read_table(write("#,a,y\n7,2,p\n7,3,q\n"), "y").feature_names == ["#", "a"]
-
-
-# --- columns that are left out, and doubts ------------------------------------------------------------------
-
-
-def test_columns_can_be_left_out_by_name(write, tmp_path):
-    path = write("id,when,a,y\n7,2024-01-01,1.5,p\n9,2024-01-02,2.5,q\n")
-    with no_warning():
-        table = read_table(path, "y", drop=["id", "when"])
-    assert table.feature_names == ["a"] and table.X.tolist() == [[1.5], [2.5]]
-    X, y = read_queries(path, ["a"], "y", drop=["id", "when"])
-    assert X.tolist() == [[1.5], [2.5]] and y.tolist() == ["p", "q"]
-    assert read_queries(write("a\n1\n", "q.csv"), ["a"], "y", drop=["id"])[0].tolist() == [[1]]
-    np.savez(tmp_path / "t.npz", X=np.eye(3)[:2], y=[0, 1], feature_names=["a", "b", "c"])
-    assert read_table(tmp_path / "t.npz", None, drop=["b"]).X.tolist() == [[1, 0], [0, 0]]
-    assert read_queries(tmp_path / "t.npz", ["a", "c"], drop=["b"])[0].tolist() == [[1, 0], [0, 0]]
-    np.savez(tmp_path / "t.npz", X=np.eye(3)[:2], y=[0, 1])
-    assert read_table(tmp_path / "t.npz", None, drop=["x1"]).feature_names == ["x0", "x2"]
-    assert read_queries(tmp_path / "t.npz", ["x0", "x2"], drop=["x1"])[0].tolist() == [[1, 0], [0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("drop", "error", "message"),
-    [
-        (["c"], ValueError, "there is no column 'c' to leave out; the columns are a, b, y"),
-        (["y"], ValueError, "the label column 'y' cannot be left out"),
-        (["a", "b"], ValueError, "expected feature columns beside the label"),
-        ("ab", TypeError, "drop must be a list of column names"),
-        ([1], TypeError, "drop must be a list of column names"),
-    ],
-)
-def test_columns_that_cannot_be_left_out_are_named(write, drop, error, message):
-    with pytest.raises(error, match=message):
-        read_table(write("a,b,y\n1.5,2,p\n3,2,q\n"), "y", drop=drop)
-
-
-@pytest.mark.parametrize("name", ["id", "ID", "row_id", "userId", "Unnamed: 0", "index", "Patient Number"])
-def test_a_column_of_ids_is_named_in_a_warning(write, name):
-    path = write(f"{name},a,y\n17,1.5,p\n4,1.5,q\n8,2,p\n")
-    with pytest.warns(
-        TableWarning, match=rf"column '{name}' holds a different whole number in every row.*--drop"
-    ):
-        assert read_table(path, "y").feature_names == [name, "a"]
-
-
-def test_a_column_that_counts_the_rows_is_named_whatever_it_is_called(write):
-    rows = "".join(f"{i},{i % 3},{i % 2}\n" for i in np.random.default_rng(0).permutation(20) + 5)
-    with pytest.warns(TableWarning, match="column 'a' holds a different whole number"):
-        read_table(write("a,b,y\n" + rows), "y")
-
-
-def test_measurements_are_not_taken_for_row_numbers(write):
-    with no_warning():
-        read_table(write("id,width,y\n1,7,p\n1,3,q\n2,5,p\n"), "y")  # an id that repeats says something
-        read_table(write("id,width,y\n1.5,7,p\n1,3,q\n2,5,p\n"), "y")
-        read_table(write("width,height,y\n7,1,p\n3,2,q\n5,3,p\n"), "y")
-        read_table(write("humidity,paid,y\n7,1,p\n3,2,q\n5,3,p\n"), "y")
-
-
-def test_the_same_rows_as_table_and_as_queries_give_a_warning():
-    X = np.random.default_rng(0).standard_normal((30, 3))
-    with pytest.warns(TableWarning, match="TEST is TRAIN: the nearest row of each query is the query itself"):
-        warn_of_same_rows(X, X.copy())
-    with pytest.warns(TableWarning, match="every row of TEST is also a row of TRAIN"):
-        warn_of_same_rows(X, X[[4, 2, 9]])
-    with no_warning():
-        warn_of_same_rows(X, np.vstack([X[:5], X[:1] + 1e-9]))
-        few = np.tile([[0.0, 1.0], [1.0, 0.0], [-0.0, 0.0]], (10, 1))  # all rows of so small a space repeat
-        warn_of_same_rows(few, few[:4])
-
-
-def test_zero_is_the_same_with_either_sign():
-    X = np.array([[0.0, 1.0], [2.0, 3.0]])
-    with pytest.warns(TableWarning, match="every row|TEST is TRAIN"):
-        warn_of_same_rows(X, np.array([[-0.0, 1.0]]))
-
-
-def test_labels_that_the_training_table_lacks_are_named():
-    train = np.array(["tall", "short", "tall"])
-    with no_warning():
-        assert warn_of_unknown_labels(train, np.array(["short"]))
-    with pytest.warns(TableWarning, match=r"'TALL' \(2 row\(s\), TRAIN has 'tall'\); .* they count as wrong"):
-        assert warn_of_unknown_labels(train, np.array(["TALL", "short", "TALL"]))
-    with pytest.warns(
-        TableWarning, match=r"'0' \(1 row\(s\)\), '1' .* TRAIN has 'short', 'tall', so accuracy is left out"
-    ):
-        assert not warn_of_unknown_labels(train, np.array(["0", "1"]))
-    with pytest.warns(TableWarning, match=r"0 \(2 row\(s\)\); no prediction can be right"):
-        assert warn_of_unknown_labels(np.array([1, 2]), np.array([0, 1, 0]))
-    with pytest.warns(TableWarning, match=r" and 5 more; "):
-        assert not warn_of_unknown_labels(train, np.arange(10).astype(str))
-
-
-# --- names and labels of an attacker ------------------------------------------------------------------------
-
-ESCAPES = "\x1b[2J\u202e\n\x9b"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        'a,"b{0}",y\n1,x{0},p\n',
-        '"a{0}","b{0}",y\n1,2,p\n1,2\n',
-        '"a{0}","a{0}",y\n1,2,p\n',
-        '"a{0}",b,z\n1,2,p\n',
-        '"{0}t{0}"\n1,2,p\n',
-        'a,b,y\n"x{0}",2,p\n',
-    ],
-)
-def test_messages_show_names_and_cells_of_the_table_as_escapes(write, content):
-    path = write(content.format(ESCAPES.replace("\n", "") if "x{0}" in content else ESCAPES))
-    with pytest.raises(ValueError) as caught:
-        read_table(path, "y")
-    assert str(caught.value).isprintable()
-
-
-def test_messages_show_the_name_of_the_file_as_escapes(tmp_path):
-    try:
-        path = tmp_path / f"t{ESCAPES}.csv"
-        path.write_text("a,b\n1,2\n")
-    except OSError:
-        pytest.skip("this file system has no such names")
-    for act in (lambda: read_table(path, "y"), lambda: read_table(path.with_suffix(".tsv"), "y")):
-        with pytest.raises((ValueError, OSError)) as caught:
-            act()
-        assert str(caught.value).isprintable()
-
-
-def test_many_columns_do_not_make_an_endless_message(write):
-    names = ",".join(f"c{j}" for j in range(5000))
-    with pytest.raises(ValueError) as caught:
-        read_table(write(f"{names}\n{','.join('1' * 5000)}\n"), "y")
-    assert len(str(caught.value)) < 500
-
-
-# --- size and time ------------------------------------------------------------------------------------------
-
-
-def test_a_small_file_that_unpacks_to_a_huge_table_is_refused_at_once(write, monkeypatch):
-    monkeypatch.setattr(size, "_ALWAYS_ALLOWED", 1 << 22)
-    message = (
-        "expected a table of at most 4 MiB once unpacked .256 MiB, or 100 times the [0-9]+ bytes of the file"
-    )
-    for content in (b"a,b,y\n" + b"1,2,0\n" * 10**6, bytes(1 << 23)):
-        with pytest.raises(ValueError, match=message):
-            read_table(write(gzip.compress(content), "t.csv.gz"), "y")
-
-
-def test_a_small_npz_or_parquet_file_of_a_huge_table_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(size, "_ALWAYS_ALLOWED", 1 << 22)
-    np.savez_compressed(tmp_path / "t.npz", X=np.zeros((2**18, 4)), y=np.zeros(2**18))
-    with pytest.raises(ValueError, match="expected a table of at most 4 MiB once unpacked"):
-        read_table(tmp_path / "t.npz", None)
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
-    pd.DataFrame({"a": np.zeros(2**19), "y": np.zeros(2**19)}).to_parquet(tmp_path / "t.parquet")
-    with pytest.raises(ValueError, match="expected a table of at most 4 MiB once unpacked"):
-        read_table(tmp_path / "t.parquet", "y")
-
-
-def test_a_regular_table_is_read_however_well_it_packs(write, monkeypatch):
-    monkeypatch.setattr(size, "_ALWAYS_ALLOWED", 1 << 10)
-    rows = "".join(f"{i % 7},{i % 3},{i % 2}\n" for i in range(2000))
-    assert len(read_table(write(gzip.compress(f"a,b,y\n{rows}".encode()), "t.csv.gz"), "y").y) == 2000
-
-
-@pytest.mark.skipif(os.name == "nt", reason="no devices and pipes in the file system there")
-def test_a_device_or_a_pipe_is_no_table(tmp_path):
-    (tmp_path / "zero.csv").symlink_to("/dev/zero")
-    os.mkfifo(tmp_path / "pipe.csv")
-    for name in ("zero.csv", "pipe.csv"):
-        with pytest.raises(ValueError, match="expected a file, got a device, a pipe or a socket"):
-            read_table(tmp_path / name, "y")
-
-
-def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("knn_cert.tables.delimited._LONGEST_LINE", 1000)
-    with open(tmp_path / "t.csv", "wb") as file:
-        file.truncate(1 << 20)
-    with pytest.raises(ValueError, match="line 1: expected lines of less than 1000 characters"):
-        read_table(tmp_path / "t.csv", "y")
-
-
-def test_the_time_for_column_names_grows_with_their_number_alone(write):
-    def seconds(d):
-        path = write(",".join(f"c{j}" for j in range(d)) + ",y\n" + "1," * d + "0\n")
-        start = time.perf_counter()
-        read_queries(path, read_table(path, "y").feature_names, "y")
-        return time.perf_counter() - start
-
-    assert min(seconds(40_000) for _ in range(2)) < 16 * max(min(seconds(5_000) for _ in range(3)), 0.02)
-
-
-def test_a_broken_npz_file_is_closed_again(tmp_path):
-    # The end of a zip archive that promises one entry of 46 bytes, and something else in its place.
-    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 1, 1, 46, 0, 0)
-    (tmp_path / "t.npz").write_bytes(b"PK\x03\x04" + bytes(42) + end)
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        with pytest.raises(ValueError, match="expected a whole NPZ file"):
-            read_table(tmp_path / "t.npz", None)
-        gc.collect()
-    assert [w for w in seen if w.category is ResourceWarning] == []
-
-
-def test_an_error_of_pyarrow_is_told_in_one_line(tmp_path):
-    pytest.importorskip("pyarrow")
-    (tmp_path / "t.parquet").write_bytes(b"PAR1" + bytes(100) + b"PAR1")
-    with pytest.raises(
-        ValueError, match="expected a whole Parquet file, got one that cannot be read"
-    ) as caught:
-        read_table(tmp_path / "t.parquet", "y")
-    assert str(caught.value).isprintable() and len(str(caught.value)) < 600

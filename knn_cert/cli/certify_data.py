@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .errors import input_errors
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -28,7 +30,7 @@ def read(args: argparse.Namespace) -> Data:
 
     Raises
     ------
-    ValueError, OSError, ImportError
+    InputError, ValueError, OSError, ImportError
         If there is nothing to read, or what is there is refused.
     """
     return _read_tables(args) if args.dataset is None else _read_dataset(args)
@@ -37,14 +39,15 @@ def read(args: argparse.Namespace) -> Data:
 def _read_dataset(args: argparse.Namespace) -> Data:
     from knn_cert.datasets import load_dataset
 
-    dataset = load_dataset(
-        args.dataset,
-        feature_map=args.feature_map,
-        test_size=_default_test_size(args),
-        random_state=args.seed,
-        data_dir=args.data_dir,
-        download=not args.no_download,
-    )
+    with input_errors(several_lines=True):  # what to put where, if there is no network
+        dataset = load_dataset(
+            args.dataset,
+            feature_map=args.feature_map,
+            test_size=_default_test_size(args),
+            random_state=args.seed,
+            data_dir=args.data_dir,
+            download=not args.no_download,
+        )
     return Data(
         title=dataset.name,
         source="test rows of the data set",

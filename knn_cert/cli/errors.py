@@ -10,16 +10,26 @@ from knn_cert._printing import printable
 
 
 class InputError(Exception):
-    """Something that was passed in is wrong; the message says what, and what to do about it."""
+    """Something that was passed in is wrong; the message says what, and what to do about it.
+
+    Parameters
+    ----------
+    message : str
+    several_lines : bool, default=False
+        Whether line breaks in the message are our own; otherwise they come from names, and are shown as such.
+    """
+
+    def __init__(self, message: str, *, several_lines: bool = False) -> None:
+        super().__init__(message if several_lines else printable(message))
 
 
 @contextlib.contextmanager
-def input_errors() -> Iterator[None]:
+def input_errors(*, several_lines: bool = False) -> Iterator[None]:
     """Around reading and checking: ValueError, OSError, ImportError (a missing extra) are the input's."""
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        raise InputError(message_of(error)) from error
+        raise InputError(message_of(error), several_lines=several_lines) from error
 
 
 @contextlib.contextmanager
