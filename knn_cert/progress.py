@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import sys
 import time
+from collections.abc import Iterator
 from typing import TextIO
 
 _REDRAW_SECONDS = 0.1
@@ -14,6 +15,36 @@ _REDRAW_SECONDS = 0.1
 _FIRST_LINE_SECONDS = 5.0
 _LONGEST_PAUSE_SECONDS = 600.0
 """A log says nothing of short work; of longer work at 5, 10, 20, 40 seconds, later every ten minutes."""
+
+_SHORT_SECONDS, _LONG_SECONDS = 0.5, 2.0
+"""Parts of the work that take about a second give news often enough, and hold enough work to be done well."""
+
+
+def paced(total: int, *, least: int, most: int) -> Iterator[slice]:
+    """Cut work into parts of a second or so: the first is the smallest, so that slow work has news early.
+
+    Parameters
+    ----------
+    total : int
+    least, most : int >= 1
+        Bounds on the size of a part (the last one may be smaller).
+
+    Yields
+    ------
+    slice
+        The next part follows on the time that was spent on the one before.
+    """
+    start, size = 0, min(least, most)
+    while start < total:
+        part = slice(start, min(start + size, total))
+        began = time.monotonic()
+        yield part
+        seconds = time.monotonic() - began
+        start = part.stop
+        if seconds < _SHORT_SECONDS:
+            size = min(4 * size, most)
+        elif seconds > _LONG_SECONDS:
+            size = max(size // 2, min(least, most))
 
 
 class ProgressBar:

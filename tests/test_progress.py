@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from knn_cert import progress
-from knn_cert.progress import ProgressBar
+from knn_cert import SmoothedKNNClassifier, progress
+from knn_cert.progress import ProgressBar, paced
 
 
 class Terminal(io.StringIO):
@@ -140,3 +140,64 @@ def test_no_stderr_is_no_reason_to_stop(monkeypatch, clock):
     with ProgressBar("working") as bar:
         clock.now += 100.0
         bar(1, 2)
+
+
+# --- parts of the work --------------------------------------------------------------------------------------
+
+
+def sizes(clock, total, seconds_each, least=2, most=256):
+    parts = []
+    for part in paced(total, least=least, most=most):
+        clock.now += seconds_each * (part.stop - part.start)
+        parts.append(part)
+    assert [part.start for part in parts] == [0, *(part.stop for part in parts[:-1])]
+    assert parts[-1].stop == total
+    return [part.stop - part.start for part in parts]
+
+
+def test_quick_work_soon_comes_in_large_parts(clock):
+    assert sizes(clock, 1000, 0.0) == [2, 8, 32, 128, 256, 256, 256, 62]
+
+
+def test_slow_work_comes_in_parts_of_seconds(clock):
+    assert sizes(clock, 12, 17.0) == [2] * 6
+    parts = sizes(clock, 1000, 0.02)
+    assert parts[:3] == [2, 8, 32] and max(parts) * 0.02 <= 4.0
+
+
+def test_work_that_becomes_slow_comes_in_smaller_parts(clock):
+    parts = []
+    for part in paced(2000, least=1, most=512):
+        parts.append(part.stop - part.start)
+        clock.now += 0.001 if part.start < 300 else 0.1 * parts[-1]
+    assert parts[:6] == [1, 4, 16, 64, 256, 512] and parts[-2] <= 20
+
+
+@pytest.mark.parametrize(("total", "least", "most"), [(1, 4, 256), (5, 4, 1), (3, 1, 1), (7, 8, 3)])
+def test_parts_keep_to_their_bounds_and_cover_the_work(clock, total, least, most):
+    assert all(size <= most for size in sizes(clock, total, 0.0, least, most))
+
+
+def test_no_work_has_no_parts(clock):
+    assert list(paced(0, least=1, most=5)) == []
+
+
+def test_slow_queries_are_reported_long_before_the_first_hundred_is_done(clock, monkeypatch):
+    clf = SmoothedKNNClassifier(n_neighbors=1, n_threads=1).fit([[0.0], [1.0]], [0, 1])
+    votes = SmoothedKNNClassifier._scan
+
+    def slow(self, X, questions):
+        clock.now += 10.0 * len(X)
+        return votes(self, X, questions)
+
+    monkeypatch.setattr(SmoothedKNNClassifier, "_scan", slow)
+    log, reports = io.StringIO(), []
+    with ProgressBar("certifying", stream=log) as bar:
+
+        def report(done, total):
+            reports.append(done)
+            bar(done, total)
+
+        clf.certify([[0.3]] * 40, progress=report)
+    assert reports[:3] == [0, 1, 2]
+    assert log.getvalue().splitlines()[0] == "certifying: 1 of 40, 0:10 gone, about 6:30 left"
