@@ -42,7 +42,7 @@ def paced(total: int, *, least: int, most: int) -> Iterator[slice]:
         seconds = time.monotonic() - began
         start = part.stop
         if seconds < _SHORT_SECONDS:
-            size = min(4 * size, most)
+            size = min(8 * size, most)
         elif seconds > _LONG_SECONDS:
             size = max(size // 2, min(least, most))
 

@@ -156,13 +156,13 @@ def sizes(clock, total, seconds_each, least=2, most=256):
 
 
 def test_quick_work_soon_comes_in_large_parts(clock):
-    assert sizes(clock, 1000, 0.0) == [2, 8, 32, 128, 256, 256, 256, 62]
+    assert sizes(clock, 1000, 0.0) == [2, 16, 128, 256, 256, 256, 86]
 
 
 def test_slow_work_comes_in_parts_of_seconds(clock):
     assert sizes(clock, 12, 17.0) == [2] * 6
     parts = sizes(clock, 1000, 0.02)
-    assert parts[:3] == [2, 8, 32] and max(parts) * 0.02 <= 4.0
+    assert parts[:3] == [2, 16, 128] and max(parts) * 0.02 <= 4.0
 
 
 def test_work_that_becomes_slow_comes_in_smaller_parts(clock):
@@ -170,7 +170,7 @@ def test_work_that_becomes_slow_comes_in_smaller_parts(clock):
     for part in paced(2000, least=1, most=512):
         parts.append(part.stop - part.start)
         clock.now += 0.001 if part.start < 300 else 0.1 * parts[-1]
-    assert parts[:6] == [1, 4, 16, 64, 256, 512] and parts[-2] <= 20
+    assert parts[:4] == [1, 8, 64, 512] and parts[-2] <= 20
 
 
 @pytest.mark.parametrize(("total", "least", "most"), [(1, 4, 256), (5, 4, 1), (3, 1, 1), (7, 8, 3)])
