@@ -14,10 +14,11 @@ import sys
 import numpy as np
 
 from ._errors import InvalidInput
-from ._printing import listed, quoted
+from ._printing import listed, quoted, shortened
 
 # The largest n_threads a kernel's C++ int takes without a second thought; nobody has more cores.
 _MAX_THREADS = 4096
+_TOO_LONG = 10**30
 # The kinds of NumPy's dates and times: converted, they would become nanoseconds.
 _DATES = ("m", "M")
 _NUMBERS = ("b", "i", "u", "f")
@@ -50,7 +51,7 @@ def as_whole_number(value, name: str, *, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
     if value < least:
-        raise InvalidInput(f"{name} must be at least {least}, got {value}")
+        raise InvalidInput(f"{name} must be at least {least}, got {shortened(value)}")
     return int(value)
 
 
@@ -354,6 +355,8 @@ def _is_numeric(frame, j: int, name) -> bool:
 def _integer(value, name: str, remedy: str) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}; {remedy}")
+    if not -_TOO_LONG < value < _TOO_LONG:  # longer ones can hardly be shown
+        raise InvalidInput(f"{name} is a number of more than 30 digits; {remedy}")
     return int(value)
 
 

@@ -162,6 +162,20 @@ def test_numbers_beyond_double_precision_are_refused_by_name(value):
         race_probability([value], 1, [1.0], 1, sigma=1.0, dof=3)
 
 
+@pytest.mark.parametrize("value", [10**40, -(10**40), 10**5000], ids=["long", "low", "longest"])
+def test_whole_numbers_of_any_length_are_refused_by_name(value):
+    for name, check in {
+        "n_threads": gate.check_n_threads,
+        "n_neighbors": lambda value: gate.check_n_neighbors(value, 5),
+        "n_classes": lambda value: gate.check_n_classes(value, np.array([0, 1])),
+        "rank": lambda value: gate.check_rank(value, "rank"),
+    }.items():
+        with pytest.raises(gate.InvalidInput, match=f"{name} is a number of more than 30 digits"):
+            check(value)
+    with pytest.raises(gate.InvalidInput, match="rows must be at least 0, got"):
+        gate.as_whole_number(-abs(value), "rows", least=0)
+
+
 def test_every_refusal_of_a_value_is_marked_as_the_callers():
     nodes = ast.walk(ast.parse(inspect.getsource(gate)))
     names = {node.exc.func.id for node in nodes if isinstance(node, ast.Raise)}

@@ -83,7 +83,7 @@ class Defects:
             hint = f", or write another word if {quoted(cell)} is a class" if cell.strip() else ""
             raise InvalidInput(
                 f"expected a label in every row, got {got} in {self._unit} {place}{more}; remove rows whose "
-                f"label is missing{hint}"
+                f"label is missing{hint}; queries may do without the whole column"
             )
 
     def _told(self, kind: str, found: dict[str, tuple[int, str]]) -> str:
