@@ -32,11 +32,10 @@ def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
     """Warn of columns that hold a different whole number in every row and are named id, or count the rows."""
     suspects = [name for name, column in zip(names, X.T, strict=True) if _numbers_rows(column, name)]
     if suspects:
-        it, drop = ("it", "drop=[...]") if len(suspects) == 1 else ("they", "drop=[...]")
         warnings.warn(
-            f"column {listed(map(quoted, suspects), _SHOWN)} holds a different whole number in every row, as "
-            f"row numbers do; as a feature {it} decides which rows are near: leave it out with --drop COLUMN "
-            f"({drop}) unless it is a measurement",
+            f"a different whole number in every row, as row numbers are: column {listed(map(quoted, suspects))}; "
+            "as a feature this decides which rows are near: leave it out with --drop COLUMN (drop=[...]) unless "
+            "it is a measurement",
             TableWarning,
             stacklevel=3,
         )
@@ -52,9 +51,8 @@ def _numbers_rows(column: NDArray[np.float64], name: str) -> bool:
 
 def warn_of_same_rows(X_train: NDArray[np.float64], X_test: NDArray[np.float64]) -> None:
     """Warn where every query is a training row: the nearest row of each is then itself."""
-    # 0.0 and -0.0 are the same number and have different bytes.
-    known = {row.tobytes() for row in X_train + 0.0}
-    if 2 * len(known) >= len(X_train) and all(row.tobytes() in known for row in X_test + 0.0):
+    known = set(map(_hash, X_train))
+    if 2 * len(known) >= len(X_train) and all(_hash(row) in known for row in X_test):
         what = (
             "TEST is TRAIN" if np.array_equal(X_train, X_test) else "every row of TEST is also a row of TRAIN"
         )
@@ -62,8 +60,13 @@ def warn_of_same_rows(X_train: NDArray[np.float64], X_test: NDArray[np.float64])
             f"{what}: the nearest row of each query is the query itself, so accuracy and certificates say "
             "nothing about other queries; give rows of their own, or leave TEST out for a hold-out",
             TableWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
+
+
+def _hash(row: NDArray[np.float64]) -> int:
+    # 0.0 and -0.0 are the same number and have different bytes.
+    return hash((row + 0.0).tobytes())
 
 
 def warn_of_unknown_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> bool:
@@ -94,7 +97,7 @@ def warn_of_unknown_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> bool:
         f"TEST has labels that TRAIN does not have: {', '.join(shown)}{more}; {effect}. Write the labels of "
         "both tables in the same way",
         TableWarning,
-        stacklevel=3,
+        stacklevel=2,
     )
     return some_known
 
