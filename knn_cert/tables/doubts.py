@@ -33,9 +33,9 @@ def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
     suspects = [name for name, column in zip(names, X.T, strict=True) if _numbers_rows(column, name)]
     if suspects:
         warnings.warn(
-            f"a different whole number in every row, as row numbers are: column {listed(map(quoted, suspects))}; "
-            "as a feature this decides which rows are near: leave it out with --drop COLUMN (drop=[...]) unless "
-            "it is a measurement",
+            "a different whole number in every row, as row numbers are: column "
+            f"{listed(map(quoted, suspects))}; as a feature this decides which rows are near: leave it out with "
+            "--drop COLUMN (drop=[...]) unless it is a measurement",
             TableWarning,
             stacklevel=3,
         )
