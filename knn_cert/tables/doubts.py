@@ -34,8 +34,8 @@ def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
     if suspects:
         warnings.warn(
             "a different whole number in every row, as row numbers are: column "
-            f"{listed(map(quoted, suspects))}; as a feature this decides which rows are near: leave it out with "
-            "--drop COLUMN (drop=[...]) unless it is a measurement",
+            f"{listed(map(quoted, suspects))}; as a feature this decides which rows are near: leave it out "
+            "with --drop COLUMN (drop=[...]) unless it is a measurement",
             TableWarning,
             stacklevel=3,
         )
