@@ -23,7 +23,15 @@ from knn_cert import Certificates, SmoothedKNNClassifier, __version__, rab_edges
 from knn_cert.cli import main
 from knn_cert.progress import ProgressBar
 from knn_cert.tables import holdout_rows
-from knn_cert.threats import Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
 
 ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 HEAVY = ("numpy", "scipy", "sklearn", "numba", "pandas", "pyarrow")
@@ -172,6 +180,8 @@ def test_rows_divides_the_radius_by_their_square_root(folder):
         (["label-flips"], LabelFlips(), "rows"),
         (["label-flips", "--rows", "1"], LabelFlips(1), "rows"),
         (["deletions", "--rows", "0.1"], Deletions(0.1), "rows"),
+        (["black-box", "--rows", "0.1"], BlackBoxBall(0.1), "radius"),
+        (["row-shift", "--rows", "1.0", "--radius", "0.1"], RowShift(1.0, 0.1), "radius"),
         (["insertions"], Insertions(), "rows"),
         (["replacements"], Replacements(), "rows"),
         (["row-shift", "--rows", "3"], RowShift(3), "radius"),
@@ -354,7 +364,6 @@ def one_line_failure(capsys, *words):
         (["train.csv", "--label", "kind", "--quiet"], "--out"),
         (["train.csv", "--label", "kind", "--radius", "0.1"], "--radius goes with --threat row-shift"),
         (["train.csv", "--label", "kind", "--relabel"], "--relabel goes with --threat row-shift"),
-        (["train.csv", "--label", "kind", "--rows", "0.1"], "rows"),
         (["train.csv", "--label", "kind", "--threat", "row-shift"], "needs --rows"),
         (["train.csv", "--label", "kind", "--threat", "query-shift", "--rows", "2"], "leave it out"),
         (["train.csv", "--label", "kind", "--query-shift", "0.2"], "--threat query-shift"),
