@@ -52,8 +52,8 @@ WINDOW_FLOOR = 1e-300
 # x (1 + nonc) below which the first term of the power series of F is F to the last digit.
 TINY = 2.0**-60
 
-# mu y = (s t / 2)^2 from which the mixture, then longer than about 600 terms, gives way to the contour
-# integral.
+# a^2/4 + mu y from which the mixture, then longer than about 600 terms, gives way to the contour integral: so
+# far out that its circle does not overflow.
 CONTOUR_FROM = 1e7
 
 FIRST_STEP = 1 / 16
@@ -261,7 +261,10 @@ class _Mixture:
 
 
 def _contour(dof, mu, y, excess, lower):
-    """(log unit, tail / unit, 2 f_X / unit) by a contour integral, where mu y is large; excess = y - mu.
+    """(log unit, tail / unit, 2 f_X / unit) by a contour integral, where a or mu y is large.
+
+    excess = y - mu - a, as exactly as the caller has it: what it loses, the logarithm loses |e| times (below).
+
 
     Inverting the moment generating function at theta = (1 - z)/2 gives, on a circle |z| = r about the origin,
       2 f_X = 1/(2 pi i) contour exp(psi(z)) dz,  psi(z) = -mu - y + mu/z + y z - a log z,
@@ -277,22 +280,26 @@ def _contour(dof, mu, y, excess, lower):
     z0 = (a + root) / (2 * y)
     curvature = a + 2 * mu / z0
     # e0 = z0 - 1 is the root of y e^2 + b e + c = 0 with b = 2 y - a, c = y - mu - a
-    b, c = 2 * y - a, excess - a
+    b, c = 2 * y - a, excess
     e0 = -2 * c / (b + root) if b > 0 else (root - b) / (2 * y)
     side = 1 if lower else -1
     root = math.hypot(e0, 2 * z0 / math.sqrt(curvature))
     e = (e0 + side * root) / 2 if side * e0 > 0 else 2 * z0 * (z0 / curvature) / (side * root - e0)
-    moved = z0 * (z0 / curvature) / e
     if abs(e) < 0.5:
+        # Any circle near the best one does, but 1 + e must be r itself.
         r = 1 + e
-        # psi(r) = e (y - mu/r) - a log r, rearranged so that nothing of the size of y or a cancels
+        e = r - 1
+        # psi(r) = e (y - mu/r) - a log r and tilt = y r - mu/r - a, rearranged so that nothing of the size of
+        # y or a cancels
         log_unit = e * (c + e * (y - a)) / r + a * _deviance(1.0, r)
+        tilt = (c + e * (b + e * y)) / r
     else:
+        moved = z0 / e * (z0 / curvature)
         r = z0 + moved
         log_unit = e * (y - mu / r) - a * math.log(r)
+        # y (r - z0)(r - z1)/r with the other root z1 = -mu/(y z0)
+        tilt = (y * r + mu / z0) / r * moved
     bell = mu / r + y * r
-    # tilt = y r - mu/r - a = y (r - z0)(r - z1)/r with the other root z1 = -mu/(y z0)
-    tilt = (y * r + mu / z0) / r * moved
     # Errors of the trapezoid rule: exp(-2 pi |e| / step) from the pole at |e| >= about 1/sqrt(B), and
     # exp(-(62 step)^2 B/2) beyond the last node; both below 1e-17.
     step = 0.15 / math.sqrt(bell)
@@ -318,7 +325,7 @@ def _angle_minus_sine(angle):
 
 def _tail(x, dof, nonc, excess, lower):
     """(log unit, tail / unit, 2 f_X / unit) of the tail that is wanted, by mixture or contour."""
-    if nonc * x > 4 * CONTOUR_FROM:
+    if dof * dof + 4 * nonc * x > 16 * CONTOUR_FROM and dof < 1e90 * x and nonc < 1e180 * x:
         return _contour(dof, nonc / 2, x / 2, excess / 2, lower)
     mixture = _Mixture(x, dof, nonc)
     return (mixture.log_unit, *(mixture.lower() if lower else mixture.upper()))
@@ -353,7 +360,7 @@ def _special_law(x, dof, nonc):
 
 
 def _tails(x, dof, nonc, excess):
-    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc, as exactly as the caller has it.
+    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc - dof, as exactly as the caller has it.
 
     The tail that is expected to be small is summed natively and the other is its complement; should it turn
     out above 1/2 (skewed laws: dof < 1), the other one is summed natively too. So neither suffers from
@@ -364,7 +371,7 @@ def _tails(x, dof, nonc, excess):
         log_cdf = dof / 2 * (math.log(x) - math.log(2)) - math.lgamma(dof / 2 + 1) - nonc / 2
         cdf, sf = math.exp(log_cdf), -math.expm1(log_cdf)
         return cdf, sf, cdf * dof / x, log_cdf, math.log1p(-cdf) if cdf < 0.5 else math.log(sf)
-    lower = excess < dof
+    lower = excess < 0
     unit, total, density = _tail(x, dof, nonc, excess, lower)
     small = _scaled(unit, total)
     if small > 0.5:
@@ -382,7 +389,7 @@ def ncx2_tails(x, dof, nonc):
     special = _special_law(x, dof, nonc)
     if special is not None:
         return special
-    cdf, sf, _, log_cdf, log_sf = _tails(x, dof, nonc, x - nonc)
+    cdf, sf, _, log_cdf, log_sf = _tails(x, dof, nonc, math.fsum((x, -nonc, -dof)))
     return cdf, sf, log_cdf, log_sf
 
 
@@ -391,11 +398,19 @@ def distance_law(t, nonc, dof):
     x = t * t
     if x <= 0:
         return 0.0, 1.0, 0.0
-    # The rounding of t^2 would be noise of size eps t^2 / 2 in the exponent, from node to node; (t-s)(t+s)
-    # has none.
-    s = math.sqrt(nonc)
-    cdf, sf, density, _, _ = _tails(x, dof, nonc, (t - s) * (t + s))
+    # The rounding of t^2 alone would be noise of size eps t^2 / 2 in the exponent, from node to node.
+    cdf, sf, density, _, _ = _tails(x, dof, nonc, math.fsum((x, _square_rest(t), -nonc, -dof)))
     return cdf, sf, t * density
+
+
+def _square_rest(t):
+    """What the rounding of t^2 leaves over (Dekker's product)."""
+    if not 1e-140 < t < 1e150:
+        return 0.0
+    c = 134217729.0 * t  # 2^27 + 1
+    high = c - (c - t)
+    low = t - high
+    return ((high * high - t * t) + 2.0 * high * low) + low * low
 
 
 def _law_column(column, x, dof, nonc):

@@ -111,13 +111,18 @@ inline double last_cdf(const Cell& cell, double x) {
     return cell.kind == CellKind::upper ? 1.0 - value : value;
 }
 
+// The point x in [-1, 1] of an interval of s, exactly: far out the last bit of s would cost F and U several.
+inline Split point(double index, double x, double per_unit) {
+    const Split sum = split_sum(index + 0.5, 0.5 * x);
+    return {sum.value / per_unit, sum.rest / per_unit};  // a power of 2
+}
+
 // Where the functions of a cell are fitted.
 struct CellPoints {
-    double s[kLongCellTerms];
+    Split s[kLongCellTerms];
 
     CellPoints(std::size_t index, int terms) {
-        for (int i = 0; i < terms; ++i)
-            s[i] = (static_cast<double>(index) + 0.5 + 0.5 * CellFit::of(terms).point(i)) / kCellsPerUnit;
+        for (int i = 0; i < terms; ++i) s[i] = point(static_cast<double>(index), CellFit::of(terms).point(i), kCellsPerUnit);
     }
 };
 
@@ -206,10 +211,10 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     constexpr double kGrowth[2] = {1.2841, 2.1171};  // exp(y^2 / 2)
     constexpr double kSafe[2] = {0.48, 0.26}, kInvalid = 1e300, kLargest = 1e100;
     auto piece = std::make_unique<Piece>();
-    const double left = static_cast<double>(index) / kPiecesPerUnit, width = 1.0 / kPiecesPerUnit;
+    const double left = static_cast<double>(index) / kPiecesPerUnit;
     double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
-    const double around[6] = {std::fabs(left - 1.0), std::fabs(left - 0.5), left, left + 0.5, left + 1.0, left + 1.5};
-    law.evaluate(around[0], F[0], U[0], f[0]);
+    const Split around[6] = {{std::fabs(left - 1.0)}, {std::fabs(left - 0.5)}, {left}, {left + 0.5}, {left + 1.0}, {left + 1.5}};
+    law.evaluate(around[0].value, F[0], U[0], f[0]);
     law.evaluate_close(5, around + 1, F[1], U[1], f[1]);
     const int at_left = 2, at_right = 3;
     static_assert(kPiecesPerUnit == 2.0, "samples are 1/2 apart");
@@ -232,8 +237,9 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
         piece->odds_left[lane] = valid[lane] ? F[at_left][lane] / U[at_left][lane] : kInvalid;
         piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
     }
-    double s[kMoments], F_at[kMoments][kLanes], U_at[kMoments][kLanes], f_at[kMoments][kLanes];
-    for (int i = 0; i < kMoments; ++i) s[i] = left + 0.5 * width * (1.0 + PiecePoints::get().point(i));
+    Split s[kMoments];
+    double F_at[kMoments][kLanes], U_at[kMoments][kLanes], f_at[kMoments][kLanes];
+    for (int i = 0; i < kMoments; ++i) s[i] = detail::point(static_cast<double>(index), PiecePoints::get().point(i), kPiecesPerUnit);
     law.evaluate_close(kMoments, s, F_at[0], U_at[0], f_at[0]);
     for (int i = 0; i < kMoments; ++i)
         for (int lane = 0; lane < kLanes; ++lane) {

@@ -258,8 +258,8 @@ def _law_directly(nodes, block, dof, s, low, high, law, laws, at):
                 law[3 * LANES * end + lane] = 1.0 if inside else 0.0
                 law[3 * LANES * end + LANES + lane] = 0.0 if inside else 1.0
     else:
-        evaluate(low, dof, s, law, variable(0))
-        evaluate(high, dof, s, law, variable(3 * LANES))
+        evaluate(low, dof, s, 0.0, law, variable(0))
+        evaluate(high, dof, s, 0.0, law, variable(3 * LANES))
     _store_law(laws, at, load(law, 0), load(law, LANES), load(law, 3 * LANES), load(law, 4 * LANES))
 
 

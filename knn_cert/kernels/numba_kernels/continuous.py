@@ -226,7 +226,7 @@ def _tally_one_by_one(query, c, level, index, at, degree, with_density):
     reference = 0.0
     for i in range(first, end):
         s = rows.s[i]
-        evaluate(work.law, dof, s, row, variable(0))
+        evaluate(work.law, dof, s, 0.0, row, variable(0))
         F_last = row[LANES - 1]
         if F_last == 0.0 or (i - first >= degree and F_last <= reference):
             break

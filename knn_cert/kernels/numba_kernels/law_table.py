@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .distance_law import split_sum
 from .jit import inner, variable
 from .lanes import LANES, fused, load, spread, store
 from .law_block import evaluate
@@ -164,8 +165,8 @@ def _fit(terms, values, at, stride, chebyshev, coefficients, start):
 @inner
 def _evaluate_ends(law, dof, index, values):
     """F of the last node at the cell's two ends, and the number of terms the cell needs. values: scratch."""
-    evaluate(law, dof, index / CELLS_PER_UNIT, values, variable(0))
-    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, values, variable(3 * LANES))
+    evaluate(law, dof, index / CELLS_PER_UNIT, 0.0, values, variable(0))
+    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, 0.0, values, variable(3 * LANES))
     terms = SHORT
     for i in range(2 * LANES):  # F and U at the nodes
         left, right = values[i], values[i + 3 * LANES]
@@ -179,8 +180,9 @@ def _evaluate_ends(law, dof, index, values):
 
 @inner
 def _point(index, terms, i):
-    """s at the cell's i-th point."""
-    return (index + 0.5 + 0.5 * _POINTS[i if terms == SHORT else SHORT + i]) / CELLS_PER_UNIT
+    """s at the cell's i-th point, exactly: far out the last bit of s would cost F and U several."""
+    s, rest = split_sum(index + 0.5, 0.5 * _POINTS[i if terms == SHORT else SHORT + i])
+    return s / CELLS_PER_UNIT, rest / CELLS_PER_UNIT  # a power of 2
 
 
 @inner
@@ -222,7 +224,8 @@ def build_cell(table, law, dof, place, index):
     stride = 3 * LANES
     left, right, terms = _evaluate_ends(law, dof, index, table.values)
     for i in range(terms):
-        evaluate(law, dof, _point(index, terms, i), table.values, i * stride)
+        s, rest = _point(index, terms, i)
+        evaluate(law, dof, s, rest, table.values, i * stride)
     kind = _kind_of(table.values, terms, stride)
     F, U, f = 0, LANES, 2 * LANES
     functions = (-1, -1, -1, -1)
@@ -243,9 +246,9 @@ def build_bucket_cell(table, low, high, dof, place, index):
     left, right, terms = _evaluate_ends(high, dof, index, table.values)
     terms = max(terms, terms_low)
     for i in range(terms):
-        s = _point(index, terms, i)
-        evaluate(low, dof, s, table.values, i * stride)
-        evaluate(high, dof, s, table.values, i * stride + 3 * LANES)
+        s, rest = _point(index, terms, i)
+        evaluate(low, dof, s, rest, table.values, i * stride)
+        evaluate(high, dof, s, rest, table.values, i * stride + 3 * LANES)
     kind = _kind_of(table.values, terms, stride)
     F_low, U_low, F_high, U_high = 0, LANES, 3 * LANES, 4 * LANES
     functions = (-1, -1, -1, -1)
