@@ -221,7 +221,7 @@ def test_the_mixture_and_the_contour_integral_agree_where_both_apply(dof, z):
     nonc = 1e6
     x = (math.sqrt(nonc + dof) + z) ** 2
     lower = z < 0
-    unit, tail, density = reference._contour(dof, nonc / 2, x / 2, (x - nonc) / 2, lower)
+    unit, tail, density = reference._contour(dof, nonc / 2, x / 2, (x - nonc - dof) / 2, lower)
     mixture = reference._Mixture(x, dof, nonc)
     other_tail, other_density = mixture.lower() if lower else mixture.upper()
     scale = math.exp(unit - mixture.log_unit)

@@ -561,10 +561,11 @@ def _negligible(rests, sums):
 def _trapezoid(integrand, below, above, start):
     """Integrate a vector of non-negative integrands over t in (0, inf) by the trapezoid rule in u.
 
-    `below(t)` and `above(t)` bound the integrals over (0, t) and (t, inf). The window grows from `start`
-    until both are negligible for every component relative to its own integral; the step is halved until the
-    error at twice the step is small. Returns integrals and, for each, truncation (proven) plus step error
-    (estimated); and the window's upper end.
+    The rule speaks of the sum over all nodes of the line: `below(t)` and `above(t)` bound what the nodes from t
+    downwards and upwards add to it (`nodes_below`, `nodes_above`). The window grows from `start` until both are
+    negligible for every component relative to its own integral; the step is halved until the error at twice
+    the step is small. Returns integrals and, for each, truncation (proven) plus step error (estimated); and the
+    window's upper end.
     """
     seen = {}
 
@@ -587,15 +588,51 @@ def _trapezoid(integrand, below, above, start):
             break
         step /= 2
     t_lo, t_hi = node(lo * step)[0], node(hi * step)[0]
-    # Twice each rest: once for the integral, once for the trapezoid sum that would have continued. The floor
-    # stands for what underflows on the way.
+    # A hundredth more for what the rests themselves err by. The floor stands for what underflows on the way.
     errors = [
-        2 * (rest_below + rest_above) + coarse**2 * total + WINDOW_FLOOR
+        1.01 * (rest_below + rest_above) + coarse**2 * total + WINDOW_FLOOR
         for rest_below, rest_above, coarse, total in zip(
             below(t_lo), above(t_hi), coarse_errors, totals, strict=True
         )
     ]
     return totals, errors, t_hi
+
+
+def nodes_below(t, probability, n_rows, most, dof):
+    """What the nodes below t add, given P(y wins with the deciding row within t) or a bound of it.
+
+    The integrand is a sum over rows i of f_i P(i at t, K - 1 others within, y wins), K at most `most`. Count i
+    as within: f_i = (f_i/F_i) F_i, and each configuration of K rows within is met K times, so it is at most
+    K max(f/F) P(K within, y wins). f(rt)/f(t) >= r^(d-1+st) for r < 1, since log 0F1(; d/2; z^2/4) has a slope in
+    [0, 1] for d >= 1; hence f/F <= d/t + s, and times dt/du, which is min(1, t) at most, d + s. (Rows with s >
+    t + 40 have f < exp(-800).) P falls in t. Below t = 1, F(rt) <= r^d exp(1/2) F(t): of the n rows at most that
+    are within, one is within rt at least, so P falls as min(1, n exp(1/2) r^d), r <= exp(-v/2) v units of u below;
+    this adds up to (2 log n + 1)/d units, and step + 2/d more.
+    """
+    units = _position(t) - min(_position(t), _position(1.0)) + (2 * math.log(n_rows) + 3) / dof + 1
+    return most * (dof + t + 40) * units * probability
+
+
+def nodes_above(t, probability, n_rows, most, closing, dof):
+    """What the nodes above t add, given P(the contest is open at t, and y may win) or a bound of it.
+
+    Count the row at t as outside: f_i = (f_i/U_i) U_i, and the integrand is at most sum(f/U) P(K - 1 within, y wins
+    with i), f/U <= t + 1 (f(t+w)/f(t) >= exp(-tw - w^2/2), and Mills' ratio is at least 2/(t + sqrt(t^2 + 4))). For
+    w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least (its logarithm's derivative is at most one that is 0
+    at w = 0 and has a slope below -1), so U(t + x) <= exp(-wx) U(t). While the contest is open, one of K rows
+    that would close it, none of them beyond s = `closing`, is outside: it is open at t + x with at most K
+    exp(-wx) times the probability that it is open at t. From w = 1 on (t >= 1, where 1/2 in u is 0.31 or more in
+    t) the cells of width 1/2 add up to the first one and 5 K times as much, with t + 2 in the place of t + 1; before
+    that it is no more likely to be open than at t.
+    """
+    late = max(t, math.sqrt(closing * closing + max(0.0, dof - 1)) + 1)
+    cells = 2 * (_position(late) - _position(t)) + 1 + 5 * most
+    return 0.5 * n_rows * (late + 2) * cells * probability
+
+
+def _position(t):
+    """u of the node at t."""
+    return t if t > 40 else math.log(math.expm1(t))
 
 
 def _window(values_at, below, above, start, step):
@@ -662,8 +699,8 @@ def _laws_at(noncs, dof):
 
 
 def _active_rows(laws, n_neighbors):
-    """Rows that add a rounding error: K inside, the others in proportion to F (U is exact at F = 0)."""
-    return n_neighbors + math.ceil(math.fsum(cdf for cdf, _, _ in laws))
+    """Rows that add an error of the law: K inside, the others min(1, F/U) <= 2 F of one (U = 1 - F)."""
+    return n_neighbors + math.ceil(2 * math.fsum(cdf for cdf, _, _ in laws))
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -714,6 +751,8 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     if not (a_arrives and b_arrives):
         return (float(a_arrives), float(b_arrives)), (0.0, 0.0)
     laws_a, laws_b = _laws_at(nonc_a, dof), _laws_at(nonc_b, dof)
+    n_rows = len(nonc_a) + len(nonc_b)
+    closing = math.sqrt(min(sorted(nonc_a)[m_a - 1], sorted(nonc_b)[m_b - 1]))
 
     def integrand(t):
         g_a, a_a = tallies(laws_a(t), m_a - 1)
@@ -722,12 +761,13 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
 
     def below(t):
         # A's m-th row within t, whatever B does; and the reverse.
-        return [counts_at_least(laws_a(t), m_a)[m_a], counts_at_least(laws_b(t), m_b)[m_b]]
+        first = counts_at_least(laws_a(t), m_a)[m_a], counts_at_least(laws_b(t), m_b)[m_b]
+        return [nodes_below(t, p, n_rows, max(m_a, m_b), dof) for p in first]
 
     def above(t):
         # Whoever comes first comes after t: both lists are still short.
         both = math.fsum(tallies(laws_a(t), m_a - 1)[0]) * math.fsum(tallies(laws_b(t), m_b - 1)[0])
-        return [both, both]
+        return [nodes_above(t, both, n_rows, max(m_a, m_b), closing, dof)] * 2
 
     start = min(_start(nonc_a, dof, m_a), _start(nonc_b, dof, m_b))
     values, errors, t_hi = _trapezoid(integrand, below, above, start)
@@ -776,6 +816,7 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
         return _race(rows[0], n_neighbors - n_neighbors // 2, rows[1], n_neighbors // 2 + 1, dof)
     laws = [_laws_at(r, dof) for r in rows]
     big_k = n_neighbors
+    closing = math.sqrt(sorted(noncs)[big_k - 1])
 
     def integrand(t):
         polynomials = []
@@ -798,7 +839,8 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
             own_g, _ = tallies(own, big_k)
             others_tail = counts_at_least(others, big_k)
             rest = math.fsum(own_g[k] * others_tail[big_k - k] for k in range(g_min, big_k))
-            rests.append(rest + counts_at_least(own, big_k)[big_k])
+            rest += counts_at_least(own, big_k)[big_k]
+            rests.append(nodes_below(t, min(1.0, rest), len(noncs), big_k, dof))
         return rests
 
     def above(t):
@@ -811,9 +853,8 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
             own, others = own_and_others(t, y)
             own_g, _ = tallies(own, big_k - 1)
             others_g, _ = tallies(others, big_k - g_min)
-            rests.append(
-                math.fsum(others_g[k] * math.fsum(own_g[: big_k - k]) for k in range(big_k - g_min + 1))
-            )
+            rest = math.fsum(others_g[k] * math.fsum(own_g[: big_k - k]) for k in range(big_k - g_min + 1))
+            rests.append(nodes_above(t, rest, len(noncs), big_k, closing, dof))
         return rests
 
     values, errors, t_hi = _trapezoid(integrand, below, above, _start(noncs, dof, big_k))

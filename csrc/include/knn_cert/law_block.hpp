@@ -36,6 +36,7 @@ public:
     }
 
     double dof() const { return dof_; }
+    double node(int lane) const { return t_[lane]; }
     // How far from a radius the nodes reach; nodes at 0 and infinity do not count.
     double farthest_node(double radius) const {
         double farthest = 0.0;

@@ -37,8 +37,8 @@ enum class CellKind : std::int32_t {
 struct Cell {
     CellKind kind;
     int terms;         // kCellTerms or kLongCellTerms
-    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller
-    double cdf_left = 0.0, cdf_right = 0.0;
+    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller; and f
+    double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
     std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
 };
@@ -56,9 +56,10 @@ constexpr double kEllipseReach[2] = {0.5, 1.0};
 constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
 
 // The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
-// |w| and |log U|, and of |g|, on the two ellipses.
+// |w| and |log U|, and of |g|, on the two ellipses (law_table.hpp).
 struct Piece {
     double cdf_left;   // F at the last node and the piece's left end
+    double pdf_left;   // f there
     double cdf_right;  // F at the last node and the piece's right end
     double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
     double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g

@@ -46,7 +46,7 @@ class LawTable(NamedTuple):
     kind: np.ndarray  # per cell
     terms: np.ndarray  # per cell: SHORT or LONG
     start: np.ndarray  # per cell: of its coefficients
-    ends: np.ndarray  # per cell: F at the last node, at the cell's left and right end; F falls in s
+    ends: np.ndarray  # per cell: F at the last node at the cell's left and right end (F falls in s), and f
     cell_at: np.ndarray  # per place: the cell, or ABSENT
     block_key: np.ndarray  # per block: level and index
     block_start: np.ndarray  # per block: its first place
@@ -65,7 +65,7 @@ def new_table() -> LawTable:
         np.empty(_MAX_CELLS, dtype=np.int64),
         np.empty(_MAX_CELLS, dtype=np.int64),
         np.empty(_MAX_CELLS, dtype=np.int64),
-        np.empty(2 * _MAX_CELLS),
+        np.empty(4 * _MAX_CELLS),
         np.empty(_MAX_PLACES, dtype=np.int32),
         np.empty(2 * _MAX_BLOCKS, dtype=np.int64),
         np.empty(_MAX_BLOCKS, dtype=np.int64),
@@ -164,7 +164,7 @@ def _fit(terms, values, at, stride, chebyshev, coefficients, start):
 
 @inner
 def _evaluate_ends(law, dof, index, values):
-    """F of the last node at the cell's two ends, and the number of terms the cell needs. values: scratch."""
+    """F and f of the last node at the cell's two ends, and the number of terms the cell needs."""
     evaluate(law, dof, index / CELLS_PER_UNIT, 0.0, values, variable(0))
     evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, 0.0, values, variable(3 * LANES))
     terms = SHORT
@@ -175,7 +175,8 @@ def _evaluate_ends(law, dof, index, values):
                 terms = LONG
         elif left != right:
             terms = LONG
-    return values[LANES - 1], values[4 * LANES - 1], terms
+    F_left, F_right = values[LANES - 1], values[4 * LANES - 1]
+    return (F_left, F_right, values[3 * LANES - 1], values[6 * LANES - 1]), terms
 
 
 @inner
@@ -203,12 +204,13 @@ def _kind_of(values, terms, stride):
 
 
 @inner
-def _enter_cell(table, place, kind, left, right, terms, stride, functions):
+def _enter_cell(table, place, kind, ends, terms, stride, functions):
     """Put a cell into its place; functions: where its functions, in order, lie in a point's values, or -1."""
     cell = table.used[1]
     table.kind[cell], table.terms[cell] = kind, terms
     table.start[cell] = table.used[0]
-    table.ends[2 * cell], table.ends[2 * cell + 1] = left, right
+    for i in range(4):
+        table.ends[4 * cell + i] = ends[i]
     for function in functions:
         if function >= 0:
             _fit(terms, table.values, function, stride, table.chebyshev, table.coefficients, table.used[0])
@@ -222,7 +224,7 @@ def _enter_cell(table, place, kind, left, right, terms, stride, functions):
 def build_cell(table, law, dof, place, index):
     """A cell of the continuous classifier, in its place; returns its number."""
     stride = 3 * LANES
-    left, right, terms = _evaluate_ends(law, dof, index, table.values)
+    ends, terms = _evaluate_ends(law, dof, index, table.values)
     for i in range(terms):
         s, rest = _point(index, terms, i)
         evaluate(law, dof, s, rest, table.values, i * stride)
@@ -235,15 +237,15 @@ def build_cell(table, law, dof, place, index):
         functions = (f, U, -1, -1)
     elif kind == BOTH:
         functions = (f, F, U, -1)
-    return _enter_cell(table, place, kind, left, right, terms, stride, functions)
+    return _enter_cell(table, place, kind, ends, terms, stride, functions)
 
 
 @inner
 def build_bucket_cell(table, low, high, dof, place, index):
     """A cell of the bucketed classifier, both tails at the two ends of eight buckets; returns its number."""
     stride = 6 * LANES
-    _, _, terms_low = _evaluate_ends(low, dof, index, table.values)
-    left, right, terms = _evaluate_ends(high, dof, index, table.values)
+    _, terms_low = _evaluate_ends(low, dof, index, table.values)
+    ends, terms = _evaluate_ends(high, dof, index, table.values)
     terms = max(terms, terms_low)
     for i in range(terms):
         s, rest = _point(index, terms, i)
@@ -258,7 +260,7 @@ def build_bucket_cell(table, low, high, dof, place, index):
         functions = (U_low, U_high, -1, -1)
     elif kind == BOTH:
         functions = (F_low, U_low, F_high, U_high)
-    return _enter_cell(table, place, kind, left, right, terms, stride, functions)
+    return _enter_cell(table, place, kind, ends, terms, stride, functions)
 
 
 # ------------------------------------------------------------------------------------------------------------
