@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -67,6 +68,23 @@ def test_logarithms_match_ball_arithmetic(kernel, oracle, log_tail, other_tail):
         # log(1), not -u (20 cases with u from 1e-136 to 1e-252), while u itself is printed with all digits.
         wanted.append(-other if other < 1e-100 else mpf(case[log_tail]))
     assert_close(law(kernel, cases)[log_tail], wanted, cases, 1e-12)
+
+
+@pytest.mark.parametrize("tail", ["cdf", "sf"])
+def test_any_number_of_features_and_any_distance_keep_twelve_digits(kernel, tail):
+    """Own values in ball arithmetic (benchmarks/law_balls.py): up to 1e11 features, rows up to 1e5 sigma away."""
+    cases = json.loads((Path(__file__).parent / "oracle" / "ncx2_more.json").read_text())["cases"]
+    assert len(cases) == 65
+    arguments = triples(cases)
+    assert_close(law(kernel, arguments)[tail], [mpf(case[tail]) for case in cases], arguments, 1e-12)
+
+
+def test_a_race_of_ten_million_features_is_decided(kernel):
+    # R^2 of the rows is normal to within 1e-4: the nearer one comes first with Phi(5000 / sqrt(var)).
+    p, other, error = kernel.race(np.array([2e4]), 1, np.array([2.5e4]), 1, sigma=1.0, dof=1e7)
+    variance = (2 * 1e7 + 4 * 2e4) + (2 * 1e7 + 4 * 2.5e4)
+    assert abs(p - float(mp.ncdf(5000 / mp.sqrt(variance)))) < 1e-4
+    assert abs(p + other - 1.0) <= 2 * error <= 1e-9
 
 
 def random_triples(seed, count):
