@@ -1,7 +1,7 @@
 """Both tails of non-central chi-square in ball arithmetic, and a random comparison of the backends with them.
 
-Run by hand (it needs python-flint): ``python -m benchmarks.law_balls --count 400 --backend native`` prints the
-largest relative error of each region; ``--write`` renews tests/oracle/ncx2_more.json from the list of
+Run by hand (it needs python-flint): ``python -m benchmarks.law_balls --count 400 --backend native`` prints
+the largest relative error of each region; ``--write`` renews tests/oracle/ncx2_more.json from the list of
 arguments that the file has.
 
 The mixture F = sum_j p_j P(a+j, y), U = sum_j p_j Q(a+j, y) with a = dof/2, mu = nonc/2, y = x/2 is summed
@@ -79,9 +79,11 @@ def law(x, dof, nonc):
     if lower:
         # from far above: p_j P_j falls there
         top = peak
-        while nonc and (log_weight(arb(top), mu) + log_weight(a + top, y)) > (
-            log_weight(arb(peak), mu) + log_weight(a + peak, y)
-        ) - 150:
+        while (
+            nonc
+            and (log_weight(arb(top), mu) + log_weight(a + top, y))
+            > (log_weight(arb(peak), mu) + log_weight(a + peak, y)) - 150
+        ):
             top += max(1, int(0.5 * math.sqrt(peak + 20)))
         p, big, g = log_weight(arb(top), mu).exp(), lower_gamma(a + top, y), log_weight(a + top, y).exp()
         first, total, before = p * big, arb(0), None
@@ -102,7 +104,8 @@ def law(x, dof, nonc):
             big += g
             p *= j / mu
             j -= 1
-        # above the top: p_j P_j <= p_j g_j / (1 - r), r = y / (a + j + 1), and p_j g_j falls faster than a geometric series
+        # above the top: p_j P_j <= p_j g_j / (1 - r), r = y / (a + j + 1), and p_j g_j falls faster than a
+        # geometric series
         above = arb(0)
         if nonc:
             r = y / (a + top + 1)
@@ -111,9 +114,11 @@ def law(x, dof, nonc):
         tail = total + arb(0).union(rest) + arb(0).union(above)
         return tail, 1 - tail
     bottom = peak
-    while bottom > 0 and (log_weight(arb(bottom), mu) + log_weight(a + bottom, y)) > (
-        log_weight(arb(peak), mu) + log_weight(a + peak, y)
-    ) - 150:
+    while (
+        bottom > 0
+        and (log_weight(arb(bottom), mu) + log_weight(a + bottom, y))
+        > (log_weight(arb(peak), mu) + log_weight(a + peak, y)) - 150
+    ):
         bottom = max(0, bottom - max(1, int(0.5 * math.sqrt(peak + 20))))
     p, big, g = log_weight(arb(bottom), mu).exp(), upper_gamma(a + bottom, y), log_weight(a + bottom, y).exp()
     total, before, j = arb(0), None, bottom
@@ -184,7 +189,7 @@ def compare(backend, count, seed):
                 got = arb(float(getattr(kernel, name)(*column)[0]))
                 error = float(abs(got / truth - 1).upper())
                 worst = max(worst, (error, (name, *case)), key=lambda pair: pair[0])
-        print(f"{backend:9s} {region:20s} {count} arguments, largest relative error {worst[0]:.2e} at {worst[1]}")
+        print(f"{backend:9s} {region:20s} {count} arguments: off by {worst[0]:.2e} at most, at {worst[1]}")
 
 
 def write():

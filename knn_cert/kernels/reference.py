@@ -263,7 +263,8 @@ class _Mixture:
 def _contour(dof, mu, y, excess, lower):
     """(log unit, tail / unit, 2 f_X / unit) by a contour integral, where a or mu y is large.
 
-    excess = y - mu - a, as exactly as the caller has it: what it loses, the logarithm loses |e| times (below).
+    excess = y - mu - a, as exactly as the caller has it: what it loses, the logarithm loses |e| times
+    (below).
 
 
     Inverting the moment generating function at theta = (1 - z)/2 gives, on a circle |z| = r about the origin,
@@ -360,7 +361,7 @@ def _special_law(x, dof, nonc):
 
 
 def _tails(x, dof, nonc, excess):
-    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc - dof, as exactly as the caller has it.
+    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc - dof, exact if it can be.
 
     The tail that is expected to be small is summed natively and the other is its complement; should it turn
     out above 1/2 (skewed laws: dof < 1), the other one is summed natively too. So neither suffers from
@@ -561,11 +562,11 @@ def _negligible(rests, sums):
 def _trapezoid(integrand, below, above, start):
     """Integrate a vector of non-negative integrands over t in (0, inf) by the trapezoid rule in u.
 
-    The rule speaks of the sum over all nodes of the line: `below(t)` and `above(t)` bound what the nodes from t
-    downwards and upwards add to it (`nodes_below`, `nodes_above`). The window grows from `start` until both are
-    negligible for every component relative to its own integral; the step is halved until the error at twice
-    the step is small. Returns integrals and, for each, truncation (proven) plus step error (estimated); and the
-    window's upper end.
+    The rule speaks of the sum over all nodes of the line: `below(t)` and `above(t)` bound what the nodes
+    from t downwards and upwards add to it (`nodes_below`, `nodes_above`). The window grows from `start`
+    until both are negligible for every component relative to its own integral; the step is halved until the
+    error at twice the step is small. Returns integrals and, for each, truncation (proven) plus step error
+    (estimated); and the window's upper end.
     """
     seen = {}
 
@@ -601,13 +602,13 @@ def _trapezoid(integrand, below, above, start):
 def nodes_below(t, probability, n_rows, most, dof):
     """What the nodes below t add, given P(y wins with the deciding row within t) or a bound of it.
 
-    The integrand is a sum over rows i of f_i P(i at t, K - 1 others within, y wins), K at most `most`. Count i
-    as within: f_i = (f_i/F_i) F_i, and each configuration of K rows within is met K times, so it is at most
-    K max(f/F) P(K within, y wins). f(rt)/f(t) >= r^(d-1+st) for r < 1, since log 0F1(; d/2; z^2/4) has a slope in
-    [0, 1] for d >= 1; hence f/F <= d/t + s, and times dt/du, which is min(1, t) at most, d + s. (Rows with s >
-    t + 40 have f < exp(-800).) P falls in t. Below t = 1, F(rt) <= r^d exp(1/2) F(t): of the n rows at most that
-    are within, one is within rt at least, so P falls as min(1, n exp(1/2) r^d), r <= exp(-v/2) v units of u below;
-    this adds up to (2 log n + 1)/d units, and step + 2/d more.
+    The integrand is a sum over rows i of f_i P(i at t, K - 1 others within, y wins), K at most `most`.
+    Count i as within: f_i = (f_i/F_i) F_i, and each configuration of K rows within is met K times, so it is
+    at most K max(f/F) P(K within, y wins). f(rt)/f(t) >= r^(d-1+st) for r < 1, since log 0F1(; d/2; z^2/4)
+    has a slope in [0, 1] for d >= 1; hence f/F <= d/t + s, and times dt/du, which is min(1, t) at most, d +
+    s. (Rows with s > t + 40 have f < exp(-800).) P falls in t. Below t = 1, F(rt) <= r^d exp(1/2) F(t): of
+    the n rows at most that are within, one is within rt at least, so P falls as min(1, n exp(1/2) r^d), r
+    <= exp(-v/2) v units of u below; this adds up to (2 log n + 1)/d units, and step + 2/d more.
     """
     units = _position(t) - min(_position(t), _position(1.0)) + (2 * math.log(n_rows) + 3) / dof + 1
     return most * (dof + t + 40) * units * probability
@@ -616,14 +617,15 @@ def nodes_below(t, probability, n_rows, most, dof):
 def nodes_above(t, probability, n_rows, most, closing, dof):
     """What the nodes above t add, given P(the contest is open at t, and y may win) or a bound of it.
 
-    Count the row at t as outside: f_i = (f_i/U_i) U_i, and the integrand is at most sum(f/U) P(K - 1 within, y wins
-    with i), f/U <= t + 1 (f(t+w)/f(t) >= exp(-tw - w^2/2), and Mills' ratio is at least 2/(t + sqrt(t^2 + 4))). For
-    w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least (its logarithm's derivative is at most one that is 0
-    at w = 0 and has a slope below -1), so U(t + x) <= exp(-wx) U(t). While the contest is open, one of K rows
-    that would close it, none of them beyond s = `closing`, is outside: it is open at t + x with at most K
-    exp(-wx) times the probability that it is open at t. From w = 1 on (t >= 1, where 1/2 in u is 0.31 or more in
-    t) the cells of width 1/2 add up to the first one and 5 K times as much, with t + 2 in the place of t + 1; before
-    that it is no more likely to be open than at t.
+    Count the row at t as outside: f_i = (f_i/U_i) U_i, and the integrand is at most sum(f/U) P(K - 1
+    within, y wins with i), f/U <= t + 1 (f(t+w)/f(t) >= exp(-tw - w^2/2), and Mills' ratio is at least 2/(t
+    + sqrt(t^2 + 4))). For w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least (its logarithm's
+    derivative is at most one that is 0 at w = 0 and has a slope below -1), so U(t + x) <= exp(-wx) U(t).
+    While the contest is open, one of K rows that would close it, none of them beyond s = `closing`, is
+    outside: it is open at t + x with at most K exp(-wx) times the probability that it is open at t. From w
+    = 1 on (t >= 1, where 1/2 in u is 0.31 or more in t) the cells of width 1/2 add up to the first one and
+    5 K times as much, with t + 2 in the place of t + 1; before that it is no more likely to be open than at
+    t.
     """
     late = max(t, math.sqrt(closing * closing + max(0.0, dof - 1)) + 1)
     cells = 2 * (_position(late) - _position(t)) + 1 + 5 * most

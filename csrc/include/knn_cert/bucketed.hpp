@@ -320,7 +320,8 @@ private:
             const double left_out =
                 (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
             // left out: with room for the law's error; a bucket's probability errs by its two tails'
-            error[y] = 1.01 * left_out + q[y] * rounding + by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y] + (q[y] > 0.0 ? 1e-305 : 0.0);
+            const double by_law = Accuracy::tiny(q[y]) * (by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y]);
+            error[y] = 1.01 * left_out + q[y] * rounding + by_law + (q[y] > 0.0 ? 1e-305 : 0.0);
         }
         return error;
     }

@@ -76,7 +76,7 @@ private:
         const std::size_t per_member = tallies_->per_member() * kLanes;
         for (std::size_t i = 0; i < tallies_->n_members() * kLanes; ++i) {
             const double mean = std::min(nodes.mean[i], static_cast<double>(tallies_->n_all_rows()));
-            const double grow = 1.0 + accuracy_.by_law(tallies_->deciding_arrival(i / kLanes), mean) + rounding();
+            const double grow = 1.0 + Accuracy::tiny(0.0) * accuracy_.by_law(tallies_->deciding_arrival(i / kLanes), mean) + rounding();
             const auto widen = [grow](double& p) { p = std::min(1.0, grow * p); };
             widen(nodes.open[i]), widen(nodes.closed[i]);
             for (std::size_t k = i / kLanes * per_member + i % kLanes; k < (i / kLanes + 1) * per_member; k += kLanes)
@@ -101,7 +101,8 @@ private:
         const double from = radius_at(j), to = radius_at(j + 1), d = tallies_->dof();
         const double inside = tallies_->deciding_arrival(member(y)) * (d / std::max(1.0, from) + std::min(1.0, to) * (to + 40.0));
         const double outside = n_rows() * (to + 1.0);
-        const double own = at(j, &CoarseBlock::O, y) * std::min(inside * at(j + 1, &CoarseBlock::T, y), outside * at(j, &CoarseBlock::H, y));
+        const double own =
+            at(j, &CoarseBlock::O, y) * std::min(inside * at(j + 1, &CoarseBlock::T, y), outside * at(j, &CoarseBlock::H, y));
         return 0.5 * std::min({own, outside * at(j, &CoarseBlock::open, member(y)), inside * at(j + 1, &CoarseBlock::closed, member(y))});
     }
 
@@ -114,8 +115,9 @@ private:
     double bound_above(std::size_t y) const {
         const std::int64_t last = n_nodes() - 1;
         if (!tallies_->possible(y)) return 0.0;
-        const double s = tallies_->closing_distance(member(y)), t = std::max(radius_at(last), std::sqrt(s * s + std::max(0.0, tallies_->dof() - 1.0)) + 1.0);
-        const double cells = 2.0 * position_of(t) - static_cast<double>(first_block_ * kLanes + last) + 1.0 + 5.0 * tallies_->deciding_arrival(member(y));
+        const double s = tallies_->closing_distance(member(y)), K = tallies_->deciding_arrival(member(y));
+        const double t = std::max(radius_at(last), std::sqrt(s * s + std::max(0.0, tallies_->dof() - 1.0)) + 1.0);
+        const double cells = 2.0 * position_of(t) - static_cast<double>(first_block_ * kLanes + last) + 1.0 + 5.0 * K;
         const double still = std::min(at(last, &CoarseBlock::O, y) * at(last, &CoarseBlock::H, y), at(last, &CoarseBlock::open, member(y)));
         return 0.5 * n_rows() * (t + 2.0) * cells * still;
     }
@@ -126,7 +128,8 @@ private:
     double bound_below(std::size_t y) const {
         const double u = 0.5 * static_cast<double>(first_block_ * kLanes), t = radius_at(0), d = tallies_->dof();
         const double units = u - std::min(u, position_of(1.0)) + (2.0 * std::log(n_rows()) + 3.0) / d + 1.0;
-        return tallies_->deciding_arrival(member(y)) * (d + t + 40.0) * units * std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
+        const double some = std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
+        return tallies_->deciding_arrival(member(y)) * (d + t + 40.0) * units * some;
     }
 
     // Adds coarse blocks until what lies beyond them is below target for every list. True if any was added.
@@ -251,7 +254,8 @@ private:
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)
                 if (!cell_done_[static_cast<std::size_t>(j)]) left_out += bound(j, y);
             const double unseen = q[y] < 1e-2 * accuracy_.tolerance ? 1e-2 * accuracy_.tolerance : 0.0;  // its ripple
-            error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + by_law_[y] + q[y] * (relative + std::pow(ripple[y], 4)) + 1e-305 : 0.0;
+            const double by_law = Accuracy::tiny(q[y]) * by_law_[y], by_step = q[y] * std::pow(ripple[y], 4);
+            error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + by_law + by_step + q[y] * relative + 1e-305 : 0.0;
         }
         return error;
     }

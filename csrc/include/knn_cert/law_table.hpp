@@ -275,7 +275,9 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
             for (int i = from; i < to; ++i) {
                 const bool rises = around[i].value < around[i + 1].value;  // the ellipse may reach beyond s = 0
                 const int nearer = rises ? i : i + 1, farther = rises ? i + 1 : i;
-                largest_f = std::max(largest_f, detail::supremum(d, t, around[nearer].value, around[farther].value, f[nearer][lane], f[farther][lane]));
+                const double between =
+                    detail::supremum(d, t, around[nearer].value, around[farther].value, f[nearer][lane], f[farther][lane]);
+                largest_f = std::max(largest_f, between);
             }
             // ... where F is largest
             const int nearest = left >= kEllipseReach[e] ? from : at_left - static_cast<int>(2.0 * left);

@@ -24,7 +24,8 @@ public:
     std::size_t n_near() const { return near_.size(); }
 
     // The list's record at a block: G, and from `half` on A (density), or P(count >= degree) and the expected count; without
-    // density all as bounds from above (G for sums of its first coefficients), whatever the far rows leave in doubt. Returns what the far rows leave in doubt; error() has it coefficient by coefficient.
+    // density all as bounds from above (G for sums of its first coefficients), whatever the far rows leave in doubt. Returns what they
+    // leave in doubt; error() has it coefficient by coefficient.
     FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
                    std::size_t half) {
         double* near = record;

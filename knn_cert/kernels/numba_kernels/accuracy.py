@@ -16,8 +16,8 @@ RELATIVE_TARGET = 1e-13
 FLOOR = 1e-300
 
 LARGEST_DEFECT = 1e-9  # of the sum of the probabilities; beyond, no answer is given
-# Relative error of f and of the smaller one of F and U, to which the other is the complement: measured (tests),
-# not proven.
+# Relative error of f and of the smaller one of F and U, to which the other is the complement: measured
+# (tests), not proven.
 LAW_ERROR = 1e-12
 UNIT = 2.0**-53
 
@@ -26,7 +26,7 @@ UNIT = 2.0**-53
 def by_law(deciding_arrival, mean):
     """Relative error by the law of a product of F of at most K rows and U of all others.
 
-    `mean` bounds the sum of F over the rows. A row inside errs by LAW_ERROR; a row outside by that, or by F / U
-    times that where U is the complement, which it is for F <= 3/4 at most: by 4 F LAW_ERROR either way.
+    `mean` bounds the sum of F over the rows. A row inside errs by LAW_ERROR; a row outside by that, or by F
+    / U times that where U is the complement, which it is for F <= 3/4 at most: by 4 F LAW_ERROR either way.
     """
     return math.expm1(LAW_ERROR * (deciding_arrival + 1.0 + 4.0 * mean))

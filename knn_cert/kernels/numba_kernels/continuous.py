@@ -434,7 +434,7 @@ def _law_share(query, j, y):
 
 @merged
 def _work_out_cell(query, j, coarse_index, level):
-    """Add the nodes of the level between coarse node j, coarse_index of the grid, and the next one to `lanes`."""
+    """Add the nodes of the level between coarse node j, coarse_index of the grid, and the next to `lanes`."""
     work = query.work
     n = work.target.size
     for y in range(n):
@@ -533,7 +533,7 @@ def _work_out_cells(query, first, end, origin, level, anew):
 
 @merged
 def _errors(query, first, end, origin, q, error):
-    """Left out and rounding (bounded), the law (measured) and the trapezoid rule (estimated, see `_totals`)."""
+    """Left out and rounding (bounded), the law (measured), the trapezoid rule (estimated, see `_totals`)."""
     done, ripple, n = query.work.done, query.work.ripple, q.size
     offsets, least = query.rows.offsets, query.contest.least
     # each list's polynomials by _SKIP, the one with a row at the node by twice that

@@ -13,7 +13,8 @@ from .jit import inner, kernel, merged
 
 CDF, SF, LOGCDF, LOGSF = range(4)
 
-# From sqrt(a^2 + (s t)^2) on the circle takes over in single evaluations: the sums have more terms than it nodes.
+# From sqrt(a^2 + (s t)^2) on the circle takes over in single evaluations: the sums have more terms than it
+# nodes.
 _LONG_SUMS = 1e4
 
 _HALF_LOG_2_PI = 0.91893853320467274178
@@ -77,7 +78,7 @@ def log_poisson_weight(k, m):
 
 @inner
 def split_square(x):
-    """x^2 and what its rounding left over (Dekker): far out the last bit moves a Poisson weight by several."""
+    """x^2 and what its rounding left over (Dekker): far out the last bit moves a Poisson weight a lot."""
     square = x * x
     if not 1e-140 < x < 1e150:
         return square, 0.0

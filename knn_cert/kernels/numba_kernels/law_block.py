@@ -10,7 +10,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .distance_law import gamma_tails, law_values, log_poisson_weight, log_split_weight, split_square, split_sum
+from .distance_law import (
+    gamma_tails,
+    law_values,
+    log_poisson_weight,
+    log_split_weight,
+    split_square,
+    split_sum,
+)
 from .jit import inner, merged
 from .lanes import LANES, fused, load, mul, spread, store
 
