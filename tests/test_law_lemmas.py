@@ -6,77 +6,14 @@ import functools
 import math
 import shutil
 import subprocess
-import textwrap
+from pathlib import Path
 
 import pytest
 from mpmath import mp, mpc, mpf
 
 import knn_cert
 
-PROGRAM = """
-    #define KNN_CERT_HEADER_ONLY
-    #include <knn_cert/leaf_loops.hpp>
-    #include <knn_cert/placed_rows.hpp>
-    #include <cstdio>
-    using namespace knn_cert;
-
-    // D rows at s = 3 and 20 at a farther distance, left out or not: the largest relative change of G and A at
-    // the eight nodes over what was asked for.
-    void rows_left_out(double d, int degree) {
-        const double skip = 1e-11;
-        double worst[2] = {0.0, 0.0};
-        BlockLaw law(d, leaf_loops());
-        law.refresh();
-        for (int way = 0; way < 2; ++way)
-            for (int index = -1; index < 3; ++index)
-                for (int i = 0; i < 120; ++i) {
-                    std::vector<double> s(static_cast<std::size_t>(degree), 3.0);
-                    s.resize(s.size() + 20, 3.05 + 0.1 * i);
-                    PlacedRows rows;
-                    rows.place(s.data(), s.size(), way == 0);
-                    double polynomials[2][2][4 * kLanes] = {};
-                    for (int all = 0; all < 2; ++all) {
-                        PlacedRows::Horizon horizon;
-                        horizon.s = all ? horizon.s : 3.0;
-                        horizon.n_rows = static_cast<double>(s.size());
-                        horizon.degree = degree;
-                        horizon.skip = skip;
-                        TallyTask task{};
-                        task.degree = degree;
-                        task.G = polynomials[all][0];
-                        task.A = polynomials[all][1];
-                        for (int lane = 0; lane < kLanes; ++lane) task.G[lane] = 1.0;
-                        rows.prepare({1, index}, law, horizon, task);
-                        leaf_loops().tally(task);
-                    }
-                    for (int which = 0; which < 2; ++which)
-                        for (int k = 0; k < degree * kLanes; ++k) {
-                            const double full = polynomials[1][which][k], part = polynomials[0][which][k];
-                            const double change = std::fabs(part / full - 1.0) / skip;
-                            if (full > 1e-280) worst[which] = std::max(worst[which], change);
-                        }
-                }
-        std::printf("%.6g %.6g\\n", worst[0], worst[1]);
-    }
-
-    // each line "d t index": the bounds of that piece at a node t, and of the quotient of Bessel functions
-    int main(int argc, char** argv) {
-        double d, t;
-        int index;
-        if (argc > 2) rows_left_out(std::atof(argv[1]), std::atoi(argv[2]));
-        while (std::scanf("%lf %lf %d", &d, &t, &index) == 3) {
-            double nodes[kLanes];
-            for (double& node : nodes) node = t;
-            NodeLaw law;
-            law.set_nodes(d, nodes, leaf_loops());
-            const auto piece = build_piece(law, static_cast<std::size_t>(index));
-            std::printf("%.17g %.17g ", piece->sup_odds[0][0], piece->sup_odds[1][0]);
-            std::printf("%.17g %.17g ", piece->sup_hazard[0][0], piece->sup_hazard[1][0]);
-            std::printf("%.17g %.17g ", piece->hazard_left[0], detail::bessel_quotient_lower(d, t * index));
-            std::printf("%.17g\\n", detail::bessel_quotient_upper(d, t * index));
-        }
-    }
-"""
+PROGRAM = Path(__file__).with_name("law_lemmas.cpp")
 
 # dof, node, piece of width 1/2: at the query where U is tiny, at the middle of the law, far below it
 PIECES = [
@@ -102,10 +39,17 @@ def program(tmp_path_factory):
     compiler = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
     if compiler is None:
         pytest.skip("no C++ compiler")
-    folder = tmp_path_factory.mktemp("lemmas")
-    source, binary = folder / "lemmas.cpp", folder / "lemmas"
-    source.write_text(textwrap.dedent(PROGRAM))
-    command = [compiler, "-std=c++17", "-O0", "-pthread", f"-I{knn_cert.get_include()}", source, "-o", binary]
+    binary = tmp_path_factory.mktemp("lemmas") / "lemmas"
+    command = [
+        compiler,
+        "-std=c++17",
+        "-O0",
+        "-pthread",
+        f"-I{knn_cert.get_include()}",
+        PROGRAM,
+        "-o",
+        binary,
+    ]
     subprocess.run([str(word) for word in command], check=True, capture_output=True)
     return binary
 
@@ -127,6 +71,14 @@ def test_rows_left_out_change_no_polynomial_by_more_than_is_charged(program, d, 
     change_of_G, change_of_A = (float(word) for word in answer.stdout.split())
     assert 0.0 < change_of_G <= 1.0
     assert 0.0 < change_of_A <= 2.0
+
+
+def test_cells_keep_what_is_charged_for_the_law(program):
+    command = [str(program), "cells"]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, check=True, capture_output=True, text=True)
+    near, far = (float(word) for word in answer.stdout.split())
+    assert 0.0 < near <= 1e-12
+    assert 0.0 < far <= 2e-11
 
 
 @functools.cache

@@ -102,6 +102,7 @@ public:
                 nodes.mean[i * kLanes + lane] = mean[lane];
             }
         }
+        if (sq_error_.any()) widen_by_distances(block, nodes);
         return nodes;
     }
 
@@ -178,6 +179,20 @@ private:
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
             relative[lane] = std::expm1(std::min(60.0, sq_error_.within(reach) * (t / d * rates + 0.5 * std::max(1.0, t * t / d))));
         }
+    }
+
+    // Errors e of the squared distances change P(N >= k) and P(N < k) at most by e t / (2 d) A[k - 1], see above, and A[k - 1] is at
+    // most K (d / t + t + 40) times the former and n (t + 1) times the latter (continuous.hpp).
+    void widen_by_distances(const NodeBlock& block, CoarseBlock& nodes) {
+        const double d = law_.dof();
+        double grow[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double t = radius_of(block.position(lane)), reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+            const double rates = std::max(max_degree() * (d + t * (t + 40.0)), static_cast<double>(n_all_) * t * (t + 1.0)) / (2.0 * d);
+            grow[lane] = std::exp(std::min(60.0, static_cast<double>(n_lists_) * sq_error_.within(reach) * rates));
+        }
+        for (std::vector<double>* values : {&nodes.T, &nodes.H, &nodes.O, &nodes.open, &nodes.closed})
+            for (std::size_t i = 0; i < values->size(); ++i) (*values)[i] = std::min(1.0, grow[i % kLanes] * (*values)[i]);
     }
 
     // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
