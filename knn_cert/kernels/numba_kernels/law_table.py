@@ -3,8 +3,8 @@
 The twin of csrc/include/knn_cert/law_table.hpp and of the cells of law_block.hpp. For a fixed node t the
 functions s -> F, U, f are entire, so that on a cell of width 1/8 in s a polynomial of 12 terms does, or one
 of 18 where they change a lot: measured, f and the smaller tail are within a relative 3e-13 of single
-evaluation up to 15 standard deviations, and within 8e-13 up to 37, where they leave the range of doubles. What
-a cell holds depends only on (dof, nodes, cell index), never on who asked first: results do not depend on
+evaluation up to 15 standard deviations, and within 8e-13 up to 37, where they leave the range of doubles.
+What a cell holds depends only on (dof, nodes, cell index), never on who asked first: results do not depend on
 threads.
 """
 
