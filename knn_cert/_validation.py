@@ -92,12 +92,17 @@ def check_sigma(sigma: float) -> float:
     return sigma
 
 
+# The bounds of the integral are proven from one feature on; with more features than these, the answers have
+# not been checked against anything.
+FEWEST_FEATURES, MOST_FEATURES = 1.0, 1e9
+
+
 def check_dof(dof: float) -> int | float:
-    """Return the degrees of freedom, the number of noisy features d, as a number > 0."""
+    """Return the degrees of freedom, the number of noisy features d, as a number from 1 to 1e9."""
     value = as_real(dof, "dof")
-    if not (math.isfinite(value) and value > 0.0):
+    if not FEWEST_FEATURES <= value <= MOST_FEATURES:
         raise InvalidInput(
-            f"dof must be finite and > 0, got {value!r}; it is the number of features that carry noise"
+            f"dof must be from 1 to 1e9, got {value!r}; it is the number of features that carry noise"
         )
     return int(value) if value.is_integer() else value
 

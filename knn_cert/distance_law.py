@@ -2,8 +2,10 @@
 
 A training row at distance ``s * sigma`` from the query, with noise N(0, sigma^2 I_d) on it, is at squared
 distance ``x * sigma^2`` or less with probability ``ncx2_cdf(x, d, s**2)`` (appendix B of RAB). Each tail is
-computed natively, never as one minus the other, so that both keep their relative accuracy however small they
-are.
+computed natively, never as one minus the other, so that both keep their relative accuracy however small
+they are: wherever they were compared with ball arithmetic (dof from 1e-3 to 1e11, nonc up to 1e10, values
+down to 1e-300) they are within a relative 1e-12 of the truth; the largest error found is 5e-13. This is
+measured, not proven.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
     ----------
     x : array_like of float
         Where the law is asked; any number, infinities included.
-    dof : array_like of float > 0
+    dof : array_like of float, from 1e-3 to 1e12
         Degrees of freedom, the number d of noisy features; need not be whole.
-    nonc : array_like of float >= 0
+    nonc : array_like of float, from 0 to 1e15
         Non-centrality, the squared distance over sigma^2.
     backend : {"auto", "native", "numba", "reference"}
         Which kernel computes.
@@ -36,7 +38,8 @@ def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
     Raises
     ------
     ValueError
-        If dof <= 0 or nonc < 0 or one of them is infinite, or the shapes do not broadcast.
+        If dof or nonc is outside its range, or the shapes do not broadcast. Infinite ones are refused too:
+        all mass would be at infinity, and an infinite x has no answer then.
     """
     return _law("ncx2_cdf", x, dof, nonc, at_zero=0.0, at_infinity=1.0, backend=backend)
 
@@ -59,8 +62,8 @@ def ncx2_logsf(x, dof, nonc, *, backend: str = "auto"):
 def _law(name: str, x, dof, nonc, *, at_zero: float, at_infinity: float, backend: str):
     kernel = getattr(kernels.get_backend(backend), name)
     x, dof, nonc = as_float_array(x, "x"), as_float_array(dof, "dof"), as_float_array(nonc, "nonc")
-    _check_domain(dof, dof <= 0.0, "dof must be finite and > 0")
-    _check_domain(nonc, nonc < 0.0, "nonc must be finite and >= 0")
+    _check_domain(dof, (dof < 1e-3) | (dof > 1e12), "dof must be from 1e-3 to 1e12")
+    _check_domain(nonc, (nonc < 0.0) | (nonc > 1e15), "nonc must be from 0 to 1e15")
     x, dof, nonc = np.broadcast_arrays(x, dof, nonc)
 
     # Special values first: NaN, then zero and below (no mass there, as dof > 0), then infinity.
@@ -75,7 +78,7 @@ def _law(name: str, x, dof, nonc, *, at_zero: float, at_infinity: float, backend
 
 
 def _check_domain(values: np.ndarray, outside: np.ndarray, expected: str) -> None:
-    # NaN is neither outside nor infinite: it passes, because it is an answer here and not an error.
-    bad = values[outside | np.isinf(values)]
+    # NaN is not outside: it passes, because it is an answer here and not an error.
+    bad = values[outside]
     if bad.size:
         raise ValueError(f"{expected}, got {float(bad[0])!r}")

@@ -30,7 +30,7 @@ def rab_edges(dof, sigma, levels=200, shrink=1.0):
 
     Parameters
     ----------
-    dof : float > 0
+    dof : float, from 1 to 1e9
         Number of features, d.
     sigma : float > 0
         Standard deviation of the noise on each feature, in the units of the features.

@@ -48,7 +48,7 @@ def vote_probabilities(
         K, between 1 and n; even numbers are allowed.
     sigma : float > 0
         Standard deviation of the noise on each feature, in the units of the features.
-    dof : float > 0
+    dof : float, from 1 to 1e9
         d, the number of features that carry noise.
     n_classes : int, optional
         C >= 2; one more than the largest label if left out.
@@ -135,7 +135,7 @@ def race_probability(
         Which nearest row of each list counts.
     sigma : float > 0
         Standard deviation of the noise on each feature, in the units of the features.
-    dof : float > 0
+    dof : float, from 1 to 1e9
         d, the number of features that carry noise.
     backend : {"auto", "native", "numba", "reference"}
         Which kernel computes.

@@ -89,7 +89,7 @@ def worst_case_probability(
         K, between 1 and n; even numbers are allowed.
     sigma : float > 0
         Standard deviation of the noise on each feature, in the units of the features.
-    dof : float > 0
+    dof : float, from 1 to 1e9
         d, the number of features that carry noise.
     n_classes : int, optional
         C >= 2; one more than the largest label if left out. Classes without rows count: tampered rows may

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import naive
 import numpy as np
@@ -67,6 +68,23 @@ def test_logarithms_match_ball_arithmetic(kernel, oracle, log_tail, other_tail):
         # log(1), not -u (20 cases with u from 1e-136 to 1e-252), while u itself is printed with all digits.
         wanted.append(-other if other < 1e-100 else mpf(case[log_tail]))
     assert_close(law(kernel, cases)[log_tail], wanted, cases, 1e-12)
+
+
+@pytest.mark.parametrize("tail", ["cdf", "sf"])
+def test_any_number_of_features_and_any_distance_keep_twelve_digits(kernel, tail):
+    """Own values in ball arithmetic (benchmarks/law_balls.py): up to 1e11 features, rows up to 1e5 sigma."""
+    cases = json.loads((Path(__file__).parent / "oracle" / "ncx2_more.json").read_text())["cases"]
+    assert len(cases) == 65
+    arguments = triples(cases)
+    assert_close(law(kernel, arguments)[tail], [mpf(case[tail]) for case in cases], arguments, 1e-12)
+
+
+def test_a_race_of_ten_million_features_is_decided(kernel):
+    # Independently, by Gil-Pelaez: P(X < X') = 1/2 - 1/pi int Im(phi_X(w) phi_X'(-w)) / w dw, with 30 digits.
+    wanted = mpf("0.784884560851063725935907923584")
+    p, other, error = kernel.race(np.array([2e4]), 1, np.array([2.5e4]), 1, sigma=1.0, dof=1e7)
+    assert abs(p - wanted) <= error <= 1e-9
+    assert abs(other - (1 - wanted)) <= error
 
 
 def random_triples(seed, count):
@@ -221,7 +239,7 @@ def test_the_mixture_and_the_contour_integral_agree_where_both_apply(dof, z):
     nonc = 1e6
     x = (math.sqrt(nonc + dof) + z) ** 2
     lower = z < 0
-    unit, tail, density = reference._contour(dof, nonc / 2, x / 2, (x - nonc) / 2, lower)
+    unit, tail, density = reference._contour(dof, nonc / 2, x / 2, (x - nonc - dof) / 2, lower)
     mixture = reference._Mixture(x, dof, nonc)
     other_tail, other_density = mixture.lower() if lower else mixture.upper()
     scale = math.exp(unit - mixture.log_unit)

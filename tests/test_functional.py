@@ -181,7 +181,7 @@ def test_inputs_are_left_as_they_were(backend):
         ({"n_neighbors": 1.0}, TypeError, "n_neighbors must be an integer"),
         ({"sigma": 0.0}, ValueError, "sigma must be finite and > 0"),
         ({"sigma": -1.0}, ValueError, "sigma must be finite and > 0"),
-        ({"dof": 0}, ValueError, "dof must be finite and > 0"),
+        ({"dof": 0}, ValueError, "dof must be from 1 to 1e9"),
         ({"edges": [2.0, 1.0]}, ValueError, "edges must be strictly increasing"),
         ({"edges": [1.0, 1.0]}, ValueError, "edges must be strictly increasing"),
         ({"edges": [1e308], "sigma": 0.1}, ValueError, "edges overflow"),
@@ -243,7 +243,7 @@ def test_a_list_that_is_too_short_never_comes(backend):
         ({"sq_distances_b": [[1.0]]}, ValueError, r"sq_distances_b must have shape \(n,\), got \(1, 1\)"),
         ({"sq_distances_a": [1e308], "sigma": 0.01}, ValueError, "sq_distances_a overflow"),
         ({"sigma": 0}, ValueError, "sigma must be finite and > 0"),
-        ({"dof": -1}, ValueError, "dof must be finite and > 0"),
+        ({"dof": -1}, ValueError, "dof must be from 1 to 1e9"),
     ],
 )
 def test_bad_input_to_the_race_is_refused_with_a_clear_error(changes, error, message):
@@ -323,11 +323,11 @@ def test_nan_stays_where_it_came_in(backend, function):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ((1.0, 0.0, 1.0), ValueError, "dof must be finite and > 0, got 0.0"),
-        ((1.0, [3.0, -1.0], 1.0), ValueError, "dof must be finite and > 0, got -1.0"),
-        ((1.0, np.inf, 1.0), ValueError, "dof must be finite"),
-        ((1.0, 1.0, -0.5), ValueError, "nonc must be finite and >= 0, got -0.5"),
-        ((1.0, 1.0, np.inf), ValueError, "nonc must be finite"),
+        ((1.0, 0.0, 1.0), ValueError, "dof must be from 1e-3 to 1e12, got 0.0"),
+        ((1.0, [3.0, -1.0], 1.0), ValueError, "dof must be from 1e-3 to 1e12, got -1.0"),
+        ((1.0, np.inf, 1.0), ValueError, "dof must be from"),
+        ((1.0, 1.0, -0.5), ValueError, "nonc must be from 0 to 1e15, got -0.5"),
+        ((1.0, 1.0, np.inf), ValueError, "nonc must be from"),
         (([1.0, 2.0], 1.0, [1.0, 2.0, 3.0]), ValueError, "broadcast"),
         (("1", 1.0, 1.0), TypeError, "x must be an array of real numbers"),
     ],

@@ -215,7 +215,18 @@ def test_whole_degrees_of_freedom_are_an_int_and_others_stay():
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(0, ValueError), (-3, ValueError), (np.inf, ValueError), ("3", TypeError)]
+    ("value", "error"),
+    [
+        (0, ValueError),
+        (-3, ValueError),
+        (np.inf, ValueError),
+        (np.nan, ValueError),
+        ("3", TypeError),
+        # the bounds of the integral are proven for one feature and more, and nothing was checked beyond 1e9
+        (1e-3, ValueError),
+        (0.999, ValueError),
+        (1e12, ValueError),
+    ],
 )
 def test_wrong_degrees_of_freedom_are_refused(value, error):
     with pytest.raises(error, match="dof"):

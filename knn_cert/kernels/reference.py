@@ -52,8 +52,8 @@ WINDOW_FLOOR = 1e-300
 # x (1 + nonc) below which the first term of the power series of F is F to the last digit.
 TINY = 2.0**-60
 
-# mu y = (s t / 2)^2 from which the mixture, then longer than about 600 terms, gives way to the contour
-# integral.
+# a^2/4 + mu y from which the mixture, then longer than about 600 terms, gives way to the contour integral: so
+# far out that its circle does not overflow.
 CONTOUR_FROM = 1e7
 
 FIRST_STEP = 1 / 16
@@ -261,7 +261,11 @@ class _Mixture:
 
 
 def _contour(dof, mu, y, excess, lower):
-    """(log unit, tail / unit, 2 f_X / unit) by a contour integral, where mu y is large; excess = y - mu.
+    """(log unit, tail / unit, 2 f_X / unit) by a contour integral, where a or mu y is large.
+
+    excess = y - mu - a, as exactly as the caller has it: what it loses, the logarithm loses |e| times
+    (below).
+
 
     Inverting the moment generating function at theta = (1 - z)/2 gives, on a circle |z| = r about the origin,
       2 f_X = 1/(2 pi i) contour exp(psi(z)) dz,  psi(z) = -mu - y + mu/z + y z - a log z,
@@ -277,22 +281,26 @@ def _contour(dof, mu, y, excess, lower):
     z0 = (a + root) / (2 * y)
     curvature = a + 2 * mu / z0
     # e0 = z0 - 1 is the root of y e^2 + b e + c = 0 with b = 2 y - a, c = y - mu - a
-    b, c = 2 * y - a, excess - a
+    b, c = 2 * y - a, excess
     e0 = -2 * c / (b + root) if b > 0 else (root - b) / (2 * y)
     side = 1 if lower else -1
     root = math.hypot(e0, 2 * z0 / math.sqrt(curvature))
     e = (e0 + side * root) / 2 if side * e0 > 0 else 2 * z0 * (z0 / curvature) / (side * root - e0)
-    moved = z0 * (z0 / curvature) / e
     if abs(e) < 0.5:
+        # Any circle near the best one does, but 1 + e must be r itself.
         r = 1 + e
-        # psi(r) = e (y - mu/r) - a log r, rearranged so that nothing of the size of y or a cancels
+        e = r - 1
+        # psi(r) = e (y - mu/r) - a log r and tilt = y r - mu/r - a, rearranged so that nothing of the size of
+        # y or a cancels
         log_unit = e * (c + e * (y - a)) / r + a * _deviance(1.0, r)
+        tilt = (c + e * (b + e * y)) / r
     else:
+        moved = z0 / e * (z0 / curvature)
         r = z0 + moved
         log_unit = e * (y - mu / r) - a * math.log(r)
+        # y (r - z0)(r - z1)/r with the other root z1 = -mu/(y z0)
+        tilt = (y * r + mu / z0) / r * moved
     bell = mu / r + y * r
-    # tilt = y r - mu/r - a = y (r - z0)(r - z1)/r with the other root z1 = -mu/(y z0)
-    tilt = (y * r + mu / z0) / r * moved
     # Errors of the trapezoid rule: exp(-2 pi |e| / step) from the pole at |e| >= about 1/sqrt(B), and
     # exp(-(62 step)^2 B/2) beyond the last node; both below 1e-17.
     step = 0.15 / math.sqrt(bell)
@@ -318,7 +326,7 @@ def _angle_minus_sine(angle):
 
 def _tail(x, dof, nonc, excess, lower):
     """(log unit, tail / unit, 2 f_X / unit) of the tail that is wanted, by mixture or contour."""
-    if nonc * x > 4 * CONTOUR_FROM:
+    if dof * dof + 4 * nonc * x > 16 * CONTOUR_FROM and dof < 1e90 * x and nonc < 1e180 * x:
         return _contour(dof, nonc / 2, x / 2, excess / 2, lower)
     mixture = _Mixture(x, dof, nonc)
     return (mixture.log_unit, *(mixture.lower() if lower else mixture.upper()))
@@ -353,7 +361,7 @@ def _special_law(x, dof, nonc):
 
 
 def _tails(x, dof, nonc, excess):
-    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc, as exactly as the caller has it.
+    """(F, U, 2 f_X, log F, log U) at an ordinary point; excess = x - nonc - dof, exact if it can be.
 
     The tail that is expected to be small is summed natively and the other is its complement; should it turn
     out above 1/2 (skewed laws: dof < 1), the other one is summed natively too. So neither suffers from
@@ -364,7 +372,7 @@ def _tails(x, dof, nonc, excess):
         log_cdf = dof / 2 * (math.log(x) - math.log(2)) - math.lgamma(dof / 2 + 1) - nonc / 2
         cdf, sf = math.exp(log_cdf), -math.expm1(log_cdf)
         return cdf, sf, cdf * dof / x, log_cdf, math.log1p(-cdf) if cdf < 0.5 else math.log(sf)
-    lower = excess < dof
+    lower = excess < 0
     unit, total, density = _tail(x, dof, nonc, excess, lower)
     small = _scaled(unit, total)
     if small > 0.5:
@@ -382,7 +390,7 @@ def ncx2_tails(x, dof, nonc):
     special = _special_law(x, dof, nonc)
     if special is not None:
         return special
-    cdf, sf, _, log_cdf, log_sf = _tails(x, dof, nonc, x - nonc)
+    cdf, sf, _, log_cdf, log_sf = _tails(x, dof, nonc, math.fsum((x, -nonc, -dof)))
     return cdf, sf, log_cdf, log_sf
 
 
@@ -391,11 +399,19 @@ def distance_law(t, nonc, dof):
     x = t * t
     if x <= 0:
         return 0.0, 1.0, 0.0
-    # The rounding of t^2 would be noise of size eps t^2 / 2 in the exponent, from node to node; (t-s)(t+s)
-    # has none.
-    s = math.sqrt(nonc)
-    cdf, sf, density, _, _ = _tails(x, dof, nonc, (t - s) * (t + s))
+    # The rounding of t^2 alone would be noise of size eps t^2 / 2 in the exponent, from node to node.
+    cdf, sf, density, _, _ = _tails(x, dof, nonc, math.fsum((x, _square_rest(t), -nonc, -dof)))
     return cdf, sf, t * density
+
+
+def _square_rest(t):
+    """What the rounding of t^2 leaves over (Dekker's product)."""
+    if not 1e-140 < t < 1e150:
+        return 0.0
+    c = 134217729.0 * t  # 2^27 + 1
+    high = c - (c - t)
+    low = t - high
+    return ((high * high - t * t) + 2.0 * high * low) + low * low
 
 
 def _law_column(column, x, dof, nonc):
@@ -546,7 +562,8 @@ def _negligible(rests, sums):
 def _trapezoid(integrand, below, above, start):
     """Integrate a vector of non-negative integrands over t in (0, inf) by the trapezoid rule in u.
 
-    `below(t)` and `above(t)` bound the integrals over (0, t) and (t, inf). The window grows from `start`
+    The rule speaks of the sum over all nodes of the line: `below(t)` and `above(t)` bound what the nodes
+    from t downwards and upwards add to it (`nodes_below`, `nodes_above`). The window grows from `start`
     until both are negligible for every component relative to its own integral; the step is halved until the
     error at twice the step is small. Returns integrals and, for each, truncation (proven) plus step error
     (estimated); and the window's upper end.
@@ -572,15 +589,52 @@ def _trapezoid(integrand, below, above, start):
             break
         step /= 2
     t_lo, t_hi = node(lo * step)[0], node(hi * step)[0]
-    # Twice each rest: once for the integral, once for the trapezoid sum that would have continued. The floor
-    # stands for what underflows on the way.
+    # A hundredth more for what the rests themselves err by. The floor stands for what underflows on the way.
     errors = [
-        2 * (rest_below + rest_above) + coarse**2 * total + WINDOW_FLOOR
+        1.01 * (rest_below + rest_above) + coarse**2 * total + WINDOW_FLOOR
         for rest_below, rest_above, coarse, total in zip(
             below(t_lo), above(t_hi), coarse_errors, totals, strict=True
         )
     ]
     return totals, errors, t_hi
+
+
+def nodes_below(t, probability, n_rows, most, dof):
+    """What the nodes below t add, given P(y wins with the deciding row within t) or a bound of it.
+
+    The integrand is a sum over rows i of f_i P(i at t, K - 1 others within, y wins), K at most `most`.
+    Count i as within: f_i = (f_i/F_i) F_i, and each configuration of K rows within is met K times, so it is
+    at most K max(f/F) P(K within, y wins). f(rt)/f(t) >= r^(d-1+st) for r < 1, since log 0F1(; d/2; z^2/4)
+    has a slope in [0, 1] for d >= 1; hence f/F <= d/t + s, and times dt/du, which is min(1, t) at most, d +
+    s. (Rows with s > t + 40 have f < exp(-800).) P falls in t. Below t = 1, F(rt) <= r^d exp(1/2) F(t): of
+    the n rows at most that are within, one is within rt at least, so P falls as min(1, n exp(1/2) r^d), r
+    <= exp(-v/2) v units of u below; this adds up to (2 log n + 1)/d units, and step + 2/d more.
+    """
+    units = _position(t) - min(_position(t), _position(1.0)) + (2 * math.log(n_rows) + 3) / dof + 1
+    return most * (dof + t + 40) * units * probability
+
+
+def nodes_above(t, probability, n_rows, most, closing, dof):
+    """What the nodes above t add, given P(the contest is open at t, and y may win) or a bound of it.
+
+    Count the row at t as outside: f_i = (f_i/U_i) U_i, and the integrand is at most sum(f/U) P(K - 1
+    within, y wins with i), f/U <= t + 1 (f(t+w)/f(t) >= exp(-tw - w^2/2), and Mills' ratio is at least 2/(t
+    + sqrt(t^2 + 4))). For w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least (its logarithm's
+    derivative is at most one that is 0 at w = 0 and has a slope below -1), so U(t + x) <= exp(-wx) U(t).
+    While the contest is open, one of K rows that would close it, none of them beyond s = `closing`, is
+    outside: it is open at t + x with at most K exp(-wx) times the probability that it is open at t. From w
+    = 1 on (t >= 1, where 1/2 in u is 0.31 or more in t) the cells of width 1/2 add up to the first one and
+    5 K times as much, with t + 2 in the place of t + 1; before that it is no more likely to be open than at
+    t.
+    """
+    late = max(t, math.sqrt(closing * closing + max(0.0, dof - 1)) + 1)
+    cells = 2 * (_position(late) - _position(t)) + 1 + 5 * most
+    return 0.5 * n_rows * (late + 2) * cells * probability
+
+
+def _position(t):
+    """u of the node at t."""
+    return t if t > 40 else math.log(math.expm1(t))
 
 
 def _window(values_at, below, above, start, step):
@@ -647,8 +701,8 @@ def _laws_at(noncs, dof):
 
 
 def _active_rows(laws, n_neighbors):
-    """Rows that add a rounding error: K inside, the others in proportion to F (U is exact at F = 0)."""
-    return n_neighbors + math.ceil(math.fsum(cdf for cdf, _, _ in laws))
+    """Rows that add an error of the law: K inside, the others min(1, F/U) <= 2 F of one (U = 1 - F)."""
+    return n_neighbors + math.ceil(2 * math.fsum(cdf for cdf, _, _ in laws))
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -699,6 +753,8 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     if not (a_arrives and b_arrives):
         return (float(a_arrives), float(b_arrives)), (0.0, 0.0)
     laws_a, laws_b = _laws_at(nonc_a, dof), _laws_at(nonc_b, dof)
+    n_rows = len(nonc_a) + len(nonc_b)
+    closing = math.sqrt(min(sorted(nonc_a)[m_a - 1], sorted(nonc_b)[m_b - 1]))
 
     def integrand(t):
         g_a, a_a = tallies(laws_a(t), m_a - 1)
@@ -707,12 +763,13 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
 
     def below(t):
         # A's m-th row within t, whatever B does; and the reverse.
-        return [counts_at_least(laws_a(t), m_a)[m_a], counts_at_least(laws_b(t), m_b)[m_b]]
+        first = counts_at_least(laws_a(t), m_a)[m_a], counts_at_least(laws_b(t), m_b)[m_b]
+        return [nodes_below(t, p, n_rows, max(m_a, m_b), dof) for p in first]
 
     def above(t):
         # Whoever comes first comes after t: both lists are still short.
         both = math.fsum(tallies(laws_a(t), m_a - 1)[0]) * math.fsum(tallies(laws_b(t), m_b - 1)[0])
-        return [both, both]
+        return [nodes_above(t, both, n_rows, max(m_a, m_b), closing, dof)] * 2
 
     start = min(_start(nonc_a, dof, m_a), _start(nonc_b, dof, m_b))
     values, errors, t_hi = _trapezoid(integrand, below, above, start)
@@ -761,6 +818,7 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
         return _race(rows[0], n_neighbors - n_neighbors // 2, rows[1], n_neighbors // 2 + 1, dof)
     laws = [_laws_at(r, dof) for r in rows]
     big_k = n_neighbors
+    closing = math.sqrt(sorted(noncs)[big_k - 1])
 
     def integrand(t):
         polynomials = []
@@ -783,7 +841,8 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
             own_g, _ = tallies(own, big_k)
             others_tail = counts_at_least(others, big_k)
             rest = math.fsum(own_g[k] * others_tail[big_k - k] for k in range(g_min, big_k))
-            rests.append(rest + counts_at_least(own, big_k)[big_k])
+            rest += counts_at_least(own, big_k)[big_k]
+            rests.append(nodes_below(t, min(1.0, rest), len(noncs), big_k, dof))
         return rests
 
     def above(t):
@@ -796,9 +855,8 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
             own, others = own_and_others(t, y)
             own_g, _ = tallies(own, big_k - 1)
             others_g, _ = tallies(others, big_k - g_min)
-            rests.append(
-                math.fsum(others_g[k] * math.fsum(own_g[: big_k - k]) for k in range(big_k - g_min + 1))
-            )
+            rest = math.fsum(others_g[k] * math.fsum(own_g[: big_k - k]) for k in range(big_k - g_min + 1))
+            rests.append(nodes_above(t, rest, len(noncs), big_k, closing, dof))
         return rests
 
     values, errors, t_hi = _trapezoid(integrand, below, above, _start(noncs, dof, big_k))

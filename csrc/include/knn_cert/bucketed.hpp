@@ -12,6 +12,7 @@
 
 #include "contest.hpp"
 #include "law_table.hpp"
+#include "tallies.hpp"
 
 namespace knn_cert {
 
@@ -90,6 +91,7 @@ public:
         work_.resize(static_cast<std::size_t>(winner_work_size(bounded.contest)));
         lanes_.assign(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);
         tail_lanes_ = lanes_;
+        by_law_.assign(static_cast<std::size_t>(n_lists_), 0.0);
         above_.assign(static_cast<std::size_t>(n_lists_), 0.0);
         below_.assign(static_cast<std::size_t>(n_lists_), 0.0);
 
@@ -111,7 +113,6 @@ public:
 
 private:
     static constexpr std::size_t kFewRows = 48;  // up to here rows are evaluated one by one, without cells
-    static constexpr double kLawError = 1e-12;
 
     // Rows per list, and the distance of the nearest D-th row of any list.
     void rank_rows() {
@@ -244,10 +245,27 @@ private:
             for (std::int64_t i = 0; i < task.n_rows; ++i) mean[static_cast<std::size_t>(task.list[i])] += task.below[i];
         }
         empty_state(before_);
+        const std::vector<double> lanes_before = lanes_;
+        double within_low[kLanes] = {}, within_high[kLanes] = {};  // expected rows below the ends of each bucket
         for (std::int64_t r = 0; r < n_runs; ++r) {
             const auto from = checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state));
             std::copy(from, from + static_cast<std::ptrdiff_t>(state), after_.begin());
-            leaf_.bucket_rows(run_task(block, r * run, std::min(n, (r + 1) * run)));
+            const BucketTask task = run_task(block, r * run, std::min(n, (r + 1) * run));
+            leaf_.bucket_rows(task);
+            for (std::int64_t i = 0; i < task.n_rows; ++i)
+                for (int lane = 0; lane < kLanes; ++lane) {
+                    within_low[lane] += task.laws[i].F_low[lane];
+                    within_high[lane] += task.laws[i].F_high[lane];
+                }
+        }
+        for (int lane = 0; lane < kLanes; ++lane) {
+            // rows within the last bucket of all are within it exactly
+            const double within = table_.high(block)[lane] < kInfinity ? within_high[lane] : within_low[lane];
+            const double share = Accuracy{}.by_law(bounded_->contest.deciding_arrival(), within);
+            for (std::size_t y = 0; y < by_law_.size(); ++y) {
+                const std::size_t at = y * kLanes + static_cast<std::size_t>(lane);
+                by_law_[y] += share * (lanes_[at] - lanes_before[at]);
+            }
         }
         if (is_last) bound_above();
         if (is_first) bound_below(mean);
@@ -296,14 +314,14 @@ private:
             throw NotComputable("the class probabilities add up to " + std::to_string(total) +
                                 ", not to 1 within 1e-9: no certificate is issued; please report this table and these edges");
         const std::vector<double> q_of_tails = totals(tail_lanes_);
-        const double degree = static_cast<double>(bounded_->max_degree());
-        const double rounding =
-            std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0) + 4.0 * degree * kLawError;
+        const double rounding = std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0);
         std::vector<double> error(q.size());
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double left_out =
                 (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
-            error[y] = left_out + q[y] * rounding + 2.0 * kLawError * q_of_tails[y] + (q[y] > 0.0 ? 1e-305 : 0.0);
+            // left out: with room for the law's error; a bucket's probability errs by its two tails'
+            const double by_law = Accuracy::tiny(q[y]) * (by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y]);
+            error[y] = 1.01 * left_out + q[y] * rounding + by_law + (q[y] > 0.0 ? 1e-305 : 0.0);
         }
         return error;
     }
@@ -326,7 +344,7 @@ private:
     std::vector<std::int32_t> chosen_list_;
     std::vector<std::int64_t> chosen_laws_;  // row whose law is evaluated directly, or -1
     std::vector<BucketLaw> laws_;
-    std::vector<double> below_rows_, saved_, checkpoints_, before_, after_, work_, lanes_, tail_lanes_, above_, below_;
+    std::vector<double> below_rows_, saved_, checkpoints_, before_, after_, work_, lanes_, tail_lanes_, above_, below_, by_law_;
 };
 
 }  // namespace knn_cert

@@ -46,7 +46,10 @@ public:
             sizes_.push_back(list.n_rows());
             n_rows += list.n_rows();
         }
-        start_ = expected_radius(decided(lists, contests[contests.size() / 2].contest), law_.dof());
+        n_all_ = n_rows;
+        decided_.clear();
+        for (const BoundedContest& bounded : contests) decided_.push_back(decided(lists, bounded.contest));
+        start_ = expected_radius(decided_[contests.size() / 2], law_.dof());
         tallies_.resize(n_lists_);
         n_near_ = 0;
         for (std::size_t c = 0; c < n_lists_; ++c) {
@@ -67,7 +70,10 @@ public:
     }
     double start() const override { return start_; }
     double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
+    double closing_distance(std::size_t member) const override { return decided_[member]; }
     std::size_t n_rows() const override { return n_near_; }
+    std::size_t n_all_rows() const override { return n_all_; }
+    double dof() const override { return law_.dof(); }
     int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
@@ -96,6 +102,7 @@ public:
                 nodes.mean[i * kLanes + lane] = mean[lane];
             }
         }
+        if (sq_error_.any()) widen_by_distances(block, nodes);
         return nodes;
     }
 
@@ -114,7 +121,8 @@ public:
                 double mass = 0.0, by_rows = 0.0;
                 for (int lane = 0; lane < kLanes; ++lane) {
                     relative[lane] = 0.0;
-                    for (std::size_t c = 0; c < n_lists_; ++c) relative[lane] += contest.race && c != y ? doubts_[c].open[lane] : doubts_[c].any[lane];
+                    for (std::size_t c = 0; c < n_lists_; ++c)
+                        relative[lane] = both(relative[lane], contest.race && c != y ? doubts_[c].open[lane] : doubts_[c].any[lane]);
                     mass += weight[lane] * density[lane];
                     by_rows += weight[lane] * density[lane] * relative[lane];
                 }
@@ -125,7 +133,7 @@ public:
                     for (int lane = 0; lane < kLanes; ++lane)
                         relative[lane] = density[lane] > 0.0 ? density_upper_[y * kLanes + static_cast<std::size_t>(lane)] / density[lane] - 1.0 + 1e-14 : 0.0;
                 }
-                for (int lane = 0; lane < kLanes; ++lane) relative[lane] += by_distances[lane];
+                for (int lane = 0; lane < kLanes; ++lane) relative[lane] = both(relative[lane], by_distances[lane]);
                 add_density(density, weight, relative, lanes + (i * n_lists_ + y) * kLanes, doubt + i * n_lists_ + y);
             }
         }
@@ -169,8 +177,22 @@ private:
                 rates += largest;
             }
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
-            relative[lane] = sq_error_.within(reach) * (t / d * rates + 0.5 * std::max(1.0, t * t / d));
+            relative[lane] = std::expm1(std::min(60.0, sq_error_.within(reach) * (t / d * rates + 0.5 * std::max(1.0, t * t / d))));
         }
+    }
+
+    // Errors e of the squared distances change P(N >= k) and P(N < k) at most by e t / (2 d) A[k - 1], see above, and A[k - 1] is at
+    // most K (d / t + t + 40) times the former and n (t + 1) times the latter (continuous.hpp).
+    void widen_by_distances(const NodeBlock& block, CoarseBlock& nodes) {
+        const double d = law_.dof();
+        double grow[kLanes];
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double t = radius_of(block.position(lane)), reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+            const double rates = std::max(max_degree() * (d + t * (t + 40.0)), static_cast<double>(n_all_) * t * (t + 1.0)) / (2.0 * d);
+            grow[lane] = std::exp(std::min(60.0, static_cast<double>(n_lists_) * sq_error_.within(reach) * rates));
+        }
+        for (std::vector<double>* values : {&nodes.T, &nodes.H, &nodes.O, &nodes.open, &nodes.closed})
+            for (std::size_t i = 0; i < values->size(); ++i) (*values)[i] = std::min(1.0, grow[i % kLanes] * (*values)[i]);
     }
 
     // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
@@ -189,7 +211,7 @@ private:
     BlockLaw law_;
     const LeafLoops& leaf_;
     const std::vector<BoundedContest>* contests_ = nullptr;
-    std::size_t n_lists_ = 0, half_ = 0, n_near_ = 0;
+    std::size_t n_lists_ = 0, half_ = 0, n_near_ = 0, n_all_ = 0;
     double start_ = 0.0;
     SquareError sq_error_;
     std::vector<int> degree_;          // powers kept of each list
@@ -197,6 +219,7 @@ private:
     std::vector<ListTallies> tallies_;
     std::vector<FarDoubt> doubts_;
     std::vector<double> records_, upper_, T_, work_, density_, density_upper_, standings_, all_;
+    std::vector<double> decided_;      // of each contest
 };
 
 }  // namespace knn_cert

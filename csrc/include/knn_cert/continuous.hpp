@@ -1,16 +1,23 @@
 // continuous.hpp: the integral behind race and vote of the continuous smoothed K-NN classifier. No Python, no threads.
 //
 // q(y) = int density of "the K-th nearest row is at t and y wins" dt (DESIGN section 2), by the trapezoid rule in u
-// (quadrature.hpp). Which nodes are needed is decided by proven bounds. For coarse nodes u_j (step 1/2) let
-//     T_y = P(N_y >= least_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most rest_y),  S = P(contest still open).
-// y wins with the K-th row in (u_j, u_{j+1}] only if N_y(u_{j+1}) >= least_y while at u_j neither is its own count complete
-// nor do the others hold too much: at most O_y(u_j) min(T_y(u_{j+1}), H_y(u_j)), since classes are independent; and only if the
-// contest is open at u_j and closed at u_{j+1}. A cell whose
-// bound is negligible against q(y) for every y is left out, wherever it lies, and the bounds left out are part of the error.
+// (quadrature.hpp). The trapezoid rule speaks of the sum over all nodes of the line, so that what counts is what the nodes left
+// out would add. Write the integrand at t as sum over rows i of f_i P(i stands at t, K - 1 others within, y wins), and let
+//     T_y = P(N_y >= least_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most rest_y),  S = P(contest open),  C = P(closed).
+// * Count i as within: f_i = (f_i / F_i) F_i, and each configuration with K rows within is met K times. So the integrand is at most
+//   K max(f / F) P(K within, y wins), and with f / F <= d / t + s (from f(rt) / f(t) >= r^(d-1+st), r < 1: the logarithm of
+//   L(z) = 0F1(; d/2; z^2/4) has a slope in [0, 1] for d >= 1) at most K (d / t + s) O_y T_y and K (d / t + s) C.
+// * Count i as outside: f_i = (f_i / U_i) U_i. The integrand is at most sum(f / U) P(K - 1 within, y wins with i), and with
+//   f / U <= t + 1 (f(t + w) / f(t) >= exp(-tw - w^2/2), and Mills' ratio is at least 2 / (t + sqrt(t^2 + 4))) at most
+//   n (t + 1) O_y H_y and n (t + 1) S.
+// In a cell from u_j to u_{j+1} = u_j + 1/2, T and C are largest at its end, H, O and S at its beginning, and step times dt/du
+// adds up to min(1, t) / 2 at most. (Rows more than 40 beyond t have f < exp(-800): s <= t + 40.) Cells whose bound is negligible
+// against q(y) for every y are left out, wherever they lie, and their bounds are part of the error.
 #pragma once
 
 #include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -27,6 +34,7 @@ public:
         accuracy_ = accuracy;
         lanes_.assign(tallies.n_outcomes() * kLanes, 0.0);
         doubt_.assign(tallies.n_outcomes(), 0.0);
+        by_law_.assign(tallies.n_outcomes(), 0.0);
         coarse_.clear();
         first_block_ = static_cast<std::int64_t>(std::floor(position_of(tallies.start()) / (kLanes * 0.5)));
         coarse_.push_back(coarse_block(first_block_));
@@ -48,6 +56,7 @@ public:
             ++level;  // twice the nodes: everything that was worked out is worked out anew
             std::fill(lanes_.begin(), lanes_.end(), 0.0);
             std::fill(doubt_.begin(), doubt_.end(), 0.0);
+            std::fill(by_law_.begin(), by_law_.end(), 0.0);
             const std::vector<char> done = cell_done_;
             for (std::size_t j = 0; j < done.size(); ++j)
                 if (done[j]) work_out_cell(static_cast<std::int64_t>(j), level);
@@ -59,7 +68,22 @@ public:
     }
 
 private:
-    CoarseBlock coarse_block(std::int64_t index) { return tallies_->coarse({kCoarseLevel, index}, accuracy_); }
+    // With room for what rounding and the law err by.
+    CoarseBlock coarse_block(std::int64_t index) {
+        const NodeBlock block{kCoarseLevel, index};
+        CoarseBlock nodes = tallies_->coarse(block, accuracy_);
+        block.radii(nodes.radius);
+        const std::size_t per_member = tallies_->per_member() * kLanes;
+        for (std::size_t i = 0; i < tallies_->n_members() * kLanes; ++i) {
+            const double mean = std::min(nodes.mean[i], static_cast<double>(tallies_->n_all_rows()));
+            const double grow = 1.0 + Accuracy::tiny(0.0) * accuracy_.by_law(tallies_->deciding_arrival(i / kLanes), mean) + rounding();
+            const auto widen = [grow](double& p) { p = std::min(1.0, grow * p); };
+            widen(nodes.open[i]), widen(nodes.closed[i]);
+            for (std::size_t k = i / kLanes * per_member + i % kLanes; k < (i / kLanes + 1) * per_member; k += kLanes)
+                widen(nodes.T[k]), widen(nodes.H[k]), widen(nodes.O[k]);
+        }
+        return nodes;
+    }
 
     // A value at coarse node j, of outcome or member i.
     template <class Field>
@@ -69,17 +93,43 @@ private:
     std::int64_t n_nodes() const { return static_cast<std::int64_t>(coarse_.size()) * kLanes; }
     std::size_t member(std::size_t y) const { return y / tallies_->per_member(); }
 
+    double radius_at(std::int64_t j) const { return coarse_[static_cast<std::size_t>(j / kLanes)].radius[j % kLanes]; }
+    double n_rows() const { return static_cast<double>(tallies_->n_all_rows()); }
+
+    // What the nodes between coarse nodes j and j + 1 can add to y.
     double bound(std::int64_t j, std::size_t y) const {
-        const double own = at(j, &CoarseBlock::O, y) * std::min(at(j + 1, &CoarseBlock::T, y), at(j, &CoarseBlock::H, y));
-        return std::min({own, at(j, &CoarseBlock::open, member(y)), at(j + 1, &CoarseBlock::closed, member(y))});
+        const double from = radius_at(j), to = radius_at(j + 1), d = tallies_->dof();
+        const double inside = tallies_->deciding_arrival(member(y)) * (d / std::max(1.0, from) + std::min(1.0, to) * (to + 40.0));
+        const double outside = n_rows() * (to + 1.0);
+        const double own =
+            at(j, &CoarseBlock::O, y) * std::min(inside * at(j + 1, &CoarseBlock::T, y), outside * at(j, &CoarseBlock::H, y));
+        return 0.5 * std::min({own, outside * at(j, &CoarseBlock::open, member(y)), inside * at(j + 1, &CoarseBlock::closed, member(y))});
     }
+
+    // What the nodes from the last one on can add. For t with w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least: f'/f =
+    // (d-1)/t - t + s I_{d/2}(st) / I_{d/2-1}(st) is at most its value with the bound st / (c + sqrt(c^2 + (st)^2)) of the quotient,
+    // c = (d-1)/2, which is 0 at t^2 = s^2 + d - 1 and has a slope below -1. So U(t + x) <= exp(-wx) U(t). While the contest is
+    // open, one of some K rows that would close it is outside: it is open at t + x with at most K exp(-wx) times the probability that
+    // it is open at t. From w = 1 on (t >= 1, cells of width 1/2 are 0.31 or longer in t) the cells add up to the first one and 5 K
+    // times as much, with t + 2 in the place of t + 1; before it is no more likely to be open than at the last node.
     double bound_above(std::size_t y) const {
         const std::int64_t last = n_nodes() - 1;
         if (!tallies_->possible(y)) return 0.0;
-        return std::min(at(last, &CoarseBlock::O, y) * at(last, &CoarseBlock::H, y), at(last, &CoarseBlock::open, member(y)));
+        const double s = tallies_->closing_distance(member(y)), K = tallies_->deciding_arrival(member(y));
+        const double t = std::max(radius_at(last), std::sqrt(s * s + std::max(0.0, tallies_->dof() - 1.0)) + 1.0);
+        const double cells = 2.0 * position_of(t) - static_cast<double>(first_block_ * kLanes + last) + 1.0 + 5.0 * K;
+        const double still = std::min(at(last, &CoarseBlock::O, y) * at(last, &CoarseBlock::H, y), at(last, &CoarseBlock::open, member(y)));
+        return 0.5 * n_rows() * (t + 2.0) * cells * still;
     }
+
+    // What the nodes before the first one can add: K (d + s t) T in each unit of u down to t = 1. From there on F(rt) <= r^d exp(1/2)
+    // F(t): of the rows within at t = 1, n at most, one is within r at least, so that T falls as min(1, n exp(1/2) r^d) does, r <=
+    // exp(-v/2) v units below. The nodes there add up to (2 log n + 1) / d units, and 1/16 + 2/d more.
     double bound_below(std::size_t y) const {
-        return std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
+        const double u = 0.5 * static_cast<double>(first_block_ * kLanes), t = radius_at(0), d = tallies_->dof();
+        const double units = u - std::min(u, position_of(1.0)) + (2.0 * std::log(n_rows()) + 3.0) / d + 1.0;
+        const double some = std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
+        return tallies_->deciding_arrival(member(y)) * (d + t + 40.0) * units * some;
     }
 
     // Adds coarse blocks until what lies beyond them is below target for every list. True if any was added.
@@ -119,10 +169,14 @@ private:
             block.weights(weight);
             tallies_->fine(block, accuracy_, weight, lanes_.data(), cell_doubt_.data());
         }
-        // the truth and what has been added lie between 0 and the larger of the latter and the bound
+        // what the nodes should have added and what they have lie between 0 and the larger of the latter and the bound
         const std::vector<double> after = totals();
-        for (std::size_t y = 0; y < after.size(); ++y)
-            if (cell_doubt_[y] > 0.0) doubt_[y] += std::min(cell_doubt_[y], std::max(bound(j, y), after[y] - before_[y]));
+        for (std::size_t y = 0; y < after.size(); ++y) {
+            const double added = after[y] - before_[y];
+            if (!(cell_doubt_[y] <= 0.0)) doubt_[y] += std::min(std::max(bound(j, y), added), cell_doubt_[y]);
+            const double mean = std::min(at(j + 1, &CoarseBlock::mean, member(y)), n_rows());
+            by_law_[y] += added * accuracy_.by_law(tallies_->deciding_arrival(member(y)), mean);
+        }
         cell_done_[static_cast<std::size_t>(j)] = 1;
     }
 
@@ -131,7 +185,7 @@ private:
         for (std::int64_t j = 0; j + 1 < n_nodes(); ++j) {
             if (cell_done_[static_cast<std::size_t>(j)]) continue;
             bool wanted = false;
-            for (std::size_t y = 0; y < target.size() && !wanted; ++y) wanted = bound(j, y) > target[y] / 64.0;
+            for (std::size_t y = 0; y < target.size() && !wanted; ++y) wanted = bound(j, y) > target[y] / 16.0;
             if (!wanted) continue;
             work_out_cell(j, level);
             any = true;
@@ -187,19 +241,21 @@ private:
         return level;
     }
 
+    // Relative, of sums of products of the law of all rows: three roundings a row for each of two polynomials, all terms positive.
+    double rounding() const { return std::ldexp(1.0, -53) * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0); }
+
     std::vector<double> errors(const std::vector<double>& q, const std::vector<double>& ripple) const {
         check_totals(q);
         std::vector<double> error(q.size());
-        const double unit = std::ldexp(1.0, -53);
-        const double degree = static_cast<double>(tallies_->max_degree());
-        const double relative =
-            unit * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0) + (4.0 * degree + 4.0) * accuracy_.law_error() + 4.0 * accuracy_.skip();
+        // each list's polynomials by skip, the one with a row at the node by twice that
+        const double relative = rounding() + 2.0 * (static_cast<double>(tallies_->per_member()) + 1.0) * accuracy_.skip();
         for (std::size_t y = 0; y < q.size(); ++y) {
             double left_out = bound_above(y) + bound_below(y);
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)
                 if (!cell_done_[static_cast<std::size_t>(j)]) left_out += bound(j, y);
             const double unseen = q[y] < 1e-2 * accuracy_.tolerance ? 1e-2 * accuracy_.tolerance : 0.0;  // its ripple
-            error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + q[y] * (relative + std::pow(ripple[y], 4)) + 1e-305 : 0.0;
+            const double by_law = Accuracy::tiny(q[y]) * by_law_[y], by_step = q[y] * std::pow(ripple[y], 4);
+            error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + by_law + by_step + q[y] * relative + 1e-305 : 0.0;
         }
         return error;
     }
@@ -226,7 +282,7 @@ private:
     std::int64_t first_block_ = 0;
     std::vector<CoarseBlock> coarse_;
     std::vector<char> cell_done_;
-    std::vector<double> lanes_, doubt_, cell_doubt_, before_;
+    std::vector<double> lanes_, doubt_, by_law_, cell_doubt_, before_;
 };
 
 }  // namespace knn_cert

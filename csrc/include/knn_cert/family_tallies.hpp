@@ -82,7 +82,10 @@ public:
     bool possible(std::size_t) const override { return true; }
     double start() const override { return start_; }
     double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
+    double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
     std::size_t n_rows() const override { return n_rows_; }
+    std::size_t n_all_rows() const override { return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows); }
+    double dof() const override { return law_.dof(); }
     int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
@@ -112,7 +115,7 @@ public:
         double relative[2][kLanes], density[2 * kLanes];
         const FarDoubt doubts[2] = {tally_side(block, accuracy, 0, true), tally_side(block, accuracy, 1, true)};
         for (int lane = 0; lane < kLanes; ++lane)
-            for (int side = 0; side < 2; ++side) relative[side][lane] = doubts[side].any[lane] + doubts[1 - side].open[lane];
+            for (int side = 0; side < 2; ++side) relative[side][lane] = both(doubts[side].any[lane], doubts[1 - side].open[lane]);
         for (std::size_t i = 0; i < n_members_; ++i) {
             for (std::size_t side = 0; side < 2; ++side)
                 std::copy_n(sides_[side].of_member[i], record_, pair_.data() + side * record_);

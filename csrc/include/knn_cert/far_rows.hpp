@@ -44,9 +44,9 @@ public:
     bool any() const { return !pieces_.empty(); }
 
     // The polynomials of the far rows that count at this block, written to `record`, second half at `second`; false if there are
-    // none. Rows with F <= reference at the last node are negligible, all of them together.
-    bool tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, int degree, bool density, double reference, double* record,
-               double* second) {
+    // none. `negligible`: rows that do not count, all of them together.
+    bool tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, int degree, bool density, const Negligible& negligible,
+               double* record, double* second) {
         BlockRows& rows = law.rows(block);
         at_block_.clear();
         powers_.clear();
@@ -55,7 +55,7 @@ public:
         double nearest = 0.0;  // odds at the far end of the first piece; no near row has less
         for (std::size_t i = 0; i < pieces_.size() && pieces_[i] < rows.pieces.size(); ++i) {
             const Piece* const piece = law.piece(block, rows, pieces_[i]);
-            if (i > 0 && piece->cdf_left <= reference) break;
+            if (i > 0 && negligible.covers(static_cast<double>(pieces_[i]) / kPiecesPerUnit, piece->cdf_left, piece->pdf_left)) break;
             if (i == 0) nearest = piece->cdf_right / (1.0 - piece->cdf_right);
             at_block_.push_back(piece);
             powers_.push_back(powers(counts_[i], piece->cdf_left / (1.0 - piece->cdf_left) / nearest, task.n_powers));
@@ -89,10 +89,12 @@ public:
 
 private:
     // With k <= degree and near rows 4 for each power, G[k - m] / G[k] <= (3 w)^-m, w the least odds of a near row: S_m / m of n
-    // rows of odds at most r w changes G[k] by a relative n (r / 3)^m at most.
+    // rows of odds at most r w changes G[k] by a relative n (r / 3)^m at most. T_m of these rows, with g no larger than the least
+    // g of a near row (g falls in s), adds to A[k] n g (r / 3)^m G[k] at most, and A[k] is at least g times the near rows
+    // outside, 3 for each power, times G[k]. All pieces together leave out less than 1e-14, which errors() has in its 200 roundings.
     static int powers(double n, double r, int most) {
         if (!(r < 1.5)) return most;
-        const double needed = std::log(n * 1e16) / std::log(static_cast<double>(kNearPerDegree - 1) / r);
+        const double needed = std::log(n * 1e18) / std::log(static_cast<double>(kNearPerDegree - 1) / r);
         return std::max(1, std::min(most, static_cast<int>(std::min(needed, 1e6)) + 1));
     }
 

@@ -152,10 +152,11 @@ void far_polynomials(const FarTask& task, int degree, double* G, double* second)
     }
 }
 
-// What the errors of the far sums do to the polynomials of all rows, to first order: G is multiplied by 1 + dL, dL[m] the error of
-// S_m / m, and A is too, and gets G times the errors of T.
+// What the errors of the far sums do to the polynomials of all rows. G is multiplied by exp(sum of z^m d_m), |d_m| at most the error p_m
+// of S_m / m. With p the polynomial of these and r the largest quotient (p G)[k] / G[k], p^j G <= r^(j-1) p G in every coefficient, so
+// that exp(p) G - G <= p G (e^r - 1) / r. A errs likewise, and by exp(p) e G <= e^r e G, with e the errors of T, as p (e G) = e (p G).
 void far_error(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt) {
-    constexpr double kNothing = 1e-290, kNoIdea = 1e30;
+    constexpr double kNothing = 1e-290, kNoIdea = 1e30, kLargest = 60.0;
     const auto error_of = [&](const double* polynomial, const double* errors, int k, bool logarithm) {
         Lanes sum = Lanes::all(0.0);
         for (int m = 0; m <= k && m <= task.n_powers; ++m) {
@@ -164,28 +165,55 @@ void far_error(const FarTask& task, int degree, std::int64_t half, const double*
         }
         return sum;
     };
-    const auto note = [](const Lanes& absolute, const Lanes& value, double* to) {
-        double e[kLanes], v[kLanes];
-        absolute.store(e), value.store(v);
+    // p times the polynomial, to `to`; the largest quotient r, and (e^r - 1) / r (no idea where r is large, or no number)
+    const auto first_order = [&](const double* polynomial, double* to, double* r, double* factor) {
+        for (int lane = 0; lane < kLanes; ++lane) r[lane] = 0.0;
+        for (int k = 0; k < degree; ++k) {
+            double* const e = to + k * kLanes;
+            error_of(polynomial, task.S_error, k, true).store(e);
+            for (int lane = 0; lane < kLanes; ++lane) {
+                const double ratio = e[lane] / (polynomial[k * kLanes + lane] + kNothing);
+                if (!(ratio <= r[lane])) r[lane] = ratio <= kLargest ? ratio : kNoIdea;
+            }
+        }
+        for (int lane = 0; lane < kLanes; ++lane)
+            factor[lane] = r[lane] >= kLargest ? kNoIdea : r[lane] > 1e-8 ? expm1(r[lane]) / r[lane] : 1.0 + r[lane];
+    };
+    const auto note = [](const double* absolute, const double* value, double* to) {
         for (int lane = 0; lane < kLanes; ++lane) {
-            const double ratio = e[lane] / (v[lane] + kNothing);
+            const double ratio = absolute[lane] / (value[lane] + kNothing);
             const double relative = ratio < kNoIdea ? ratio : kNoIdea;
             if (relative > to[lane]) to[lane] = relative;
         }
     };
+    double r[kLanes], factor[kLanes], r_A[kLanes], factor_A[kLanes], below[kLanes] = {}, below_error[kLanes] = {};
     for (int lane = 0; lane < kLanes; ++lane) doubt->any[lane] = doubt->open[lane] = 0.0;
-    Lanes below = Lanes::all(0.0), below_error = below;
-    for (int k = 0; k < degree; ++k) {
-        const Lanes G = Lanes::load(record + k * kLanes), G_error = error_of(record, task.S_error, k, true);
-        below += G, below_error += G_error;
-        G_error.store(error + k * kLanes);
-        note(G_error, G, doubt->any);
-        note(below_error, below, doubt->open);
-        if (!task.density) continue;
+    first_order(record, error, r, factor);
+    if (task.density) {
         const double* const A = record + half;
-        const Lanes A_error = error_of(A, task.S_error, k, true) + error_of(record, task.T_error, k, false);
-        A_error.store(error + half + k * kLanes);
-        note(A_error, Lanes::load(A + k * kLanes), doubt->any);
+        double* const A_error = error + half;
+        first_order(A, A_error, r_A, factor_A);
+        for (int k = 0; k < degree; ++k) {
+            double by_T[kLanes], *const to = A_error + k * kLanes;
+            error_of(record, task.T_error, k, false).store(by_T);
+            for (int lane = 0; lane < kLanes; ++lane) {
+                const double growth = 1.0 + r[lane] * factor[lane];  // e^r
+                const double sum = to[lane] * factor_A[lane] + by_T[lane] * growth;
+                to[lane] = r[lane] < kLargest && r_A[lane] < kLargest && sum <= kNoIdea ? sum : kNoIdea;
+            }
+            note(to, A + k * kLanes, doubt->any);
+        }
+    }
+    for (int k = 0; k < degree; ++k) {
+        const double* const G = record + k * kLanes;
+        double* const to = error + k * kLanes;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            to[lane] = r[lane] < kLargest ? to[lane] * factor[lane] : kNoIdea;
+            below[lane] += G[lane];
+            below_error[lane] += to[lane];
+        }
+        note(to, G, doubt->any);
+        note(below_error, below, doubt->open);
     }
 }
 

@@ -23,8 +23,9 @@ public:
 
     std::size_t n_near() const { return near_.size(); }
 
-    // The list's record at a block: G, and from `half` on A (density), or P(count >= degree), or a bound of it, and the expected
-    // count. Returns what the far rows leave in doubt; error() has it coefficient by coefficient.
+    // The list's record at a block: G, and from `half` on A (density), or P(count >= degree) and the expected count; without
+    // density all as bounds from above (G for sums of its first coefficients), whatever the far rows leave in doubt. Returns what they
+    // leave in doubt; error() has it coefficient by coefficient.
     FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
                    std::size_t half) {
         double* near = record;
@@ -46,17 +47,37 @@ public:
         error_.assign(2 * half, 0.0);
         if (!far_.any()) return {};
         double* const far = near + 2 * half;
-        if (!far_.tally(block, law, leaf, horizon_.degree, density, near_.reference(), far, far + half)) {
+        if (!far_.tally(block, law, leaf, horizon_.degree, density, near_.negligible(), far, far + half)) {
             std::copy_n(near, 2 * half, record);
             return {};
         }
         leaf.merge(horizon_.degree, density, static_cast<std::int64_t>(half), near, far, record);
-        return far_.doubt(leaf, horizon_.degree, half, record, error_.data());
+        const FarDoubt doubt = far_.doubt(leaf, horizon_.degree, half, record, error_.data());
+        if (!density) bound_from_above(doubt, near, far + half, record, half);
+        return doubt;
     }
 
     const std::vector<double>& error() const { return error_; }
 
 private:
+    // G grows by its doubt. Where that is large the near rows alone bound P(count < k) for every k, and P(count >= degree) is left at 1.
+    // Else that is at most the sum over k of P(k near rows) P(D - k far ones or more), and the latter at most mean^j / j!, j = D - k.
+    void bound_from_above(const FarDoubt& doubt, const double* near, const double* far_second, double* record, std::size_t half) const {
+        constexpr double kLargeDoubt = 1e-3;
+        for (std::size_t lane = 0; lane < kLanes; ++lane) {
+            const bool known = doubt.any[lane] <= kLargeDoubt;
+            const double mean = far_second[kLanes + lane];
+            double at_least = near[half + lane], power = 1.0;
+            for (int j = 1; j <= horizon_.degree; ++j) {
+                power *= mean / j;
+                at_least += near[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);
+            }
+            for (std::size_t k = 0; k < static_cast<std::size_t>(horizon_.degree); ++k)
+                record[k * kLanes + lane] = known ? (1.0 + doubt.any[lane]) * record[k * kLanes + lane] : near[k * kLanes + lane];
+            record[half + lane] = known ? std::min(1.0, at_least) : 1.0;
+        }
+    }
+
     PlacedRows near_;
     FarRows far_;
     PlacedRows::Horizon horizon_;

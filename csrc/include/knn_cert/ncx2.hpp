@@ -107,110 +107,78 @@ inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_
     return {log_scale, tail, density * std::sqrt(2.0 * y), false};
 }
 
-// Large s t: the sums above have sqrt(s t) terms. Instead split the noise into its part along the direction of the row,
-// standard normal, and the rest V, chi with d - 1 degrees of freedom:
-//     R^2 = (s + N)^2 + V^2,    F = int chi_{d-1}(v) Phi(tau(v) - s) dv,    tau = sqrt(t^2 - v^2),
-// and U with the other tail of Phi, continued by 1 for v > t. (The branch s + N < -tau has probability below
-// exp(-2 s tau) of the other and is dropped: this form is used for s t > 1e4 only.) The integrand is analytic and log-concave;
-// the trapezoid rule in u, v = log(1 + e^u), has error exp(-(2 pi / h) pi / 2) or less.
-// gap = t^2 - s^2, from the squares where they are at hand: z loses what gap loses.
-inline ScaledLaw large_law(double d, double s, double t, double gap, bool lower) {
-    const double h = 0.125;
-    const bool has_rest = d > 1.0;
-    // log of chi's density at v: v w(a - 1, v^2/2) with a = (d - 1)/2
-    const auto log_chi = [d](double v) {
-        const double half = 0.5 * (d - 1.0), y = 0.5 * v * v;
-        if (half >= 1.0) return std::log(v) + log_poisson_weight(half - 1.0, y);
-        return std::log(v) + log_poisson_weight(half, y) + std::log(half / y);
-    };
-    double log_scale = -kInfinity;  // largest logarithm of a term so far; the sums are relative to it
+// Many terms: the same by an integral over a circle, in 62 nodes whatever the arguments. Inverting the moment generating function
+// at theta = (1 - z) / 2 gives, with the density f_X of X,
+//     2 f_X = 1/(2 pi i) contour e^psi(z) dz,   psi(z) = -mu - y + mu / z + y z - a log z,
+//     F = 1/(2 pi i) contour e^psi(z) dz / (z - 1) on |z| = r > 1,   U = the same with the other sign on r < 1.
+// psi has its saddle at z0 > 0, y z0^2 - a z0 - mu = 0, with psi'' = N / z0^2, N = a + 2 mu / z0; the pole's factor moves it to
+// r = 1 + e with (r - z0)(r - 1) = z0^2 / N. There all terms are of the size of the result, so that either tail keeps its relative
+// accuracy. On the circle |e^psi| is e^(psi(r) - B (1 - cos angle)), B = mu / r + y r: a bell of width 1 / sqrt(B), and the far
+// side of the circle, with the cut of z^-a, has e^-2B. The trapezoid rule of step h errs by e^(-2 pi |e| / h) for the pole.
+// excess = y - mu - a, from the numbers before they were rounded: what it loses, the logarithm loses |e| times.
+inline ScaledLaw contour(double a, double mu, double y, double excess, bool lower) {
+    constexpr int kNodes = 62;
+    const double root = std::hypot(a, 2.0 * std::sqrt(mu) * std::sqrt(y));
+    const double z0 = (a + root) / (2.0 * y), N = a + 2.0 * mu / z0;
+    // e0 = z0 - 1 is the root of y e^2 + b e + excess = 0
+    const double b = 2.0 * y - a, e0 = b > 0.0 ? -2.0 * excess / (b + root) : (root - b) / (2.0 * y);
+    const double side = lower ? 1.0 : -1.0;
+    const double reach = std::hypot(e0, 2.0 * z0 / std::sqrt(N));
+    double e = side * e0 > 0.0 ? 0.5 * (e0 + side * reach) : 2.0 * z0 * (z0 / N) / (side * reach - e0);
+    double r, log_scale, tilt;  // tilt = r psi'(r) = y r - mu / r - a
+    if (std::fabs(e) < 0.5) {
+        // arranged so that nothing of the size of y or a cancels; any circle near the best one does, but 1 + e must be r itself
+        r = 1.0 + e;
+        e = r - 1.0;
+        log_scale = e * (excess + e * (y - a)) / r + a * deviance(1.0, r);
+        tilt = (excess + e * (b + e * y)) / r;
+    } else {
+        const double moved = z0 / e * (z0 / N);  // r - z0
+        r = z0 + moved;
+        log_scale = e * (y - mu / r) - a * std::log(r);
+        tilt = (y * r + mu / z0) / r * moved;
+    }
+    const double bell = mu / r + y * r;  // B
+    const double step = 0.15 / std::sqrt(bell);
     double tail = 0.0, density = 0.0;
-    const auto add = [&](double log_weight, double v) {
-        const double tau2 = (t - v) * (t + v);
-        double log_phi_tail, log_phi_density = -kInfinity;
-        if (tau2 <= 0.0) {
-            if (lower) return -kInfinity;
-            log_phi_tail = 0.0;
-        } else {
-            const double tau = std::sqrt(tau2);
-            const double z = (gap - v * v) / (tau + s);  // tau - s
-            const double own = lower ? -z : z;           // the tail is P(N > own)
-            log_phi_density = -0.5 * z * z - kHalfLog2Pi + std::log(t / tau);
-            if (own < 36.0) {
-                log_phi_tail = std::log(0.5 * std::erfc(own * 0.70710678118654752440));
-            } else {  // Mills' ratio; what is left out is below 10395 / own^12 < 3e-15
-                const double r = 1.0 / (own * own);
-                log_phi_tail = -0.5 * own * own - kHalfLog2Pi - std::log(own) +
-                               std::log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * (105.0 - r * 945.0)))));
-            }
-        }
-        const double log_term = log_weight + log_phi_tail;
-        if (log_term > log_scale) {
-            const double shrink = log_scale == -kInfinity ? 0.0 : std::exp(log_scale - log_term);
-            tail *= shrink;
-            density *= shrink;
-            log_scale = log_term;
-        }
-        if (log_term > -kInfinity) tail += std::exp(log_term - log_scale);
-        if (log_phi_density > -kInfinity) density += std::exp(log_weight + log_phi_density - log_scale);
-        return log_term;
-    };
-    if (!has_rest) {
-        add(0.0, 0.0);
-        return {log_scale, tail, density, lower};
+    for (int k = 0; k < kNodes; ++k) {  // conjugate nodes together
+        const double angle = k * step, sine = std::sin(angle), half_sine = std::sin(0.5 * angle), dip = 2.0 * half_sine * half_sine;
+        const double square = angle * angle;  // angle - sin(angle) by its series, as the difference cancels
+        const double bend = angle * square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0)));
+        const double size = (k == 0 ? 0.5 : 1.0) * std::exp(-bell * dip), phase = tilt * sine - a * bend;
+        const double real = size * std::cos(phase), imag = size * std::sin(phase);
+        const double x = 1.0 - dip, u = e / r - dip;  // z = r (x + i sine), z - 1 = r (u + i sine)
+        const double z_real = real * x - imag * sine, z_imag = real * sine + imag * x;
+        density += z_real;
+        tail += (z_real * u + z_imag * sine) / (u * u + sine * sine);
     }
-    const auto add_node = [&](double u) {
-        const double v = u > 36.0 ? u : std::log1p(std::exp(u));
-        return add(log_chi(v) + std::log(h) + std::log(-std::expm1(-v)), v);
-    };
-    // start inside (0, t), near the peak: chi's own peak, drawn in when R is forced to be small
-    const double centre = std::sqrt(std::max(d - 1.5, 0.25)) * std::min(1.0, t / std::sqrt(s * s + d));
-    const double u0 = centre > 36.0 ? centre : std::log(std::expm1(centre));
-    double last = add_node(u0);
-    for (int sign = -1; sign <= 1; sign += 2) {
-        double previous = last;
-        for (int k = 1; k < 100000; ++k) {
-            const double u = u0 + sign * h * k;
-            const double now = add_node(u);
-            if (now <= previous && (now < log_scale - 44.0 || now == -kInfinity)) break;
-            previous = now;
-        }
-    }
-    return {log_scale, tail, density, lower};
+    const double per_node = step / 3.14159265358979323846;
+    return {log_scale, side * per_node * tail, std::sqrt(2.0 * y) * r * per_node * density, lower};
 }
 
 }  // namespace detail
 
-// Above this product s t the integral takes over in single evaluations: the sums then need more than a few thousand terms.
-constexpr double kLargeProduct = 4e5;
+// The circle takes over in single evaluations where the sums have more terms than it has nodes: B is this large at least.
+constexpr double kLongSums = 1e4;
 
-namespace detail {
-
-// Large s t for any d: the split of large_law needs d >= 1. Below, with densities in x = t^2,
-//     F_d = F_{d+2} + 2 f_{d+2},   U_d = U_{d+2} - 2 f_{d+2} (a small share of it here),   f_d = (s^2 f_{d+4} + d f_{d+2}) / t^2
-// (derivative in the non-centrality; I_{v-1} = I_{v+1} + (2v/z) I_v).
-inline ScaledLaw large_law_any(double d, double s, double t, double gap, bool lower) {
-    if (d >= 1.0) return large_law(d, s, t, gap, lower);
-    const ScaledLaw two = large_law(d + 2.0, s, t, gap, lower), four = large_law(d + 4.0, s, t, gap, lower);
-    const double to_two = std::exp(four.log_scale - two.log_scale);
-    return {two.log_scale, two.tail + (lower ? 1.0 : -1.0) * two.density / t,
-            (s * s * four.density * to_two + d * two.density) / (t * t), lower};
-}
-
-}  // namespace detail
-
-// The law of R at t for a row at distance s, both in units of sigma; d > 0. gap = t^2 - s^2, which the caller knows best: from
-// the squares if he has them, as (t - s)(t + s) if not.
-inline ScaledLaw distance_law(double d, double s2, double t2, double gap) {
-    const bool lower = gap < d;
-    if (t2 == 0.0) return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2) : 0.0, true};
-    if (t2 == kInfinity) return {0.0, 0.0, 0.0, false};
-    const double s = std::sqrt(s2), t = std::sqrt(t2);
-    if (s * t > kLargeProduct) return detail::large_law_any(d, s, t, gap, lower);
-    const double a = 0.5 * d, mu = 0.5 * s2, y = 0.5 * t2;
-    const double j0 = std::floor(mu * y / (0.5 * a + std::sqrt(0.25 * a * a + mu * y)));
-    const double log_scale = log_poisson_weight(j0, mu) + log_poisson_weight(a + j0, y);
-    return lower ? detail::lower_sum(a, mu, y, j0, log_scale) : detail::upper_sum(a, mu, y, j0, log_scale);
+// The law of R at t for a row at distance s, both squares in units of sigma^2; d > 0.
+inline ScaledLaw distance_law(double d, const Split& s2, const Split& t2) {
+    const Split gap = split_sum(t2.value, -s2.value);
+    const bool lower = gap.value < d;
+    if (t2.value == 0.0)
+        return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2.value) : 0.0, true};
+    if (t2.value == kInfinity) return {0.0, 0.0, 0.0, false};
+    const double a = 0.5 * d;
+    const Split mu = half(s2), y = half(t2);
+    const double product = mu.value * y.value;
+    // With r near z0, y r + mu / r is about sqrt(a^2 + 4 mu y). Where y is next to nothing z0 overflows, and the sums are short.
+    if (a * a + 4.0 * product > kLongSums * kLongSums && a < 1e90 * y.value && mu.value < 1e180 * y.value) {
+        const Split excess = split_sum(0.5 * gap.value, -a);
+        return detail::contour(a, mu.value, y.value, excess.value + (excess.rest + 0.5 * (gap.rest + (t2.rest - s2.rest))), lower);
+    }
+    const double j0 = std::floor(product / (0.5 * a + std::sqrt(0.25 * a * a + product)));
+    const double log_scale = log_poisson_weight({j0}, mu) + log_poisson_weight(split_sum(a, j0), y);
+    return lower ? detail::lower_sum(a, mu.value, y.value, j0, log_scale) : detail::upper_sum(a, mu.value, y.value, j0, log_scale);
 }
 
 enum class Ncx2 { cdf, sf, logcdf, logsf };
@@ -225,7 +193,7 @@ inline double ncx2(Ncx2 what, double x, double dof, double nonc) {
         const bool one = (x == kInfinity) == want_cdf;
         return want_log ? (one ? 0.0 : -kInfinity) : (one ? 1.0 : 0.0);
     }
-    const ScaledLaw law = distance_law(dof, nonc, x, x - nonc);
+    const ScaledLaw law = distance_law(dof, {nonc}, {x});
     if (want_log) return law.log_of(want_cdf);
     return want_cdf ? law.cdf() : law.sf();
 }

@@ -50,12 +50,23 @@ private:
 // beyond the last cell that any block has, all in one
 inline std::int32_t cell_of(double s) { return static_cast<std::int32_t>(std::min(s, kLastTabledRadius + 41.0) * kCellsPerUnit); }
 
+// Rows beyond the horizon whose F and f at the last node of a block are at most these do not count, if they lie at `from` or beyond.
+// From there on (s >= t) both fall in s: d log f / ds = -s + t I_{d/2}(st) / I_{d/2-1}(st) < t - s.
+struct Negligible {
+    double cdf = 0.0, pdf = 0.0, from = std::numeric_limits<double>::infinity();
+
+    bool covers(double s, double F, double f) const { return s >= from && F <= cdf && f <= pdf; }
+};
+
 class PlacedRows {
 public:
-    // Which rows cannot be left out: those up to s, the D-th row of the list (D powers are kept) or beyond it. Rows that are
-    // left out are so far that with w = F/U and w_D that of the D-th row, the elementary symmetric sums e_1 .. e_D change by
-    // less than a relative D sum(w left out) / w_D <= skip: every product of fewer than D factors can be continued by one of
-    // the D nearest rows.
+    // Which rows cannot be left out: those up to s, the D-th row of the list (D powers are kept) or beyond it. Let w = F / U, g =
+    // f / U, F_D and f_D be those of the D-th row at the last node, and leave out rows with F <= F_D skip / (n D) and f <= f_D skip / n
+    // there; at earlier nodes the quotients are smaller still (f_s(t) / f_D(t) falls as t does, s > s_D, since z I'(z) / I(z)
+    // grows, and with it F_s / F_D). Every product of k < D factors w can be continued by one of the D nearest rows, so that
+    // (D - k + 1) w_D e_{k-1} <= k e_k: with sum(w left out) <= skip w_D / D, each coefficient of G = prod U (1 + w z) changes by a
+    // factor between e^-skip and e^skip. A, with one row at the node, changes by that and gains the rows left out at the node: at
+    // most sum(g left out) / g_D <= skip of it, since each of the D nearest rows has g >= g_D.
     struct Horizon {
         double s = std::numeric_limits<double>::infinity();
         double n_rows = 1.0;  // of the whole list
@@ -110,24 +121,29 @@ public:
         task.n_rows = static_cast<std::int64_t>(n);
     }
 
-    // Rows beyond the horizon with F at most this at the last node of the block prepared last do not count.
-    double reference() const { return reference_; }
+    // ... at the block prepared last
+    const Negligible& negligible() const { return negligible_; }
 
 private:
+    void set_negligible(const NodeBlock& block, const Horizon& horizon, double F, double f) {
+        const double share = horizon.skip / horizon.n_rows;
+        negligible_ = {F * share / horizon.degree, f * share, radius_of(block.position(kLanes - 1))};
+    }
+
     std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
         NodeLaw& at_nodes = law.at(block);
         double at[3 * kLanes];
-        reference_ = 0.0;
+        negligible_ = {};
         if (std::isfinite(horizon.s)) {
             at_nodes.evaluate(horizon.s, at, at + kLanes, at + 2 * kLanes);
-            reference_ = at[kLanes - 1] * horizon.skip / (horizon.n_rows * horizon.degree);
+            set_negligible(block, horizon, at[kLanes - 1], at[3 * kLanes - 1]);
         }
         values_.clear();
         std::size_t i = 0;
         for (; i < n_; ++i) {
             at_nodes.evaluate(s_[i], at, at + kLanes, at + 2 * kLanes);
             const double F = at[kLanes - 1];
-            if (F == 0.0 || (s_[i] > horizon.s && F <= reference_)) break;
+            if (F == 0.0 || (s_[i] > horizon.s && negligible_.covers(s_[i], F, at[3 * kLanes - 1]))) break;
             values_.insert(values_.end(), at, at + 3 * kLanes);
         }
         return i;
@@ -137,9 +153,12 @@ private:
         BlockRows& rows = law.rows(block);
         pointers_.resize(n_);
         const std::int32_t sure = cell_of(horizon.s);
-        reference_ = 0.0;
-        if (static_cast<std::size_t>(sure) < rows.cells.size())
-            reference_ = law.cell(block, rows, static_cast<std::size_t>(sure))->cdf_right * horizon.skip / (horizon.n_rows * horizon.degree);
+        negligible_ = {};
+        if (static_cast<std::size_t>(sure) < rows.cells.size()) {
+            const Cell* const last_sure = law.cell(block, rows, static_cast<std::size_t>(sure));
+            // f, which in s grows first and then falls, is least at an end
+            set_negligible(block, horizon, last_sure->cdf_right, std::min(last_sure->pdf_left, last_sure->pdf_right));
+        }
         const Cell* cell = nullptr;
         std::int32_t last = -1;
         std::size_t i = 0;
@@ -148,7 +167,8 @@ private:
                 last = cell_[i];
                 if (static_cast<std::size_t>(last) >= rows.cells.size()) break;
                 cell = law.cell(block, rows, static_cast<std::size_t>(last));
-                if (cell->kind == CellKind::outside || (last > sure && cell->cdf_left <= reference_)) break;
+                if (cell->kind == CellKind::outside) break;
+                if (last > sure && negligible_.covers(last / kCellsPerUnit, cell->cdf_left, cell->pdf_left)) break;
             }
             pointers_[i] = cell;
         }
@@ -163,7 +183,7 @@ private:
     std::vector<std::int64_t> starts_;
     std::vector<const Cell*> pointers_;     // of the block prepared last
     std::vector<double> values_;
-    double reference_ = 0.0;
+    Negligible negligible_;
 };
 
 }  // namespace knn_cert

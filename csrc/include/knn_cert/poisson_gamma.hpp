@@ -34,10 +34,27 @@ inline double stirling_error(double x) {
     return r * (1.0 / 12 - r2 * (1.0 / 360 - r2 * (1.0 / 1260 - r2 * (1.0 / 1680 - r2 * (1.0 / 1188 - r2 * 691.0 / 360360)))));
 }
 
+// A number and what its rounding left over: value + rest. Where x and m are large, the last bit of either moves a Poisson weight
+// by far more than a rounding error.
+struct Split {
+    double value, rest = 0.0;
+};
+
+inline Split split_sum(double a, double b) {
+    const double sum = a + b, part = sum - a;
+    return {sum, (a - (sum - part)) + (b - part)};
+}
+inline Split split_square(double x) {
+    const double square = x * x;
+    return {square, std::fma(x, x, -square)};
+}
+inline Split half(const Split& x) { return {0.5 * x.value, 0.5 * x.rest}; }
+
 // Deviance x log(x / m) + m - x >= 0, for x, m > 0, without the cancellation near x = m:
-// with v = (x - m)/(x + m) it is (x - m) v + 2 x (v^3/3 + v^5/5 + ...).
+// with v = (x - m)/(x + m) it is (x - m) v + 2 x (v^3/3 + v^5/5 + ...). Beyond a factor of 4 between x and m the deviance is of
+// the size of its terms, and as accurate as they are.
 inline double deviance(double x, double m) {
-    if (std::fabs(x - m) < 0.1 * (x + m)) {
+    if (std::fabs(x - m) < 0.6 * (x + m)) {
         const double v = (x - m) / (x + m), v2 = v * v;
         double sum = (x - m) * v, power = 2.0 * x * v;
         for (int j = 3;; j += 2) {
@@ -55,6 +72,14 @@ inline double log_poisson_weight(double k, double m) {
     if (m == 0.0) return k == 0.0 ? 0.0 : -kInfinity;
     if (k == 0.0) return -m;
     return -deviance(k, m) - stirling_error(k) - kHalfLog2Pi - 0.5 * std::log(k);
+}
+
+// ... of the numbers before they were rounded: its derivatives are -log(k / m) and k / m - 1.
+inline double log_poisson_weight(const Split& k, const Split& m) {
+    const double weight = log_poisson_weight(k.value, m.value);
+    if (m.value == 0.0) return weight;
+    const double by_mean = (k.value / m.value - 1.0) * m.rest;
+    return weight + (k.rest == 0.0 ? by_mean : by_mean - k.rest * std::log(k.value / m.value));
 }
 
 struct GammaTails {
@@ -86,18 +111,18 @@ inline double gamma_q_over_weight(double alpha, double y) {
 }
 
 // Both tails of Gamma(a, 1) at y, the smaller one as a sum, the other as its complement.
-inline GammaTails gamma_tails(double a, double y) {
+inline GammaTails gamma_tails(double a, double y, double y_rest = 0.0) {
     if (y == 0.0) return {0.0, 1.0};
     if (y == kInfinity) return {1.0, 0.0};
     if (y < a + 0.5) {
-        double term = std::exp(log_poisson_weight(a, y)), sum = 0.0;
+        double term = std::exp(log_poisson_weight({a}, {y, y_rest})), sum = 0.0;
         for (double k = a; term > kNegligible * sum; term *= y / (k += 1.0)) sum += term;
         return {sum, 1.0 - sum};
     }
     double order = a - 1.0;  // Q(a) = sum of w(a-1), w(a-2), ... and Q(alpha)
     double sum = 0.0;
     if (order > 0.0) {
-        double term = std::exp(log_poisson_weight(order, y));
+        double term = std::exp(log_poisson_weight({order}, {y, y_rest}));
         for (;;) {
             if (term <= kNegligible * sum) return {1.0 - sum, sum};
             sum += term;
@@ -108,7 +133,7 @@ inline GammaTails gamma_tails(double a, double y) {
     } else {
         order += 1.0;
     }
-    sum += gamma_q_over_weight(order, y) * std::exp(log_poisson_weight(order, y));
+    sum += gamma_q_over_weight(order, y) * std::exp(log_poisson_weight({order}, {y, y_rest}));
     return {1.0 - sum, sum};
 }
 

@@ -16,10 +16,11 @@
 namespace knn_cert {
 
 // Rows whose expected radius exceeds that of the last near row by this are dropped. R is 1-Lipschitz in the noise: it is off its
-// mean by u with probability exp(-u^2 / 2) at most. A contest that is open at radius t has at least 26 near rows late (four for each
-// of the D powers and 32 at least are near), so that where it is open with probability 1e-302 or more, below which no node
-// counts (continuous.hpp), t is less than 8 beyond the mean of the last near row. There F of a dropped row is below 1e-160 of
-// that of the near ones, and at smaller t still less (the ratio grows with t): no coefficient changes by a relative 1e-140.
+// mean by u with probability exp(-u^2 / 2) at most, and its mean off sqrt(s^2 + d) by less than 1. A contest that is open at radius t
+// has at least 25 near rows late (four for each of the D powers and 32 at least are near), so that where it is open with probability
+// 1e-302 or more, below which no node counts (continuous.hpp), t is less than 8 beyond the mean of the last near row. There a dropped
+// row's mean is 27 away: F is below exp(-27^2 / 2) < 1e-158, that of the near ones above 1e-15, and at smaller t the quotient is still
+// less (it grows with t): no coefficient changes by a relative 1e-130.
 constexpr double kDroppedFrom = 36.0;
 
 // Distances of near rows, in units of sigma, in any order.

@@ -17,8 +17,7 @@ constexpr int kProductTerms = 16;     // so many products are added up before th
 constexpr int kLawPoints = 4;         // points s that one call of law_sums takes, if not one
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e^2 over the cell.
 constexpr int kCellTerms = 14, kLongCellTerms = 26;
-// Of the former, so many are enough for a relative 1e-6: with z the row's distance from the node in standard deviations, at most
-// 8 there, the others add up to about (|z| / 8)^10 / 10! (law_block.hpp).
+// Of the former, so many are enough for a relative 1e-6 (measured: 5.1e-8 at most).
 constexpr int kRoughTerms = 10;
 constexpr double kCellsPerUnit = 4.0;  // cells have width 1/4 in s
 
@@ -37,8 +36,8 @@ enum class CellKind : std::int32_t {
 struct Cell {
     CellKind kind;
     int terms;         // kCellTerms or kLongCellTerms
-    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller
-    double cdf_left = 0.0, cdf_right = 0.0;
+    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller; and f
+    double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
     std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
 };
@@ -56,9 +55,10 @@ constexpr double kEllipseReach[2] = {0.5, 1.0};
 constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
 
 // The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
-// |w| and |log U|, and of |g|, on the two ellipses.
+// |w| and |log U|, and of |g|, on the two ellipses (law_table.hpp).
 struct Piece {
     double cdf_left;   // F at the last node and the piece's left end
+    double pdf_left;   // f there
     double cdf_right;  // F at the last node and the piece's right end
     double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
     double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g

@@ -21,17 +21,26 @@ struct Accuracy {
     bool any_doubt = false;
 
     // Cells with bounds below this are left out at first, when nothing is known about the probabilities.
-    double first_target() const { return std::max(1e-16, 1e-2 * tolerance); }
+    double first_target() const { return std::max(1e-15, 1e-2 * tolerance); }
     // Left out in the end: this share of each probability, or this much.
-    double relative_target() const { return 1e-14; }
+    double relative_target() const { return 1e-13; }
     double floor() const { return std::max(1e-300, 1e-2 * tolerance); }
     // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
     double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
-    // Relative change by the rows left out of a tally (placed_rows.hpp).
+    // Relative change of each list's polynomials by the rows left out of a tally (placed_rows.hpp).
     double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
-    // Whether fewer terms of the distance law do (simd.hpp), and the relative error of F, U, f.
+    // Whether fewer terms of the distance law do (simd.hpp), and the relative error of f and of the smaller one of F and U, to which
+    // the other is the complement: measured (tests), not proven.
     bool rough() const { return tolerance >= 1e-4; }
-    double law_error() const { return rough() ? 1e-6 : 1e-12; }  // the latter measured below 4e-13 (tests)
+    double law_error() const { return rough() ? 1e-6 : 1e-12; }
+    // So many times as much where the probability q asked for is tiny: beyond 15 standard deviations, where F or U is below 1e-50,
+    // cells lose up to 1.1e-11 (a function there changes by up to exp(38/4) over a cell). In larger probabilities no such F, nor U,
+    // counts: all products with one of them add up to less than 1e-9 of the error charged.
+    static double tiny(double q) { return q < 1e-40 ? 20.0 : 1.0; }
+    // The relative error by the law of a product of F of at most K rows and U of all the others, if `mean` bounds the sum of F over
+    // the rows. A row inside errs by law_error. A row outside errs by that, or by F / U times that where U is the complement, which it
+    // is for F <= 3/4 at most (kComplementLimit): by 4 F law_error either way.
+    double by_law(double deciding_arrival, double mean) const { return std::expm1(law_error() * (deciding_arrival + 1.0 + 4.0 * mean)); }
     // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, or more for many
     // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
     bool settled(double q, double doubt, int degree) const {
@@ -44,7 +53,8 @@ struct Accuracy {
 struct CoarseBlock {
     std::vector<double> T, H, O;
     std::vector<double> open, closed;
-    std::vector<double> mean;  // expected number of rows within
+    std::vector<double> mean;  // expected number of rows within, or more
+    double radius[kLanes] = {};
 
     CoarseBlock(std::size_t n_outcomes, std::size_t n_members)
         : T(n_outcomes * kLanes),
@@ -66,6 +76,9 @@ inline void list_bounds(const double* G, const double* beyond, int degree, int l
     }
 }
 
+// The relative error of a product whose factors have these.
+inline double both(double a, double b) { return a + b + a * b; }
+
 // Adds the density of an outcome at eight nodes to its sums, and its error to its doubt.
 inline void add_density(const double* density, const double* weight, const double* relative, double* lanes, double* doubt) {
     for (std::size_t lane = 0; lane < kLanes; ++lane) {
@@ -79,6 +92,7 @@ class Tallies {
 public:
     virtual ~Tallies() = default;
 
+    virtual double dof() const = 0;
     virtual std::size_t n_members() const = 0;
     virtual std::size_t per_member() const = 0;
     std::size_t n_outcomes() const { return n_members() * per_member(); }
@@ -89,10 +103,14 @@ public:
     virtual double start() const = 0;
     // K: which arrival decides
     virtual double deciding_arrival(std::size_t member) const = 0;
-    // rows that are tallied one by one
+    // The contest is closed where some rows, at most K of them, all lie within, and none of them is farther than this.
+    virtual double closing_distance(std::size_t member) const = 0;
+    // rows that are tallied one by one, and all rows
     virtual std::size_t n_rows() const = 0;
+    virtual std::size_t n_all_rows() const = 0;
     virtual int max_degree() const = 0;
 
+    // bounds from above, whatever far rows summed by moments leave in doubt; but for what the law and rounding err by
     virtual CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) = 0;
     // adds to lanes[outcome][kLanes] weight[kLanes] times the density of the outcome at the nodes, and to doubt[outcome] a bound of
     // how much all eight err because far rows are summed by moments

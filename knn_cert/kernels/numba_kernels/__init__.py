@@ -308,7 +308,7 @@ class _ContinuousSolver(_Solver):
         self.start_afresh_if_full()
         n_nodes = FEWEST_NODES
         while True:
-            query = Query(self._rows, self._contest, self._dof, one_by_one, self._work)
+            query = Query(self._rows, self._contest, self._dof, one_by_one, decided, self._work)
             status, total = solve_njit(query, start, self.q, self.error)
             if status != WINDOW_TOO_SMALL or n_nodes == MOST_NODES:
                 break

@@ -23,6 +23,7 @@ from .accuracy import (
     RELATIVE_TARGET,
     SOLVED,
     UNIT,
+    by_law,
 )
 from .jit import inner, kernel, merged, variable
 from .lanes import LANES, add, clear, fused, load, mul, spread, store, sub, where_le
@@ -81,6 +82,9 @@ class BucketWork(NamedTuple):
     standings: np.ndarray  # [list + 2][lane]
     lanes: np.ndarray  # [list][lane], q so far
     tail_lanes: np.ndarray  # the same sums with the larger tail in place of p
+    lanes_before: np.ndarray  # q before the block
+    within: np.ndarray  # [2][lane], expected rows below the two ends of each bucket
+    by_law: np.ndarray  # per list: what q so far may err by the law
     mean: np.ndarray  # per list: expected rows below the block
     above: np.ndarray  # per list: bound of what lies above the blocks worked out
     below: np.ndarray
@@ -125,6 +129,9 @@ def new_bucket_work(contest: Contest, n_rows: int, table: LawTable) -> BucketWor
         np.empty(lists + 2 * LANES),
         np.empty(lists),
         np.empty(lists),
+        np.empty(lists),
+        np.empty(2 * LANES),
+        np.empty(contest.n_lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
@@ -258,8 +265,8 @@ def _law_directly(nodes, block, dof, s, low, high, law, laws, at):
                 law[3 * LANES * end + lane] = 1.0 if inside else 0.0
                 law[3 * LANES * end + LANES + lane] = 0.0 if inside else 1.0
     else:
-        evaluate(low, dof, s, law, variable(0))
-        evaluate(high, dof, s, law, variable(3 * LANES))
+        evaluate(low, dof, s, 0.0, law, variable(0))
+        evaluate(high, dof, s, 0.0, law, variable(3 * LANES))
     _store_law(laws, at, load(law, 0), load(law, LANES), load(law, 3 * LANES), load(law, 4 * LANES))
 
 
@@ -430,6 +437,9 @@ def _work_out_block(query, block, is_last, is_first):
         for i in range(begin, end):
             work.mean[rows.lists[work.chosen_row[i]]] += work.laws[(i - begin) * _LAW]
     _set_empty(work.before, stride)
+    clear(work.within)
+    for k in range(0, work.lanes.size, LANES):
+        store(work.lanes_before, k, load(work.lanes, k))
     for r in range(n_runs):
         begin, end = r * run, min(n, (r + 1) * run)
         for k in range(0, state, LANES):
@@ -440,6 +450,17 @@ def _work_out_block(query, block, is_last, is_first):
             _race_events(query, begin, end, stride)
         else:
             _vote_events(query, begin, end, stride)
+        for i in range(end - begin):
+            for part in range(2):
+                F = load(work.laws, i * _LAW + 2 * part * LANES)
+                store(work.within, part * LANES, add(load(work.within, part * LANES), F))
+    for lane in range(LANES):
+        # rows within the last bucket of all are within it exactly
+        is_open = query.nodes[block * LANES + lane + 1] == math.inf
+        share = by_law(float(query.contest.n_neighbors), work.within[lane if is_open else LANES + lane])
+        for c in range(query.contest.n_lists):
+            at = c * LANES + lane
+            work.by_law[c] += share * (work.lanes[at] - work.lanes_before[at])
     if is_last:
         _bound_above(query, stride)
     if is_first:
@@ -463,6 +484,8 @@ def solve_bucketed_njit(query, start, q, q_of_tails, error):
     work, rows, nodes = query.work, query.rows, query.nodes
     clear(work.lanes)
     clear(work.tail_lanes)
+    for y in range(q.size):
+        work.by_law[y] = 0.0
     work.law_block[0] = -1  # no nodes yet: what the query before asked for must not matter
     n_blocks = (nodes.size - 1) // LANES
     t = math.sqrt(start * start + query.dof)
@@ -493,11 +516,10 @@ def solve_bucketed_njit(query, start, q, q_of_tails, error):
     if not abs(total - 1.0) <= LARGEST_DEFECT:
         return NOT_ONE, total
     _totals(work.tail_lanes, q_of_tails)
-    degree = float(work.after.size // (LANES * q.size))  # the largest one
-    rounding = UNIT * (6.0 * rows.s.size + 200.0) + 4.0 * degree * LAW_ERROR
+    rounding = UNIT * (6.0 * rows.s.size + 200.0)
     for y in range(q.size):
         left_out = (work.below[y] if first > 0 else 0.0) + (work.above[y] if last + 1 < n_blocks else 0.0)
-        error[y] = (
-            left_out + q[y] * rounding + 2.0 * LAW_ERROR * q_of_tails[y] + (1e-305 if q[y] > 0.0 else 0.0)
-        )
+        # left out: with room for the law's error; a bucket's probability errs by its two tails'
+        law = work.by_law[y] + 2.0 * LAW_ERROR * q_of_tails[y]
+        error[y] = 1.01 * left_out + q[y] * rounding + law + (1e-305 if q[y] > 0.0 else 0.0)
     return SOLVED, total

@@ -2,8 +2,8 @@
 
 The twin of csrc/include/knn_cert/quadrature.hpp and continuous.hpp, where the bounds are derived: q(y) = int
 density of "the K-th nearest row is at t and y wins" dt by the trapezoid rule in u, t = log(1 + e^u), over
-cells of width 1/2 in u whose bound from coarse nodes is not negligible; what is left out is part of the
-error.
+cells of width 1/2 in u whose bound from coarse nodes is not negligible; what the nodes left out could add is
+part of the error.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .accuracy import (
     FEW_ROWS,
     FLOOR,
     LARGEST_DEFECT,
-    LAW_ERROR,
     NOT_ONE,
     RELATIVE_TARGET,
     SOLVED,
     UNIT,
     WINDOW_TOO_SMALL,
+    by_law,
 )
 from .jit import inner, kernel, merged, variable
 from .lanes import LANES, add, clear, fused, load, mul, spread, store, sub
@@ -54,11 +54,11 @@ FEWEST_NODES, MOST_NODES = 32 * LANES, 4096 * LANES  # coarse nodes that there i
 # Cells that a query can ask for: beyond the last one that any block has, all rows are in one.
 _MAX_STARTS = int((LAST_TABLED_RADIUS + 41.0) * CELLS_PER_UNIT) + 2
 
-_FIRST_TARGET = 1e-16  # cells with bounds below this are left out at first, when nothing is known about q
+_FIRST_TARGET = 1e-15  # cells with bounds below this are left out at first, when nothing is known about q
 # The largest relative error that the trapezoid rule of four times the step may have; that of the step is its
 # fourth power.
 _LARGEST_RIPPLE = 1.5e-3
-_SKIP = 1e-15  # relative change by the rows left out of a tally
+_SKIP = 1e-15  # relative change of each list's polynomials by the rows left out of a tally
 
 
 class Rows(NamedTuple):
@@ -86,10 +86,11 @@ class Work(NamedTuple):
     winner: np.ndarray
     standings: np.ndarray  # [list + 2][lane]
     lanes: np.ndarray  # [list][lane], q so far
-    nodes: np.ndarray  # per coarse node: T[list], H[list], O[list], S, C, mean (see `_coarse_block`)
+    nodes: np.ndarray  # per coarse node: T[list], H[list], O[list], S, C, mean, t (see `_coarse_block`)
     done: np.ndarray  # per coarse node: the cell to the next one has been worked out
     target: np.ndarray  # per list: what may be left out
     ripple: np.ndarray  # per list: see `_totals`
+    by_law: np.ndarray  # per list: what q so far may err by the law
 
 
 class Query(NamedTuple):
@@ -99,6 +100,7 @@ class Query(NamedTuple):
     contest: Contest
     dof: float
     one_by_one: bool
+    closing: float  # where some K rows at most lie that would close the contest
     work: Work
 
 
@@ -124,10 +126,11 @@ def new_work(contest: Contest, table: LawTable, n_nodes: int = FEWEST_NODES) -> 
         np.empty(contest.winner_work_size()),
         np.empty(lists + 2 * LANES),
         np.empty(lists),
-        np.empty((n_nodes, 3 * contest.n_lists + 3)),
+        np.empty((n_nodes, 3 * contest.n_lists + 4)),
         np.empty(n_nodes, dtype=np.bool_),
         np.empty(contest.n_lists),
         np.empty(contest.n_lists),
+        np.zeros(contest.n_lists),
     )
 
 
@@ -211,9 +214,9 @@ def _add_to_both(G, A, at, degree, F, U, f):
     store(G, at, mul(U, g))
 
 
-# Rows are left out of a tally where they are so far that, with D = degree, w = F/U and the D-th row's w_D,
-# the elementary symmetric sums e_1 .. e_D change by less than a relative D sum(w left out) / w_D <= _SKIP:
-# every product of fewer than D factors can be continued by one of the D nearest rows.
+# Rows beyond the D-th one (D = degree) are left out of a tally where at the last node F <= F_D _SKIP / (n D),
+# f <= f_D _SKIP / n and s >= t, from where on both fall in s: placed_rows.hpp shows that G and A change by
+# factors between exp(-2 _SKIP) and exp(2 _SKIP) at most.
 
 
 @merged
@@ -223,15 +226,18 @@ def _tally_one_by_one(query, c, level, index, at, degree, with_density):
     first, end = rows.offsets[c], rows.offsets[c + 1]
     absorbed, mean = spread(0.0), spread(0.0)
     _use_nodes(work.law, work.law_block, level, index)
-    reference = 0.0
+    least_F, least_f = 0.0, 0.0
     for i in range(first, end):
         s = rows.s[i]
-        evaluate(work.law, dof, s, row, variable(0))
-        F_last = row[LANES - 1]
-        if F_last == 0.0 or (i - first >= degree and F_last <= reference):
+        evaluate(work.law, dof, s, 0.0, row, variable(0))
+        F_last, f_last = row[LANES - 1], row[3 * LANES - 1]
+        if F_last == 0.0:
+            break
+        if i - first >= degree and F_last <= least_F and f_last <= least_f and s >= work.law.t[LANES - 1]:
             break
         if i - first == degree - 1:
-            reference = F_last * _SKIP / (float(end - first) * degree)
+            least_f = f_last * _SKIP / float(end - first)
+            least_F = F_last * _SKIP / (float(end - first) * degree)
         F, U = load(row, 0), load(row, LANES)
         if with_density:
             _add_to_both(G, A, at, degree, F, U, load(row, 2 * LANES))
@@ -249,12 +255,13 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
     coefficients, cell_at = table.coefficients, table.cell_at
     first, end = rows.offsets[c], rows.offsets[c + 1]
     absorbed, mean = spread(0.0), spread(0.0)
-    size = n_places(_radius(_position(level, index, LANES - 1)))
+    t_last = _radius(_position(level, index, LANES - 1))
+    size = n_places(t_last)
     block = find_block(table, level, index, size)
     one, zero = spread(1.0), spread(0.0)
     F, U, f = zero, one, zero
     place, cell, kind, terms, start = -1, 0, OUTSIDE, SHORT, 0
-    reference = 0.0
+    least_F, least_f = 0.0, 0.0
     for i in range(first, end):
         if rows.cell[i] != place:
             place = rows.cell[i]
@@ -268,10 +275,15 @@ def _tally_by_cells(query, c, level, index, at, degree, with_density):
                 _use_nodes(work.law, work.law_block, level, index)
                 cell = build_cell(table, work.law, dof, block + place, place)
             kind, terms, start = table.kind[cell], table.terms[cell], table.start[cell]
-            if kind == OUTSIDE or (i - first >= degree and table.ends[2 * cell] <= reference):
+            if kind == OUTSIDE:
                 break
-        if i - first == degree - 1:
-            reference = table.ends[2 * cell + 1] * _SKIP / (float(end - first) * degree)
+            far = table.ends[4 * cell] <= least_F and table.ends[4 * cell + 2] <= least_f
+            if i - first >= degree and far and place / CELLS_PER_UNIT >= t_last:
+                break
+        if i - first == degree - 1:  # f, which in s grows first and then falls, is least at an end
+            f_end = min(table.ends[4 * cell + 2], table.ends[4 * cell + 3])
+            least_f = f_end * _SKIP / float(end - first)
+            least_F = table.ends[4 * cell + 1] * _SKIP / (float(end - first) * degree)
         x = spread(rows.x[i])
         if kind == INSIDE:
             F, U, f = one, zero, zero
@@ -324,7 +336,8 @@ def _coarse_block(query, index, at):
     """Work out the coarse nodes of a block of the global grid, to nodes[at : at + 8].
 
     For each list y: T_y = P(N_y >= least_y), H_y = P(N_y < degree_y), O_y = P(the others hold at most
-    rest_y); then S = P(the contest is open), C = P(it is closed), the expected number of rows within.
+    rest_y); then S = P(the contest is open), C = P(it is closed), the expected number of rows within, and t.
+    All probabilities as bounds from above, whatever rounding and the law err by.
     """
     work, contest, nodes = query.work, query.contest, query.work.nodes
     n = contest.n_lists
@@ -335,25 +348,41 @@ def _coarse_block(query, index, at):
     for lane in range(LANES):
         node = nodes[at + lane]
         work.done[at + lane] = False
-        node[3 * n] = min(1.0, work.standings[n * LANES + lane])
-        node[3 * n + 1] = min(1.0, work.standings[(n + 1) * LANES + lane])
-        node[3 * n + 2] = work.mean[lane]
+        mean = work.mean[lane]
+        grow = 1.0 + by_law(float(contest.n_neighbors), mean) + _rounding(query)
+        node[3 * n] = min(1.0, grow * work.standings[n * LANES + lane])
+        node[3 * n + 1] = min(1.0, grow * work.standings[(n + 1) * LANES + lane])
+        node[3 * n + 2] = mean
+        node[3 * n + 3] = _radius(_position(_COARSE_LEVEL, index, lane))
         for c in range(n):
             least, below = work.absorbed[c * LANES + lane], 0.0
             for k in range(contest.degree[c] - 1, contest.least[c] - 1, -1):
                 least += G[c * stride + k * LANES + lane]
             for k in range(contest.degree[c] - 1, -1, -1):
                 below += G[c * stride + k * LANES + lane]
-            node[c] = min(1.0, least)
-            node[n + c] = min(1.0, below)
-            node[2 * n + c] = min(1.0, work.standings[c * LANES + lane])
+            node[c] = min(1.0, grow * least)
+            node[n + c] = min(1.0, grow * below)
+            node[2 * n + c] = min(1.0, grow * work.standings[c * LANES + lane])
 
 
 @inner
-def _bound(nodes, j, n, y):
-    """Of the mass of y between coarse nodes j and j + 1: min(O_y min(T_y, H_y), S, C)."""
-    own = nodes[j, 2 * n + y] * min(nodes[j + 1, y], nodes[j, n + y])
-    return min(own, nodes[j, 3 * n], nodes[j + 1, 3 * n + 1])
+def _rounding(query):
+    """Relative, of sums of products of the law of all rows: three roundings a row for each of two factors."""
+    return UNIT * (6.0 * query.rows.s.size + 200.0)
+
+
+# What the nodes left out could add: continuous.hpp derives the three bounds.
+
+
+@inner
+def _bound(query, j, y):
+    """Of what the nodes between coarse nodes j and j + 1 can add to y."""
+    nodes, n = query.work.nodes, query.work.target.size
+    start, end = nodes[j, 3 * n + 3], nodes[j + 1, 3 * n + 3]
+    inside = query.contest.n_neighbors * (query.dof / max(1.0, start) + min(1.0, end) * (end + 40.0))
+    outside = query.rows.s.size * (end + 1.0)
+    own = nodes[j, 2 * n + y] * min(inside * nodes[j + 1, y], outside * nodes[j, n + y])
+    return 0.5 * min(own, outside * nodes[j, 3 * n], inside * nodes[j + 1, 3 * n + 1])
 
 
 @inner
@@ -363,21 +392,53 @@ def _possible(offsets, least, y):
 
 
 @inner
-def _bound_above(nodes, last, offsets, least, y):
-    if not _possible(offsets, least, y):
+def _position_of(t):
+    return t if t > 40.0 else math.log(math.expm1(t))
+
+
+@inner
+def _bound_above(query, last, origin, y):
+    """Of what the nodes from the last one on can add."""
+    nodes, n = query.work.nodes, query.work.target.size
+    if not _possible(query.rows.offsets, query.contest.least, y):
         return 0.0
-    n = least.size
-    return min(nodes[last, 2 * n + y] * nodes[last, n + y], nodes[last, 3 * n])
+    t = max(nodes[last, 3 * n + 3], math.sqrt(query.closing**2 + max(0.0, query.dof - 1.0)) + 1.0)
+    cells = 2.0 * _position_of(t) - float(last + origin) + 1.0 + 5.0 * query.contest.n_neighbors
+    still = min(nodes[last, 2 * n + y] * nodes[last, n + y], nodes[last, 3 * n])
+    return 0.5 * query.rows.s.size * (t + 2.0) * cells * still
+
+
+@inner
+def _bound_below(query, first, origin, y):
+    """Of what the nodes before the first one can add."""
+    nodes, n = query.work.nodes, query.work.target.size
+    u, t = 0.5 * float(first + origin), nodes[first, 3 * n + 3]
+    units = u - min(u, _position_of(1.0)) + (2.0 * math.log(query.rows.s.size) + 3.0) / query.dof + 1.0
+    rest = min(nodes[first, y], nodes[first, 3 * n + 1])
+    return query.contest.n_neighbors * (query.dof + t + 40.0) * units * rest
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Fine nodes
 
 
+@inner
+def _law_share(query, j, y):
+    """The relative error by the law in the cell after coarse node j, times the sum of y so far."""
+    lanes, n = query.work.lanes, query.work.target.size
+    total = 0.0
+    for lane in range(LANES):
+        total += lanes[y * LANES + lane]
+    return total * by_law(float(query.contest.n_neighbors), query.work.nodes[j + 1, 3 * n + 2])
+
+
 @merged
-def _work_out_cell(query, coarse_index, level):
-    """Add the nodes of the level between coarse nodes coarse_index and the next one to `lanes`."""
+def _work_out_cell(query, j, coarse_index, level):
+    """Add the nodes of the level between coarse node j, coarse_index of the grid, and the next to `lanes`."""
     work = query.work
+    n = work.target.size
+    for y in range(n):
+        work.by_law[y] -= _law_share(query, j, y)
     per_cell = 1 << (level - _FIRST_LEVEL)
     stride = work.G.size // query.contest.n_lists
     for b in range(per_cell):
@@ -387,6 +448,8 @@ def _work_out_cell(query, coarse_index, level):
             t = _radius(_position(level, index, lane))
             work.weight[lane] = -math.expm1(-t) * math.ldexp(1.0, -level)
         combine(query.contest, work.G, work.A, stride, work.weight, work.winner, work.lanes)
+    for y in range(n):
+        work.by_law[y] += _law_share(query, j, y)
 
 
 @inner
@@ -424,11 +487,6 @@ def _first_level(nodes, first, end, k, n):
     return level
 
 
-@inner
-def _bound_below(nodes, first, n, y):
-    return min(nodes[first, y], nodes[first, 3 * n + 1])
-
-
 @merged
 def _extend(query, first, end, origin):
     """Add coarse blocks until what lies beyond them is below target for every list.
@@ -437,14 +495,13 @@ def _extend(query, first, end, origin):
     first and end, and whether any was added; first = -1 where there is no room.
     """
     nodes, target = query.work.nodes, query.work.target
-    offsets, least = query.rows.offsets, query.contest.least
     added = False
     while True:
         above, below = first == end, False
         if first < end:
             for y in range(target.size):
-                above = above or _bound_above(nodes, end - 1, offsets, least, y) > target[y]
-                below = below or _bound_below(nodes, first, target.size, y) > target[y]
+                above = above or _bound_above(query, end - 1, origin, y) > target[y]
+                below = below or _bound_below(query, first, origin, y) > target[y]
         if not (above or below):
             return first, end, added
         if end + LANES > nodes.shape[0] or first < LANES:
@@ -458,7 +515,7 @@ def _extend(query, first, end, origin):
 @merged
 def _work_out_cells(query, first, end, origin, level, anew):
     """Work out the cells whose bound is not negligible, or anew those worked out before; any new ones?"""
-    nodes, done, target = query.work.nodes, query.work.done, query.work.target
+    done, target = query.work.done, query.work.target
     n = target.size
     any_new = False
     for j in range(first, end - 1):
@@ -466,30 +523,30 @@ def _work_out_cells(query, first, end, origin, level, anew):
         if wanted and not anew:
             wanted = False
             for y in range(n):
-                wanted = wanted or _bound(nodes, j, n, y) > target[y] / 64.0
+                wanted = wanted or _bound(query, j, y) > target[y] / 16.0
         if wanted:
-            _work_out_cell(query, j + origin, level)
+            _work_out_cell(query, j, j + origin, level)
             any_new = any_new or not done[j]
             done[j] = True
     return any_new
 
 
 @merged
-def _errors(query, first, end, q, error):
-    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated, see `_totals`)."""
-    nodes, done, ripple, n = query.work.nodes, query.work.done, query.work.ripple, q.size
+def _errors(query, first, end, origin, q, error):
+    """Left out and rounding (bounded), the law (measured), the trapezoid rule (estimated, see `_totals`)."""
+    done, ripple, n = query.work.done, query.work.ripple, q.size
     offsets, least = query.rows.offsets, query.contest.least
-    degree = float(query.work.G.size // (LANES * n))  # the largest one
-    rounding = UNIT * (6.0 * query.rows.s.size + 200.0) + (4.0 * degree + 4.0) * LAW_ERROR
+    # each list's polynomials by _SKIP, the one with a row at the node by twice that
+    rounding = _rounding(query) + 2.0 * (n + 1.0) * _SKIP
     for y in range(n):
         error[y] = 0.0
         if not _possible(offsets, least, y):
             continue
-        left_out = _bound_above(nodes, end - 1, offsets, least, y) + _bound_below(nodes, first, n, y)
+        left_out = _bound_above(query, end - 1, origin, y) + _bound_below(query, first, origin, y)
         for j in range(first, end - 1):
             if not done[j]:
-                left_out += _bound(nodes, j, n, y)
-        error[y] = left_out + q[y] * (rounding + ripple[y] ** 4) + 1e-305
+                left_out += _bound(query, j, y)
+        error[y] = left_out + query.work.by_law[y] + q[y] * (rounding + ripple[y] ** 4) + 1e-305
 
 
 @kernel
@@ -500,6 +557,7 @@ def solve_njit(query, start, q, error):
     n = target.size
     clear(lanes)
     for y in range(n):
+        work.by_law[y] = 0.0
         target[y] = _FIRST_TARGET
     work.law_block[0] = -1000  # no nodes yet: what the query before asked for must not matter
     if not query.one_by_one:
@@ -522,6 +580,8 @@ def solve_njit(query, start, q, error):
             level += 1  # twice the nodes: everything that was worked out is worked out anew
             anew = True
             clear(lanes)
+            for y in range(n):
+                work.by_law[y] = 0.0
         any_new = _work_out_cells(query, first, end, origin, level, anew)
         largest_ripple = _totals(lanes, q, ripple)
         if not anew:
@@ -537,5 +597,5 @@ def solve_njit(query, start, q, error):
         complete = complete or _possible(query.rows.offsets, query.contest.least, y)
     if complete and not abs(total - 1.0) <= LARGEST_DEFECT:
         return NOT_ONE, total
-    _errors(query, first, end, q, error)
+    _errors(query, first, end, origin, q, error)
     return SOLVED, total

@@ -13,17 +13,15 @@ from .jit import inner, kernel, merged
 
 CDF, SF, LOGCDF, LOGSF = range(4)
 
-# Above this product s t the sums have more than a few thousand terms, and the integral takes over.
-LARGE_PRODUCT = 4e5
+# From sqrt(a^2 + (s t)^2) on the circle takes over in single evaluations: the sums have more terms than it
+# nodes.
+_LONG_SUMS = 1e4
 
 _HALF_LOG_2_PI = 0.91893853320467274178
-_SQRT_HALF = 0.70710678118654752440
 
 # Terms below this share of a sum of positive terms are dropped; what they leave out is bounded by a geometric
 # series of ratio < 1 - 1e-4 wherever this is used, hence below 1e-15 of the sum.
 _NEGLIGIBLE = 1e-19
-
-_STEP = 0.125  # of the trapezoid rule in the integral: its error is exp(-(2 pi / step) pi / 2) or less
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -55,7 +53,7 @@ def _stirling_error(x):
 @inner
 def _deviance(x, m):
     """x log(x / m) + m - x >= 0, x, m > 0, without cancellation near x = m (a series in (x - m)/(x + m))."""
-    if abs(x - m) < 0.1 * (x + m):
+    if abs(x - m) < 0.6 * (x + m):
         v = (x - m) / (x + m)
         total, power, j = (x - m) * v, 2.0 * x * v, 3
         while True:
@@ -76,6 +74,36 @@ def log_poisson_weight(k, m):
     if k == 0.0:
         return -m
     return -_deviance(k, m) - _stirling_error(k) - _HALF_LOG_2_PI - 0.5 * math.log(k)
+
+
+@inner
+def split_square(x):
+    """x^2 and what its rounding left over (Dekker): far out the last bit moves a Poisson weight a lot."""
+    square = x * x
+    if not 1e-140 < x < 1e150:
+        return square, 0.0
+    c = 134217729.0 * x  # 2^27 + 1
+    high = c - (c - x)
+    low = x - high
+    return square, ((high * high - square) + 2.0 * high * low) + low * low
+
+
+@inner
+def split_sum(a, b):
+    """a + b and what its rounding left over."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+@inner
+def log_split_weight(k, k_rest, m, m_rest):
+    """`log_poisson_weight` of numbers before they were rounded: derivatives -log(k / m) and k / m - 1."""
+    weight = log_poisson_weight(k, m)
+    if m == 0.0:
+        return weight
+    weight += (k / m - 1.0) * m_rest
+    return weight if k_rest == 0.0 else weight - k_rest * math.log(k / m)
 
 
 @inner
@@ -115,19 +143,19 @@ def _gamma_q_over_weight(alpha, y):
 
 
 @inner
-def gamma_tails(a, y):
+def gamma_tails(a, y, y_rest):
     """(P, Q) of Gamma(a, 1) at y: the smaller one as a sum, the other as its complement."""
     if y == 0.0:
         return 0.0, 1.0
     if y == math.inf:
         return 1.0, 0.0
     if y < a + 0.5:
-        total = _sum_upwards(math.exp(log_poisson_weight(a, y)), a, y)
+        total = _sum_upwards(math.exp(log_split_weight(a, 0.0, y, y_rest)), a, y)
         return total, 1.0 - total
     # Q(a) = w(a-1) + w(a-2) + ... + Q(alpha), 0 < alpha <= 1
     order, total = a - 1.0, 0.0
     if order > 0.0:
-        term = math.exp(log_poisson_weight(order, y))
+        term = math.exp(log_split_weight(order, 0.0, y, y_rest))
         while True:
             if term <= _NEGLIGIBLE * total:
                 return 1.0 - total, total
@@ -138,7 +166,7 @@ def gamma_tails(a, y):
             order -= 1.0
     else:
         order += 1.0
-    total += _gamma_q_over_weight(order, y) * math.exp(log_poisson_weight(order, y))
+    total += _gamma_q_over_weight(order, y) * math.exp(log_split_weight(order, 0.0, y, y_rest))
     return 1.0 - total, total
 
 
@@ -217,96 +245,53 @@ def _upper_sum(a, mu, y, j0):
 
 
 # ------------------------------------------------------------------------------------------------------------
-# The integral over the part of the noise across the row's direction, for large s t
+# The integral over a circle, where the sums are long
 
 
 @merged
-def _log_normal_tail(z):
-    """log P(N > z); Mills' ratio far out: what is left out is below 10395 / z^12 < 3e-15."""
-    if z < 36.0:
-        return math.log(0.5 * math.erfc(z * _SQRT_HALF))
-    r = 1.0 / (z * z)
-    mills = math.log1p(-r * (1.0 - r * (3.0 - r * (15.0 - r * (105.0 - r * 945.0)))))
-    return -0.5 * z * z - _HALF_LOG_2_PI - math.log(z) + mills
-
-
-@inner
-def _add_integrand(log_weight, v, s, t, gap, lower, sums):
-    """Add the value at v to sums = (log_scale, tail, density); returns the log of the tail's term too."""
-    log_scale, tail, density = sums
-    tau2 = (t - v) * (t + v)
-    log_density = -math.inf
-    if tau2 <= 0.0:
-        if lower:
-            return -math.inf, sums
-        log_tail = log_weight
+def _contour(a, mu, y, excess, lower):
+    """(log_scale, tail, density of R) by 62 nodes on a circle; csrc/include/knn_cert/ncx2.hpp derives it."""
+    root = math.hypot(a, 2.0 * math.sqrt(mu) * math.sqrt(y))
+    z0 = (a + root) / (2.0 * y)
+    curvature = a + 2.0 * mu / z0
+    b = 2.0 * y - a
+    e0 = -2.0 * excess / (b + root) if b > 0.0 else (root - b) / (2.0 * y)
+    side = 1.0 if lower else -1.0
+    reach = math.hypot(e0, 2.0 * z0 / math.sqrt(curvature))
+    if side * e0 > 0.0:
+        e = 0.5 * (e0 + side * reach)
     else:
-        tau = math.sqrt(tau2)
-        z = (gap - v * v) / (tau + s)  # tau - s
-        log_density = log_weight - 0.5 * z * z - _HALF_LOG_2_PI + math.log(t / tau)
-        log_tail = log_weight + _log_normal_tail(-z if lower else z)
-    if log_tail > log_scale:
-        shrink = 0.0 if log_scale == -math.inf else math.exp(log_scale - log_tail)
-        tail *= shrink
-        density *= shrink
-        log_scale = log_tail
-    if log_tail > -math.inf:
-        tail += math.exp(log_tail - log_scale)
-    if log_density > -math.inf:
-        density += math.exp(log_density - log_scale)
-    return log_tail, (log_scale, tail, density)
-
-
-@inner
-def _add_node(u, half, s, t, gap, lower, sums):
-    """The node u; chi's density at v is v w(half - 1, v^2/2), half = (d - 1)/2."""
-    v = u if u > 36.0 else math.log1p(math.exp(u))
-    y = 0.5 * v * v
-    if half >= 1.0:
-        log_chi = math.log(v) + log_poisson_weight(half - 1.0, y)
+        e = 2.0 * z0 * (z0 / curvature) / (side * reach - e0)
+    if abs(e) < 0.5:
+        # arranged so that nothing of the size of y or a cancels; any circle near the best one does, but 1 + e
+        # must be r itself
+        r = 1.0 + e
+        e = r - 1.0
+        log_scale = e * (excess + e * (y - a)) / r + a * _deviance(1.0, r)
+        tilt = (excess + e * (b + e * y)) / r
     else:
-        log_chi = math.log(v) + log_poisson_weight(half, y) + math.log(half / y)
-    return _add_integrand(log_chi + math.log(_STEP) + math.log(-math.expm1(-v)), v, s, t, gap, lower, sums)
-
-
-@inner
-def _large_law(d, s, t, gap, lower):
-    """(log_scale, tail, density of R) by the trapezoid rule in u, v = log(1 + e^u), d >= 1."""
-    sums = (-math.inf, 0.0, 0.0)
-    if d <= 1.0:
-        return _add_integrand(0.0, 0.0, s, t, gap, lower, sums)[1]
-    half = 0.5 * (d - 1.0)
-    # from inside (0, t), near the peak: chi's own, drawn in when R is forced to be small
-    centre = math.sqrt(max(d - 1.5, 0.25)) * min(1.0, t / math.sqrt(s * s + d))
-    u0 = centre if centre > 36.0 else math.log(math.expm1(centre))
-    first, previous = 0.0, 0.0
-    for side in (0, 1):
-        previous = first
-        sign = 2.0 * side - 1.0
-        for k in range(side, 100000):
-            now, sums = _add_node(u0 + sign * _STEP * k, half, s, t, gap, lower, sums)
-            if k == 0:
-                first = now
-            elif now <= previous and (now < sums[0] - 44.0 or now == -math.inf):
-                break
-            previous = now
-    return sums
-
-
-@inner
-def _large_law_any(d, s, t, gap, lower):
-    """As `_large_law`, for any d > 0: below one degree of freedom from d + 2 and d + 4.
-
-    With densities in x = t^2:
-    F_d = F_{d+2} + 2 f_{d+2}, U_d = U_{d+2} - 2 f_{d+2} (a small share of it here), f_d = (s^2 f_{d+4} + d
-    f_{d+2}) / t^2.
-    """
-    if d >= 1.0:
-        return _large_law(d, s, t, gap, lower)
-    log_scale, tail, density = _large_law(d + 2.0, s, t, gap, lower)
-    log_scale_4, _, density_4 = _large_law(d + 4.0, s, t, gap, lower)
-    tail += (1.0 if lower else -1.0) * density / t
-    return log_scale, tail, (s * s * density_4 * math.exp(log_scale_4 - log_scale) + d * density) / (t * t)
+        moved = z0 / e * (z0 / curvature)
+        r = z0 + moved
+        log_scale = e * (y - mu / r) - a * math.log(r)
+        tilt = (y * r + mu / z0) / r * moved
+    bell = mu / r + y * r
+    step = 0.15 / math.sqrt(bell)
+    tail, density = 0.0, 0.0
+    for k in range(62):  # conjugate nodes together
+        angle = k * step
+        sine, half_sine = math.sin(angle), math.sin(0.5 * angle)
+        dip = 2.0 * half_sine * half_sine
+        square = angle * angle
+        bend = angle * square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0)))
+        size = (0.5 if k == 0 else 1.0) * math.exp(-bell * dip)
+        phase = tilt * sine - a * bend
+        real, imag = size * math.cos(phase), size * math.sin(phase)
+        x, u = 1.0 - dip, e / r - dip  # z = r (x + i sine), z - 1 = r (u + i sine)
+        z_real, z_imag = real * x - imag * sine, real * sine + imag * x
+        density += z_real
+        tail += (z_real * u + z_imag * sine) / (u * u + sine * sine)
+    per_node = step / math.pi
+    return log_scale, side * per_node * tail, math.sqrt(2.0 * y) * r * per_node * density
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -314,24 +299,29 @@ def _large_law_any(d, s, t, gap, lower):
 
 
 @inner
-def distance_law(d, s2, t2, gap):
+def distance_law(d, s2, s2_rest, t2, t2_rest):
     """(log_scale, tail, density, lower): e^log_scale times the smaller tail, F if lower, and R's density.
 
-    gap = t^2 - s^2, which the caller knows best: from the squares if he has them, as (t - s)(t + s) if not.
+    Both squares with what their rounding left over.
     """
+    gap, gap_rest = split_sum(t2, -s2)
     lower = gap < d
     if t2 == 0.0:
         at_zero = math.sqrt(2.0 / math.pi) * math.exp(-0.5 * s2) if d == 1.0 else 0.0
         return 0.0, 0.0, at_zero, True
     if t2 == math.inf:
         return 0.0, 0.0, 0.0, False
-    s, t = math.sqrt(s2), math.sqrt(t2)
-    if s * t > LARGE_PRODUCT:
-        log_scale, tail, density = _large_law_any(d, s, t, gap, lower)
-        return log_scale, tail, density, lower
     a, mu, y = 0.5 * d, 0.5 * s2, 0.5 * t2
-    j0 = float(math.floor(mu * y / (0.5 * a + math.sqrt(0.25 * a * a + mu * y))))  # j0 (j0 + a) = mu y
-    log_scale = log_poisson_weight(j0, mu) + log_poisson_weight(a + j0, y)
+    product = mu * y
+    if a * a + 4.0 * product > _LONG_SUMS * _LONG_SUMS and a < 1e90 * y and mu < 1e180 * y:
+        excess, rest = split_sum(0.5 * gap, -a)
+        excess += rest + 0.5 * (gap_rest + (t2_rest - s2_rest))
+        log_scale, tail, density = _contour(a, mu, y, excess, lower)
+        return log_scale, tail, density, lower
+    j0 = float(math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product))))  # j0 (j0 + a) = mu y
+    order, order_rest = split_sum(a, j0)
+    log_scale = log_split_weight(j0, 0.0, mu, 0.5 * s2_rest)
+    log_scale += log_split_weight(order, order_rest, y, 0.5 * t2_rest)
     if lower:
         tail, density = _lower_sum(a, mu, y, j0)
     else:
@@ -340,9 +330,12 @@ def distance_law(d, s2, t2, gap):
 
 
 @inner
-def law_values(d, s, t):
+def law_values(d, s, s_rest, t):
     """(F, U, f), f the density of R at t."""
-    log_scale, tail, density, lower = distance_law(d, s * s, t * t, (t - s) * (t + s))
+    s2, s2_rest = split_square(s)
+    s2_rest += 2.0 * s * s_rest
+    t2, t2_rest = split_square(t)
+    log_scale, tail, density, lower = distance_law(d, s2, s2_rest, t2, t2_rest)
     own = min(1.0, math.exp(log_scale) * tail)
     f = math.exp(log_scale) * density
     return (own, 1.0 - own, f) if lower else (1.0 - own, own, f)
@@ -362,7 +355,7 @@ def _ncx2(what, x, dof, nonc):
         if want_log:
             return 0.0 if one else -math.inf
         return 1.0 if one else 0.0
-    log_scale, tail, _, lower = distance_law(dof, nonc, x, x - nonc)
+    log_scale, tail, _, lower = distance_law(dof, nonc, 0.0, x, 0.0)
     own = min(1.0, math.exp(log_scale) * tail)
     if want_log:
         return min(0.0, log_scale + math.log(tail)) if want_cdf == lower else math.log1p(-own)

@@ -10,13 +10,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
+from .distance_law import (
+    gamma_tails,
+    law_values,
+    log_poisson_weight,
+    log_split_weight,
+    split_square,
+    split_sum,
+)
 from .jit import inner, merged
 from .lanes import LANES, fused, load, mul, spread, store
 
 _CHUNK = 256  # terms that are made together
 
-# s t <= LARGE_PRODUCT and |s - t| < 38 (beyond, the law is evaluated one by one) leave j < 2.4e5.
+# Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails.
+_LONG_SUM, _FAR_NODE = 4e5, 4500.0
+
+# s t <= _LONG_SUM and |s - t| < 38 (beyond, the law is evaluated one by one) leave j < 2.4e5.
 _MAX_CHUNKS = 1024
 
 _NEGLIGIBLE = 1e-19  # a term's share of its sum
@@ -63,7 +73,8 @@ def _make_chunk(law, dof, chunk):
     for lane in range(LANES):
         P = chunk * _CHUNK * step + lane
         Q, g = P + LANES, P + 2 * LANES
-        y = 0.5 * law.t[lane] * law.t[lane]
+        y, y_rest = split_square(law.t[lane])
+        y, y_rest = 0.5 * y, 0.5 * y_rest
         if y == 0.0 or y == math.inf:
             for j in range(0, _CHUNK * step, step):
                 terms[P + j] = 0.0 if y == 0.0 else 1.0
@@ -74,19 +85,20 @@ def _make_chunk(law, dof, chunk):
         # number that has underflowed
         for start in range(0, _CHUNK, 64):
             top = start + int(min(63.0, max(0.0, float(math.floor(y - (a + start))))))
-            order = a + top
+            order, order_rest = split_sum(a, float(top))
             if order >= 1.0:
-                terms[g + top * step] = math.exp(log_poisson_weight(order - 1.0, y))
+                terms[g + top * step] = math.exp(log_split_weight(order - 1.0, order_rest, y, y_rest))
             else:
-                terms[g + top * step] = math.exp(log_poisson_weight(order, y)) * (order / y)
+                weight = math.exp(log_split_weight(order, order_rest, y, y_rest))
+                terms[g + top * step] = weight * (order / y)
             for j in range(top + 1, start + 64):
                 terms[g + j * step] = terms[g + (j - 1) * step] * (y / (a + (j - 1)))
             for j in range(top - 1, start - 1, -1):
                 terms[g + j * step] = terms[g + (j + 1) * step] * ((a + j) / y)
-        terms[P + (_CHUNK - 1) * step] = gamma_tails(a + (_CHUNK - 1), y)[0]
+        terms[P + (_CHUNK - 1) * step] = gamma_tails(a + (_CHUNK - 1), y, y_rest)[0]
         for j in range((_CHUNK - 2) * step, -step, -step):
             terms[P + j] = terms[P + j + step] + terms[g + j + step]
-        terms[Q] = gamma_tails(a, y)[1]
+        terms[Q] = gamma_tails(a, y, y_rest)[1]
         for j in range(step, _CHUNK * step, step):
             terms[Q + j] = terms[Q + j - step] + terms[g + j]
 
@@ -144,8 +156,8 @@ def _law_sums(law, mu, j0, p_j0, first, end):
 
 
 @inner
-def evaluate(law, dof, s, out, at):
-    """F, U, f at the nodes to out[at : at + 24]."""
+def evaluate(law, dof, s, s_rest, out, at):
+    """F, U, f of the row at s + s_rest at the nodes to out[at : at + 24]."""
     t = law.t
     # the node nearest to the middle of the law: its largest term is the largest of all
     middle = math.sqrt(s * s + dof)
@@ -157,13 +169,15 @@ def evaluate(law, dof, s, out, at):
         if t[lane] < math.inf:
             smallest = min(smallest, t[lane])
             largest = max(largest, t[lane])
-    summable = 0.0 < t[nearest] < math.inf and s * largest <= LARGE_PRODUCT
-    mu = 0.5 * s * s
+    summable = 0.0 < t[nearest] < math.inf and s * largest <= _LONG_SUM and largest <= _FAR_NODE
+    s2, s2_rest = split_square(s)
+    s2_rest += 2.0 * s * s_rest
+    mu = 0.5 * s2
     j0, log_p = 0.0, 0.0
     first, end = 0, 0
     if summable:
         j0 = _peak(dof, s, t[nearest])
-        log_p = log_poisson_weight(j0, mu)
+        log_p = log_split_weight(j0, 0.0, mu, 0.5 * s2_rest)
         summable = log_p + log_poisson_weight(0.5 * dof + j0, 0.5 * t[nearest] * t[nearest]) >= -690.0
     if summable:
         # F's and U's terms peak between mu and s t / 2 - a / 2 or so, and are below 1e-19 of their sums ten
@@ -174,7 +188,7 @@ def evaluate(law, dof, s, out, at):
         summable = end <= _MAX_CHUNKS * _CHUNK
     if not summable:
         for lane in range(LANES):
-            F, U, f = law_values(dof, s, t[lane])
+            F, U, f = law_values(dof, s, s_rest, t[lane])
             out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f
         return
     for chunk in range(first // _CHUNK, (end + _CHUNK - 1) // _CHUNK):
