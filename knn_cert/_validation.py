@@ -244,23 +244,45 @@ def check_labels(labels, n_rows: int) -> np.ndarray:
     return np.ascontiguousarray(labels, dtype=np.int64)
 
 
-def number_classes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the sorted classes, at least two, and the position of each label among them as (n,) int64."""
+def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted classes, at least two, and the position of each label among them as (n,) int64.
+
+    The classes are the allowed ones or, if there are none such, those of the labels.
+    """
+    classes, labels = _sorted_labels(y)
+    if allowed is None:
+        if len(classes) < 2:
+            raise ValueError(
+                f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one class "
+                f"(here with n_samples = {len(y)}) has nothing to decide"
+            )
+        return classes, labels
+    allowed, _ = _sorted_labels(np.asarray(allowed), "classes")
+    if len(allowed) < 2:
+        raise ValueError(f"classes must hold at least two labels, got {allowed.tolist()!r}")
+    unknown = [label for label in classes.tolist() if label not in set(allowed.tolist())]
+    if unknown:
+        raise ValueError(
+            f"labels must be among classes, {allowed.tolist()!r}, got {unknown!r}; correct these rows, or add "
+            "the label to classes"
+        )
+    return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
+
+
+def _sorted_labels(y: np.ndarray, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
+    """Return the sorted different labels and the position of each label among them."""
+    if np.ndim(y) != 1:
+        raise ValueError(f"{name} must have one axis, got shape {np.shape(y)}")
     try:
-        classes, labels = np.unique(y, return_inverse=True)
+        classes, positions = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise ValueError(
-            f"labels must be of one type that can be sorted, and none may be missing ({error}); drop rows "
+            f"{name} must be of one type that can be sorted, and none may be missing ({error}); drop rows "
             "without a label or give all labels one type"
         ) from None
     if classes.dtype.kind == "f" and np.isnan(classes).any():
-        raise ValueError("labels must not be NaN; drop rows without a label")
-    if len(classes) < 2:
-        raise ValueError(
-            f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one class "
-            f"(here with n_samples = {len(y)}) has nothing to decide"
-        )
-    return classes, labels.astype(np.int64).reshape(-1)
+        raise ValueError(f"{name} must not be NaN; drop rows without a label")
+    return classes, positions.astype(np.int64).reshape(-1)
 
 
 def reject_text_columns(X) -> None:

@@ -21,7 +21,7 @@ from ._validation import as_float_array
 from ._writing import beside, named_in_errors, whole_or_nothing
 from .bounds.radii import gaussian_radius, uniform_radius
 from .smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from .threats import BlackBoxBall, asked_budget, is_open
+from .threats import BlackBoxBall, asked_budget, is_open, tampered_rows
 from .threats import Threat as RowsThreat
 from .word_threats import WordThreat
 
@@ -610,7 +610,7 @@ def check_writable(path) -> Path:
 
 def _ball_radius(p_lower, p_upper, tail_upper, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int):
     # More than all rows is as good as all of them, and only they can be changed.
-    rows = None if threat.rows is None else min(threat.rows, n_train)
+    rows = None if threat.rows is None else tampered_rows(threat, n_train)
     if noise.kind == "uniform":
         return uniform_radius(p_lower, p_upper, noise.width, norm=threat.norm, rows=rows, dim=dim)
     return gaussian_radius(

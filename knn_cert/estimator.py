@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -66,6 +67,10 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
         by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be
         chosen from the training table. None compares distances exactly.
+    classes : array_like of shape (C,), optional
+        All labels that a training table can have; `fit` refuses any other. Certificates against tampered
+        labels then reckon with these alone. None takes those of y, and an attacker may bring new ones: ties
+        of the vote go to the class that comes first, and one that he adds may come before all others.
     backend : {"auto", "native", "numba", "reference"}, default="auto"
         Which kernel computes; see `knn_cert.show_config`.
     n_threads : int, optional
@@ -74,7 +79,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        Labels, sorted.
+        ``classes`` or, without them, the labels of y, sorted.
     n_features_in_ : int
         d.
     n_samples_fit_ : int
@@ -91,10 +96,13 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
     no False
     """
 
-    def __init__(self, n_neighbors=5, sigma=1.0, *, edges=None, backend="auto", n_threads=None):
+    def __init__(
+        self, n_neighbors=5, sigma=1.0, *, edges=None, classes=None, backend="auto", n_threads=None
+    ):
         self.n_neighbors = n_neighbors
         self.sigma = sigma
         self.edges = edges
+        self.classes = classes
         self.backend = backend
         self.n_threads = n_threads
 
@@ -107,7 +115,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             Feature rows. Computed in float64 whatever comes in; kept without a copy where it is float64
             already.
         y : array_like of shape (n,)
-            Labels of any type that can be sorted, at least two different ones.
+            Labels of any type that can be sorted, at least two different ones unless `classes` are given.
 
         Returns
         -------
@@ -117,14 +125,14 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
-            rows than y, if y has one class, or if a parameter is out of its range (n_neighbors > n, sigma <=
-            0, ...).
+            rows than y, if y has one class or a label outside `classes`, or if a parameter is out of its
+            range (n_neighbors > n, sigma <= 0, ...).
         """
         # A fit that fails must not leave the old table under a new number of features.
         vars(self).pop("classes_", None)
         reject_text_columns(X)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
-        classes, labels = number_classes(y)
+        classes, labels = number_classes(y, self.classes)
         check_classification_targets(y)
         self._settings(X.shape[0])
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
@@ -138,6 +146,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         check_scale(farthest, self.sigma, "squared distances between training rows")
 
         self.classes_ = classes
+        self._labels_are_classes = self.classes is not None
         self.n_samples_fit_ = X.shape[0]
         self._rows = table
         self._largest = largest
@@ -169,7 +178,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of float64, shape (n_queries, C)
-            Columns as in ``classes_``. Not renormalised: how far a row adds up to 1 is a free check.
+            Columns as in ``classes_``; none above 1. Not renormalised: how far a row adds up to 1 is a free
+            check.
         """
         check_is_fitted(self, "classes_")
         settings = self._settings(self.n_samples_fit_)
@@ -380,6 +390,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
                     p[i],
                     top,
                     lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
+                    partial(self._reach, sq_distances[0], settings),
                 )
             )
         return Influence(
@@ -411,8 +422,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
 
     def _question(self, n_neighbors, sigma, threat: Threat) -> _Question:
         settings = self._settings(self.n_samples_fit_, n_neighbors, sigma)
+        check_threat(threat, Threat)
         if not isinstance(threat, BlackBoxBall):
-            check_threat(threat)
             if settings.edges is not None:
                 raise ValueError(
                     f"{threat!r} is certified for the continuous classifier only, where the order of the "
@@ -430,7 +441,10 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             distance_error=evaluation.distance_error,
             threat=None if question.structured else question.threat,
             classifier=SmoothedKNN(
-                settings.n_neighbors, settings.edges, kernels.backend_name(settings.kernel)
+                settings.n_neighbors,
+                settings.edges,
+                kernels.backend_name(settings.kernel),
+                self._labels_are_classes,
             ),
             n_features=self.n_features_in_,
             n_train=self.n_samples_fit_,
@@ -466,9 +480,9 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             sq_distances = None if scanned else self._sq_distances(X[part], questions[0].settings)
             votes = self._scan(X[part], questions) if scanned else self._votes(sq_distances, questions)
             for question, found in zip(questions, evaluations, strict=True):
-                found.probabilities[part], found.errors[part], found.distance_error[part] = votes[
-                    question.law
-                ]
+                probabilities, found.errors[part], found.distance_error[part] = votes[question.law]
+                # a little above 1 by rounding: 1 is nearer to the truth
+                found.probabilities[part] = np.minimum(probabilities, 1.0)
                 if question.structured:
                     vote = found.probabilities[part], found.errors[part]
                     found.budget[part], found.worst_probability[part], found.abstained[part] = (
@@ -534,6 +548,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             len(self.classes_),
             settings.kernel,
             settings.n_threads,
+            self._labels_are_classes,
         )
         queries = WorstCases(
             np.sqrt(sq_distances),
@@ -548,11 +563,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             abstained = ~(found >= 0)  # NaN, or -1 rows
             return np.where(abstained, 0, found), np.nan, abstained
         worst_probability, certified = queries.at_budget(threat)
-        return (
-            np.where(certified, asked_budget(threat, self.n_samples_fit_), 0),
-            worst_probability,
-            ~certified,
-        )
+        budget = asked_budget(threat, self.n_samples_fit_) if certified.any() else 0
+        return np.where(certified, budget, 0), worst_probability, ~certified
 
     def _chunk_size(self, n_threads: int) -> int:
         """Return how many queries to take at a time: at least one for every thread."""
@@ -596,6 +608,18 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             inserted_y=self.classes_[example.inserted_y],
             label=self.classes_[example.label],
         )
+
+    def _reach(self, sq_distances: np.ndarray, settings: _Settings, row: int) -> float:
+        """Upper bound on the probability that a training row is among the K nearest of a query."""
+        p, _, error = settings.kernel.race(
+            sq_distances[row : row + 1],
+            1,
+            np.delete(sq_distances, row),
+            settings.n_neighbors,
+            sigma=settings.sigma,
+            dof=self.n_features_in_,
+        )
+        return p + error
 
     def _vote(
         self, sq_distances: np.ndarray, settings: _Settings, labels: np.ndarray | None = None

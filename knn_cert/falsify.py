@@ -236,6 +236,8 @@ class _Attacker:
     def _tamperings(self, threat) -> Iterator[_Tampering]:
         labels = self.victim.labels
         count = tampered_rows(threat, len(labels))
+        if not isinstance(threat, RowShift):  # what goes beyond is never better
+            count = min(count, threat.most_rows(len(labels), self.victim.n_neighbors))
         own = self._own[:count]
         if isinstance(threat, (LabelFlips, Replacements)):
             changed = labels.copy()
@@ -251,8 +253,9 @@ class _Attacker:
 
     def _shifts(self, threat: RowShift) -> Iterator[_Tampering]:
         """Splits of the rows between the predicted class and the runner-up, the most harmful ones last."""
-        r = min(tampered_rows(threat, len(self.victim.labels)), len(self.victim.labels))
-        first, last = max(0, r - len(self._rivals)), min(r, len(self._own))
+        r = tampered_rows(threat, len(self.victim.labels))
+        last = min(r, len(self._own))
+        first = min(max(0, r - len(self._rivals)), last)  # rows of third classes stay where they are
         while True:
             splits = np.unique(np.linspace(first, last, _SPLITS).astype(int))
             tried = [self._shift(threat, int(p), min(r - int(p), len(self._rivals))) for p in splits]

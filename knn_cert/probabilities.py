@@ -31,7 +31,8 @@ def vote_probabilities(
     n_classes: int | None = None,
     edges=None,
     backend: str = "auto",
-) -> np.ndarray:
+    with_errors: bool = False,
+) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
     """Probability of each class to win the vote of the K nearest noisy training rows, Eq. (21) of RAB.
 
     Row i carries independent noise N(0, sigma^2 I_d) and lies, without it, at squared distance
@@ -57,11 +58,15 @@ def vote_probabilities(
         exactly.
     backend : {"auto", "native", "numba", "reference"}
         Which kernel computes.
+    with_errors : bool, default=False
+        Whether to return bounds on the errors as well. Whatever is concluded from a probability should
+        hold for everything within its bound.
 
     Returns
     -------
     ndarray of float64, shape (C,) for 1-D distances, (n_queries, C) for 2-D
         Computed one by one and not renormalised: how far they add up to 1 is a free check of the answer.
+        With ``with_errors`` a pair: the probabilities, and how far each of them can be from the truth.
 
     Raises
     ------
@@ -87,16 +92,21 @@ def vote_probabilities(
         check_scale(edges[-1], sigma, "edges")
     kernel = kernels.get_backend(backend)
     if sq_distances.size == 0:
-        return np.empty((0, arguments["n_classes"]))
+        none = np.empty((0, arguments["n_classes"]))
+        return (none, none.copy()) if with_errors else none
     check_scale(sq_distances.max(), sigma)
     check_resolution(sq_distances, arguments["n_neighbors"], sigma)
 
     table = np.atleast_2d(sq_distances)
     if edges is None:
-        probabilities, _ = kernel.vote(table, labels, **arguments)
+        probabilities, errors = kernel.vote(table, labels, **arguments)
     else:
-        probabilities, _ = kernel.vote_bucketed(table, labels, edges=edges, **arguments)
-    return probabilities[0] if sq_distances.ndim == 1 else probabilities
+        probabilities, errors = kernel.vote_bucketed(table, labels, edges=edges, **arguments)
+    # a little above 1 by rounding: 1 is nearer to the truth
+    probabilities = np.minimum(probabilities, 1.0)
+    if sq_distances.ndim == 1:
+        probabilities, errors = probabilities[0], errors[0]
+    return (probabilities, errors) if with_errors else probabilities
 
 
 def race_probability(
@@ -108,7 +118,8 @@ def race_probability(
     sigma: float,
     dof: float,
     backend: str = "auto",
-) -> float:
+    with_errors: bool = False,
+) -> float | tuple[float, float]:
     """Probability that the m_a-th nearest row of list A comes before the m_b-th nearest of list B.
 
     Binary K-NN is a race: with an odd K, class A wins if and only if its (K+1)/2-th nearest row comes before
@@ -128,10 +139,13 @@ def race_probability(
         d, the number of features that carry noise.
     backend : {"auto", "native", "numba", "reference"}
         Which kernel computes.
+    with_errors : bool, default=False
+        Whether to return a bound on the error as well.
 
     Returns
     -------
     float
+        With ``with_errors`` a pair: the probability, and how far it can be from the truth.
 
     Raises
     ------
@@ -151,14 +165,14 @@ def race_probability(
             f"nobody wins this race: list A has {sq_distances_a.size} rows and m_a = {m_a}, list B has "
             f"{sq_distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
         )
-    if a_never_comes:
-        return 0.0
-    if b_never_comes:
-        return 1.0
+    if a_never_comes or b_never_comes:
+        certain = 0.0 if a_never_comes else 1.0
+        return (certain, 0.0) if with_errors else certain
     together = np.concatenate([sq_distances_a, sq_distances_b])
     check_resolution(together, min(m_a + m_b - 1, together.size), sigma)
-    p_a, _, _ = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
-    return float(p_a)
+    p_a, _, error = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
+    p_a = min(float(p_a), 1.0)
+    return (p_a, float(error)) if with_errors else p_a
 
 
 def _one_list(values, name: str, sigma: float) -> np.ndarray:

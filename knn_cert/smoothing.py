@@ -102,11 +102,14 @@ class SmoothedKNN:
         Edges of the buckets on the squared distance; None for the continuous classifier.
     backend : str
         What computed the probabilities.
+    labels_are_classes : bool
+        Whether the classifier was given its classes, and refuses tables with other labels.
     """
 
     n_neighbors: int
     edges: np.ndarray | None = None
     backend: str = ""
+    labels_are_classes: bool = False
 
     def describe(self) -> str:
         kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
@@ -118,7 +121,10 @@ class SmoothedKNN:
 
     def conditions(self) -> str:
         """What else the guarantee asks of whoever computed it, as sentences."""
-        return ""
+        few = f" Tables have at least K = {self.n_neighbors} rows."
+        if not self.labels_are_classes:
+            return few
+        return few + " Their labels are among the classes that the classifier was given; it refuses any other."
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
@@ -66,26 +67,25 @@ class BlackBoxBall:
 
     Parameters
     ----------
-    rows : int >= 1, optional
-        How many training rows may have been changed; None for any number.
+    rows : int >= 1, or float in (0, 1], optional
+        How many training rows may have been changed, or which share of the training table (rounded up); None
+        for any number.
     norm : {"l2", "l1", "linf"}
         Norm of the radius. Gaussian noise certifies L2 only; uniform noise L1 over all rows, and any of them
         with `rows`.
     """
 
-    rows: int | None = None
+    rows: int | float | None = None
     norm: str = "l2"
     budget_name: ClassVar[str] = "radius"
+    relabels: ClassVar[bool] = False
 
     def __post_init__(self):
         if self.norm not in ("l1", "l2", "linf"):
             raise ValueError(f'norm of BlackBoxBall must be "l1", "l2" or "linf", got {self.norm!r}')
-        if self.rows is None:
-            return
-        if isinstance(self.rows, bool) or not isinstance(self.rows, _WHOLE):
-            raise TypeError(f"rows of BlackBoxBall must be a whole number or None, got {self.rows!r}")
-        if self.rows < 1:
-            raise ValueError(f"rows of BlackBoxBall must be at least 1, got {self.rows}")
+        check_rows(self.rows)
+        if self.rows is not None and self.rows == 0:
+            raise ValueError("rows of BlackBoxBall must be at least 1, got 0; leave it out for any number")
 
     def check_noise(self, kind: str) -> None:
         """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
@@ -127,6 +127,7 @@ class _RowBudget:
 
     rows: int | float | None = None
     budget_name: ClassVar[str] = "rows"
+    relabels: ClassVar[bool] = True
 
     def __post_init__(self):
         check_rows(self.rows)
@@ -136,6 +137,10 @@ class _RowBudget:
 
     def what_it_means(self) -> str:
         return _SYMMETRIC
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        """The largest number of rows that can be certified at all; more are as many, or never certified."""
+        return n_rows
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         """Worst cases for some increasing numbers of tampered rows, one member each; `a` and `b` increase."""
@@ -167,9 +172,9 @@ class LabelFlips(_RowBudget):
 
     Parameters
     ----------
-    rows : int, or float in (0, 1), optional
-        A number of rows, or a share of the training table (rounded up). None leaves it open: the largest
-        number is computed.
+    rows : int, or float in (0, 1], optional
+        A number of rows, or a share of the training table (rounded up; 1.0 is all of it). None leaves it
+        open: the largest number is computed.
     """
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
@@ -184,11 +189,16 @@ class Deletions(_RowBudget):
     """At most `rows` training rows are deleted; parameters as in `LabelFlips`.
 
     The certificate that answers an attacker who *added* so many rows: the clean table is the observed one
-    less these.
+    less these. Tables with fewer than K rows have no K nearest, so no more than n - K rows are certified.
     """
+
+    relabels: ClassVar[bool] = False
 
     def what_it_means(self) -> str:
         return "So if the attacker added no more rows than that, this is the prediction of the clean table."
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        return n_rows - n_neighbors
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         kept, _ = _nearest_lost(a, rows)
@@ -207,6 +217,11 @@ class Insertions(_RowBudget):
 
     def what_it_means(self) -> str:
         return "So if the attacker removed no more rows than that, this is the prediction of the clean table."
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        # A class has n rows at most. With 64 (n + K) others at the query, its own among the K nearest are at
+        # most K / 65 in the mean, and by Markov's inequality it wins with a probability far below one half.
+        return 64 * (n_rows + n_neighbors)
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:
         return RaceFamily(len(rows), _in_all(a, rows), join(_at_the_query(rows), _in_all(b, rows)))
@@ -241,8 +256,8 @@ class RowShift:
 
     Parameters
     ----------
-    rows : int, or float in (0, 1)
-        A number of rows, or a share of the training table (rounded up).
+    rows : int, or float in (0, 1]
+        A number of rows, or a share of the training table (rounded up; 1.0 is all of it).
     radius : float >= 0, optional
         L2 norm of the change of each row, in the units of the features; infinite means anywhere. None leaves
         it open: the largest radius is computed.
@@ -255,6 +270,11 @@ class RowShift:
     relabel: bool = False
     budget_name: ClassVar[str] = "radius"
 
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered rows may carry any label."""
+        return self.relabel
+
     def __post_init__(self):
         if self.rows is None:
             raise TypeError(
@@ -265,7 +285,7 @@ class RowShift:
 
     def worst_cases(self, a: np.ndarray, b: np.ndarray) -> RaceFamily:
         """Races the smallest of which bounds every attack; `a` and `b` increase."""
-        r = min(tampered_rows(self, len(a) + len(b)), len(a) + len(b))
+        r = tampered_rows(self, len(a) + len(b))
         if self.radius == 0.0 and not self.relabel:
             r = 0  # nothing moves, however the budget is split
         p, q = _splits(r, len(a), len(b))
@@ -314,6 +334,11 @@ class QueryShift:
     radius: float | None = None
     training: LabelFlips | Deletions | Insertions | Replacements | RowShift | None = None
     budget_name: ClassVar[str] = "radius"
+
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered training rows may carry any label."""
+        return self.training is not None and self.training.relabels
 
     def __post_init__(self):
         _check_radius(self.radius)
@@ -377,18 +402,38 @@ def asked_budget(threat: StructuredThreat, n_rows: int) -> float | int:
     return getattr(threat, threat.budget_name)
 
 
-def tampered_rows(threat: StructuredThreat, n_rows: int) -> int:
-    """How many rows of a table with n_rows may be tampered with, where that is given."""
-    return int(threat.rows) if isinstance(threat.rows, _WHOLE) else math.ceil(threat.rows * n_rows)
+def tampered_rows(threat: Threat, n_rows: int) -> int:
+    """How many rows of a table with n_rows may be tampered with, where that is given; more than all are all.
+
+    A share is the decimal number that was written, rounded up: 0.07 of 100 rows are 7, though the nearest
+    binary number is a little more than 0.07.
+    """
+    if isinstance(threat.rows, _WHOLE):
+        asked = int(threat.rows)
+    else:
+        asked = math.ceil(Fraction(repr(float(threat.rows))) * n_rows)
+    return asked if isinstance(threat, Insertions) else min(asked, n_rows)
 
 
-def votes_needed(target_class: int, n_neighbors: int) -> tuple[int, int]:
+def is_beyond(threat: StructuredThreat, n_rows: int, n_neighbors: int) -> bool:
+    """Whether the threat tampers with more rows than are ever certified, see `most_rows`."""
+    if isinstance(threat, QueryShift):
+        return threat.training is not None and is_beyond(threat.training, n_rows, n_neighbors)
+    if isinstance(threat, RowShift) or threat.rows is None:
+        return False
+    return tampered_rows(threat, n_rows) > threat.most_rows(n_rows, n_neighbors)
+
+
+def votes_needed(target_class: int, n_neighbors: int, *, new_labels: bool = False) -> tuple[int, int]:
     """Return (m, m'): the target wins at least if its m-th nearest row precedes the m'-th of the others.
 
     Ties of the vote go to the lowest class: class 0 needs half of the votes, any other class more than half.
-    For two classes this is the vote itself; for more it is the majority event, which implies it.
+    For two classes this is the vote itself; for more it is the majority event, which implies it. Where rows
+    may carry labels that are none of the classes, one of these may come before class 0, which then needs
+    more than half of the votes too.
     """
-    m = (n_neighbors + 1) // 2 if target_class == 0 else n_neighbors // 2 + 1
+    wins_ties = target_class == 0 and not new_labels
+    m = (n_neighbors + 1) // 2 if wins_ties else n_neighbors // 2 + 1
     return m, n_neighbors + 1 - m
 
 
@@ -498,7 +543,7 @@ def check_rows(rows) -> None:
         raise TypeError(f"rows must be a whole number or a share of the table between 0 and 1, got {rows!r}")
     if isinstance(rows, _WHOLE) and rows < 0:
         raise ValueError(f"rows must be at least 0, got {rows}")
-    if isinstance(rows, float) and not 0.0 < rows < 1.0:
+    if isinstance(rows, float) and not 0.0 < rows <= 1.0:
         raise ValueError(
             f"rows as a share must lie between 0 and 1, got {rows}; pass an int for a number of rows"
         )

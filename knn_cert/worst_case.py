@@ -25,9 +25,9 @@ from ._validation import (
 from .bounds.radii import gaussian_radius
 from .kernels.families import RaceFamily, pack
 from .threats import (
-    Insertions,
     RowShift,
     StructuredThreat,
+    is_beyond,
     is_open,
     tampered_rows,
     votes_needed,
@@ -63,10 +63,11 @@ def worst_case_probability(
     n_classes: int | None = None,
     backend: str = "auto",
 ) -> float | np.ndarray:
-    """Smallest probability of a class over everything that an attacker may have done.
+    """Lower bound on the probability of a class over everything that an attacker may have done.
 
-    The observed table is compared with every table within the budget of the threat. If the answer is above
-    1/2, the class is the prediction for all of them; see `knn_cert.threats` for the lists behind it.
+    The observed table is compared with every table within the budget of the threat whose labels are all among
+    0..C-1. If the answer is above 1/2, the class is the prediction for all of them: the bound on the error of
+    the computation has been taken off. See `knn_cert.threats` for the lists behind it.
 
     Parameters
     ----------
@@ -77,7 +78,8 @@ def worst_case_probability(
     threat : threat
         One of `LabelFlips`, `Deletions`, `Insertions`, `Replacements`, `RowShift`, `QueryShift`.
     target_class : int, or array_like of int, shape (n_queries,)
-        The class whose probability is bounded from below.
+        The class whose probability is bounded from below. Vote ties go to the lowest class: if an attacker
+        may also bring labels that sort before all of yours, number your classes from 1.
     n_neighbors : int
         K, between 1 and n; even numbers are allowed.
     sigma : float > 0
@@ -85,16 +87,18 @@ def worst_case_probability(
     dof : float > 0
         d, the number of features that carry noise.
     n_classes : int, optional
-        C >= 2; one more than the largest label if left out.
+        C >= 2; one more than the largest label if left out. Classes without rows count: tampered rows may
+        carry their labels.
     backend : {"auto", "native", "numba", "reference"}
         Which kernel computes.
 
     Returns
     -------
     float for 1-D distances, ndarray of shape (n_queries,) for 2-D
-        For two classes exact for `LabelFlips`, `Deletions`, `Insertions` and `Replacements`, and a lower
-        bound for the others. For more classes a lower bound: the class wins at least where it has a majority
-        of the votes (half of them for class 0, to which ties go).
+        For two classes and `LabelFlips`, `Deletions`, `Insertions` or `Replacements`, below the smallest
+        probability by no more than the error of the computation; else a lower bound that may be lower. For
+        more classes the class wins at least where it has a majority of the votes (half of them for class 0,
+        to which ties go). 0 where a table within the budget has fewer than n_neighbors rows.
 
     Raises
     ------
@@ -176,11 +180,14 @@ def largest_budget(
     return found[0].item() if single else found
 
 
-def check_threat(threat) -> None:
-    """Raise TypeError unless it is a threat whose worst cases are races."""
-    if not isinstance(threat, get_args(StructuredThreat)):
-        names = ", ".join(kind.__name__ for kind in get_args(StructuredThreat))
-        raise TypeError(f"threat must be one of {names} from knn_cert.threats, got {threat!r}")
+def check_threat(threat, kinds=StructuredThreat) -> None:
+    """Raise TypeError unless it is a threat of one of these kinds, those whose worst cases are races."""
+    if isinstance(threat, get_args(kinds)):
+        return
+    if isinstance(threat, type) and issubclass(threat, get_args(kinds)):
+        raise TypeError(f"threat must be an object, got the class {threat.__name__}; call it: {threat.__name__}()")
+    names = ", ".join(kind.__name__ for kind in get_args(kinds))
+    raise TypeError(f"threat must be one of {names} from knn_cert.threats, such as LabelFlips(), got {threat!r}")
 
 
 class Law(NamedTuple):
@@ -192,6 +199,7 @@ class Law(NamedTuple):
     n_classes: int
     kernel: object
     n_threads: int
+    labels_are_classes: bool = True  # nobody can bring a label that is none of the classes
 
 
 class WorstCases:
@@ -229,32 +237,38 @@ class WorstCases:
         return len(self._labels)
 
     def smallest_probability(self, threat: StructuredThreat) -> np.ndarray:
-        """Of the target of each query over everything within the budget."""
-        return np.array([float(p.min()) for p, _ in self._at_budget(threat)])
+        """Lower bound on the probability of each query's target over everything within the budget."""
+        if self._is_beyond(threat):
+            return np.zeros(len(self))
+        requests = [
+            _Request(threat.worst_cases(*self._lists(i)), self._needed(i, threat)) for i in range(len(self))
+        ]
+        lowest = [float(bounds.lower().min()) for bounds in self._evaluate(requests, 0.0)]
+        return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
 
     def at_budget(self, threat: StructuredThreat) -> tuple[np.ndarray, np.ndarray]:
-        """The same less the bound on its error, and whether the target provably stays the prediction."""
-        worst = np.array([float((p - error).min()) for p, error in self._at_budget(threat)])
+        """`smallest_probability`, and whether the target provably stays the prediction."""
+        worst = self.smallest_probability(threat)
         certified = worst > 0.5
-        if not certified.all():
+        if not certified.all() and not self._is_beyond(threat):
             rest = np.flatnonzero(~certified)
             certified[rest] = self._margins([_Case(int(i), threat) for i in rest]) > 0.0
-        return np.maximum(worst, 0.0), certified
-
-    def _at_budget(self, threat: StructuredThreat) -> list[tuple[np.ndarray, np.ndarray]]:
-        requests = [_Request(threat.worst_cases(*self._lists(i)), self._needed(i)) for i in range(len(self))]
-        return [(bounds.p[:, 0], bounds.error[:, 0]) for bounds in self._evaluate(requests, 0.0)]
+        return worst, certified
 
     def largest_budget(self, threat: StructuredThreat) -> np.ndarray:
         """The budget that the threat leaves open, as `largest_budget` returns it."""
+        if self._is_beyond(threat):  # whatever was done besides what is open
+            return np.full(len(self), np.nan)
         return self._largest_count(threat) if threat.budget_name == "rows" else self._largest_radius(threat)
+
+    def _is_beyond(self, threat: StructuredThreat) -> bool:
+        return is_beyond(threat, self.n_rows, self._law.n_neighbors)
 
     # ------------------------------------------------------------------------------------------- searches
 
     def _largest_count(self, threat) -> np.ndarray:
         """Largest certified number of rows, -1 if 0 is not, for each query."""
-        # Inserted rows at the query beat any class long before there are this many of them.
-        limit = 64 * (self.n_rows + self._law.n_neighbors) if isinstance(threat, Insertions) else self.n_rows
+        limit = threat.most_rows(self.n_rows, self._law.n_neighbors)
         low, high = np.full(len(self), -1), np.full(len(self), limit + 1)
         while (active := np.flatnonzero(high - low > 1)).size:
             at_once = self._law.kernel.FAMILY_SIZE
@@ -338,7 +352,8 @@ class WorstCases:
         smallest.
         """
         requests = [
-            _Request(case.worst_cases(*self._lists(case.query)), self._needed(case.query)) for case in cases
+            _Request(case.worst_cases(*self._lists(case.query)), self._needed(case.query, case.threat))
+            for case in cases
         ]
         margins = self._quantiles(requests, alone=bool(cases) and cases[0].alone)
         for k, case in enumerate(cases):
@@ -354,7 +369,10 @@ class WorstCases:
         ways = []
         if isinstance(case.threat, RowShift) and not case.threat.relabel:
             ways.append(self._margins_of_the_ball)
-        if self._law.n_classes > 2:
+        # For two classes the majority is the vote itself, unless a new label can take the ties of the first.
+        target, n_neighbors = int(self._targets[case.query]), self._law.n_neighbors
+        is_the_vote = self._needed(case.query, case.threat) == votes_needed(target, n_neighbors)
+        if self._law.n_classes > 2 or not is_the_vote:
             ways += [self._margins_untouched, self._margins_over_rivals]
         return ways
 
@@ -368,7 +386,7 @@ class WorstCases:
             ):
                 bounds[k] = found
             unclear = [k for k in unclear if _is_unclear(bounds[k], alone)]
-        return [ndtri(np.clip(b.p[:, 0] - b.error[:, 0], 1e-300, 1.0 - 1e-16)) for b in bounds]
+        return [ndtri(np.clip(b.lower(), 1e-300, 1.0 - 1e-16)) for b in bounds]
 
     def _margins_over_rivals(self, case: _Case) -> np.ndarray:
         """Smallest probability of the target's majority less the largest that another class can have.
@@ -376,19 +394,31 @@ class WorstCases:
         A class wins at least with a majority, and at most where it has enough votes to win at all; both are
         races. The worst case for the other class is that for all rows that are not of it. Members that do not
         count alone are ways to spend one budget: any one of the one race with any one of the other.
+
+        Where tampered rows may carry labels that are none of the classes, these need no looking after but
+        one. Let any class y win, and give it all rows of other new labels, which the attacker might have done:
+        with g votes before and G more now, K <= C g - (classes before y) + G, so it has the votes that
+        `votes_that_can_win` asks for. What remains is a rival without rows, and the fewest votes are enough
+        for one that comes first, among C + 1 classes.
         """
         i, target = case.query, self._targets[case.query]
-        request = _Request(case.worst_cases(*self._lists(i)), self._needed(i))
+        n_neighbors, n_classes = self._law.n_neighbors, self._law.n_classes
+        request = _Request(case.worst_cases(*self._lists(i)), self._needed(i, case.threat))
         (own,) = self._evaluate([request], _ROUGH)
-        smallest = own.p[:, 0] - own.error[:, 0]
+        smallest = own.lower()
         largest = np.zeros(len(smallest))
-        for rival in range(self._law.n_classes):
-            if rival == target:
-                continue
-            m, m_rest = votes_that_can_win(rival, self._law.n_neighbors, self._law.n_classes)
-            family = case.worst_cases(*self._sorted(i, self._labels != rival))
+        rivals = [
+            (self._labels == rival, votes_that_can_win(rival, n_neighbors, n_classes))
+            for rival in range(n_classes)
+            if rival != target
+        ]
+        if self._brings_new_labels(case.threat):
+            nobody = np.zeros(self.n_rows, dtype=bool)
+            rivals.append((nobody, votes_that_can_win(0, n_neighbors, n_classes + 1)))
+        for is_rival, (m, m_rest) in rivals:
+            family = case.worst_cases(*self._sorted(i, ~is_rival))
             (other,) = self._evaluate([_Request(family, (m_rest, m))], _ROUGH)
-            reached = other.p[:, 1] + other.error[:, 1]
+            reached = other.upper(1)
             largest = np.maximum(largest, reached if case.alone else reached.max())
         if case.alone:
             return smallest - largest
@@ -406,13 +436,13 @@ class WorstCases:
         if family is None:
             return np.array([-1.0])
         (race,) = self._evaluate([_Request(family, (1, self._law.n_neighbors))], _ROUGH)
-        touched = race.p[:, 0] + race.error[:, 0]
+        touched = race.upper(0)
         p_lower, p_upper, _, _ = self._untampered_vote(case.query)
         return p_lower - p_upper - 2.0 * touched
 
     def _margins_of_the_ball(self, case: _Case) -> np.ndarray:
         """Eq. (15) of RAB: few rows that move a little move the table by less than its radius."""
-        rows = min(tampered_rows(case.threat, self.n_rows), self.n_rows)
+        rows = tampered_rows(case.threat, self.n_rows)
         needed = case.threat.radius * np.sqrt(rows) * (1.0 + 4.0 * np.finfo(np.float64).eps)
         return np.array([self._ball(case.query) - needed])
 
@@ -452,11 +482,13 @@ class WorstCases:
             others = p[0] + slack
             others[self._targets[i]] = 0.0
             p_lower = float(np.nextafter(p[0] - slack, -np.inf)[self._targets[i]])
-            # Their sum keeps digits that 1 - p_lower has lost; of many classes the largest is not all.
+            # Their sum keeps digits that 1 - p_lower has lost; of many classes the largest is not all, and
+            # the complement is the better one where each brings its slack to the sum.
             tail = float(others.sum()) * (1.0 + len(others) * np.finfo(np.float64).eps)
+            tail = min(tail, float(np.nextafter(1.0 - max(p_lower, 0.0), np.inf)))
             self._untampered[i] = (
                 max(p_lower, 0.0),
-                min(float(np.nextafter(others.max(), np.inf)), 1.0),
+                min(float(np.nextafter(others.max(), np.inf)), tail, 1.0),
                 min(max(tail, 1e-300), 1.0),
                 moved,
             )
@@ -464,8 +496,14 @@ class WorstCases:
 
     # --------------------------------------------------------------------------------------------- races
 
-    def _needed(self, i: int) -> tuple[int, int]:
-        return votes_needed(int(self._targets[i]), self._law.n_neighbors)
+    def _needed(self, i: int, threat: StructuredThreat) -> tuple[int, int]:
+        return votes_needed(
+            int(self._targets[i]), self._law.n_neighbors, new_labels=self._brings_new_labels(threat)
+        )
+
+    def _brings_new_labels(self, threat: StructuredThreat) -> bool:
+        """Whether tampered rows may carry labels that are none of the classes."""
+        return threat.relabels and not self._law.labels_are_classes
 
     def _lists(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         """Increasing distances of the rows of the target, and of all others; kept for the next budget."""
@@ -576,6 +614,14 @@ class _Bounds(NamedTuple):
 
     p: np.ndarray
     error: np.ndarray
+
+    def lower(self) -> np.ndarray:
+        """Lower bound on the probability that A comes first, of each member."""
+        return np.nextafter(self.p[:, 0] - self.error[:, 0], -np.inf)
+
+    def upper(self, who: int) -> np.ndarray:
+        """Upper bound on the probability that A (0) or B (1) comes first, of each member."""
+        return np.nextafter(self.p[:, who] + self.error[:, who], np.inf)
 
 
 def _checked_queries(

@@ -81,6 +81,7 @@ def test_default_parameters_are_the_documented_ones():
         "n_neighbors": 5,
         "sigma": 1.0,
         "edges": None,
+        "classes": None,
         "backend": "auto",
         "n_threads": None,
     }
@@ -296,7 +297,7 @@ def test_rounding_of_distances_is_taken_off_the_radius(backend):
     assert far.abstained[0]
 
 
-@pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (1.5, TypeError)])
+@pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError), (True, TypeError)])
 def test_a_wrong_number_of_tampered_rows_is_refused(rows, error):
     with pytest.raises(error, match="rows"):
         BlackBoxBall(rows)

@@ -23,8 +23,10 @@ from knn_cert.threats import (
     RowShift,
 )
 
-# What two evaluations of one probability may differ by: both come with relative errors of about 1e-12.
-ROUNDING = 1e-10
+# How far below the truth, relative to it, a lower bound may lie that only rounding and the quadrature keep from
+# it: the slower backends have looser bounds on their errors.
+TIGHTNESS = {"native": 1e-10, "numba": 1e-5, "reference": 1e-7}
+TIGHT = max(TIGHTNESS.values())
 
 
 def oracle_cases():
@@ -53,7 +55,7 @@ def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(shared, bac
             backend=backend,
         )
         truth = mpf(case[name])
-        assert abs(got - truth) <= max(1e-10 * truth, mpf("1e-290")), (name, case, got)
+        assert 0 <= truth - got <= max(TIGHTNESS[backend] * truth, mpf("1e-290")), (name, case, got)
 
 
 def test_the_row_shift_bound_does_not_pass_a_possible_attack(shared, backend):
@@ -68,7 +70,7 @@ def test_the_row_shift_bound_does_not_pass_a_possible_attack(shared, backend):
             dof=case["dof"],
             backend=backend,
         )
-        assert got <= mpf(case["row_shift_best_straight_attack"]) * (1 + ROUNDING)
+        assert got <= mpf(case["row_shift_best_straight_attack"])
 
 
 @st.composite
@@ -101,7 +103,7 @@ def bound_of(table, threat):
     )
 
 
-def probabilities_of(table, distances, labels):
+def probabilities_of(table, distances, labels, **also):
     return vote_probabilities(
         np.asarray(distances) ** 2,
         labels,
@@ -109,11 +111,14 @@ def probabilities_of(table, distances, labels):
         sigma=table["sigma"],
         dof=table["dof"],
         n_classes=table["n_classes"],
+        **also,
     )
 
 
 def probability_of(table, distances, labels):
-    return probabilities_of(table, distances, labels)[table["target"]]
+    """The largest that the probability of the target can be, whatever the error of the computation is."""
+    probabilities, errors = probabilities_of(table, distances, labels, with_errors=True)
+    return probabilities[table["target"]] + errors[table["target"]]
 
 
 @given(table=tables(), rows=st.integers(0, 4), data=st.data())
@@ -124,7 +129,7 @@ def test_no_choice_of_flipped_labels_beats_the_bound(table, rows, data):
     labels = table["labels"].copy()
     for i in chosen:
         labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
-    assert bound <= probability_of(table, table["distances"], labels) * (1 + ROUNDING)
+    assert bound <= probability_of(table, table["distances"], labels)
 
 
 @given(table=tables(max_classes=2), rows=st.integers(0, 3))
@@ -136,7 +141,7 @@ def test_for_two_classes_some_choice_of_flipped_labels_attains_the_bound(table, 
         labels = table["labels"].copy()
         labels[list(chosen)] = 1 - table["target"]
         smallest = min(smallest, probability_of(table, table["distances"], labels))
-    assert abs(smallest - bound) <= ROUNDING * max(bound, 1e-280)
+    assert 0.0 <= smallest - bound <= max(TIGHT * smallest, 1e-290)
 
 
 @given(table=tables(), rows=st.integers(0, 3), data=st.data())
@@ -149,17 +154,17 @@ def test_no_deleted_inserted_or_replaced_rows_beat_the_bound(table, rows, data):
     kept = np.setdiff1d(np.arange(n), chosen)
     if len(kept) >= K:
         p = probability_of(table, table["distances"][kept], table["labels"][kept])
-        assert bound_of(table, Deletions(rows)) <= p * (1 + ROUNDING)
+        assert bound_of(table, Deletions(rows)) <= p
     p = probability_of(
         table,
         np.concatenate([table["distances"], [d for d, _ in new]]),
         np.concatenate([table["labels"], [y for _, y in new]]).astype(int),
     )
-    assert bound_of(table, Insertions(rows)) <= p * (1 + ROUNDING)
+    assert bound_of(table, Insertions(rows)) <= p
     distances, labels = table["distances"].copy(), table["labels"].copy()
     for i, (d, y) in zip(chosen, new, strict=False):
         distances[i], labels[i] = d, y
-    assert bound_of(table, Replacements(rows)) <= probability_of(table, distances, labels) * (1 + ROUNDING)
+    assert bound_of(table, Replacements(rows)) <= probability_of(table, distances, labels)
 
 
 @given(
@@ -174,7 +179,7 @@ def test_no_moved_rows_beat_the_bound(table, rows, radius, relabel, data):
         distances[i] = max(distances[i] + step, 0.0)
         if relabel:
             labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
-    assert bound <= probability_of(table, distances, labels) * (1 + ROUNDING) + 1e-300
+    assert bound <= probability_of(table, distances, labels)
 
 
 def test_relabelled_shifts_also_cover_rows_of_other_classes_that_come_closer():
@@ -189,7 +194,7 @@ def test_relabelled_shifts_also_cover_rows_of_other_classes_that_come_closer():
         "dof": 3,
     }
     bound = bound_of(table, RowShift(1, 3.0, relabel=True))
-    assert bound <= probability_of(table, [12.0, 12.0, 12.0, 7.0], table["labels"]) * (1 + ROUNDING)
+    assert bound <= probability_of(table, [12.0, 12.0, 12.0, 7.0], table["labels"])
 
 
 @given(table=tables(), radius=st.floats(0.0, 3.0), rows=st.integers(0, 2), data=st.data())
@@ -199,12 +204,12 @@ def test_no_moved_query_beats_the_bound_with_and_without_flipped_labels(table, r
     )
     moved = np.maximum(table["distances"] + steps, 0.0)
     p = probability_of(table, moved, table["labels"])
-    assert bound_of(table, QueryShift(radius)) <= p * (1 + ROUNDING) + 1e-300
+    assert bound_of(table, QueryShift(radius)) <= p
     labels = table["labels"].copy()
     for i in data.draw(st.lists(st.integers(0, len(labels) - 1), max_size=rows, unique=True)):
         labels[i] = data.draw(st.integers(0, table["n_classes"] - 1))
     p = probability_of(table, moved, labels)
-    assert bound_of(table, QueryShift(radius, LabelFlips(rows))) <= p * (1 + ROUNDING) + 1e-300
+    assert bound_of(table, QueryShift(radius, LabelFlips(rows))) <= p
 
 
 @given(
@@ -236,7 +241,7 @@ def test_a_larger_budget_never_leaves_more(table, radius):
     for kind in (LabelFlips, Deletions, Insertions, Replacements, lambda r: RowShift(r, radius)):
         values = [bound_of(table, kind(r)) for r in range(6)]
         for less, more in itertools.pairwise(values):
-            assert more <= less * (1 + ROUNDING)
+            assert more <= less * (1.0 + TIGHT)
 
 
 def test_many_splits_are_covered_by_few_ranges_that_stay_below():
@@ -260,7 +265,7 @@ def test_many_splits_are_covered_by_few_ranges_that_stay_below():
         moved_b = np.maximum(np.concatenate([np.zeros(q), b[: len(b) - q]]), b - 0.5)
         labels = np.concatenate([np.zeros(len(a), int), np.ones(len(b), int)])
         exact = min(exact, probability_of(table, np.concatenate([moved_a, np.maximum(moved_b, 0)]), labels))
-    assert covered <= exact * (1 + ROUNDING)
+    assert covered <= exact
 
 
 @given(table=tables(max_classes=2))
@@ -274,7 +279,7 @@ def test_the_largest_number_of_rows_is_certified_and_one_more_is_not(table):
         if rows >= 0:
             assert bound_of(table, kind(rows)) > 0.5
         if rows < len(table["labels"]):
-            assert bound_of(table, kind(rows + 1)) <= 0.5 * (1 + ROUNDING)
+            assert bound_of(table, kind(rows + 1)) <= 0.5
 
 
 @given(table=tables(max_classes=2), rows=st.integers(1, 9), relabel=st.booleans())
@@ -290,12 +295,12 @@ def test_the_largest_radius_is_certified_and_a_little_more_is_not(table, rows, r
             table["distances"] ** 2, table["labels"], make(None), target_class=table["target"], **arguments
         )
         if math.isnan(radius):
-            assert bound_of(table, make(0.0)) <= 0.5 * (1 + ROUNDING)
+            assert bound_of(table, make(0.0)) <= 0.5
         else:
             assert bound_of(table, make(min(radius, 1e5))) > 0.5
             if math.isfinite(radius):
                 beyond = radius * (1 + 2e-3) + 1e-7 * table["sigma"]
-                assert bound_of(table, make(beyond)) <= 0.5 * (1 + ROUNDING)
+                assert bound_of(table, make(beyond)) <= 0.5
 
 
 @given(table=tables(max_classes=4), data=st.data())
@@ -436,7 +441,7 @@ def test_no_tampering_leaves_the_probability_as_it_is(backend):
             QueryShift(0.0),
         ):
             p = worst_case_probability(sq, labels, threat, target_class=target, **arguments)
-            assert p == pytest.approx(q[target], rel=1e-12)
+            assert 0.0 <= q[target] - p <= TIGHT
 
 
 def test_queries_of_a_table_are_answered_one_by_one():
@@ -493,7 +498,7 @@ def test_more_rows_can_be_inserted_than_the_table_has():
         n = 10 + rows
         both_inserted = rows * (rows - 1) / (n * (n - 1))
         p = worst_case_probability(sq, labels, Insertions(rows), **arguments)
-        assert p == pytest.approx(1.0 - both_inserted, rel=1e-10)
+        assert 0.0 <= (1.0 - both_inserted) - p <= TIGHT
     largest = largest_budget(sq, labels, Insertions(), **arguments)
     assert worst_case_probability(sq, labels, Insertions(largest), **arguments) > 0.5
     assert worst_case_probability(sq, labels, Insertions(largest + 1), **arguments) <= 0.5
