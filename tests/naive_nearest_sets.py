@@ -3,7 +3,7 @@
 A row at distance s from the query (in units of sigma) has its noisy distance within t with probability F, beyond
 it with U, and the density f; for one and for three features these have closed forms. Sets are listed row by row:
 each is inside or outside, and one of those inside is the K-th nearest, just at t. The same lines run in doubles,
-on many tables at once, and in 30 digits. Labels play no part until the end: all labellings of one table share
+on many tables at once, and in many digits. Labels play no part until the end: all labellings of one table share
 the sets.
 """
 
@@ -18,14 +18,14 @@ import numpy as np
 from mpmath import mp, mpf
 from scipy.special import erfc
 
-# Probabilities in doubles are compared up to this; what is closer is computed in 30 digits. Their largest error
+# Probabilities in doubles are compared up to this; what is closer is computed in many digits. Their largest error
 # found against those is 2e-14 (`test_the_oracle_in_doubles_agrees_with_its_definition_in_many_digits`).
 UNDECIDED = 1e-12
 
-# In 30 digits, what is closer than this is equal: it is so only where a symmetry makes it so.
+# In many digits, what is closer than this is equal: it is so only where a symmetry makes it so.
 EQUAL = mpf(10) ** -22
 
-_DIGITS = 30
+DIGITS = 30
 
 # Beyond so many sigma from its distance no row is found: exp(-9.5^2 / 2) is 3e-20.
 _REACH = 9.5
@@ -114,7 +114,7 @@ def _nodes(distances: np.ndarray, n_neighbors: int) -> tuple[np.ndarray, np.ndar
 def _many_digit_rule() -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights of Gauss-Legendre on (0, 1), polished from NumPy's."""
     nodes, weights = [], []
-    with mp.workdps(_DIGITS):
+    with mp.workdps(DIGITS):
         for guess in np.polynomial.legendre.leggauss(_MANY_NODES)[0]:
             x = mpf(float(guess))
             for _ in range(4):
@@ -158,7 +158,7 @@ def nearest_sets_in_many_digits(distances, n_neighbors: int, n_features: int) ->
     x, w = _many_digit_rule()
     reach = [(math.floor(max(0.0, float(s) - 11.5) / _WIDTH), math.floor((float(s) + 11.5) / _WIDTH)) for s in distances]
     panels = sorted({panel for first, last in reach for panel in range(first, last + 1)})
-    with mp.workdps(_DIGITS):
+    with mp.workdps(DIGITS):
         t = np.concatenate([_WIDTH * (panel + x) for panel in panels])
         weights = np.concatenate([_WIDTH * w] * len(panels))
         s = np.array([mpf(value) for value in distances], dtype=object)
@@ -183,7 +183,7 @@ def nearest_sets_in_buckets(distances, n_neighbors: int, n_features: int, edges,
     """
     n = np.shape(distances)[-1]
     levels, sets, which = _assignments(n, len(edges) + 1, n_neighbors)
-    with mp.workdps(_DIGITS):
+    with mp.workdps(DIGITS):
         if precise:
             distances = np.array([mpf(value) for value in np.ravel(distances)], dtype=object).reshape(-1, n)
             t = np.array([mp.sqrt(mpf(edge)) for edge in edges], dtype=object)

@@ -14,10 +14,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from mpmath import mp, mpf
 from naive_nearest_sets import (
+    DIGITS,
     EQUAL,
     UNDECIDED,
-    Sets,
     nearest_sets,
     nearest_sets_in_buckets,
     nearest_sets_in_many_digits,
@@ -125,10 +126,10 @@ def replaced(table: Table, r: int, limit: int, rng) -> Tampered:
 def moved(table: Table, r: int, radius: float, limit: int, rng, *, relabel: bool = False) -> Tampered:
     """At most r rows moved, each by at most the radius."""
     radius = min(radius, _FAR * table.sigma + 2.0 * table.distances.max()) * SHORTER
-    steps = [-radius, radius, -radius / 2, radius / 2, 0.0]
-    changes = [Change(1, step, None) for step in steps]
+    changes = [Change(1, step, None) for step in (-radius, radius, -radius / 2, radius / 2, 0.0)]
     if relabel:
-        changes += [Change(1, step, label) for step in steps[:3:2] + [0.0] for label in range(table.n_labels)]
+        there = [Change(1, step, label) for step in (-radius, -radius / 2, 0.0) for label in range(table.n_labels)]
+        changes = there[: table.n_labels] + changes + there[table.n_labels :]
     return _changed(table, r, changes, limit, rng)
 
 
@@ -165,14 +166,16 @@ def in_a_ball(table: Table, radius: float, limit: int, rng) -> Tampered:
     return Tampered(distances, np.broadcast_to(table.labels, distances.shape))
 
 
-def moved_queries(table: Table, radius: float) -> Iterator[Table]:
-    """The query moved by the radius, half of it and not at all, along the axes, to the rows and away from them."""
+def moved_queries(table: Table, radius: float, number: int, rng) -> Iterator[Table]:
+    """About so many queries moved by the radius, half of it and not at all: to rows, away, and along the axes."""
     radius = min(radius, _FAR * table.sigma + 2.0 * table.distances.max()) * SHORTER
     d = len(table.query)
     gaps = table.rows - table.query
-    directions = [*np.eye(d), *(gap / np.linalg.norm(gap) for gap in gaps if gap.any())]
-    ends = [sign * direction * length for direction in directions for sign in (1, -1) for length in (1.0, 0.5, 0.2)]
-    for step in np.unique(np.array([np.zeros(d), *ends]) * radius, axis=0):
+    directions = np.unique([gap / np.linalg.norm(gap) for gap in gaps if gap.any()] + list(np.eye(d)), axis=0)
+    ends = np.concatenate([directions, -directions])
+    ends = ends[rng.permutation(len(ends))[: max(number - 3, 2)]]
+    halves = 0.5 * ends[rng.permutation(len(ends))[: number // 3]]
+    for step in np.unique(np.concatenate([np.zeros((1, d)), ends, halves]) * radius, axis=0):
         yield table._replace(query=table.query + step)
 
 
@@ -208,23 +211,28 @@ def _sequences(table: Table, rows: np.ndarray, n_changes: int, limit: int, rng) 
     if n_plans * len(rows) <= limit:
         plans = _listed(itertools.product(range(n_changes), repeat=r))
         return np.repeat(np.arange(len(rows)), len(plans)), np.tile(plans, (len(rows), 1))
-    order = np.argsort(table.distances[rows].sum(axis=1), kind="stable")  # near rows first
+    harm = np.argsort(_distance_ranks(table)[:, rows].sum(axis=2).min(axis=0), kind="stable")
     pairs = _listed(itertools.product(range(n_changes), repeat=2))
-    chosen = order[: max(1, limit // (2 * len(pairs)))]
+    pairs = pairs[np.argsort(pairs.max(axis=1), kind="stable")]  # the first changes are the worst
+    chosen = harm[: max(1, limit // 4)]
+    both = np.arange(1, len(chosen) + 1)[:, None] * np.arange(1, len(pairs) + 1)  # near rows and bad pairs first
+    which, pair = np.unravel_index(np.argsort(both, axis=None, kind="stable")[: limit // 2], both.shape)
     parts = []
     for label in np.unique(table.labels):  # one thing to the rows of this label, another to the others
-        own = (table.labels[rows[chosen]] == label)[:, None, :]
-        parts.append(np.where(own, pairs[None, :, :1], pairs[None, :, 1:]).reshape(-1, r))
-    directed = np.concatenate(parts)
-    which = np.tile(np.repeat(chosen, len(pairs)), len(parts))
-    if len(directed) > limit:
-        some = rng.choice(len(directed), limit, replace=False)
-        directed, which = directed[some], which[some]
+        own = table.labels[rows[chosen[which]]] == label
+        parts.append(np.where(own, pairs[pair, :1], pairs[pair, 1:]))
     at_random = rng.integers(n_changes, size=(limit // 2, r))
     return (
-        np.concatenate([which, rng.integers(len(rows), size=len(at_random))]),
-        np.concatenate([directed, at_random]),
+        np.concatenate([np.tile(chosen[which], len(parts)), rng.integers(len(rows), size=len(at_random))]),
+        np.concatenate([*parts, at_random]),
     )
+
+
+def _distance_ranks(table: Table) -> np.ndarray:
+    """For every label a rank of all rows: those of that label first, near ones before far ones."""
+    labels = np.unique(table.labels)[:, None]
+    keys = table.distances + np.where(table.labels == labels, 0.0, 1.0 + table.distances.max())
+    return np.argsort(np.argsort(keys, axis=1, kind="stable"), axis=1)
 
 
 def _multisets(n_kinds: int, r: int, limit: int, rng) -> np.ndarray:
@@ -277,25 +285,27 @@ def probabilities(table: Table, tampered: Tampered) -> np.ndarray:
 
 
 def exact_probabilities(table: Table, distances, labels) -> list:
-    """The same of one table, in 30 digits."""
-    scaled = np.asarray(distances) / table.sigma
+    """The same of one table, in many digits."""
     n_features = len(table.query)
-    if table.edges is None:
-        sets = nearest_sets_in_many_digits(scaled, table.n_neighbors, n_features)
-    else:
-        edges = table.edges / table.sigma**2
-        sets = nearest_sets_in_buckets(scaled, table.n_neighbors, n_features, edges, precise=True)
-    return list(votes(Sets(*sets), np.zeros(1, dtype=int), np.asarray(labels)[None], table.n_labels)[0])
+    with mp.workdps(DIGITS):
+        scaled = np.array([mpf(float(s)) / mpf(table.sigma) for s in distances], dtype=object)
+        if table.edges is None:
+            sets = nearest_sets_in_many_digits(scaled, table.n_neighbors, n_features)
+        else:
+            edges = [mpf(float(edge)) / mpf(table.sigma) ** 2 for edge in table.edges]
+            sets = nearest_sets_in_buckets(scaled, table.n_neighbors, n_features, edges, precise=True)
+        return list(votes(sets, np.zeros(1, dtype=int), np.asarray(labels)[None], table.n_labels)[0])
 
 
 def predicted(table: Table, distances, labels) -> int:
-    """The most probable label; where doubles cannot tell, in 30 digits, the lowest among equals."""
+    """The most probable label; where doubles cannot tell, in many digits, the lowest among equals."""
     p = probabilities(table, Tampered(np.asarray(distances)[None], np.asarray(labels)[None]))[0]
     first, second = np.sort(p)[::-1][:2]
     if first - second > UNDECIDED:
         return int(np.argmax(p))
     p = exact_probabilities(table, distances, labels)
-    return next(label for label in range(table.n_labels) if p[label] >= max(p) - EQUAL)
+    with mp.workdps(DIGITS):
+        return next(label for label in range(table.n_labels) if p[label] >= max(p) - EQUAL)
 
 
 def outcome(table: Table, tampered: Tampered, label: int, *, to_the_end: bool = True) -> Outcome:

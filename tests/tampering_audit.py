@@ -1,7 +1,7 @@
 """What the package certifies of small tables, held against the oracle that enumerates the tampering.
 
 A violation is a certified budget within which some enumerated table has another most probable label. Nothing is
-allowed for on the unsafe side: what doubles cannot tell is computed in 30 digits.
+allowed for on the unsafe side: what doubles cannot tell is computed in many digits.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import naive_tampering as naive
 import numpy as np
-from mpmath import mpf
+from mpmath import mp, mpf
+from naive_nearest_sets import DIGITS
 from naive_tampering import Table, Tampered
 
 from knn_cert import SmoothedKNNClassifier, largest_budget, worst_case_probability
@@ -46,6 +47,12 @@ LABEL_VALUES = (
 
 # Sets of K rows among so many are few enough to list.
 _MOST_ROWS = 11
+
+# A certificate loses no more than this to the bound on its error.
+_LOOSE = 1e-9
+
+# The oracle's own rounding in many digits.
+_ROUNDING = 1e-24
 
 # Where the oracle's doubles are this close to a bound, digits decide; in so far as the caller pays for them.
 _CLOSE = 1e-11
@@ -113,16 +120,21 @@ class Audit:
         Tampered tables of one budget at most.
     rng : numpy.random.Generator
     digits : int
-        How many bounds may be compared in 30 digits.
+        How many bounds may be compared in many digits.
     """
 
     def __init__(self, table: Table, names: tuple, tally: Tally, *, limit: int, rng, digits: int = 0):
         self.table, self.names, self.tally = table, names, tally
         self.limit, self.rng, self.digits = limit, rng, digits
         self.y = np.array([names[label] for label in table.labels])
-        self.classifier = SmoothedKNNClassifier(
-            table.n_neighbors, table.sigma, edges=table.edges, n_threads=1
-        ).fit(table.rows, self.y)
+        settings = {"sigma": table.sigma, "edges": table.edges, "n_threads": 1}
+        given = np.array(names[: table.n_labels])
+        self.classifiers = {
+            "certify": SmoothedKNNClassifier(table.n_neighbors, **settings),
+            "certify with classes": SmoothedKNNClassifier(table.n_neighbors, classes=given, **settings),
+        }
+        for classifier in self.classifiers.values():
+            classifier.fit(table.rows, self.y)
         self.label = naive.predicted(table, table.distances, table.labels)
         self.n_labels_seen = len(np.unique(table.labels))
 
@@ -162,8 +174,7 @@ class Audit:
         sure = {door: budget for door, budget in claims.items() if budget is not None}
         self.tally.add(threat, "with a budget above 0", sum(budget > 0 for budget in sure.values()))
         if threat.budget_name == "radius":
-            for door, radius in sure.items():
-                self._try(threat, door, radius)
+            self._try(threat, sure)
             return
         self._open_count(threat, claims, sure)
 
@@ -171,59 +182,69 @@ class Audit:
         for rows in range(max(sure.values(), default=0) + 2):
             if isinstance(threat, Insertions) and len(self.table.labels) + rows > _MOST_ROWS:
                 return
-            claimants = [door for door, budget in sure.items() if budget >= rows]
+            claimants = [door for door in sure if sure[door] >= rows]
             tampered = self._within(replace(threat, rows=rows))
             if tampered is None:
                 for door in claimants:
                     self._violation(threat, door, sure[door], f"{rows} rows less leave fewer than K")
                 return
             outcome = self._outcome(threat, tampered, to_the_end=bool(claimants))
-            for door in claimants:
-                self._refute(threat, door, sure[door], outcome, f"with {rows} rows")
             if outcome.broken:
-                if not claimants:
-                    self.tally.add(threat, "broken by one row more")
+                for door in claimants:
+                    self._refute(threat, door, sure[door], outcome, f"with {rows} rows")
+                self.tally.add(threat, "broken by one row more", sum(budget == rows - 1 for budget in sure.values()))
                 return
-            if not claimants and self._is_exact(threat) and outcome.smallest > 0.5 + naive.UNDECIDED:
-                self._violation(threat, "all", rows - 1, f"NOT TIGHT: {rows} rows leave {outcome.smallest}")
+            for door in sure:
+                if sure[door] == rows - 1 and self._is_exact(threat, door):
+                    self._must_break(threat, door, rows, outcome)
 
-    def _is_exact(self, threat) -> bool:
+    def _is_exact(self, threat, door: str) -> bool:
         """Two classes, and one row more than certified changes the prediction (docs/threats.md)."""
-        # Where labels are free and K is even, a label that sorts first would win ties: nobody has it here.
-        lowest = self.label == int(self.table.labels.min())
-        free = not isinstance(threat, Deletions) and lowest and self.table.n_neighbors % 2 == 0
-        return self.n_labels_seen == 2 and not free
+        if self.n_labels_seen > 2 or not isinstance(threat, tuple(ROW_THREATS)):
+            return False
+        if door != "certify":
+            return self.table.n_labels == 2
+        # With K even the first class wins ties, but not from a label that comes before it: that is reckoned with,
+        # though such a label does not have the rows of the second class.
+        wins_ties = self.label == self.table.labels.min() and self.table.n_neighbors % 2 == 0
+        return not (wins_ties and not isinstance(threat, Deletions))
+
+    def _must_break(self, threat, door: str, rows: int, outcome: naive.Outcome) -> None:
+        self.tally.add(threat, "must break")
+        # at one half the first class stays, and what is within its error of one half is not certified
+        if outcome.smallest > 0.5 + _LOOSE:
+            self._violation(threat, door, rows - 1, f"NOT TIGHT: {rows} rows leave {outcome.smallest}")
 
     def fixed_budget(self, threat) -> None:
         """Ask whether a budget is certified, and try everything within it; and what is left at worst."""
-        self.tally.add(threat, "certificates at a budget")
-        certificate = self.classifier.certify(self.table.query[None], threat)
-        certified = not certificate.abstained[0]
-        if self.names.index(certificate.label[0]) != self.label:
-            return  # as in `_claims`
+        certified, bounds = [], {}
+        for door, classifier in self.classifiers.items():
+            self.tally.add(threat, "certificates at a budget")
+            certificate = classifier.certify(self.table.query[None], threat)
+            if self.names.index(certificate.label[0]) != self.label:
+                return  # as in `_claims`
+            bounds[door] = float(certificate.worst_probability[0])
+            certified += [] if certificate.abstained[0] else [door]
+        bounds["worst_case_probability"] = worst_case_probability(*self._functional(), threat, **self._settings())
         tampered = self._within(threat)
         if tampered is None:
-            if certified:
-                self._violation(threat, "certify", "certified", "fewer than K rows are left")
+            for door in certified + [door for door in bounds if bounds[door] > 0.0]:
+                self._violation(threat, door, bounds[door], "fewer than K rows are left")
             return
-        outcome = self._outcome(threat, tampered, to_the_end=certified)
-        if certified:
-            self._refute(threat, "certify", "certified", outcome, "at the budget that was asked for")
-        functional = worst_case_probability(*self._functional(), threat, **self._settings())
-        for bound, door in (
-            (certificate.worst_probability[0], "worst_probability"),
-            (functional, "worst_case_probability"),
-        ):
-            self._compare(threat, door, float(bound), outcome)
+        outcome = self._outcome(threat, tampered, to_the_end=bool(certified))
+        for door in certified:
+            self._refute(threat, door, "certified", outcome, "at the budget that was asked for")
+        for door, bound in bounds.items():
+            self._compare(threat, door, bound, outcome)
 
     def _claims(self, threat) -> Iterator[tuple[str, float | int | None]]:
-        certificate = self.classifier.certify(self.table.query[None], threat)
-        label = self.names.index(certificate.label[0])
-        if label != self.label:
-            if not certificate.abstained[0]:
-                self._violation(threat, "certify", "label", f"the prediction is {self.names[self.label]!r}")
-            return  # a tie of probabilities, decided by rounding, and not certified
-        yield "certify", None if certificate.abstained[0] else certificate.budget[0].item()
+        for door, classifier in self.classifiers.items():
+            certificate = classifier.certify(self.table.query[None], threat)
+            label = self.names.index(certificate.label[0])
+            if label == self.label:
+                yield door, None if certificate.abstained[0] else certificate.budget[0].item()
+            elif not certificate.abstained[0]:  # else a tie of probabilities, decided by rounding
+                self._violation(threat, door, "label", f"the prediction is {self.names[self.label]!r}")
         if not isinstance(threat, BlackBoxBall):
             budget = largest_budget(*self._functional(), threat, **self._settings())
             yield "largest_budget", budget if budget >= 0 else None
@@ -245,28 +266,33 @@ class Audit:
     def _within(self, threat) -> Tampered | None:
         """Tables within the budget, as the query sees them; None where too few rows would be left."""
         table, limit, rng = self.table, self.limit, self.rng
-        if isinstance(threat, BlackBoxBall):
-            raise TypeError("the ball has no budget; see _try")
         if not isinstance(threat, QueryShift):
             return rows_tampered(table, threat, limit, rng)
-        queries = list(naive.moved_queries(table, threat.radius))
-        limit = max(40, limit // len(queries))
+        queries = list(naive.moved_queries(table, threat.radius, max(8, limit // 20), rng))
+        limit = max(40, 2 * limit // len(queries))
         parts = [rows_tampered(moved, threat.training, limit, rng) for moved in queries]
         if None in parts:
             return None
         return Tampered(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
-    def _try(self, threat, door: str, radius: float) -> None:
-        if not isinstance(threat, BlackBoxBall):
-            tampered = self._within(replace(threat, radius=radius))
-        elif threat.rows is None:
-            tampered = naive.in_a_ball(self.table, radius, self.limit, self.rng)
-        else:
-            tampered = naive.moved(self.table, threat.rows, radius, self.limit, self.rng)
-        if tampered is None:
-            self._violation(threat, door, radius, "fewer than K rows are left")
-            return
-        self._refute(threat, door, radius, self._outcome(threat, tampered), f"within {radius}")
+    def _try(self, threat, sure: dict) -> None:
+        """Try the largest radius that any door claims: what is within a smaller one is within it, too."""
+        for radius in sorted(set(sure.values()), reverse=True):
+            if not isinstance(threat, BlackBoxBall):
+                tampered = self._within(replace(threat, radius=radius))
+            elif threat.rows is None:
+                tampered = naive.in_a_ball(self.table, radius, self.limit, self.rng)
+            else:
+                tampered = naive.moved(self.table, threat.rows, radius, self.limit, self.rng)
+            claimants = [door for door in sure if sure[door] == radius]
+            outcome = None if tampered is None else self._outcome(threat, tampered)
+            for door in claimants:
+                if outcome is None:
+                    self._violation(threat, door, radius, "fewer than K rows are left")
+                else:
+                    self._refute(threat, door, radius, outcome, f"within {radius}")
+            if outcome is not None and not outcome.broken:
+                return
 
     def _outcome(self, threat, tampered: Tampered, *, to_the_end: bool = True) -> naive.Outcome:
         outcome = naive.outcome(self.table, tampered, self.label, to_the_end=to_the_end)
@@ -282,7 +308,7 @@ class Audit:
         if n == table.n_neighbors:
             return
         self.tally.add("influence", "certificates")
-        found = self.classifier.influence(table.query[None], top=n)
+        found = self._some_classifier().influence(table.query[None], top=n)
         if self.names.index(found.label[0]) != self.label:
             return
         without = [np.delete(np.arange(n), row) for row in range(n)]
@@ -300,22 +326,64 @@ class Audit:
     def falsify(self, threat) -> None:
         """What is found is within the budget, and another prediction; it is found where certificates are exact."""
         self.tally.add("falsify", "certificates")
-        found = self.classifier.falsify(self.table.query[None], threat)
+        door = str(self.rng.choice(list(self.classifiers)))
+        found = self.classifiers[door].falsify(self.table.query[None], threat)
         example, budget, certified = found.counterexamples[0], found.budget[0], found.certified[0]
         if self.names.index(found.label[0]) != self.label:
             return
-        if example is None:
-            return
+        if example is not None:
+            self._check_example(threat, example, budget, certified)
+        if self._is_exact(threat, door) and certified >= 0 and not budget == certified + 1:
+            self._check_missed(threat, int(certified) + 1, budget)
+
+    def _check_example(self, threat, example, budget: float, certified: float) -> None:
         self.tally.add("falsify", "broken by one row more")
         X, y = example.apply(self.table.rows, self.y)
-        after = self.table._replace(rows=X, query=example.query)
-        labels = np.array([self.names.index(value) for value in y])
-        after_label = naive.predicted(after, after.distances, labels)
         why = f"falsify has {X.tolist()}, {y.tolist()}, {example.query.tolist()}"
-        if after_label == self.label or self.names[after_label] != example.label:
-            self._violation(threat, "falsify", budget, f"{why}, and the prediction {self.names[after_label]!r}")
+        after = self.table._replace(rows=X, query=example.query)
+        label = naive.predicted(after, after.distances, np.array([self.names.index(value) for value in y]))
+        if label == self.label or self.names[label] != example.label:
+            self._violation(threat, "falsify", budget, f"{why}, and the prediction {self.names[label]!r}")
         if budget <= certified:
             self._violation(threat, "falsify", budget, f"{why}, within the certified {certified}")
+        for problem in self._beyond(threat, budget, X, y, example.query):
+            self._violation(threat, "falsify", budget, f"{why}: {problem}")
+
+    def _beyond(self, threat, budget: float, X, y, query) -> Iterator[str]:
+        """What of a counterexample is not within the budget."""
+        if isinstance(threat, QueryShift):
+            if np.linalg.norm(query - self.table.query) > budget:
+                yield "the query moves farther"
+            if threat.training is not None:
+                yield from self._beyond(threat.training, getattr(threat.training, "radius", threat.training.rows), X, y, query)
+            return
+        n = len(self.table.labels)
+        rows = threat.rows if isinstance(threat, RowShift) else budget
+        if isinstance(threat, (Deletions, Insertions)):
+            more = len(y) - n if isinstance(threat, Insertions) else n - len(y)
+            if not 0 <= more <= rows:
+                yield f"{more} rows"
+            return
+        moves, other = np.linalg.norm(X - self.table.rows, axis=1), y != self.y
+        if np.count_nonzero((moves > 0.0) | other) > rows:
+            yield "too many rows are changed"
+        if isinstance(threat, RowShift) and moves.max() > budget:
+            yield "a row moves farther"
+        if isinstance(threat, LabelFlips) and moves.any():
+            yield "rows move"
+        if isinstance(threat, RowShift) and not threat.relabel and other.any():
+            yield "labels change"
+
+    def _check_missed(self, threat, rows: int, budget: float) -> None:
+        tampered = self._within(replace(threat, rows=rows))
+        if tampered is None:
+            return
+        outcome = naive.outcome(self.table, tampered, self.label, to_the_end=False)
+        if outcome.broken:
+            self._violation(threat, "falsify", budget, f"MISSED: {rows} rows leave {outcome.smallest}")
+
+    def _some_classifier(self) -> SmoothedKNNClassifier:
+        return self.classifiers[str(self.rng.choice(list(self.classifiers)))]
 
     # ----------------------------------------------------------------------------------------- judgements
 
@@ -340,11 +408,12 @@ class Audit:
             if self.digits <= 0:
                 return
             self.digits -= 1
-            self.tally.add(threat, "bounds compared in 30 digits")
+            self.tally.add(threat, "bounds compared in many digits")
             exact = naive.exact_probabilities(self.table, *outcome.at_smallest)[self.label]
-            if mpf(bound) <= exact:
+            with mp.workdps(DIGITS):
+                excess = float(mpf(bound) - exact)
+            if excess <= _ROUNDING:
                 return
-            excess = float(mpf(bound) - exact)
         distances, labels = (column.tolist() for column in outcome.at_smallest)
         self._violation(threat, door, bound, f"{excess:.1e} less is left at distances {distances}, labels {labels}")
 
