@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from .data import SHARED, data_dir
+from .data import data_dir
 from .report import Disagreement, Report
 
 RESULTS = Path(__file__).resolve().parent / "results"
+ORACLE = Path(__file__).resolve().parents[1] / "tests" / "oracle"
 
 
 def study_parser(name: str, doc: str) -> argparse.ArgumentParser:
@@ -44,8 +45,8 @@ def study(
         parser.add_argument(
             "--oracle-dir",
             type=Path,
-            default=SHARED / "oracle",
-            help="folder of the reference values (default: shared/oracle beside the checkout)",
+            default=ORACLE,
+            help="folder of the reference values (default: tests/oracle)",
         )
     options = parser.parse_args(argv)
     if options.quick and options.save:

@@ -253,8 +253,8 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
     if allowed is None:
         if len(classes) < 2:
             raise ValueError(
-                f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one class "
-                f"(here with n_samples = {len(y)}) has nothing to decide"
+                f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one "
+                f"class (here with n_samples = {len(y)}) has nothing to decide"
             )
         return classes, labels
     allowed, _ = _sorted_labels(np.asarray(allowed), "classes")
@@ -263,8 +263,8 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
     unknown = [label for label in classes.tolist() if label not in set(allowed.tolist())]
     if unknown:
         raise ValueError(
-            f"labels must be among classes, {allowed.tolist()!r}, got {unknown!r}; correct these rows, or add "
-            "the label to classes"
+            f"labels must be among classes, {allowed.tolist()!r}, got {unknown!r}; correct these rows, or "
+            "add the label to classes"
         )
     return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
 

@@ -96,9 +96,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
     no False
     """
 
-    def __init__(
-        self, n_neighbors=5, sigma=1.0, *, edges=None, classes=None, backend="auto", n_threads=None
-    ):
+    def __init__(self, n_neighbors=5, sigma=1.0, *, edges=None, classes=None, backend="auto", n_threads=None):
         self.n_neighbors = n_neighbors
         self.sigma = sigma
         self.edges = edges

@@ -37,8 +37,8 @@ _RADIUS_ACCURACY = 0.01
 # Rows that moved past all others by so many sigma are as good as gone.
 _GONE = 10.0
 
-# Moves are a little shorter than allowed, so that rounding does not make them longer.
-_SHORTER = 1.0 - 1e-12
+# Moves are at first by this share shorter than allowed, so that rounding does not make them longer.
+_SHORTER = 1e-12
 
 _NOBODY = np.empty(0, dtype=np.int64)
 
@@ -90,6 +90,8 @@ class Counterexample:
         if self.X is None:
             X, y = np.delete(X, self.rows, axis=0), np.delete(y, self.rows)
         else:
+            # together first: new labels may need another type
+            y = np.concatenate([y, self.y])[: len(y)]
             X[self.rows], y[self.rows] = self.X, self.y
         return np.concatenate([X, self.inserted_X]), np.concatenate([y, self.inserted_y])
 
@@ -299,7 +301,7 @@ class _Attacker:
             if length == 0.0:
                 continue
             reach = min(threat.radius, 2.0 * length)  # farther, both classes are far
-            moved = self._query + direction * (_SHORTER * reach / length)
+            moved = _moved(self._query[None], direction[None] / length, np.array([reach]))[0]
             for tampering in tamperings:
                 example = self._checked(tampering, moved)
                 if example is not None:
@@ -315,7 +317,7 @@ class _Attacker:
         ahead = np.zeros_like(gaps)
         ahead[:, :1] = 1.0  # a row at the query goes anywhere
         directions = np.divide(gaps, lengths, out=ahead, where=lengths > 0.0)
-        moved = moved + directions * (_SHORTER * tampering.away[:, None])
+        moved = _moved(moved, directions, tampering.away)
         inserted = np.repeat(self._query[None], tampering.inserted, axis=0)
         here = query is self._query
         sq_distances = self._sq_distances.copy() if here else victim.sq_distances(query, None)
@@ -347,3 +349,19 @@ class _Attacker:
             label=winner,
             probability=float(p[0, self._label]),
         )
+
+
+def _moved(rows: np.ndarray, directions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Rows moved by at most these lengths along directions of norm 1, in the numbers that hold features.
+
+    Far from the origin these are coarse, and a sum is rounded by more than moves may be longer: such rows
+    move less far, at last not at all.
+    """
+    shorter = np.full(len(rows), _SHORTER)
+    while True:
+        moved = rows + directions * ((1.0 - shorter) * lengths)[:, None]
+        made = np.linalg.norm(moved - rows, axis=1) * (1.0 + (rows.shape[1] + 2) * np.finfo(np.float64).eps)
+        too_far = made > np.abs(lengths)
+        if not too_far.any():
+            return moved
+        shorter[too_far] = np.minimum(8.0 * shorter[too_far], 1.0)

@@ -124,7 +124,7 @@ class SmoothedKNN:
         few = f" Tables have at least K = {self.n_neighbors} rows."
         if not self.labels_are_classes:
             return few
-        return few + " Their labels are among the classes that the classifier was given; it refuses any other."
+        return f"{few} Their labels are among the classes that the classifier was given; it refuses others."
 
 
 @dataclass(frozen=True)

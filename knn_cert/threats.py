@@ -18,7 +18,9 @@ rows moved by at most eps       min(a_{j+p}, a_j + eps)       max(b_j - eps, b_{
 query moved by at most eps      a_j + eps                     max(b_j - eps, 0)
 ==============================  ============================  ============================================
 
-The first four are attained by an attack, so they are exact for two classes; the others are sound. For moved
+The first four are attained by an attack, so they are exact for two classes; the others are sound. Where rows
+may carry labels that the table does not have, m is a strict majority for the first class too, see
+`votes_needed` (for an even K the bound is then sound, not exact). Tables keep at least K rows. For moved
 rows the attacker splits his budget, p rows of A and q of the others, and the smallest probability over the
 splits counts. All distances are in the units of the features.
 
@@ -219,8 +221,9 @@ class Insertions(_RowBudget):
         return "So if the attacker removed no more rows than that, this is the prediction of the clean table."
 
     def most_rows(self, n_rows: int, n_neighbors: int) -> int:
-        # A class has n rows at most. With 64 (n + K) others at the query, its own among the K nearest are at
-        # most K / 65 in the mean, and by Markov's inequality it wins with a probability far below one half.
+        # With 64 (n + K) rows of one rival at the query, the n rows of the table are at most K / 65 of the K
+        # nearest in the mean, and no class beats the rival unless they are half of them: by Markov's
+        # inequality with a probability of at most 2 / 65.
         return 64 * (n_rows + n_neighbors)
 
     def family(self, a: np.ndarray, b: np.ndarray, rows: np.ndarray) -> RaceFamily:

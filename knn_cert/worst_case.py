@@ -41,6 +41,10 @@ _CHUNK_BYTES = 32 * 2**20
 # in question touches cost next to nothing.
 _FIRST_COUNTS = 256
 
+# Numbers of rows are looked at many at once: most of the work is common to them while K is small. The more
+# votes count, the more each costs by itself; these two were found by timing K = 5 to 1001.
+_VOTES_AT_ONCE, _FEWEST_AT_ONCE = 8192, 12
+
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
 _SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
 
@@ -185,9 +189,13 @@ def check_threat(threat, kinds=StructuredThreat) -> None:
     if isinstance(threat, get_args(kinds)):
         return
     if isinstance(threat, type) and issubclass(threat, get_args(kinds)):
-        raise TypeError(f"threat must be an object, got the class {threat.__name__}; call it: {threat.__name__}()")
+        raise TypeError(
+            f"threat must be an object, got the class {threat.__name__}; call it: {threat.__name__}()"
+        )
     names = ", ".join(kind.__name__ for kind in get_args(kinds))
-    raise TypeError(f"threat must be one of {names} from knn_cert.threats, such as LabelFlips(), got {threat!r}")
+    raise TypeError(
+        f"threat must be one of {names} from knn_cert.threats, such as LabelFlips(), got {threat!r}"
+    )
 
 
 class Law(NamedTuple):
@@ -270,8 +278,10 @@ class WorstCases:
         """Largest certified number of rows, -1 if 0 is not, for each query."""
         limit = threat.most_rows(self.n_rows, self._law.n_neighbors)
         low, high = np.full(len(self), -1), np.full(len(self), limit + 1)
+        at_once = min(
+            self._law.kernel.FAMILY_SIZE, max(_FEWEST_AT_ONCE, _VOTES_AT_ONCE // self._law.n_neighbors)
+        )
         while (active := np.flatnonzero(high - low > 1)).size:
-            at_once = self._law.kernel.FAMILY_SIZE
             counts = [_counts_between(int(low[i]), int(high[i]), high[i] > limit, at_once) for i in active]
             cases = [_Case(int(i), threat, rows) for i, rows in zip(active, counts, strict=True)]
             for i, rows, margins in zip(active, counts, self._member_margins(cases), strict=True):
@@ -395,9 +405,9 @@ class WorstCases:
         races. The worst case for the other class is that for all rows that are not of it. Members that do not
         count alone are ways to spend one budget: any one of the one race with any one of the other.
 
-        Where tampered rows may carry labels that are none of the classes, these need no looking after but
-        one. Let any class y win, and give it all rows of other new labels, which the attacker might have done:
-        with g votes before and G more now, K <= C g - (classes before y) + G, so it has the votes that
+        Where tampered rows may carry labels that are none of the classes, one more rival stands for all of
+        them. Let any class y win, and give it all rows of other new labels, which the attacker might have
+        done: with g votes before and G more now, K <= C g - (classes before y) + G, so it has the votes that
         `votes_that_can_win` asks for. What remains is a rival without rows, and the fewest votes are enough
         for one that comes first, among C + 1 classes.
         """

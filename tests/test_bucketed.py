@@ -41,8 +41,8 @@ def assert_agrees(got, errors, wanted, oracle_error=0):
 
 
 @pytest.mark.parametrize("index", range(60))
-def test_probabilities_match_theorem_3_and_lie_within_their_errors(kernel, shared, index):
-    cases = json.loads((shared / "oracle" / "bucketed.json").read_text())
+def test_probabilities_match_theorem_3_and_lie_within_their_errors(kernel, oracle_folder, index):
+    cases = json.loads((oracle_folder / "bucketed.json").read_text())
     assert len(cases) == 60
     case = cases[index]
     parameters = {name: case[name] for name in ("n_classes", "n_neighbors", "sigma", "dof")}

@@ -280,8 +280,8 @@ def test_models_needed_is_strict_where_unanimity_meets_the_threshold_exactly():
 # --- the oracle file ---
 
 
-def test_every_case_of_the_oracle_is_met(shared):
-    cases = json.loads((shared / "oracle" / "certificates.json").read_text())["families"]["confidence"][
+def test_every_case_of_the_oracle_is_met(oracle_folder):
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["confidence"][
         "cases"
     ]
     met = 0

@@ -43,8 +43,8 @@ def assert_covered(got, errors, wanted, oracle_error=0):
 
 
 @pytest.mark.parametrize("index", range(30))
-def test_probabilities_match_ball_arithmetic_and_lie_within_their_errors(kernel, shared, index):
-    cases = json.loads((shared / "oracle" / "continuous.json").read_text())
+def test_probabilities_match_ball_arithmetic_and_lie_within_their_errors(kernel, oracle_folder, index):
+    cases = json.loads((oracle_folder / "continuous.json").read_text())
     assert len(cases) == 30
     case = cases[index]
     parameters = {name: case[name] for name in ("n_classes", "n_neighbors", "sigma", "dof")}

@@ -35,8 +35,8 @@ CLOSE = 1e-9
 
 
 @pytest.fixture(scope="module")
-def families(shared):
-    return json.loads((shared / "oracle" / "certificates.json").read_text())["families"]
+def families(oracle_folder):
+    return json.loads((oracle_folder / "certificates.json").read_text())["families"]
 
 
 def rational(number):

@@ -42,8 +42,8 @@ def assert_close(got, wanted, cases, rtol):
 
 
 @pytest.fixture(scope="module")
-def oracle(shared):
-    return json.loads((shared / "oracle" / "ncx2.json").read_text())
+def oracle(oracle_folder):
+    return json.loads((oracle_folder / "ncx2.json").read_text())
 
 
 def triples(oracle):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from knn_cert import (
@@ -297,7 +299,9 @@ def test_rounding_of_distances_is_taken_off_the_radius(backend):
     assert far.abstained[0]
 
 
-@pytest.mark.parametrize(("rows", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError), (True, TypeError)])
+@pytest.mark.parametrize(
+    ("rows", "error"), [(0, ValueError), (1.5, ValueError), ("2", TypeError), (True, TypeError)]
+)
 def test_a_wrong_number_of_tampered_rows_is_refused(rows, error):
     with pytest.raises(error, match="rows"):
         BlackBoxBall(rows)
@@ -521,3 +525,11 @@ def test_a_failed_second_fit_does_not_mix_two_tables():
         clf.fit(X[:, :2], np.zeros(9))
     with pytest.raises(NotFittedError):
         clf.predict(Q[:, :2])
+
+
+def test_probabilities_can_be_scored():
+    """A probability of 1 + 1e-14 made every score of a cross-validation NaN."""
+    X, y = load_iris(return_X_y=True)
+    clf = SmoothedKNNClassifier(sigma=0.1)
+    assert clf.fit(X, y).predict_proba(X).max() == 1.0
+    assert np.isfinite(cross_val_score(clf, X, y, scoring="neg_log_loss", error_score="raise")).all()

@@ -114,6 +114,46 @@ def test_sparse_tables_are_attacked_like_dense_ones():
     np.testing.assert_allclose(sparse.budget, dense.budget)
 
 
+def test_rows_of_third_classes_that_cannot_help_do_not_stop_the_attack():
+    """Three rows may move, but there is one of the prediction and one of the runner-up."""
+    clf = SmoothedKNNClassifier(1).fit([[0.0], [5.0], [6.0], [7.0]], [0, 1, 2, 2])
+    found = clf.falsify([[0.0]], RowShift(3))
+    assert found.found[0] and found.budget[0] > found.certified[0]
+
+
+def test_moves_are_no_longer_than_allowed_far_from_the_origin():
+    far = 1e6
+    X, y = far + np.array([[0.0], [0.5], [2.0], [3.0]]), [0, 0, 1, 1]
+    query = np.array([[far - 0.3]])
+    for threat in (QueryShift(), RowShift(4), QueryShift(None, RowShift(2, 0.3))):
+        found = SmoothedKNNClassifier(1).fit(X, y).falsify(query, threat)
+        assert found.found[0]
+        example, budget = found.counterexamples[0], found.budget[0]
+        rows, of_the_query = (budget, 0.0) if isinstance(threat, RowShift) else (0.3, budget)
+        assert np.all(np.abs(example.query - query[0]) <= of_the_query)
+        assert np.all(np.abs(example.X - X[example.rows]) <= rows)
+
+
+def test_new_labels_of_a_counterexample_are_neither_cut_off_nor_converted():
+    X = [[0.0], [0.1], [0.2], [9.0]]
+    for y, classes in (
+        (["", "", "", "bee"], ["", "Zebra", "bee"]),
+        ([False, False, False, True], [-1, 0, 1]),
+    ):
+        clf = SmoothedKNNClassifier(4, 1.0, classes=classes).fit(X, y)
+        example = clf.falsify([[0.0]], Replacements()).counterexamples[0]
+        tampered_X, tampered_y = example.apply(X, y)
+        assert set(tampered_y.tolist()) <= set(classes)
+        assert clf.fit(tampered_X, tampered_y).predict([[0.0]])[0] == example.label
+
+
+@pytest.mark.parametrize("threat", [Insertions(2**70), Deletions(2**70), LabelFlips(2**70)], ids=repr)
+def test_an_attack_with_more_rows_than_there_are_ends(threat):
+    X, y, Q = table()
+    found = fitted(X, y).falsify(Q[:1], threat)
+    assert found.found[0] or isinstance(threat, Deletions)
+
+
 def test_progress_is_reported_and_wrong_threats_are_refused():
     X, y, Q = table()
     calls = []
@@ -148,6 +188,31 @@ def test_influence_is_what_the_probability_loses_without_the_row(n_classes):
         # The rows are those of the largest losses of all, found without looking at all.
         np.testing.assert_allclose(influence.change[i], np.sort(changes)[:5], atol=1e-12)
         np.testing.assert_allclose(changes[influence.rows[i]], influence.change[i], atol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [3, 4])
+def test_the_most_influential_row_may_be_of_a_third_class(n_classes):
+    """Brute force over every row; rows of third classes split the votes of the rivals."""
+    rng = np.random.default_rng(n_classes)
+    third = 0
+    for _ in range(60):
+        n, k = 12, int(rng.integers(1, 6))
+        X, y = np.round(rng.uniform(0.0, 4.0, size=(n, 1)), 1), rng.integers(0, n_classes, size=n)
+        y[:n_classes] = np.arange(n_classes)
+        clf = SmoothedKNNClassifier(k, 0.5, classes=range(n_classes)).fit(X, y)
+        influence = clf.influence([[0.0]], top=3)
+        p = clf.predict_proba([[0.0]])[0]
+        label = int(np.argmax(p))
+        changes = [
+            SmoothedKNNClassifier(k, 0.5, classes=range(n_classes))
+            .fit(np.delete(X, row, axis=0), np.delete(y, row))
+            .predict_proba([[0.0]])[0, label]
+            - p[label]
+            for row in range(n)
+        ]
+        np.testing.assert_allclose(influence.change[0], np.sort(changes)[:3], atol=1e-11)
+        third += np.any(y[influence.rows[0]] != label)
+    assert third > 5
 
 
 def test_influence_refuses_what_has_no_answer():

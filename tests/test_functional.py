@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -10,7 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import knn_cert
-from knn_cert import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf, race_probability, vote_probabilities
+from knn_cert import (
+    LabelFlips,
+    largest_budget,
+    ncx2_cdf,
+    ncx2_logcdf,
+    ncx2_logsf,
+    ncx2_sf,
+    race_probability,
+    vote_probabilities,
+    worst_case_probability,
+)
 
 SQ_DISTANCES = np.array([[0.5, 2.0, 3.5, 6.0, 1.0, 9.0, 4.0], [4.0, 1.0, 0.25, 2.0, 8.0, 3.0, 5.0]])
 LABELS = np.array([0, 1, 2, 1, 0, 2, 0])
@@ -338,3 +349,69 @@ def test_a_sigma_that_double_precision_cannot_resolve_is_refused(backend):
     # one far row is no obstacle where the K nearest are close
     q = vote_probabilities([1.0, 2.0, 1.2e24], [0, 1, 0], n_neighbors=1, sigma=1.0, dof=3, backend=backend)
     assert abs(q.sum() - 1.0) < 1e-12
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Errors
+
+
+def mirrored_tables():
+    """Two classes with the same rows: the truth is exactly one half for every law."""
+    rng = np.random.default_rng(0)
+    for _ in range(400):
+        distances = rng.uniform(0.0, 5.0, size=rng.integers(2, 8))
+        yield (
+            np.concatenate([distances, distances]) ** 2,
+            np.repeat([0, 1], len(distances)),
+            {
+                "n_neighbors": 2 * int(rng.integers(0, len(distances))) + 1,
+                "sigma": 1.0,
+                "dof": int(rng.integers(1, 9)),
+            },
+        )
+
+
+def test_a_class_with_half_of_the_probability_is_never_said_to_be_above_it():
+    for sq, labels, law in mirrored_tables():
+        for target in (0, 1):
+            assert worst_case_probability(sq, labels, LabelFlips(0), target_class=target, **law) <= 0.5
+            assert largest_budget(sq, labels, LabelFlips(), target_class=target, **law) == -1
+
+
+def test_errors_hold_the_truth_where_it_is_known(backend):
+    for sq, labels, law in itertools.islice(mirrored_tables(), None, None, 1 if backend == "native" else 20):
+        p, error = vote_probabilities(sq, labels, with_errors=True, backend=backend, **law)
+        assert np.all(np.abs(p - 0.5) <= error)
+        m = (law["n_neighbors"] + 1) // 2
+        a, b = sq[labels == 0], sq[labels == 1]
+        p, error = race_probability(a, m, b, m, sigma=1.0, dof=law["dof"], with_errors=True, backend=backend)
+        assert abs(p - 0.5) <= error < 1e-6
+
+
+@pytest.mark.parametrize("edges", [None, EDGES], ids=["continuous", "bucketed"])
+def test_errors_come_with_the_shape_of_the_probabilities(backend, edges):
+    p, errors = call(backend, edges=edges, with_errors=True)
+    np.testing.assert_array_equal(p, call(backend, edges=edges))
+    assert errors.shape == p.shape and np.all(errors >= 0.0) and np.all(errors < 1e-6)
+    one, error = call(backend, SQ_DISTANCES[0], edges=edges, with_errors=True)
+    np.testing.assert_array_equal(one, p[0])
+    np.testing.assert_array_equal(error, errors[0])
+    none, no_errors = call(backend, np.empty((0, 7)), edges=edges, with_errors=True)
+    assert none.shape == no_errors.shape == (0, 3)
+
+
+def test_a_race_that_is_decided_has_no_error(backend):
+    law = {"sigma": 1.0, "dof": 3, "with_errors": True, "backend": backend}
+    assert race_probability([], 1, [1.0], 1, **law) == (0.0, 0.0)
+    assert race_probability([1.0], 1, [2.0], 2, **law) == (1.0, 0.0)
+
+
+def test_no_probability_is_above_one(backend):
+    """Rounding once gave 1 + 1.6e-14 here, and scoring rules refuse that."""
+    rng = np.random.default_rng(0)
+    n_queries = 40 if backend == "native" else 4
+    sq = np.append(
+        rng.uniform(0.0, 0.1, size=(n_queries, 8)), rng.uniform(9.0, 25.0, size=(n_queries, 4)), axis=1
+    )
+    labels = np.repeat([0, 1, 2], [8, 2, 2])
+    assert vote_probabilities(sq, labels, n_neighbors=5, sigma=0.1, dof=4, backend=backend).max() <= 1.0

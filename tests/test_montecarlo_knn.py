@@ -24,8 +24,8 @@ def same(one, other):
 # --- the law that is sampled ---
 
 
-def test_exact_probabilities_of_the_oracle_lie_inside_the_intervals(shared):
-    cases = json.loads((shared / "oracle" / "continuous.json").read_text())
+def test_exact_probabilities_of_the_oracle_lie_inside_the_intervals(oracle_folder):
+    cases = json.loads((oracle_folder / "continuous.json").read_text())
     checked = 0
     for seed, case in enumerate(cases):
         vote = monte_carlo_vote(

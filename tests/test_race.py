@@ -82,8 +82,8 @@ def tampered(case, attack):
 
 
 @pytest.mark.parametrize("attack", ["clean", "label_flips", "deletions", "insertions", "replacements"])
-def test_worst_case_lists_give_the_worst_tampering_of_all(kernel, shared, attack):
-    cases = json.loads((shared / "oracle" / "threats.json").read_text())
+def test_worst_case_lists_give_the_worst_tampering_of_all(kernel, oracle_folder, attack):
+    cases = json.loads((oracle_folder / "threats.json").read_text())
     assert len(cases) == 24
     for case in cases:
         k = case["n_neighbors"]

@@ -317,8 +317,8 @@ def test_uniform_answers_are_one_per_query_and_p_b_is_clipped_to_the_complement(
 # --- the oracle file ---
 
 
-def test_every_case_of_the_oracle_is_met(shared):
-    cases = json.loads((shared / "oracle" / "certificates.json").read_text())["families"]["rab_radii"][
+def test_every_case_of_the_oracle_is_met(oracle_folder):
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["rab_radii"][
         "cases"
     ]
     met = 0

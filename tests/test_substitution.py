@@ -42,8 +42,8 @@ ABC = {("a", "b"): 0.9, ("a", "c"): 0.8, ("b", "c"): 0.85}
 
 
 @pytest.fixture(scope="module")
-def families(shared):
-    return json.loads((shared / "oracle" / "certificates.json").read_text())["families"]
+def families(oracle_folder):
+    return json.loads((oracle_folder / "certificates.json").read_text())["families"]
 
 
 def star(similarities):

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mpf
 
-from knn_cert import largest_budget, race_probability, vote_probabilities, worst_case_probability
+from knn_cert import (
+    SmoothedKNNClassifier,
+    largest_budget,
+    race_probability,
+    vote_probabilities,
+    worst_case_probability,
+)
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -23,8 +29,8 @@ from knn_cert.threats import (
     RowShift,
 )
 
-# How far below the truth, relative to it, a lower bound may lie that only rounding and the quadrature keep from
-# it: the slower backends have looser bounds on their errors.
+# How far below the truth, relative to it, a lower bound may lie that only rounding and the quadrature keep
+# from it: the slower backends have looser bounds on their errors.
 TIGHTNESS = {"native": 1e-10, "numba": 1e-5, "reference": 1e-7}
 TIGHT = max(TIGHTNESS.values())
 
@@ -42,8 +48,8 @@ def oracle_cases():
 
 
 @oracle_cases()
-def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(shared, backend, name, make):
-    for case in json.loads((shared / "oracle" / "threats.json").read_text()):
+def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(oracle_folder, backend, name, make):
+    for case in json.loads((oracle_folder / "threats.json").read_text()):
         got = worst_case_probability(
             case["sq_distances"],
             case["labels"],
@@ -58,8 +64,8 @@ def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(shared, bac
         assert 0 <= truth - got <= max(TIGHTNESS[backend] * truth, mpf("1e-290")), (name, case, got)
 
 
-def test_the_row_shift_bound_does_not_pass_a_possible_attack(shared, backend):
-    for case in json.loads((shared / "oracle" / "threats.json").read_text()):
+def test_the_row_shift_bound_does_not_pass_a_possible_attack(oracle_folder, backend):
+    for case in json.loads((oracle_folder / "threats.json").read_text()):
         got = worst_case_probability(
             case["sq_distances"],
             case["labels"],
@@ -512,3 +518,11 @@ def test_numpy_numbers_are_numbers_of_rows():
         assert p == worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(1), **arguments)
     p = worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(np.float64(0.3)), **arguments)
     assert p == worst_case_probability([1.0, 2.0, 3.0], [0, 1, 0], LabelFlips(1), **arguments)
+
+
+def test_a_far_query_among_many_classes_has_a_certificate_for_moved_rows():
+    """The errors of ten classes add up to more than the complement of the winner's probability."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(500, 30)), rng.integers(0, 10, size=500)
+    clf = SmoothedKNNClassifier(5, 1e-3).fit(X, y)
+    assert clf.certify(X[:1] + 1e4, RowShift(3)).budget[0] >= 0.0
