@@ -1,9 +1,10 @@
 """Oracle, never importing the package: every table that can be made of a small one within a budget, or many.
 
-Labels are 0..n_labels-1 in the order in which the classifier sorts them; the table may lack some of them, and the
-attacker may use those too. What is not finite is listed in full if there is room, else the plans that are likely
-to hurt come first and others are drawn at random. Moved rows and queries cannot be listed: a row moves by the
-whole of its radius, by half of it or not at all, towards the query or away from it.
+Labels are 0..n_labels-1 in the order in which the classifier sorts them; the table may lack some of them,
+and the attacker may use those too. What can be listed is listed in full if there is room; else the plans that
+are likely to hurt come first, and others are drawn at random. Moves cannot be listed: a row moves by the
+whole of its radius, by half of it or not at all, towards the query or away from it, and so does the query. A
+row that comes from elsewhere is at the query, among the rows, or far away.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Tampered(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What may be done to one row: its distance s becomes max(keeps * s + adds, 0); label None is the old one."""
+    """What may be done to one row: its distance s becomes max(keeps * s + adds, 0); None: the old label."""
 
     keeps: float
     adds: float
@@ -74,7 +75,7 @@ def random_table(rng, *, n_classes: int, n_neighbors: int | None = None, buckete
 
     Distances are exact in doubles: steps of 1/16 along axes, diagonals of whole length or a line.
     """
-    n = int(rng.integers(max(3, n_classes), 7 if bucketed else 9))
+    n = int(rng.integers(max(3, n_classes), 7)) if bucketed else int(rng.choice([4, 5, 6, 7, 7, 8, 8]))
     if n_neighbors is None:
         n_neighbors = n if rng.random() < 0.1 else int(rng.integers(1, min(n, 6)))
     d = int(rng.choice([1, 3]))
@@ -90,7 +91,10 @@ def random_table(rng, *, n_classes: int, n_neighbors: int | None = None, buckete
     elif kind == 2:
         steps[rng.integers(n)] = 0.0
     rows = steps[:, None] / 16.0 * units[rng.integers(len(units), size=n)]
-    labels = rng.choice(n_classes, size=n, p=rng.dirichlet(np.full(n_classes, rng.choice([0.3, 1.0]))))
+    share = rng.dirichlet(np.full(n_classes, 1.0))
+    if rng.random() < 0.6:  # one class prevails, so that something is certified
+        share = 0.2 * share + 0.8 * (np.arange(n_classes) == rng.integers(n_classes))
+    labels = rng.choice(n_classes, size=n, p=share)
     if kind == 3:  # mirrored: two classes at the same distances
         rows[n // 2 : 2 * (n // 2)] = rows[: n // 2]
         labels[n // 2 :] = (labels[0] + 1) % n_classes
@@ -104,7 +108,10 @@ def random_table(rng, *, n_classes: int, n_neighbors: int | None = None, buckete
     edges = None
     if bucketed:
         top = float(steps.max()) / 16.0 * length + 2.0
-        edges = np.unique(np.round(64.0 * (top * rng.random(int(rng.integers(1, 4)))) ** 2) / 64.0 + 0.25) * sigma**2
+        edges = (
+            np.unique(np.round(64.0 * (top * rng.random(int(rng.integers(1, 4)))) ** 2) / 64.0 + 0.25)
+            * sigma**2
+        )
     return Table(rows * sigma + query, used[labels], query, n_labels, n_neighbors, sigma, edges)
 
 
@@ -114,12 +121,12 @@ def random_table(rng, *, n_classes: int, n_neighbors: int | None = None, buckete
 
 def flipped(table: Table, r: int, limit: int, rng) -> Tampered:
     """At most r labels changed."""
-    return _changed(table, r, [Change(1, 0.0, label) for label in range(table.n_labels)], limit, rng)
+    return _changed(table, r, [Change(1, 0.0, label) for label in _new_labels(table)], limit, rng)
 
 
 def replaced(table: Table, r: int, limit: int, rng) -> Tampered:
     """At most r rows with any label, at one of a few distances."""
-    changes = [Change(0, s, label) for s in _places(table) for label in range(table.n_labels)]
+    changes = [Change(0, s, label) for s in _places(table) for label in _new_labels(table)]
     return _changed(table, r, changes, limit, rng)
 
 
@@ -128,7 +135,9 @@ def moved(table: Table, r: int, radius: float, limit: int, rng, *, relabel: bool
     radius = min(radius, _FAR * table.sigma + 2.0 * table.distances.max()) * SHORTER
     changes = [Change(1, step, None) for step in (-radius, radius, -radius / 2, radius / 2, 0.0)]
     if relabel:
-        there = [Change(1, step, label) for step in (-radius, -radius / 2, 0.0) for label in range(table.n_labels)]
+        there = [
+            Change(1, step, label) for step in (-radius, -radius / 2, 0.0) for label in _new_labels(table)
+        ]
         changes = there[: table.n_labels] + changes + there[table.n_labels :]
     return _changed(table, r, changes, limit, rng)
 
@@ -167,7 +176,7 @@ def in_a_ball(table: Table, radius: float, limit: int, rng) -> Tampered:
 
 
 def moved_queries(table: Table, radius: float, number: int, rng) -> Iterator[Table]:
-    """About so many queries moved by the radius, half of it and not at all: to rows, away, and along the axes."""
+    """About so many queries moved by the radius, half of it and not at all: to rows, away, along axes."""
     radius = min(radius, _FAR * table.sigma + 2.0 * table.distances.max()) * SHORTER
     d = len(table.query)
     gaps = table.rows - table.query
@@ -181,6 +190,12 @@ def moved_queries(table: Table, radius: float, number: int, rng) -> Iterator[Tab
 
 # ------------------------------------------------------------------------------------------------------------
 # Plans
+
+
+def _new_labels(table: Table) -> list[int]:
+    """All labels; first those that rows have, since a changed row then adds to others."""
+    seen = set(table.labels.tolist())
+    return sorted(range(table.n_labels), key=lambda label: (label not in seen, label))
 
 
 def _places(table: Table) -> list[float]:
@@ -197,7 +212,9 @@ def _changed(table: Table, r: int, changes: Sequence[Change], limit: int, rng) -
     which, plan = plans
     distances = np.repeat(table.distances[None], len(which), axis=0)
     labels = np.repeat(table.labels[None], len(which), axis=0)
-    keeps, adds, new = (np.array([-1 if c is None else c for c in column]) for column in zip(*changes, strict=True))
+    keeps, adds, new = (
+        np.array([-1 if c is None else c for c in column]) for column in zip(*changes, strict=True)
+    )
     line = np.arange(len(which))[:, None]
     target = rows[which]
     distances[line, target] = np.maximum(keeps[plan] * distances[line, target] + adds[plan], 0.0)
@@ -205,8 +222,10 @@ def _changed(table: Table, r: int, changes: Sequence[Change], limit: int, rng) -
     return Tampered(distances, labels)
 
 
-def _sequences(table: Table, rows: np.ndarray, n_changes: int, limit: int, rng) -> tuple[np.ndarray, np.ndarray]:
-    """(which rows, what to do with each): all of it, or the same to all rows of a label, and then at random."""
+def _sequences(
+    table: Table, rows: np.ndarray, n_changes: int, limit: int, rng
+) -> tuple[np.ndarray, np.ndarray]:
+    """(which rows, what to do with each): all plans; or one for all rows of a label, and then random ones."""
     n_plans, r = n_changes ** rows.shape[1], rows.shape[1]
     if n_plans * len(rows) <= limit:
         plans = _listed(itertools.product(range(n_changes), repeat=r))
@@ -215,7 +234,9 @@ def _sequences(table: Table, rows: np.ndarray, n_changes: int, limit: int, rng) 
     pairs = _listed(itertools.product(range(n_changes), repeat=2))
     pairs = pairs[np.argsort(pairs.max(axis=1), kind="stable")]  # the first changes are the worst
     chosen = harm[: max(1, limit // 4)]
-    both = np.arange(1, len(chosen) + 1)[:, None] * np.arange(1, len(pairs) + 1)  # near rows and bad pairs first
+    both = np.arange(1, len(chosen) + 1)[:, None] * np.arange(
+        1, len(pairs) + 1
+    )  # near rows and bad pairs first
     which, pair = np.unravel_index(np.argsort(both, axis=None, kind="stable")[: limit // 2], both.shape)
     parts = []
     for label in np.unique(table.labels):  # one thing to the rows of this label, another to the others
@@ -259,7 +280,7 @@ def _beside(kept: np.ndarray, new: np.ndarray) -> np.ndarray:
 
 
 class Outcome(NamedTuple):
-    """Of some tampered tables: one with another prediction, if any, and the least that is left to the label."""
+    """Of some tampered tables: one with another prediction, if any; the least that the label is left with."""
 
     n_tables: int
     broken: tuple[tuple[np.ndarray, np.ndarray], ...]  # its distances and labels

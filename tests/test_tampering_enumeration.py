@@ -1,4 +1,4 @@
-"""Certificates against the enumeration of tampered tables: no table within a certified budget may vote otherwise."""
+"""Certificates against the enumeration of tampered tables: none within a certified budget votes otherwise."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import naive_nearest_sets as nearest
 import naive_tampering as tampering
 import numpy as np
 import pytest
+from attack_audit import falsify, influence
 from mpmath import mp, mpf
 from naive_tampering import Table, Tampered
 from tampering_audit import LABEL_VALUES, ROW_THREATS, Audit, Tally
 
-from knn_cert.threats import BlackBoxBall, Deletions, LabelFlips, QueryShift
+from knn_cert.threats import BlackBoxBall, Deletions, LabelFlips, RowShift
 
 LIMIT = 50  # tampered tables of one budget, beyond those that come first
 
 
-def audited(tables, what, audit=Audit, **options) -> Tally:
+def audited(tables, what, audit=Audit, *, digits: int = 0) -> Tally:
     """Counts and violations of some (table, label values)."""
-    tally, rng = Tally(), np.random.default_rng(len(tables))
+    tally, rng = Tally(digits), np.random.default_rng(len(tables))
     for table, names in tables:
-        what(audit(table, names, tally, limit=LIMIT, rng=rng, **options))
+        what(audit(table, names, tally, limit=LIMIT, rng=rng))
     return tally
 
 
 @functools.cache
-def tables(n_classes: int, parity: int, number: int = 3, *, bucketed: bool = False):
+def tables(n_classes: int, parity: int, number: int = 2, *, bucketed: bool = False):
     """Random small tables and what their labels are called; K odd or even."""
     rng = np.random.default_rng([n_classes, parity, bucketed])
     found = []
@@ -84,8 +85,8 @@ def test_no_table_within_a_certified_budget_has_another_prediction(n_classes, pa
     tally = audited(tables(n_classes, parity), largest_budgets)
     assert_no_violation(tally)
     assert len({kind for kind, _ in tally.counts}) == 15
-    assert total(tally, "with a budget above 0") >= 30
-    assert total(tally, "tampered tables") >= 2000
+    assert total(tally, "with a budget above 0") >= 12
+    assert total(tally, "tampered tables") >= 400
 
 
 @pytest.mark.parametrize("pitfall", PITFALLS)
@@ -99,7 +100,7 @@ def test_no_table_within_a_certified_budget_has_another_prediction_where_that_wa
 def test_no_table_within_a_given_budget_leaves_less_than_the_worst_probability(n_classes, parity):
     tally = audited(tables(n_classes, parity), given_budgets, digits=1)
     assert_no_violation(tally)
-    assert total(tally, "tampered tables") >= 1000
+    assert total(tally, "tampered tables") >= 250
 
 
 @each_kind
@@ -112,7 +113,7 @@ def test_no_ball_of_the_bucketed_classifier_holds_a_table_with_another_predictio
 
 
 def test_one_row_more_than_certified_changes_the_prediction_for_two_classes():
-    some = [case for parity in (0, 1) for case in tables(2, parity, 6)]
+    some = [case for parity in (0, 1) for case in tables(2, parity, 4)]
 
     def count(audit):
         for kind in ROW_THREATS:
@@ -129,7 +130,7 @@ def test_what_falsify_finds_is_within_the_budget_and_it_misses_nothing_that_is_e
     def attack(audit):
         for threat in audit.threats():
             if not isinstance(threat, BlackBoxBall):
-                audit.falsify(threat)
+                falsify(audit, threat)
 
     tally = audited([*tables(2, parity, 2), *tables(3, parity, 2)], attack)
     assert_no_violation(tally)
@@ -138,7 +139,7 @@ def test_what_falsify_finds_is_within_the_budget_and_it_misses_nothing_that_is_e
 
 def test_influence_finds_the_largest_effects_of_removing_one_row():
     some = [case for n_classes in (2, 3, 4) for parity in (0, 1) for case in tables(n_classes, parity, 4)]
-    tally = audited(some, Audit.influence)
+    tally = audited(some, influence)
     assert_no_violation(tally)
     assert tally.of("influence", "tampered tables") >= 50
 
@@ -158,14 +159,14 @@ class Boastful(Audit):
                 yield door, budget + 1 if threat.budget_name == "rows" else 1.5 * budget
 
 
-def test_the_audit_finds_claims_of_one_row_more():
-    some = [case for parity in (0, 1) for case in tables(2, parity, 6)]
+def test_the_audit_finds_claims_of_one_row_or_half_a_radius_more():
+    some = [case for parity in (0, 1) for case in tables(2, parity, 4)]
     for kind in ROW_THREATS:
-        tally = audited(some, lambda audit, threat=kind(): audit.open_budget(threat), Boastful)
+        tally = audited(some, lambda audit, kind=kind: audit.open_budget(kind()), Boastful)
         assert len(tally.violations) >= 5
-    some = [case for parity in (0, 1) for case in tables(2, parity, 6)]
-    tally = audited(some, lambda audit: audit.open_budget(QueryShift()), Boastful)
-    assert tally.violations
+    # all rows move: the worst case is one of those that are tried
+    tally = audited(some, lambda audit: audit.open_budget(RowShift(8)), Boastful)
+    assert len(tally.violations) >= 5
 
 
 def test_the_audit_finds_deletions_that_leave_fewer_than_k_rows():
@@ -176,7 +177,7 @@ def test_the_audit_finds_deletions_that_leave_fewer_than_k_rows():
 
 
 def test_the_audit_finds_new_labels_that_win_ties():
-    """The claim of a table that numbers its classes from 0, for one whose attacker has a label before them."""
+    """The right claim for classes that are numbered from 0; here the attacker has a label before them."""
     table, names = PITFALLS["a new label wins the ties of two"]
 
     class Unaware(Audit):
@@ -194,9 +195,7 @@ def test_the_oracle_in_doubles_agrees_with_the_definition_in_many_digits(n_featu
         distances, labels = rng.uniform(0.0, 6.0, size=n), rng.integers(0, 3, size=n)
         distances[0] = 0.0
         table = Table(distances[:, None], labels, np.zeros(1), 3, n_neighbors, 1.0)
-        table = table._replace(
-            rows=distances[:, None] * np.eye(n_features)[0], query=np.zeros(n_features)
-        )
+        table = table._replace(rows=distances[:, None] * np.eye(n_features)[0], query=np.zeros(n_features))
         quick = tampering.probabilities(table, Tampered(distances[None], labels[None]))[0]
         exact = tampering.exact_probabilities(table, distances, labels)
         listed = naive.vote(
