@@ -38,7 +38,7 @@ class Study(NamedTuple):
 
     tables: int = 240
     limit: int = 600  # tampered tables of one budget, about
-    digits: int = 200  # bounds that are compared with the enumeration in many digits
+    digits: int = 40  # bounds that are compared with the enumeration in many digits
     asked_tables: int = 80  # of these also given budgets, counterexamples and influence
 
 
@@ -68,12 +68,12 @@ def _run(report: Report, study: Study, seed: int) -> None:
         f"{study.tables} random tables of 3 to 8 rows, 2 to 4 classes, d = 1 or 3, K from 1 to n, odd and "
         "even, with ties, duplicates, rows at the query, mirrored classes and far rows. Labels are numbers, "
         "texts or booleans, and the attacker has up to three that the table lacks, before, between and after "
-        "its own. Each certificate is asked for with its budget open, from a classifier that knows the labels "
-        "of its table, from one that is given all of them (`classes`), and from `largest_budget`. Then what "
-        f"lies within the budget is enumerated, about {study.limit} tables at most (rows and queries move by "
-        "the radius, by half of it or not at all), and each table is voted on by listing all sets of K rows. "
-        "A violation is a table with another most probable label; where doubles cannot tell, many digits "
-        "decide."
+        "its own. Each certificate is asked for with its budget open: from a classifier that knows the "
+        "labels of its table, from one that is given all of them (`classes`), and from `largest_budget`. "
+        f"Then what lies within the budget is enumerated, about {study.limit} tables at most (rows and "
+        "queries move by the radius, by half of it or not at all), and each is voted on by listing all sets of "
+        "K rows. A violation is a table with another most probable label; where doubles cannot tell, many "
+        "digits decide."
     )
     rng, tally = np.random.default_rng(seed), Tally(study.digits)
     for number in range(study.tables):
@@ -125,8 +125,8 @@ def _tables_of_counts(report: Report, tally: Tally) -> None:
     undecided = sum(tally.of(kind, "undecided by doubles") for kind in kinds)
     report.text(
         f"Within certified budgets {undecided:,} tampered tables were left undecided by doubles. Of the "
-        f"bounds `worst_probability` and `worst_case_probability` {compared:,} came so near to the least that was "
-        "found that many digits had to compare. `falsify` was asked "
+        f"bounds `worst_probability` and `worst_case_probability` {compared:,} came so near to the least "
+        "that was found that many digits had to compare. `falsify` was asked "
         f"{tally.of('falsify', 'certificates'):,} times and changed "
         f"{tally.of('falsify', 'broken by one row more'):,} predictions, all checked; `influence` was "
         f"compared with {tally.of('influence', 'tampered tables'):,} removals of one row."
