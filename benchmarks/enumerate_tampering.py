@@ -71,8 +71,8 @@ def _run(report: Report, study: Study, seed: int) -> None:
         "its own. Each certificate is asked for with its budget open: from a classifier that knows the "
         "labels of its table, from one that is given all of them (`classes`), and from `largest_budget`. "
         f"Then what lies within the budget is enumerated, about {study.limit} tables at most (rows and "
-        "queries move by the radius, by half of it or not at all), and each is voted on by listing all sets of "
-        "K rows. A violation is a table with another most probable label; where doubles cannot tell, many "
+        "queries move by the radius, by half of it or not at all), and each is voted on by listing all sets "
+        "of K rows. A violation is a table with another most probable label; where doubles cannot tell, many "
         "digits decide."
     )
     rng, tally = np.random.default_rng(seed), Tally(study.digits)
