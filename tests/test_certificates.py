@@ -1,50 +1,21 @@
-"""Certificates err on the safe side only, say what they mean, and reach the disk whole or not at all."""
+"""Certificates err on the safe side only, and say what they mean."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import json
-import math
-import os
-import sys
 from fractions import Fraction
 from statistics import NormalDist
 
 import numpy as np
 import pytest
+from certified import certify, four_queries
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mpmath import mp, mpf
 
-from knn_cert import Certificates
-from knn_cert.certificates import check_writable
-from knn_cert.smoothing import Noise, SmoothedKNN
-from knn_cert.threats import (
-    BlackBoxBall,
-    Deletions,
-    Insertions,
-    LabelFlips,
-    QueryShift,
-    Replacements,
-    RowShift,
-)
-
-SETTINGS = {"n_features": 2, "n_train": 10, "version": "0"}
-
-
-def certify(probabilities, errors=0.0, *, sigma=1.0, classes=None, edges=None, **changes):
-    probabilities = np.array(probabilities, dtype=float, ndmin=2)
-    classes = np.arange(probabilities.shape[1]) if classes is None else np.array(classes)
-    errors = np.broadcast_to(np.asarray(errors, dtype=float), probabilities.shape)
-    classifier = SmoothedKNN(3, None if edges is None else np.array(edges), "reference")
-    return Certificates.from_probabilities(
-        probabilities,
-        errors,
-        classes=classes,
-        noise=Noise(sigma),
-        classifier=classifier,
-        **SETTINGS | changes,
-    )
+from knn_cert.certificates.issue import Bounds, issue_ball, room_of_builds
+from knn_cert.smoothing import Noise
+from knn_cert.threats import BlackBoxBall, Deletions, Insertions, LabelFlips
 
 
 def quantile(p):
@@ -53,10 +24,7 @@ def quantile(p):
 
 @pytest.fixture
 def some():
-    """Four queries: certain, likely, undecided, and one that the runner-up could win."""
-    p = [[0.99, 0.01, 0.0], [0.2, 0.7, 0.1], [0.4, 0.2, 0.4], [0.5, 0.3, 0.2]]
-    e = [[0.0] * 3, [0.0] * 3, [0.0] * 3, [0.15, 0.15, 0.0]]
-    return certify(p, e, classes=["bird", "cat", "dog"], sigma=2.0)
+    return four_queries()
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -161,6 +129,35 @@ def test_a_distance_error_larger_than_the_radius_leaves_nothing():
     assert cert.radius[1] == 0.0
 
 
+@given(
+    st.floats(-30.0, -0.31).map(lambda power: 10.0**power),
+    st.floats(0.0, 1.0),
+    st.sampled_from([None, 1, 7]),
+    st.sampled_from(["gaussian", "uniform"]),
+)
+def test_what_builds_of_the_libraries_may_differ_by_does_not_reach_the_true_radius(tail, share, rows, kind):
+    noise, threat = Noise(1.5, kind), BlackBoxBall(rows, "l2" if kind == "gaussian" else "l1")
+    bounds = Bounds(*(np.array([p]) for p in (1.0 - tail, max(share * tail, 1e-40), tail)))
+    radius = issue_ball(bounds, noise=noise, threat=threat, n_train=10, n_features=2).radius
+    if radius[0] == 0.0:
+        return
+    room = room_of_builds(bounds, radius, noise=noise, rows=rows)
+    with mp.workdps(60):
+        upper, tail_exact = mpf(float(bounds.p_upper[0])), mpf(tail)
+        if kind == "gaussian":
+
+            def quantile_below(p):
+                return mp.sqrt(2) * mp.erfinv(2 * p - 1)
+
+            true = mpf(noise.sigma) / 2 * (-quantile_below(tail_exact) - quantile_below(upper))
+            true /= mp.sqrt(rows or 1)
+        else:
+            margin = (mpf(float(bounds.p_lower[0])) - min(upper, 1 - mpf(float(bounds.p_lower[0])))) / 2
+            true = mp.sqrt(12) * mpf(noise.sigma) * (1 - (1 - margin) ** (1 / mpf(rows or 1)))
+        assert mpf(float(radius[0])) + mpf(float(room[0])) < true
+        assert true - mpf(float(radius[0])) < 64 * mpf(float(room[0]))
+
+
 # ------------------------------------------------------------------------------------------------------------
 # The object
 
@@ -207,35 +204,6 @@ def test_the_threat_says_what_is_covered_and_what_is_not(some):
     assert "4 queries" in repr(some)
 
 
-@pytest.mark.parametrize(
-    "threat",
-    [
-        LabelFlips(),
-        Deletions(3),
-        Insertions(0.1),
-        Replacements(np.int64(2)),
-        RowShift(3, math.inf, relabel=True),
-        RowShift(0.5),
-        QueryShift(0.2, RowShift(1, np.float64(0.5))),
-    ],
-    ids=repr,
-)
-@pytest.mark.parametrize("suffix", ["json", "npz"])
-def test_files_hold_every_threat_and_budgets_without_end(some, threat, suffix, tmp_path):
-    rows = threat.budget_name == "rows"
-    budget = np.array([3, 0, 0, 7]) if rows else np.array([math.inf, 0.25, 0.0, 0.0])
-    worst = np.array([0.75, math.nan, 0.5, 0.25])
-    cert = dataclasses.replace(some, threat=threat, budget=budget, worst_probability=worst)
-    cert.save(tmp_path / f"cert.{suffix}")
-    loaded = Certificates.load(tmp_path / f"cert.{suffix}")
-    assert loaded.threat == threat
-    assert loaded.budget.dtype == budget.dtype
-    np.testing.assert_array_equal(loaded.budget, budget)
-    np.testing.assert_array_equal(loaded.worst_probability, worst)
-    assert loaded.guarantee == cert.guarantee
-    assert threat.describe() in cert.guarantee
-
-
 def test_a_number_of_rows_is_no_radius(some):
     cert = dataclasses.replace(some, threat=LabelFlips(), budget=np.array([5, 1, 0, 0]))
     with pytest.raises(AttributeError, match="number of rows"):
@@ -243,12 +211,26 @@ def test_a_number_of_rows_is_no_radius(some):
     assert cert.certified(1).tolist() == [True, True, False, False]
     summary = cert.summary(["bird", "dog", "bird", "bird"])
     assert summary.budget_name == "rows"
-    assert summary.budgets.tolist() == [1, 10, 100]
-    assert summary.certified_rate.tolist() == [0.5, 0.0, 0.0]
-    assert summary.certified_accuracy.tolist() == [0.25, 0.0, 0.0]
+    assert summary.budgets.tolist() == [1, 10]
+    assert summary.certified_rate.tolist() == [0.5, 0.0]
+    assert summary.certified_accuracy.tolist() == [0.25, 0.0]
     assert "tampered rows r" in str(summary)
     asked = dataclasses.replace(cert, threat=Deletions(0.2), budget=np.array([2, 0, 0, 0]))
     assert asked.summary().budgets.tolist() == [2]  # of the 10 training rows
+
+
+def test_a_summary_counts_no_more_rows_than_there_are_but_for_those_that_are_added(some):
+    budget = np.array([5, 1, 0, 0])
+    for threat, rows in ((LabelFlips(), [1]), (Deletions(), [1]), (Insertions(), [1, 10, 100])):
+        cert = dataclasses.replace(some, threat=threat, budget=budget, n_train=9)
+        assert cert.summary().budgets.tolist() == rows
+        assert cert.summary(budgets=[50]).budgets.tolist() == [50]  # who asks gets an answer
+
+
+@pytest.mark.parametrize("classes", [["b", "a"], [1, 1], [0.0, np.nan]])
+def test_classes_that_do_not_increase_are_refused(classes):
+    with pytest.raises(ValueError, match="classes must be increasing"):
+        certify([[0.9, 0.1]], classes=classes)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -259,7 +241,8 @@ def test_the_summary_is_table_1_of_the_paper(some):
     radius = some.radius[1]  # the likely one; the certain one is beyond it
     summary = some.summary(["bird", "dog", "bird", "bird"], budgets=[0.0, radius, 100.0])
     assert summary.n_queries == 4
-    assert summary.prediction_accuracy == 0.25  # abstained queries are not predictions
+    assert summary.prediction_accuracy == 0.75  # the undecided predictions are predictions, and right
+    assert summary.answered_accuracy == 0.5
     assert summary.abstained == 0.5
     # Strictly beyond R: the query with exactly this radius does not count.
     assert summary.certified_rate.tolist() == [0.5, 0.25, 0.0]
@@ -270,9 +253,11 @@ def test_the_summary_is_table_1_of_the_paper(some):
 def test_the_summary_reads_as_a_table(some):
     text = str(some.summary(["bird", "cat", "dog", "dog"], budgets=(0.1, 2)))
     lines = text.splitlines()
-    assert lines[3].split() == ["radius", "R", "0.1", "2"]
+    assert lines[1].split() == ["accuracy", "0.5000"]
+    assert lines[2].split() == ["accuracy,", "not", "abstained", "1.0000"]
+    assert lines[4].split() == ["radius", "R", "0.1", "2"]
     assert lines[-1].split() == ["certified", "accuracy", "at", "R", "0.5000", "0.2500"]
-    assert len({len(line) for line in lines[3:]}) == 1
+    assert len({len(line) for line in lines[4:]}) == 1
 
 
 def test_without_true_labels_nothing_is_said_about_accuracy(some):
@@ -281,6 +266,44 @@ def test_without_true_labels_nothing_is_said_about_accuracy(some):
     assert summary.certified_accuracy is None
     assert "accuracy" not in str(summary)
     assert len(summary.budgets) == len(summary.certified_rate)
+
+
+def test_accuracy_does_not_depend_on_the_budget_that_was_asked_for(some):
+    y_true = ["bird", "cat", "bird", "bird"]
+    impossible = dataclasses.replace(
+        some, threat=LabelFlips(1000), budget=np.zeros(4, dtype=int), abstained=np.ones(4, dtype=bool)
+    )
+    summary = impossible.summary(y_true)
+    assert summary.prediction_accuracy == some.summary(y_true).prediction_accuracy == 1.0
+    assert summary.answered_accuracy is None
+    assert summary.certified_accuracy.tolist() == [0.0]
+    assert str(summary).splitlines()[2].split() == ["accuracy,", "not", "abstained", "-"]
+
+
+@pytest.mark.parametrize("classes", [["no", "yes", "zz"], [1, 2, 3]], ids=["text", "numbers"])
+def test_true_labels_that_no_query_shares_with_the_classifier_are_refused(classes):
+    cert = certify([[0.9, 0.1, 0.0]] * 3, classes=classes)
+    strange = ["YES", "No", "YES"] if isinstance(classes[0], str) else [0, 10, 0]
+    first, last = repr(strange[0]), repr(classes[-1])
+    with pytest.raises(ValueError, match=f"does not know: {first}, .*expected .*{last}"):
+        cert.summary(strange)
+    with pytest.raises(ValueError, match="does not know"):
+        cert.summary(np.array(strange, dtype=object))
+
+
+def test_true_labels_that_the_classifier_does_not_know_are_named_and_count_as_wrong(some):
+    with pytest.warns(UserWarning, match=r"does not know: 'CAT', 'b\\x1bird'; .*2 of 4 queries") as caught:
+        summary = some.summary(["bird", "CAT", "bird", "b\x1bird"])
+    assert caught[0].filename == __file__
+    assert summary.prediction_accuracy == 0.5
+    many = certify([[0.9, 0.1]] * 20)
+    with pytest.warns(UserWarning, match=r"know: 2, 3, 4, 5, 6 and 13 more;"):
+        assert many.summary(range(20)).prediction_accuracy == 0.05
+
+
+def test_true_labels_of_another_type_with_the_same_value_are_known():
+    for classes, y_true in (([0, 1], [False, True]), ([False, True], [0, 1]), ([1.0, 2.0], [1, 2])):
+        assert certify([[0.9, 0.1], [0.2, 0.8]], classes=classes).summary(y_true).prediction_accuracy == 1.0
 
 
 @pytest.mark.parametrize(
@@ -301,200 +324,3 @@ def test_a_summary_that_would_mislead_is_refused(some, y_true, budgets, error, m
 def test_a_summary_of_nothing_is_refused(some):
     with pytest.raises(ValueError, match="at least one query"):
         some[:0].summary()
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Files
-
-LABELS = {
-    "integers": [-5, 3, 10**12],
-    "floats": [-0.5, 1.0, 2.25],
-    "text": ["bird", 'cät, "big"', "dog"],
-    "text objects": np.array(["a", "b", "c"], dtype=object),
-    "booleans": [False, True],
-}
-
-
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-@pytest.mark.parametrize("classes", LABELS.values(), ids=LABELS.keys())
-def test_what_is_saved_is_loaded_to_the_last_digit(tmp_path, suffix, classes):
-    rng = np.random.default_rng(0)
-    cert = certify(
-        rng.dirichlet(np.ones(len(classes)), 6), 1e-14, sigma=0.1, classes=classes, edges=np.array([0.1, 0.7])
-    )
-    cert.save(tmp_path / f"c{suffix}")
-    loaded = Certificates.load(tmp_path / f"c{suffix}")
-    for name in Certificates.__dataclass_fields__:
-        saved, read = getattr(cert, name), getattr(loaded, name)
-        if name == "classifier":
-            np.testing.assert_equal(vars(read), vars(saved))
-            continue
-        np.testing.assert_array_equal(read, saved)
-        if isinstance(saved, np.ndarray):
-            assert read.dtype == saved.dtype
-    assert loaded.threat == cert.threat
-
-
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_no_queries_can_be_saved_too(tmp_path, some, suffix):
-    some[:0].save(tmp_path / f"c{suffix}")
-    assert Certificates.load(tmp_path / f"c{suffix}").probabilities.shape == (0, 3)
-
-
-def test_json_is_plain_json_that_explains_itself(tmp_path, some):
-    some.save(tmp_path / "c.json")
-    document = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
-    assert document["noise"] == {"kind": "gaussian", "sigma": 2.0}
-    assert document["guarantee"] == some.guarantee
-    assert document["queries"]["label"] == some.label.tolist()
-    assert document["queries"]["budget"] == some.radius.tolist()
-
-
-def test_csv_has_the_promised_columns_and_all_digits(tmp_path):
-    cert = certify([[1 / 3, 2 / 3], [0.5, 0.5]], 1e-15, classes=["a, b", 'c"d'])
-    cert.save(tmp_path / "c.csv")
-    with (tmp_path / "c.csv").open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    assert header == ["query", "label", "p_lower", "p_upper", "radius", "abstained", "p(a, b)", 'p(c"d)']
-    assert [row[0] for row in rows] == ["0", "1"]
-    assert [row[1] for row in rows] == cert.label.tolist()
-    assert [row[5] for row in rows] == ["False", "True"]
-    for column, name in ((2, "p_lower"), (3, "p_upper"), (4, "radius")):
-        assert [float(row[column]) for row in rows] == getattr(cert, name).tolist()
-    assert [[float(x) for x in row[6:]] for row in rows] == cert.probabilities.tolist()
-
-
-def test_a_frame_and_the_csv_are_the_same_table(tmp_path, some):
-    pd = pytest.importorskip("pandas")
-    some.save(tmp_path / "c.csv")
-    pd.testing.assert_frame_equal(some.to_frame(), pd.read_csv(tmp_path / "c.csv"), check_dtype=False)
-
-
-def test_a_frame_without_pandas_names_the_extra(monkeypatch, some):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(ImportError, match=r"knn-cert\[pandas\]"):
-        some.to_frame()
-
-
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-def test_labels_that_a_file_cannot_hold_are_refused_and_nothing_is_written(tmp_path, suffix):
-    cert = certify([0.9, 0.1], classes=np.array([Fraction(1, 3), Fraction(1, 2)], dtype=object))
-    with pytest.raises(TypeError, match=r"labels of dtype object cannot be kept.*save as \.csv"):
-        cert.save(tmp_path / f"c{suffix}")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".json", ".npz"])
-def test_a_save_that_fails_leaves_the_old_file_and_no_pieces(tmp_path, monkeypatch, some, suffix):
-    path = tmp_path / f"c{suffix}"
-    path.write_text("old")
-
-    def fail(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", fail)
-    with pytest.raises(OSError, match=rf"cannot write .*c\{suffix}: No space left on device"):
-        some.save(path)
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_saved_file_has_the_usual_permissions(tmp_path, some):
-    (tmp_path / "other").touch()
-    some.save(tmp_path / "c.csv")
-    assert (tmp_path / "c.csv").stat().st_mode == (tmp_path / "other").stat().st_mode
-
-
-def test_a_symbolic_link_stays_and_its_target_is_written(tmp_path, some):
-    target, link = tmp_path / "target.csv", tmp_path / "link.csv"
-    target.touch()
-    try:
-        link.symlink_to(target)
-    except OSError as error:
-        pytest.skip(f"no symbolic links here: {error}")
-    some.save(link)
-    assert link.is_symlink()
-    assert target.read_text().startswith("query,")
-
-
-@pytest.mark.parametrize(
-    ("name", "error", "message"),
-    [
-        ("c.txt", ValueError, r"must end in \.csv, \.json, \.npz, got '\.txt'"),
-        ("c", ValueError, "must end in"),
-        ("missing/c.csv", FileNotFoundError, "there is no folder .*missing; create it first"),
-        ("file/c.csv", FileNotFoundError, "there is no folder"),
-        ("folder.csv", FileExistsError, "a folder of that name is in the way"),
-    ],
-)
-def test_a_path_that_cannot_be_written_is_found_before_the_work(tmp_path, some, name, error, message):
-    (tmp_path / "file").touch()
-    (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(error, match=message):
-        check_writable(tmp_path / name)
-    with pytest.raises(error, match=message):
-        some.save(tmp_path / name)
-
-
-def test_a_path_is_a_path():
-    with pytest.raises(TypeError):
-        check_writable(3)
-
-
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
-def test_a_protected_folder_or_file_is_found_before_the_work(tmp_path):
-    path = tmp_path / "c.csv"
-    path.touch(mode=0o444)
-    with pytest.raises(PermissionError, match="write-protected"):
-        check_writable(path)
-    tmp_path.chmod(0o555)
-    with pytest.raises(PermissionError, match="cannot write"):
-        check_writable(tmp_path / "new.csv")
-    tmp_path.chmod(0o755)
-
-
-def test_checking_a_path_leaves_nothing_behind(tmp_path):
-    assert check_writable(str(tmp_path / "C.CSV")) == (tmp_path / "C.CSV").resolve()
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("suffix", [".json", ".npz"])
-@pytest.mark.parametrize("kept", [0.0, 0.5, 0.99])
-def test_a_file_that_is_cut_off_is_refused(tmp_path, some, suffix, kept):
-    path = tmp_path / f"c{suffix}"
-    some.save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: math.floor(kept * len(whole))])
-    with pytest.raises(ValueError, match="no complete file of certificates"):
-        Certificates.load(path)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda d: d.update(format="other"), "expected format"),
-        (lambda d: d.update(format_version=99), "version 99"),
-        (lambda d: d["queries"].pop("budget"), "budget"),
-        (lambda d: d["queries"]["budget"].pop(), "different lengths"),
-        (lambda d: d["noise"].pop("sigma"), "sigma"),
-    ],
-)
-def test_another_json_file_is_refused(tmp_path, some, change, message):
-    path = tmp_path / "c.json"
-    some.save(path)
-    document = json.loads(path.read_text(encoding="utf-8"))
-    change(document)
-    path.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(ValueError, match=f"no complete file of certificates.*{message}"):
-        Certificates.load(path)
-
-
-def test_a_csv_file_cannot_be_loaded_and_the_error_says_why(tmp_path, some):
-    some.save(tmp_path / "c.csv")
-    with pytest.raises(ValueError, match=r"without the settings.*pandas\.read_csv"):
-        Certificates.load(tmp_path / "c.csv")
-
-
-def test_a_missing_file_is_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        Certificates.load(tmp_path / "none.json")

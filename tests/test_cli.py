@@ -100,7 +100,8 @@ def test_the_summary_says_what_was_certified_and_where_the_certificates_are(fold
     assert lines["training table"][:3] == ["n", "=", "12"]
     assert "d = 2" in out and "K = 3" in out and "sigma = 0.5" in out and "ham (6 rows), spam (6 rows)" in out
     assert lines["queries"] == ["4"]
-    assert float(lines["prediction accuracy"][0]) == pytest.approx(np.mean(correct), abs=5e-5)
+    assert float(lines["accuracy"][0]) == pytest.approx(np.mean(correct), abs=5e-5)
+    assert lines["accuracy, not abstained"] == lines["accuracy"]  # nobody abstained
     assert lines["radius R"] == ["0", "0.25"]
     assert float(lines["certified rate at R"][1]) == pytest.approx(np.mean(beyond), abs=5e-5)
     both = np.logical_and(beyond, correct)

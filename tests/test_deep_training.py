@@ -333,7 +333,9 @@ def test_models_trained_together_are_those_trained_one_by_one(network):
     together = trainer(models_at_once=3, **settings).train_many(noised, y, range(5))
     for k, model in enumerate(together):
         alone = trainer(**settings)(noised[k], y, k)
-        assert_same_model(model, alone, atol=1e-4)
+        # Rounding of float32, which differs between processors, grows in training: up to 5e-4 have been seen.
+        # Other noise with the same seed gives 3e-2.
+        assert_same_model(model, alone, atol=2e-3)
         np.testing.assert_array_equal(model.predict(noised[k]), alone.predict(noised[k]))
 
 

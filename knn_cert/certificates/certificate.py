@@ -1,0 +1,370 @@
+"""The record of what is claimed: predictions, their bounds, and how much tampering they survive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
+
+import numpy as np
+
+from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..threats import BlackBoxBall
+from ..threats import Threat as RowsThreat
+from ..word_threats import WordThreat
+from .files import columns, read, write
+from .issue import Bounds, default_ball, enclose, issue_ball
+from .summary import Summary, summarize
+
+Threat = RowsThreat | WordThreat
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Certificates:
+    """Predictions of a smoothed classifier and how much tampering each of them provably survives.
+
+    The method ``certify`` of `SmoothedKNNClassifier`, `SmoothedEnsemble` and `SmoothedTextEnsemble` makes
+    these; ``cert[i]``, ``cert[a:b]`` and ``cert[mask]`` are the certificates of some of the queries,
+    ``len(cert)`` is their number.
+
+    Attributes
+    ----------
+    query : ndarray of int, shape (n_queries,)
+        Which query: its position in the call, or the row of the table it was taken from.
+    label : ndarray of shape (n_queries,)
+        Predicted class, in the type of the training labels.
+    probabilities : ndarray of shape (n_queries, C)
+        Probability of each class under the noise, as computed, not renormalised, or the share of the models'
+        votes; columns as in ``classes``.
+    p_lower : ndarray of shape (n_queries,)
+        Lower bound on the probability of the predicted class.
+    p_upper : ndarray of shape (n_queries,)
+        Upper bound on the largest probability of any other class.
+    tail_upper : ndarray of shape (n_queries,)
+        Upper bound on the probability of all other classes together: ``1 - p_lower`` without its rounding.
+    budget : ndarray of shape (n_queries,)
+        How much tampering the prediction provably survives: a radius in the units of the features, or a
+        number of rows or words, see ``threat``. Where the threat leaves it open, the largest that is
+        certified, else the one that was asked for; 0 where the classifier abstained.
+    worst_probability : ndarray of shape (n_queries,)
+        Lower bound on the probability of the predicted class over everything within the budget that was asked
+        for; NaN where the threat leaves it open. Above 1/2 it certifies, but there are other ways to
+        (docs/threats.md).
+    abstained : ndarray of bool, shape (n_queries,)
+        True where nothing is certified: not even the untampered table, or not the budget asked for.
+    classes : ndarray of shape (C,)
+    classifier : SmoothedKNN or VotingModels
+        Whose predictions these are: its settings, and how its probabilities became known.
+    noise : Noise or DiscreteNoise
+        What was smoothed with: ``noise.sigma`` on each feature, or the law on words, labels and rows.
+    n_features : int or None
+        None for texts.
+    n_train : int
+    threat : threat
+        What the attacker may have done, one of `knn_cert.threats` or `knn_cert.word_threats`.
+    version : str
+        What computed this.
+    errors : ndarray of shape (n_queries, C), optional
+        Bound on how far each of the probabilities is from the truth. NaN, and NaN if left out, for shares of
+        votes: how far these are off is for ``p_lower`` and ``p_upper`` to say.
+    table_shift : ndarray of shape (n_queries,), optional
+        How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
+        probabilities were computed from: what a radius gave away for it. 0 if left out.
+    """
+
+    PER_QUERY: ClassVar[tuple[str, ...]] = (
+        "query",
+        "label",
+        "probabilities",
+        "errors",
+        "p_lower",
+        "p_upper",
+        "tail_upper",
+        "budget",
+        "worst_probability",
+        "abstained",
+        "table_shift",
+    )
+
+    query: np.ndarray
+    label: np.ndarray
+    probabilities: np.ndarray
+    p_lower: np.ndarray
+    p_upper: np.ndarray
+    tail_upper: np.ndarray
+    budget: np.ndarray
+    worst_probability: np.ndarray
+    abstained: np.ndarray
+    classes: np.ndarray
+    classifier: SmoothedKNN | VotingModels
+    noise: Noise | DiscreteNoise
+    n_features: int | None
+    n_train: int
+    threat: Threat
+    version: str
+    errors: np.ndarray | None = None
+    table_shift: np.ndarray | None = None
+
+    def __post_init__(self):
+        if self.table_shift is None:
+            object.__setattr__(self, "table_shift", np.zeros(len(self.label)))
+        if self.errors is None:
+            object.__setattr__(self, "errors", np.full(self.probabilities.shape, np.nan))
+        # Files keep labels as positions, and ties go to the first: both mean the increasing order.
+        if not np.all(self.classes[:-1] < self.classes[1:]):
+            raise ValueError(
+                "classes must be increasing, each of them once, as numpy.unique gives them; got "
+                f"{self.classes.tolist()!r}"
+            )
+        # A certificate is a statement, not a workspace: its arrays are read-only views.
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value = value.view()
+                value.flags.writeable = False
+                object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def from_probabilities(
+        cls,
+        probabilities: np.ndarray,
+        errors: np.ndarray,
+        *,
+        classes: np.ndarray,
+        noise: Noise,
+        distance_error: np.ndarray | float = 0.0,
+        threat: BlackBoxBall | None = None,
+        **settings,
+    ) -> Certificates:
+        """Certify the most probable class of each query, known exactly, against all tables within a ball.
+
+        Parameters
+        ----------
+        probabilities, errors : ndarray of shape (n_queries, C)
+            Class probabilities and a bound on how far each of them is from the truth.
+        classes : ndarray of shape (C,)
+            Labels of the columns, increasing.
+        noise : Noise
+        distance_error : ndarray of shape (n_queries,) or float
+            How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
+            probabilities were computed from.
+        threat : BlackBoxBall, optional
+            Whether any number of rows is tampered with, Eqs. (14), (17), or at most some, Eqs. (15), (18).
+            Left out, any number, in the norm that the noise certifies.
+        **settings
+            classifier, n_features, n_train, version.
+        """
+        winner, bounds = enclose(probabilities, errors)
+        return cls.from_bounds(
+            classes[winner],
+            *bounds,
+            probabilities=probabilities,
+            errors=errors,
+            classes=classes,
+            noise=noise,
+            distance_error=distance_error,
+            threat=threat,
+            **settings,
+        )
+
+    @classmethod
+    def from_bounds(
+        cls,
+        label: np.ndarray,
+        p_lower: np.ndarray,
+        p_upper: np.ndarray,
+        tail_upper: np.ndarray,
+        *,
+        probabilities: np.ndarray,
+        classes: np.ndarray,
+        noise: Noise,
+        errors: np.ndarray | None = None,
+        distance_error: np.ndarray | float = 0.0,
+        threat: BlackBoxBall | None = None,
+        **settings,
+    ) -> Certificates:
+        """Certify labels against all tables within a ball, from bounds on their probabilities.
+
+        Parameters
+        ----------
+        label : ndarray of shape (n_queries,)
+        p_lower, p_upper, tail_upper : ndarray of shape (n_queries,)
+            Lower bound on the probability of the label; upper bounds on that of every other class, and of all
+            others together. Where p_lower is not greater than p_upper, nothing is certified.
+        probabilities : ndarray of shape (n_queries, C)
+            What is known of the probabilities of the classes, for the reader.
+        errors : ndarray of shape (n_queries, C), optional
+            How far each of them may be from the truth, where the bounds follow from that.
+        classes, noise, distance_error, threat, **settings
+            As in `from_probabilities`.
+        """
+        if threat is None:
+            threat = default_ball(noise)
+        ball = issue_ball(
+            Bounds(p_lower, p_upper, tail_upper),
+            noise=noise,
+            threat=threat,
+            n_train=settings["n_train"],
+            n_features=settings["n_features"],
+            distance_error=distance_error,
+        )
+        return cls(
+            query=np.arange(len(label)),
+            label=label,
+            probabilities=probabilities,
+            p_lower=p_lower,
+            p_upper=p_upper,
+            tail_upper=tail_upper,
+            budget=ball.radius,
+            worst_probability=np.full(len(label), np.nan),
+            abstained=ball.abstained,
+            classes=classes.copy(),
+            noise=noise,
+            threat=threat,
+            errors=errors,
+            table_shift=np.broadcast_to(np.asarray(distance_error, dtype=np.float64), len(label)),
+            **settings,
+        )
+
+    @property
+    def radius(self) -> np.ndarray:
+        """The budget, where it is a radius.
+
+        Raises
+        ------
+        AttributeError
+            If the threat counts rows or words.
+        """
+        if self.threat.budget_name != "radius":
+            raise AttributeError(
+                f"{self.threat!r} has no radius: its budget is a number of {self.threat.budget_name}, see "
+                ".budget"
+            )
+        return self.budget
+
+    @property
+    def guarantee(self) -> str:
+        """What the certificates guarantee and what they do not, in plain words."""
+        return (
+            f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
+            f"{self.noise.describe()} is the same for what is observed, possibly tampered with, and for "
+            f"everything that can be made of it with {self.threat.describe()}. {self.threat.what_it_means()} "
+            f"Not covered: {self.threat.not_covered()}, and whatever else was computed from tampered data, "
+            f"such as a scaler, selected features or any parameter.{self.classifier.conditions()} Where the "
+            "classifier abstained, nothing is guaranteed."
+        )
+
+    def __len__(self) -> int:
+        return len(self.label)
+
+    def __getitem__(self, index) -> Certificates:
+        if isinstance(index, (int, np.integer)):
+            if not -len(self) <= index < len(self):
+                raise IndexError(f"query {index} is not among the {len(self)} queries of this result")
+            index = [index]
+        return replace(self, **{name: getattr(self, name)[index] for name in self.PER_QUERY})
+
+    def __repr__(self) -> str:
+        return (
+            f"<Certificates of {len(self)} queries: {len(self.classes)} classes, "
+            f"{type(self.classifier).__name__}, {self.noise}, "
+            f"{int(np.count_nonzero(self.abstained))} abstained>"
+        )
+
+    def certified(self, budget: float) -> np.ndarray:
+        """Whether each prediction is certified for this budget, in the units of ``budget``.
+
+        The ball of RAB is open, its radius has to be larger; all other budgets may be used up.
+        """
+        enough = self.budget > budget if isinstance(self.threat, BlackBoxBall) else self.budget >= budget
+        return enough & ~self.abstained
+
+    def summary(self, y_true=None, budgets: Sequence[float] | None = None) -> Summary:
+        """Count what was certified, Table 1 of RAB.
+
+        Parameters
+        ----------
+        y_true : array_like of shape (n_queries,), optional
+            True labels; without them nothing is said about accuracy.
+        budgets : sequence of float >= 0, optional
+            Budgets at which certificates are counted: radii in the units of the features, or numbers of rows
+            or words. Left out, the budget that was asked for, or 0.1, 0.5 and 1.0, or 1, 10 and 100 rows as
+            far as the table has so many, or 1, 2 and 3 words.
+
+        Returns
+        -------
+        Summary
+            ``print(cert.summary(y_true))`` shows it as a table.
+
+        Raises
+        ------
+        TypeError
+            If y_true is text and the labels of training are numbers, or the other way round.
+        ValueError
+            If y_true has not one label a query, or none of its labels is one of ``classes``, or a budget is
+            negative or NaN, or there are no queries.
+
+        Warns
+        -----
+        UserWarning
+            If some of the labels are not among ``classes``: such a query can only count as wrong.
+        """
+        return summarize(self, y_true, budgets)
+
+    def to_frame(self):
+        """Return a pandas.DataFrame with one row a query and the columns of the CSV file.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "to_frame() needs pandas, which is not installed: pip install 'knn-cert[pandas]'; "
+                "save('x.csv') works without it"
+            ) from error
+        return pd.DataFrame({name: values.copy() for name, values in columns(self)})
+
+    def save(self, path) -> None:
+        """Write to a .csv, .json or .npz file, whole or not at all.
+
+        CSV holds one row a query: query, label, p_lower, p_upper, radius, rows or words, worst_probability
+        where a budget was asked for, abstained and ``p(<class>)`` for every class; a label that a spreadsheet
+        would run as a formula has an apostrophe in front. JSON and NPZ also hold
+        the settings and the guarantee in words, and `load` reads them.
+        Numbers are written with all their digits. A file keeps the permissions of the one it replaces.
+
+        Raises
+        ------
+        ValueError
+            If the name ends otherwise.
+        TypeError
+            If JSON or NPZ cannot hold labels of this type.
+        OSError
+            If the file cannot be written; a file that was there before is then untouched.
+        """
+        write(self, path)
+
+    @classmethod
+    def load(cls, path) -> Certificates:
+        """Read certificates from a .json or .npz file that `save` wrote.
+
+        What can be known without the training table and the queries is checked: the bounds follow from the
+        probabilities and their errors or from the votes, a radius from the bounds, the guarantee from the
+        settings. The file is not signed: who changes probabilities, bounds and budget together, or a budget
+        of rows, is found only by certifying again.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file.
+        OSError
+            If it cannot be read.
+        ValueError
+            If the file is cut off, or no such file of certificates, or of another version of the format, or
+            its content contradicts itself, or a CSV file, which has no settings.
+        """
+        return read(cls, path)

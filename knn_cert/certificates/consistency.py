@@ -1,0 +1,281 @@
+"""What certificates must satisfy that come from a file: all that is known without the table and the queries.
+
+Every check follows from how certificates are issued and leaves no room but for rounding, which is explained
+where it is left. What it takes the training table to know is not looked at: whether the probabilities are
+those of the queries, and whether a number of rows or words, or a radius of moved rows, is right.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._validation import as_whole_number, check_edges
+from ..bounds.confidence import check_level, vote_bounds
+from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..threats import BlackBoxBall, Insertions, asked_budget, is_beyond, is_open
+from ..threats import Threat as RowsThreat
+from ..word_threats import RowThreat, WordThreat
+from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
+
+if TYPE_CHECKING:
+    from .certificate import Certificates
+
+__all__ = ["check"]
+
+_EPS = float(np.finfo(np.float64).eps)
+
+_VERSION = re.compile(
+    r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?", re.ASCII
+)
+_BACKENDS = ("native", "numba", "reference")
+
+# Votes are counted in doubles, which are exact so far.
+_MOST_MODELS = 2**53
+
+# A bound on votes is pushed outwards until its tail is below alpha by a share of 64 eps (16 + sqrt N), and
+# not by more than three times that; another build of SciPy may end elsewhere in between. In the bound itself
+# that is at most 3 * 64 eps (16 + sqrt N) * 1.3 * 0.5 / sqrt N for alpha up to 1/2: less than this for any N.
+_ROOM_OF_VOTES = 1e-12
+
+
+def check(certificates: Certificates) -> None:
+    """Raise ValueError or TypeError, with what was expected and what came, if these cannot be."""
+    _check_shapes(certificates)
+    _check_settings(certificates)
+    _check_numbers_of_queries(certificates)
+    bounds = Bounds(certificates.p_lower, certificates.p_upper, certificates.tail_upper)
+    if isinstance(certificates.classifier, SmoothedKNN):
+        _check_exact(certificates, bounds)
+    elif len(certificates):
+        _check_votes(certificates, bounds)
+    _check_abstentions(certificates, bounds)
+    _check_worst_probability(certificates)
+    if isinstance(certificates.threat, BlackBoxBall):
+        _check_ball(certificates, bounds)
+    else:
+        _check_budget(certificates)
+
+
+def _check_shapes(certificates: Certificates) -> None:
+    lengths = {name: len(getattr(certificates, name)) for name in certificates.PER_QUERY}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(f"its arrays have different lengths: {lengths}")
+    n_queries, n_classes = len(certificates), len(certificates.classes)
+    if n_classes < 2:
+        raise ValueError(f"classes must be at least two, got {n_classes}")
+    for name in certificates.PER_QUERY:
+        shape = (n_queries, n_classes) if name in ("probabilities", "errors") else (n_queries,)
+        if getattr(certificates, name).shape != shape:
+            raise ValueError(f"{name} must have shape {shape}, got {getattr(certificates, name).shape}")
+
+
+def _check_settings(certificates: Certificates) -> None:
+    noise, threat, classifier = certificates.noise, certificates.threat, certificates.classifier
+    if not _VERSION.fullmatch(certificates.version):
+        raise ValueError(f"version must be one such as 0.1.0, got {certificates.version!r}")
+    as_whole_number(certificates.n_train, "n_train", least=1)
+    if isinstance(noise, DiscreteNoise) != (certificates.n_features is None):
+        raise ValueError(f"n_features must be null for texts alone, got {certificates.n_features!r}")
+    if certificates.n_features is not None:
+        as_whole_number(certificates.n_features, "n_features", least=1)
+    if isinstance(classifier, SmoothedKNN):
+        _check_nearest_neighbors(certificates)
+        possible = isinstance(noise, Noise) and isinstance(threat, RowsThreat)
+    else:
+        _check_models(certificates)
+        possible = isinstance(threat, BlackBoxBall if isinstance(noise, Noise) else RowThreat | WordThreat)
+    if not possible:
+        raise ValueError(f"{type(classifier).__name__} with {noise!r} certifies nothing about {threat!r}")
+    if isinstance(threat, BlackBoxBall):
+        threat.check_noise(noise.kind)
+
+
+def _check_nearest_neighbors(certificates: Certificates) -> None:
+    classifier = certificates.classifier
+    as_whole_number(classifier.n_neighbors, "n_neighbors", least=1)
+    if classifier.n_neighbors > certificates.n_train:
+        raise ValueError(
+            f"n_neighbors must be at most n_train = {certificates.n_train}, got {classifier.n_neighbors}"
+        )
+    if classifier.edges is not None:
+        check_edges(classifier.edges)
+    if classifier.backend not in _BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {classifier.backend!r}")
+    continuous = classifier.edges is None and getattr(certificates.noise, "kind", None) == "gaussian"
+    if not (continuous or isinstance(certificates.threat, BlackBoxBall)):
+        raise ValueError(f"{certificates.threat!r} is for the continuous classifier under Gaussian noise")
+
+
+def _check_models(certificates: Certificates) -> None:
+    models = certificates.classifier
+    check_level(models.alpha)
+    as_whole_number(models.n_models, "n_models", least=1 if len(certificates) else 0)
+    as_whole_number(models.n_pilot, "n_pilot", least=0)
+    if models.n_models > _MOST_MODELS:
+        raise ValueError(f"n_models must be at most {_MOST_MODELS}, got {models.n_models}")
+    if models.method not in ("clopper-pearson", "hoeffding"):
+        raise ValueError(f"method must be clopper-pearson or hoeffding, got {models.method!r}")
+
+
+def _check_numbers_of_queries(certificates: Certificates) -> None:
+    query = certificates.query
+    _expect(query >= 0, "query must be a number from 0 on", query)
+    numbers, counts = np.unique(query, return_counts=True)
+    if np.any(counts > 1):
+        raise ValueError(f"query must name every query once, got {numbers[counts > 1][0]} more than once")
+
+
+def _check_exact(certificates: Certificates, bounds: Bounds) -> None:
+    """Probabilities can be those of a law; label and bounds are those of `issue.enclose`, bit by bit."""
+    p, error = certificates.probabilities, certificates.errors
+    _expect((error >= 0.0).all(axis=1), "errors must be at least 0", error)
+    # Outwards by an ulp for the one operation, by C + 2 eps for the sums.
+    lower, upper = np.nextafter(p - error, -np.inf), np.nextafter(p + error, np.inf)
+    in_range = ((lower <= 1.0) & (upper >= 0.0)).all(axis=1)
+    _expect(in_range, "probabilities must lie in [0, 1] within errors", p)
+    room = (p.shape[1] + 2) * _EPS
+    below, above = lower.sum(axis=1), upper.sum(axis=1)
+    _expect((below <= 1.0 + room) & (above >= 1.0 - room), "probabilities must add up to 1 within errors", p)
+    winner, expected = enclose(p, error)
+    _expect_labels(certificates, winner)
+    for name, bound, issued in zip(Bounds._fields, bounds, expected, strict=True):
+        _expect(bound == issued, f"{name} must be what probabilities and errors give", bound, issued)
+
+
+def _check_votes(certificates: Certificates, bounds: Bounds) -> None:
+    """Probabilities are shares of votes; label and bounds are those of `bounds.confidence.vote_bounds`."""
+    models, p = certificates.classifier, certificates.probabilities
+    errors = certificates.errors
+    _expect(np.isnan(errors).all(axis=1), "errors must be missing for votes", errors)
+    _expect(((p >= 0.0) & (p <= 1.0)).all(axis=1), "probabilities must lie in [0, 1]", p)
+    counts = np.rint(p * models.n_models).astype(np.int64)
+    whole = (counts / models.n_models == p).all(axis=1) & (counts.sum(axis=1) == models.n_models)
+    _expect(whole, f"probabilities must be shares of {models.n_models} votes", p)
+    options = {"method": models.method, "selection": "pilot" if models.n_pilot else "none"}
+    if models.n_pilot:
+        options["label"] = np.searchsorted(certificates.classes, certificates.label)
+    else:
+        _expect_labels(certificates, np.argmax(counts, axis=1))
+    # Some of the queries of a simultaneous statement keep their smaller share of alpha, and claim less.
+    alpha = models.alpha / len(certificates) if models.simultaneous else models.alpha
+    rules = [vote_bounds(counts, alpha, runner_up=rule, **options) for rule in ("votes", "complement")]
+    misfit = np.stack([_misfit(bounds, rule, models.simultaneous) for rule in rules])
+    # One rule was fixed for all queries before the votes were counted.
+    best = misfit.max(axis=1).argmin()
+    _expect(
+        misfit[best] <= _ROOM_OF_VOTES,
+        f"p_lower and p_upper must be what the votes give with alpha = {models.alpha!r}",
+        np.stack(bounds[:2], axis=1),
+        np.stack(rules[best][1:], axis=1),
+    )
+    # 1 - p_lower is rounded to the nearest and then up.
+    least = 1.0 - bounds.p_lower
+    most = np.minimum(np.nextafter(np.nextafter(least, 2.0), 2.0), 1.0)
+    tail = bounds.tail_upper
+    _expect((tail >= least) & (tail <= most), "tail_upper must be 1 - p_lower", tail, least)
+
+
+def _misfit(bounds: Bounds, expected, claims_less: bool) -> np.ndarray:
+    """How far the bounds of each query are from the expected ones, or claim more than these."""
+    lower, upper = bounds.p_lower - expected.p_lower, expected.p_upper - bounds.p_upper
+    misfit = np.maximum(lower, upper) if claims_less else np.maximum(np.abs(lower), np.abs(upper))
+    in_range = (bounds.p_lower >= 0.0) & (bounds.p_upper <= 1.0)
+    return np.where(in_range & ~np.isnan(misfit), misfit, np.inf)
+
+
+def _check_abstentions(certificates: Certificates, bounds: Bounds) -> None:
+    abstained, budget = certificates.abstained, certificates.budget
+    _expect(budget >= 0, "budget must be a number of at least 0", budget)
+    _expect(~abstained | (budget == 0), "budget must be 0 where the classifier abstained", budget)
+    shift = certificates.table_shift
+    exact = isinstance(certificates.classifier, SmoothedKNN)
+    _expect((shift >= 0.0) & (shift < math.inf), "table_shift must be finite and at least 0", shift)
+    _expect(exact | (shift == 0.0), "table_shift must be 0 for votes", shift)
+    if not exact or isinstance(certificates.threat, BlackBoxBall):
+        sure = tells_apart(bounds)
+        expected = "p_lower > p_upper"
+    else:
+        # Order of distances is decided by races, with errors of their own that may be smaller. But both are
+        # bounds: a label that races prove the most probable is not below another by more than the errors.
+        p, error = certificates.probabilities, certificates.errors
+        upper = np.nextafter(p + error, np.inf).max(axis=1, where=_is_label(certificates), initial=-np.inf)
+        sure = upper >= np.nextafter(p - error, -np.inf).max(axis=1)
+        expected = "a label that can be the most probable"
+    _expect(abstained | sure, f"abstained must be true without {expected}", np.stack(bounds[:2], axis=1))
+
+
+def _check_worst_probability(certificates: Certificates) -> None:
+    worst = certificates.worst_probability
+    if is_open(certificates.threat):
+        _expect(np.isnan(worst), "worst_probability must be missing where no budget was asked for", worst)
+        return
+    # The table as it is lies within every budget.
+    if isinstance(certificates.classifier, VotingModels):
+        most = certificates.p_lower
+    else:
+        upper = np.nextafter(certificates.probabilities + certificates.errors, np.inf)
+        most = upper.max(axis=1, where=_is_label(certificates), initial=0.0)
+        decided = ~certificates.abstained | ~(worst > 0.5)
+        _expect(decided, "abstained must be false where worst_probability is above 1/2", worst)
+    _expect(worst >= 0.0, "worst_probability must be at least 0", worst)
+    _expect(worst <= most, "worst_probability must be at most the probability untampered", worst, most)
+
+
+def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
+    """Radii are those that the bounds give, up to the last digits in which builds of the libraries differ."""
+    noise, threat, n_train = certificates.noise, certificates.threat, certificates.n_train
+    budget, abstained = certificates.budget, certificates.abstained
+    issued = issue_ball(
+        bounds,
+        noise=noise,
+        threat=threat,
+        n_train=n_train,
+        n_features=certificates.n_features,
+        distance_error=certificates.table_shift,
+    ).radius
+    room = room_of_builds(
+        bounds, issued + certificates.table_shift, noise=noise, rows=rows_of_ball(threat, n_train)
+    )
+    _expect(abstained | (budget > 0.0), "budget must be above 0, or the classifier abstain", budget)
+    _expect(np.abs(budget - issued) <= room, "budget must be what the bounds give", budget, issued)
+
+
+def _check_budget(certificates: Certificates) -> None:
+    """The budget that was asked for, or one that the threat can have; of rows no more than are certified."""
+    threat, n_train, budget = certificates.threat, certificates.n_train, certificates.budget
+    abstained, most = certificates.abstained, math.inf
+    if isinstance(certificates.classifier, SmoothedKNN):
+        n_neighbors = certificates.classifier.n_neighbors
+        if threat.budget_name == "rows":
+            most = threat.most_rows(n_train, n_neighbors)
+        beyond = is_beyond(threat, n_train, n_neighbors)
+        _expect(abstained | (not beyond), "abstained must be true: too few rows would be left", abstained)
+    elif threat.budget_name == "rows" and not isinstance(threat, Insertions):
+        most = n_train
+    _expect(budget <= most, f"budget must be at most {most} rows", budget)
+    if not is_open(threat):
+        asked = asked_budget(threat, n_train)
+        issued = abstained | (budget == asked)
+        _expect(issued, f"budget must be {asked}, which was asked for, or the classifier abstain", budget)
+
+
+def _is_label(certificates: Certificates) -> np.ndarray:
+    """Of shape (n_queries, C): which class is the label."""
+    return certificates.label[:, None] == certificates.classes
+
+
+def _expect_labels(certificates: Certificates, positions: np.ndarray) -> None:
+    label, expected = certificates.label, certificates.classes[positions]
+    _expect(label == expected, "label must be the most probable class, the first of equals", label, expected)
+
+
+def _expect(holds: np.ndarray, what: str, got: np.ndarray, expected: np.ndarray | None = None) -> None:
+    """Raise ValueError for the first query of which something does not hold."""
+    if not np.all(holds):
+        i = int(np.argmin(holds))
+        instead = "" if expected is None else f", expected {expected[i].tolist()!r}"
+        raise ValueError(f"{what}, got {got[i].tolist()!r} at position {i}{instead}")

@@ -1,0 +1,271 @@
+"""Files of certificates: CSV to look at, JSON and NPZ to keep; read back only if everything agrees."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._npz import open_npz
+from .._printing import spreadsheet_cell
+from .._writing import beside, named_in_errors, whole_or_nothing
+from ..threats import is_open
+from .consistency import check
+from .records import (
+    MOST_LABEL_BYTES,
+    expect_keys,
+    head_of,
+    label_values,
+    parse_json,
+    real_numbers,
+    settings_of,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from .certificate import Certificates
+
+__all__ = ["FILE_SUFFIXES", "check_writable", "columns", "read", "write"]
+
+FILE_SUFFIXES = (".csv", ".json", ".npz")
+
+# Numbers that may be infinite, or missing: NaN in the record and in NPZ, null in JSON.
+_INFINITE = ("budget", "errors")
+_MISSING = ("worst_probability", "errors")
+
+
+def write(certificates: Certificates, path) -> None:
+    """Write a file, whole or not at all; errors as in `Certificates.save`."""
+    path = check_writable(path)
+    writer = {".csv": _write_csv, ".json": _write_json, ".npz": _write_npz}[path.suffix.lower()]
+    with whole_or_nothing(path) as temporary:
+        writer(certificates, temporary)
+
+
+def read(kind: type[Certificates], path) -> Certificates:
+    """Read a file and check it; errors as in `Certificates.load`."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in (".json", ".npz"):
+        raise ValueError(
+            f"cannot load certificates from {path}: expected a .json or .npz file; a CSV file holds the "
+            "columns without the settings, read it with pandas.read_csv"
+        )
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"cannot load certificates from {path}: expected a file, got a device or a pipe")
+    # A damaged file makes zipfile, NumPy, json and whatever reads their answers raise almost anything.
+    try:
+        head, settings, arrays = (_read_json if suffix == ".json" else _read_npz)(path)
+        certificates = kind(**arrays, **settings)
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # of the file system; a zip archive that points before its start is EINVAL
+        raise ValueError(
+            f"{path} is no complete file of certificates ({type(error).__name__}: {error}); certify and save "
+            "again"
+        ) from error
+    try:
+        check(certificates)
+        _check_guarantee(certificates, head["guarantee"])
+    except Exception as error:
+        raise ValueError(
+            f"{path} holds certificates that nobody can have issued: {error}; certify again"
+        ) from error
+    return certificates
+
+
+def columns(certificates: Certificates) -> list[tuple[str, np.ndarray]]:
+    """The columns of a table with one row a query, by their names."""
+    result = [(name, getattr(certificates, name)) for name in ("query", "label", "p_lower", "p_upper")]
+    result.append((certificates.threat.budget_name, certificates.budget))
+    if not is_open(certificates.threat):
+        result.append(("worst_probability", certificates.worst_probability))
+    result.append(("abstained", certificates.abstained))
+    for c, label in enumerate(certificates.classes):
+        result.append((f"p({label})", certificates.probabilities[:, c]))
+    return result
+
+
+def check_writable(path) -> Path:
+    """Return the path of a result file after making sure that it can be written; leaves nothing behind.
+
+    Raises
+    ------
+    TypeError
+        If path is not a path.
+    ValueError
+        If the name does not end in .csv, .json or .npz.
+    OSError
+        If the folder is missing or not writable, or something that is not a file is in the way.
+    """
+    # Through symbolic links: what they point to is replaced, not they.
+    path = Path(os.path.realpath(os.fspath(path)))
+    if path.suffix.lower() not in FILE_SUFFIXES:
+        raise ValueError(
+            f"cannot write {path}: its name must end in {', '.join(FILE_SUFFIXES)}, got {path.suffix!r}"
+        )
+    if path.exists() and not path.is_file():
+        kind = "folder" if path.is_dir() else "special file"
+        raise FileExistsError(
+            f"cannot write {path}: a {kind} of that name is in the way; choose another name"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write {path}: there is no folder {path.parent}; create it first")
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(
+            f"cannot write {path}: the file is there and write-protected; choose another name"
+        )
+    # Permissions, quotas and read-only file systems are best asked by doing it.
+    with named_in_errors(path):
+        trial = beside(path)
+        trial.touch()
+        trial.unlink(missing_ok=True)  # somebody who saves to the same path may take it for abandoned
+    return path
+
+
+def _write_csv(certificates: Certificates, path: Path) -> None:
+    table = columns(certificates)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([spreadsheet_cell(name) for name, _ in table])
+        # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the same.
+        # Labels are texts of whoever made the table.
+        cells = (
+            map(spreadsheet_cell, values.tolist()) if name == "label" else values.tolist()
+            for name, values in table
+        )
+        writer.writerows(zip(*cells, strict=True))
+
+
+def _write_json(certificates: Certificates, path: Path) -> None:
+    document = head_of(certificates)
+    arrays = {name: array.tolist() for name, array in _arrays(certificates).items()}
+    arrays["label"] = certificates.label.tolist()
+    for name in (*_INFINITE, *_MISSING):
+        arrays[name] = _json_values(arrays[name])
+    document["queries"] = {name: arrays[name] for name in certificates.PER_QUERY}
+    with path.open("w", encoding="utf-8") as file:
+        # In ASCII: a label can hold what a terminal obeys, or what no encoding takes.
+        file.write(json.dumps(document, allow_nan=False) + "\n")
+
+
+def _write_npz(certificates: Certificates, path: Path) -> None:
+    # Labels go in as positions in classes: object arrays would need pickle, which can run code when read.
+    position = np.searchsorted(certificates.classes, certificates.label).astype(np.int64)
+    head = np.array(json.dumps(head_of(certificates)))
+    with path.open("wb") as file:
+        np.savez(file, head=head, label_position=position, **_arrays(certificates))
+
+
+def _arrays(certificates: Certificates) -> dict[str, np.ndarray]:
+    """What is kept of the queries besides their labels, in the types of a file."""
+    types = _types(certificates.threat.budget_name)
+    return {name: np.asarray(getattr(certificates, name), dtype=dtype) for name, dtype in types.items()}
+
+
+def _types(budget_name: str) -> dict[str, np.dtype]:
+    whole, real = np.dtype(np.int64), np.dtype(np.float64)
+    return {
+        "query": whole,
+        "probabilities": real,
+        "errors": real,
+        "p_lower": real,
+        "p_upper": real,
+        "tail_upper": real,
+        "budget": real if budget_name == "radius" else whole,
+        "worst_probability": real,
+        "abstained": np.dtype(bool),
+        "table_shift": real,
+    }
+
+
+def _read_json(path: Path) -> tuple[dict, dict, dict]:
+    document = parse_json(path.read_bytes().decode("utf-8"))
+    # The head and the queries share one object; settings_of looks at the type of what is left.
+    queries = document.pop("queries", None) if isinstance(document, dict) else None
+    settings = settings_of(document)
+    types = _types(settings["threat"].budget_name)
+    expect_keys(queries, (*types, "label"), "queries")
+    if not all(isinstance(values, list) for values in queries.values()):
+        raise ValueError("every entry of queries must be a list")
+    n_classes = len(settings["classes"])
+    arrays = {name: _array(name, dtype, queries[name], n_classes) for name, dtype in types.items()}
+    known = {label: position for position, label in enumerate(settings["classes"].tolist())}
+    labels = label_values(queries["label"], document["classes_dtype"]).tolist()
+    unknown = [label for label in labels if label not in known]
+    if unknown:
+        raise ValueError(f"label must be one of the classes, got {unknown[0]!r}")
+    arrays["label"] = settings["classes"][np.array([known[label] for label in labels], dtype=np.int64)]
+    return document, settings, arrays
+
+
+def _array(name: str, dtype: np.dtype, values: list, n_classes: int) -> np.ndarray:
+    """One list of the queries of a JSON file as an array."""
+    options = {"infinite": name in _INFINITE, "missing": name in _MISSING}
+    if name in ("probabilities", "errors"):
+        if not all(isinstance(row, list) and len(row) == n_classes for row in values):
+            raise ValueError(f"{name} must have one number a class in every row")
+        flat = real_numbers([value for row in values for value in row], name, **options)
+        return flat.reshape(len(values), n_classes)
+    if dtype.kind == "b":
+        if not all(type(value) is bool for value in values):
+            raise ValueError(f"{name} must be true or false for every query")
+        return np.array(values, dtype=dtype)
+    if dtype.kind == "i":
+        return np.array([whole_number(value, name) for value in values], dtype=dtype)
+    return real_numbers(values, name, **options)
+
+
+def _read_npz(path: Path) -> tuple[dict, dict, dict]:
+    with open_npz(path) as archive:
+        members = archive.zip.infolist()
+        # A packed archive can unpack to any size, and of two members of one name only one would be read.
+        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+            raise ValueError("its arrays are compressed, which save() never does")
+        head_array = archive["head"]
+        if head_array.dtype.kind != "U" or head_array.ndim:
+            raise ValueError(f"head must be one string, got dtype {head_array.dtype}")
+        head = parse_json(str(head_array))
+        settings = settings_of(head)
+        types = _types(settings["threat"].budget_name) | {"label_position": np.dtype(np.int64)}
+        names = sorted(member.filename for member in members)
+        if names != sorted(f"{name}.npy" for name in (*types, "head")):
+            raise ValueError(f"expected the arrays {sorted((*types, 'head'))}, got {names}")
+        arrays = {}
+        for name, dtype in types.items():
+            array = archive[name]
+            if array.dtype.newbyteorder("=") != dtype:
+                raise ValueError(f"{name} must have dtype {dtype}, got {array.dtype}")
+            arrays[name] = array.astype(dtype)
+    position, classes = arrays.pop("label_position"), settings["classes"]
+    if position.ndim != 1 or np.any((position < 0) | (position >= len(classes))):
+        raise ValueError(f"label_position must lie in 0..{len(classes) - 1} for every query")
+    if classes.itemsize * len(position) > MOST_LABEL_BYTES:
+        raise ValueError(f"labels need more than {MOST_LABEL_BYTES} bytes")
+    arrays["label"] = classes[position]
+    return head, settings, arrays
+
+
+def _check_guarantee(certificates: Certificates, guarantee) -> None:
+    if guarantee != certificates.guarantee:
+        raise ValueError(
+            "guarantee must be the one that follows from the settings, got another text; the file says that "
+            f"version {certificates.version} wrote it"
+        )
+
+
+def _json_values(values: list) -> list:
+    """JSON has neither infinity nor NaN: "inf" and null."""
+    return [_json_values(one) if isinstance(one, list) else _json_value(one) for one in values]
+
+
+def _json_value(value):
+    if value != value:
+        return None
+    return "inf" if value == float("inf") else value

@@ -1,0 +1,162 @@
+"""Shares of queries that are predicted right, and certified: Table 1 of RAB."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .._printing import listed, quoted
+from .._validation import as_float_array
+from ..threats import Insertions, asked_budget, is_open
+
+if TYPE_CHECKING:
+    from .certificate import Certificates
+
+# Budgets of a summary that was not asked for others.
+_BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100), "words": (1, 2, 3)}
+
+# What a summary calls a budget, by its letter and in words.
+_BUDGET_TITLES = {
+    "radius": ("R", "radius R"),
+    "rows": ("r", "tampered rows r"),
+    "words": ("R", "edited words R"),
+}
+
+# Of labels that the classifier does not know a message names so many.
+_LABELS_NAMED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Shares of the queries, Table 1 of RAB; ``str()`` of it is a table to read.
+
+    A query for which the classifier abstained has a prediction all the same, but it is not certified.
+
+    Attributes
+    ----------
+    n_queries : int
+    budget_name : str
+        "radius", "rows" or "words".
+    budgets : ndarray of shape (n_budgets,)
+        R in the units of the features, r rows, or R words.
+    prediction_accuracy : float or None
+        Share of the queries predicted as ``y_true``, abstained or not: what the classifier can do, whatever
+        budget was asked for. None without ``y_true``.
+    answered_accuracy : float or None
+        The same share among the queries for which the classifier did not abstain. None without ``y_true``,
+        or if it always abstained.
+    certified_rate : ndarray of shape (n_budgets,)
+        Share of queries certified for this budget (`BlackBoxBall`: with a radius above R, strictly).
+    certified_accuracy : ndarray of shape (n_budgets,) or None
+        Share of queries predicted as ``y_true`` and certified; None without ``y_true``.
+    abstained : float
+        Share of queries without a certificate.
+    """
+
+    n_queries: int
+    budget_name: str
+    budgets: np.ndarray
+    prediction_accuracy: float | None
+    answered_accuracy: float | None
+    certified_rate: np.ndarray
+    certified_accuracy: np.ndarray | None
+    abstained: float
+
+    def __str__(self) -> str:
+        lines = [_table_line("queries", [str(self.n_queries)])]
+        if self.prediction_accuracy is not None:
+            lines.append(_table_line("accuracy", [_share(self.prediction_accuracy)]))
+            lines.append(_table_line("accuracy, not abstained", [_share(self.answered_accuracy)]))
+        lines.append(_table_line("abstained", [_share(self.abstained)]))
+        letter, title = _BUDGET_TITLES[self.budget_name]
+        lines.append(_table_line(title, [f"{budget:g}" for budget in self.budgets]))
+        lines.append(_table_line(f"certified rate at {letter}", map(_share, self.certified_rate)))
+        if self.certified_accuracy is not None:
+            lines.append(_table_line(f"certified accuracy at {letter}", map(_share, self.certified_accuracy)))
+        return "\n".join(lines)
+
+
+def summarize(certificates: Certificates, y_true, budgets: Sequence[float] | None) -> Summary:
+    """Count what was certified; parameters and errors as in `Certificates.summary`."""
+    if len(certificates) == 0:
+        raise ValueError("a summary needs at least one query, got none")
+    budgets = _default_budgets(certificates) if budgets is None else budgets
+    budgets = np.atleast_1d(as_float_array(budgets, "budgets"))
+    if budgets.ndim != 1 or not np.all(budgets >= 0.0):
+        raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {budgets!r}")
+    beyond = np.stack([certificates.certified(budget) for budget in budgets], axis=1)
+    accuracy = answered_accuracy = certified_accuracy = None
+    if y_true is not None:
+        correct = _equal_labels(certificates.label, y_true, certificates.classes)
+        accuracy = float(np.mean(correct))
+        answered = correct[~certificates.abstained]
+        answered_accuracy = float(np.mean(answered)) if len(answered) else None
+        certified_accuracy = np.mean(beyond & correct[:, None], axis=0)
+    return Summary(
+        n_queries=len(certificates),
+        budget_name=certificates.threat.budget_name,
+        budgets=budgets,
+        prediction_accuracy=accuracy,
+        answered_accuracy=answered_accuracy,
+        certified_rate=np.mean(beyond, axis=0),
+        certified_accuracy=certified_accuracy,
+        abstained=float(np.mean(certificates.abstained)),
+    )
+
+
+def _default_budgets(certificates: Certificates) -> Sequence[float]:
+    threat, n_train = certificates.threat, certificates.n_train
+    if not is_open(threat):
+        return [asked_budget(threat, n_train)]
+    budgets = _BUDGETS[threat.budget_name]
+    # Nobody can tamper with more rows than there are, but for those that he adds.
+    if threat.budget_name == "rows" and not isinstance(threat, Insertions):
+        budgets = [budget for budget in budgets if budget <= n_train]
+    return budgets
+
+
+def _equal_labels(label: np.ndarray, y_true, classes: np.ndarray) -> np.ndarray:
+    """Where the prediction is the true label; a query whose true label is no class can only be wrong."""
+    y_true = np.asarray(y_true)
+    if y_true.shape != label.shape:
+        raise ValueError(
+            f"y_true must have shape {label.shape}, one label for each query, got {y_true.shape}"
+        )
+    # Text never equals a number: an accuracy of zero would hide that "1" was read for 1.
+    kinds = {array.dtype.kind for array in (y_true, label)}
+    if kinds & set("US") and kinds & set("biuf"):
+        raise TypeError(
+            f"y_true has dtype {y_true.dtype} and the labels of training have {label.dtype}, which are never "
+            "equal; convert y_true to the type of the training labels"
+        )
+    # As Python's objects, which have an answer for any two types.
+    true, known = y_true.tolist(), set(classes.tolist())
+    unknown = [one not in known for one in true]
+    if any(unknown):
+        strange = dict.fromkeys(
+            quoted(one) for one, is_strange in zip(true, unknown, strict=True) if is_strange
+        )
+        message = (
+            "y_true has labels that the classifier does not know: "
+            f"{listed(strange, _LABELS_NAMED)}; expected those of training: "
+            f"{listed(map(quoted, classes.tolist()), _LABELS_NAMED)}"
+        )
+        if all(unknown):
+            raise ValueError(f"{message}; no query has one of them, so nothing is right or wrong")
+        warnings.warn(
+            f"{message}; {sum(unknown)} of {len(true)} queries have another and count as wrong", stacklevel=4
+        )
+    predicted = label.tolist()
+    return np.array([one == other for one, other in zip(predicted, true, strict=True)], dtype=bool)
+
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.4f}"
+
+
+def _table_line(name: str, cells) -> str:
+    return f"{name:<24}" + "".join(f"{cell:>9}" for cell in cells)
