@@ -36,10 +36,10 @@ _N_CLASSES = (2, 3, 4)
 class Study(NamedTuple):
     """How much one run looks at."""
 
-    tables: int = 240
-    limit: int = 600  # tampered tables of one budget, about
-    digits: int = 40  # bounds that are compared with the enumeration in many digits
-    asked_tables: int = 80  # of these also given budgets, counterexamples and influence
+    tables: int = 150
+    limit: int = 900  # tampered tables of one budget, about
+    digits: int = 10  # bounds that are compared with the enumeration in many digits
+    asked_tables: int = 30  # of these also given budgets, counterexamples and influence
 
 
 FULL = Study()
