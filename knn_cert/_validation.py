@@ -1,7 +1,7 @@
 """The gate: numbers and arrays from outside leave here as what the kernels take, or not at all.
 
-Every check raises TypeError for a wrong type and ValueError for a wrong value, and says what was expected,
-what came and what to do about it. Kernels behind this gate check nothing again.
+Every check raises TypeError for a wrong type and InvalidInput, a ValueError, for a wrong value, and says what
+was expected, what came and what to do about it. Kernels behind this gate check nothing again.
 """
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ import sys
 
 import numpy as np
 
+from ._errors import InvalidInput
+from ._printing import listed, quoted, shortened
+
 # The largest n_threads a kernel's C++ int takes without a second thought; nobody has more cores.
 _MAX_THREADS = 4096
+_TOO_LONG = 10**30
+# The kinds of NumPy's dates and times: converted, they would become nanoseconds.
+_DATES = ("m", "M")
+_NUMBERS = ("b", "i", "u", "f")
+# Classes without rows that are taken in good faith: those of a table of which only some rows are passed.
+_SPARE_CLASSES, _CLASSES_PER_ROW = 10_000, 10
 
 
 def check_n_threads(n_threads: int | None) -> int:
@@ -23,7 +32,7 @@ def check_n_threads(n_threads: int | None) -> int:
         return default_n_threads()
     n_threads = _integer(n_threads, "n_threads", "pass a whole number, or None for every core")
     if not 1 <= n_threads <= _MAX_THREADS:
-        raise ValueError(
+        raise InvalidInput(
             f"n_threads must be between 1 and {_MAX_THREADS}, got {n_threads}; None means every core"
         )
     return n_threads
@@ -42,7 +51,7 @@ def as_whole_number(value, name: str, *, least: int) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} must be a whole number, got {value!r} of type {type(value).__name__}")
     if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
+        raise InvalidInput(f"{name} must be at least {least}, got {shortened(value)}")
     return int(value)
 
 
@@ -50,14 +59,20 @@ def as_real(value, name: str) -> float:
     """Return a float, or raise TypeError."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # an integer or a fraction that no float holds
+        raise InvalidInput(
+            f"{name} must be a number of double precision, at most {sys.float_info.max:g} in size, got a "
+            "larger one"
+        ) from None
 
 
 def as_positive(value, name: str) -> float:
     """Return a float that is finite and > 0."""
     value = as_real(value, name)
     if not 0.0 < value < math.inf:
-        raise ValueError(f"{name} must be finite and > 0, got {value!r}")
+        raise InvalidInput(f"{name} must be finite and > 0, got {value!r}")
     return value
 
 
@@ -65,12 +80,12 @@ def check_sigma(sigma: float) -> float:
     """Return the noise as a float > 0 whose square is neither rounded to zero nor infinite."""
     sigma = as_real(sigma, "sigma")
     if not (math.isfinite(sigma) and sigma > 0.0):
-        raise ValueError(
+        raise InvalidInput(
             f"sigma must be finite and > 0, got {sigma!r}; it is the standard deviation of the noise on "
             "every feature, in the units of the features"
         )
     if not sys.float_info.min <= sigma * sigma <= sys.float_info.max:
-        raise ValueError(
+        raise InvalidInput(
             f"sigma = {sigma!r} has a square outside the range of double precision; divide the features and "
             "sigma by the same number, which changes no probability"
         )
@@ -81,7 +96,7 @@ def check_dof(dof: float) -> int | float:
     """Return the degrees of freedom, the number of noisy features d, as a number > 0."""
     value = as_real(dof, "dof")
     if not (math.isfinite(value) and value > 0.0):
-        raise ValueError(
+        raise InvalidInput(
             f"dof must be finite and > 0, got {value!r}; it is the number of features that carry noise"
         )
     return int(value) if value.is_integer() else value
@@ -91,9 +106,9 @@ def check_n_neighbors(n_neighbors: int, n_rows: int) -> int:
     """Return K as an int with 1 <= K <= n_rows."""
     n_neighbors = _integer(n_neighbors, "n_neighbors", "the number of neighbours that vote is a whole number")
     if n_neighbors < 1:
-        raise ValueError(f"n_neighbors must be at least 1, got {n_neighbors}")
+        raise InvalidInput(f"n_neighbors must be at least 1, got {n_neighbors}")
     if n_neighbors > n_rows:
-        raise ValueError(
+        raise InvalidInput(
             f"n_neighbors = {n_neighbors} is more than the {n_rows} training rows (n_samples = {n_rows}); "
             f"choose n_neighbors <= {n_rows} or give more rows"
         )
@@ -104,24 +119,39 @@ def check_rank(rank: int, name: str) -> int:
     """Return m of "the m-th nearest row" as an int >= 1."""
     rank = _integer(rank, name, "it says which nearest row of the list counts: 1 is the nearest")
     if rank < 1:
-        raise ValueError(f"{name} must be at least 1, got {rank}; 1 means the nearest row of the list")
+        raise InvalidInput(f"{name} must be at least 1, got {rank}; 1 means the nearest row of the list")
     return rank
 
 
 def check_n_classes(n_classes: int | None, labels: np.ndarray) -> int:
-    """Return C >= 2; None means one more than the largest label."""
+    """Return C >= 2; None means one more than the largest label.
+
+    Classes without rows cost time and memory all the same, so their number is limited: a label far beyond the
+    number of rows is a number that names something, not one of 0..C-1.
+    """
     needed = int(labels.max()) + 1
+    most = _SPARE_CLASSES + _CLASSES_PER_ROW * labels.size
+    if needed > most:
+        raise InvalidInput(
+            f"labels must be 0..C-1 with at most C = {most} classes for {labels.size} rows, got label "
+            f"{needed - 1}; numpy.unique(labels, return_inverse=True)[1] numbers any labels"
+        )
     if n_classes is None:
         n_classes = needed
     else:
         n_classes = _integer(n_classes, "n_classes", "the number of classes is a whole number, or None")
     if n_classes < needed:
-        raise ValueError(
+        raise InvalidInput(
             f"labels must be 0..C-1 with C = n_classes = {n_classes}, got label {needed - 1}; pass "
             f"n_classes={needed} or leave it out"
         )
+    if n_classes > most:
+        raise InvalidInput(
+            f"n_classes must be at most {most} for {labels.size} rows, got {n_classes}; classes without rows "
+            "change no probability, leave n_classes out"
+        )
     if n_classes < 2:
-        raise ValueError(
+        raise InvalidInput(
             f"at least 2 classes are needed, got {n_classes} (one class always wins); pass n_classes=2 if "
             "the other class has no rows here"
         )
@@ -132,20 +162,20 @@ def check_edges(edges) -> np.ndarray:
     """Return bucket edges on the squared distance: 1-D float64, finite, positive, strictly increasing."""
     edges = as_float_array(edges, "edges").copy()
     if edges.ndim != 1 or edges.size == 0:
-        raise ValueError(
+        raise InvalidInput(
             f"edges must be a 1-D array with at least one entry, got shape {edges.shape}; leave edges out "
             "for the continuous classifier"
         )
     bad = np.flatnonzero(~np.isfinite(edges) | (edges <= 0.0))
     if bad.size:
-        raise ValueError(
+        raise InvalidInput(
             f"edges must be finite and > 0, got {edges[bad[0]]!r} at position {bad[0]}; they cut the squared "
             "distance into buckets, and 0 and infinity are implied"
         )
     bad = np.flatnonzero(np.diff(edges) <= 0.0)
     if bad.size:
         i = int(bad[0])
-        raise ValueError(
+        raise InvalidInput(
             f"edges must be strictly increasing, got {edges[i]!r} followed by {edges[i + 1]!r} at position "
             f"{i + 1}; numpy.unique(edges) sorts and drops repeats"
         )
@@ -161,13 +191,13 @@ def check_sq_distances(sq_distances, name: str = "sq_distances") -> np.ndarray:
     smallest, largest = sq_distances.min(), sq_distances.max()
     if not (np.isfinite(smallest) and np.isfinite(largest)):
         where = _first(~np.isfinite(sq_distances))
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must be finite, got {float(sq_distances[where])!r} at {_position(where)}; drop or "
             "repair rows with missing values, rescale features whose squares overflow"
         )
     if smallest < 0.0:
         where = _first(sq_distances < 0.0)
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must be >= 0, got {float(sq_distances[where])!r} at {_position(where)}; if it came from "
             "|x|^2 + |y|^2 - 2xy, use direct differences, which cannot go below zero"
         )
@@ -179,7 +209,7 @@ def check_query_distances(sq_distances) -> np.ndarray:
     """As `check_sq_distances`, for one query (n,) or several (n_queries, n) and at least one training row."""
     sq_distances = check_sq_distances(sq_distances)
     if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
-        raise ValueError(
+        raise InvalidInput(
             f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
             "the last axis runs over the training rows"
         )
@@ -191,7 +221,7 @@ def check_scale(largest_square: float, sigma: float, what: str = "squared distan
     with np.errstate(over="ignore"):
         scaled = np.float64(largest_square) / sigma / sigma
     if not np.isfinite(scaled):
-        raise ValueError(
+        raise InvalidInput(
             f"{what} overflow: the largest is {float(largest_square):g} with sigma = {sigma!r}, and its "
             "ratio to sigma^2 must be finite in double precision; divide the features and sigma by the "
             "same number, which changes no probability"
@@ -213,7 +243,7 @@ def check_resolution(sq_distances: np.ndarray, n_neighbors: int, sigma: float) -
         return
     kth = np.partition(sq_distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
     if not is_resolved(kth, sigma):
-        raise ValueError(
+        raise InvalidInput(
             f"sigma is too small against the distances: the {n_neighbors}-th nearest row of a query is "
             f"{np.sqrt(kth) / sigma:.3g} sigma away, expected at most {_FARTHEST_NEIGHBOR:g}; use a larger "
             "sigma, or plain K-NN, which the smoothed classifier then equals"
@@ -226,7 +256,7 @@ def check_labels(labels, n_rows: int) -> np.ndarray:
         raise TypeError(f"labels are missing; pass one label 0..C-1 for each of the {n_rows} training rows")
     labels = np.asarray(labels)
     if labels.ndim != 1 or labels.shape[0] != n_rows:
-        raise ValueError(
+        raise InvalidInput(
             f"labels must have shape ({n_rows},), one for each column of the distances, got {labels.shape}"
         )
     if labels.dtype.kind not in "iub":
@@ -237,7 +267,7 @@ def check_labels(labels, n_rows: int) -> np.ndarray:
     # Compared before conversion: an unsigned 64-bit label may not fit.
     bad = np.flatnonzero((labels < 0) | (labels > np.iinfo(np.int32).max))
     if bad.size:
-        raise ValueError(
+        raise InvalidInput(
             f"labels must be 0..C-1, got {labels[bad[0]]} at position {bad[0]}; "
             "numpy.unique(labels, return_inverse=True)[1] numbers any labels"
         )
@@ -252,18 +282,18 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
     classes, labels = _sorted_labels(y)
     if allowed is None:
         if len(classes) < 2:
-            raise ValueError(
-                f"at least two classes are needed, got one class: {classes.tolist()[0]!r}; a table of one "
+            raise InvalidInput(
+                f"at least two classes are needed, got one class: {quoted(classes.tolist()[0])}; a table of one "
                 f"class (here with n_samples = {len(y)}) has nothing to decide"
             )
         return classes, labels
     allowed, _ = _sorted_labels(np.asarray(allowed), "classes")
     if len(allowed) < 2:
-        raise ValueError(f"classes must hold at least two labels, got {allowed.tolist()!r}")
+        raise InvalidInput(f"classes must hold at least two labels, got {listed(allowed.tolist())}")
     unknown = [label for label in classes.tolist() if label not in set(allowed.tolist())]
     if unknown:
-        raise ValueError(
-            f"labels must be among classes, {allowed.tolist()!r}, got {unknown!r}; correct these rows, or "
+        raise InvalidInput(
+            f"labels must be among classes, {listed(allowed.tolist())}, got {listed(unknown)}; correct these rows, or "
             "add the label to classes"
         )
     return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
@@ -272,28 +302,41 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
 def _sorted_labels(y: np.ndarray, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted different labels and the position of each label among them."""
     if np.ndim(y) != 1:
-        raise ValueError(f"{name} must have one axis, got shape {np.shape(y)}")
+        raise InvalidInput(f"{name} must have one axis, got shape {np.shape(y)}")
     try:
         classes, positions = np.unique(y, return_inverse=True)
     except TypeError as error:
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must be of one type that can be sorted, and none may be missing ({error}); drop rows "
             "without a label or give all labels one type"
         ) from None
     if classes.dtype.kind == "f" and np.isnan(classes).any():
-        raise ValueError(f"{name} must not be NaN; drop rows without a label")
+        raise InvalidInput(f"{name} must not be NaN; drop rows without a label")
     return classes, positions.astype(np.int64).reshape(-1)
 
 
 def reject_text_columns(X) -> None:
-    """Raise ValueError that names the columns of a data frame that are not numbers; anything else passes."""
+    """Raise InvalidInput for the columns of a data frame that are not numbers, and for an array of dates.
+
+    Anything else passes.
+    """
+    if getattr(getattr(X, "dtype", None), "kind", "") in _DATES:
+        raise InvalidInput(
+            f"every feature must be a number, but the array holds dates or times ({X.dtype}); turn them into "
+            "numbers, for example days since a fixed day"
+        )
     if not (hasattr(X, "columns") and hasattr(X, "dtypes")):
         return
-    text = [str(name) for name in X.columns if not _is_numeric(X[name])]
+    kinds = [getattr(dtype, "kind", "O") for dtype in X.dtypes]
+    text = [
+        name
+        for j, (name, kind) in enumerate(zip(X.columns, kinds, strict=True))
+        if kind in (*_DATES, "c") or (kind not in _NUMBERS and not _is_numeric(X, j, name))
+    ]
     if text:
-        raise ValueError(
-            f"every feature must be a number, but these columns are not: {', '.join(text)}; drop them or "
-            "encode them as numbers"
+        raise InvalidInput(
+            f"every feature must be a number, but these columns are not: {listed(text)}; drop them or "
+            "encode them as numbers (dates for example as days since a fixed day)"
         )
 
 
@@ -313,6 +356,8 @@ def as_float_array(values, name: str) -> np.ndarray:
             converted = np.ascontiguousarray(array.astype(np.float64))
         else:
             raise TypeError(f"dtype {array.dtype}")
+    except OverflowError:
+        raise InvalidInput(f"{name} must be numbers of double precision, got one that is larger") from None
     except (TypeError, ValueError) as error:
         kind = type(values).__name__
         raise TypeError(f"{name} must be an array of real numbers, got {kind} ({error})") from None
@@ -320,7 +365,8 @@ def as_float_array(values, name: str) -> np.ndarray:
     return converted.reshape(array.shape)
 
 
-def _is_numeric(column) -> bool:
+def _is_numeric(frame, j: int, name) -> bool:
+    column = frame.iloc[:, j] if hasattr(frame, "iloc") else frame[name]
     try:
         np.asarray(column, dtype=np.float64)
     except (TypeError, ValueError):
@@ -331,6 +377,8 @@ def _is_numeric(column) -> bool:
 def _integer(value, name: str, remedy: str) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name} must be an integer, got {value!r} of type {type(value).__name__}; {remedy}")
+    if not -_TOO_LONG < value < _TOO_LONG:  # longer ones can hardly be shown
+        raise InvalidInput(f"{name} is a number of more than 30 digits; {remedy}")
     return int(value)
 
 

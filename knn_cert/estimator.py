@@ -29,6 +29,7 @@ from .certificates import Certificates
 from .falsify import Counterexample, Falsification, Victim, attack
 from .influence import Influence, removal_effects
 from .kernels.scans import distance_shift, relative_distance_error
+from .progress import paced
 from .smoothing import Noise, SmoothedKNN
 from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .worst_case import Law, WorstCases, check_threat
@@ -471,10 +472,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         n_threads = questions[0].settings.n_threads
         scanned = self._can_be_scanned(X, questions)
         chunk = n_queries if scanned else self._chunk_size(n_threads)
+        parts = _chunks(n_queries, chunk)
         if progress is not None:
-            chunk = min(chunk, _QUERIES_PER_REPORT * n_threads)
+            parts = paced(n_queries, least=n_threads, most=min(chunk, _QUERIES_PER_REPORT * n_threads))
             progress(0, n_queries)
-        for part in _chunks(n_queries, chunk):
+        for part in parts:
             sq_distances = None if scanned else self._sq_distances(X[part], questions[0].settings)
             votes = self._scan(X[part], questions) if scanned else self._votes(sq_distances, questions)
             for question, found in zip(questions, evaluations, strict=True):

@@ -1,65 +1,126 @@
-"""A progress bar on a terminal, nothing anywhere else: one line, wiped when the work ends or fails."""
+"""How far the work is, on stderr: a bar on a terminal, wiped at the end, and lines of text elsewhere."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from typing import TextIO
 
 _REDRAW_SECONDS = 0.1
 """Ten pictures a second look smooth and cost nothing beside a batch of certificates."""
 
+_FIRST_LINE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 600.0
+"""A log says nothing of short work; of longer work at 5, 10, 20, 40 seconds, later every ten minutes."""
+
+_SHORT_SECONDS, _LONG_SECONDS = 0.5, 2.0
+"""Parts of the work that take about a second give news often enough, and hold enough work to be done well."""
+
+
+def paced(total: int, *, least: int, most: int) -> Iterator[slice]:
+    """Cut work into parts of a second or so: the first is the smallest, so that slow work has news early.
+
+    Parameters
+    ----------
+    total : int
+    least, most : int >= 1
+        Bounds on the size of a part (the last one may be smaller).
+
+    Yields
+    ------
+    slice
+        The next part follows on the time that was spent on the one before.
+    """
+    start, size = 0, min(least, most)
+    while start < total:
+        part = slice(start, min(start + size, total))
+        began = time.monotonic()
+        yield part
+        seconds = time.monotonic() - began
+        start = part.stop
+        if seconds < _SHORT_SECONDS:
+            size = min(8 * size, most)
+        elif seconds > _LONG_SECONDS:
+            size = max(size // 2, min(least, most))
+
 
 class ProgressBar:
-    """Draws how many queries are certified; call it with `(done, total)`, use it as a context manager.
+    """Shows how many queries are certified; call it with `(done, total)`, use it as a context manager.
 
     Parameters
     ----------
     label : str
         What is being counted, in front of the bar.
     enabled : bool, default=True
-        False keeps it silent even on a terminal.
+        False keeps it silent.
     stream : text stream, default=sys.stderr
-        Where to draw. What is no terminal is never written to: control characters have no place in a log.
+        Where to write. What is no terminal gets a line of text with the time left, first after five seconds
+        and then ever more rarely, and never a control character.
     """
 
-    def __init__(self, label, *, enabled=True, stream=None):
+    def __init__(self, label: str, *, enabled: bool = True, stream: TextIO | None = None) -> None:
         self._stream = sys.stderr if stream is None else stream
         self._label = label
-        self._enabled = enabled and self._stream is not None and self._stream.isatty()
+        self._enabled = enabled and self._stream is not None
+        self._is_terminal = self._enabled and self._stream.isatty()
         self._start = time.monotonic()
-        self._last_drawn = None
+        self._last_drawn: float | None = None
+        self._next_line = _FIRST_LINE_SECONDS
 
-    def __enter__(self):
+    def __enter__(self) -> ProgressBar:
         self._start = time.monotonic()
         return self
 
-    def __exit__(self, *exception):
+    def __exit__(self, *exception: object) -> None:
         if self._last_drawn is not None:
-            self._stream.write("\r\x1b[K")  # ANSI: clear to the end of the line
-            self._stream.flush()
+            self._write("\r\x1b[K")  # ANSI: clear to the end of the line
             self._last_drawn = None
 
-    def __call__(self, done, total):
-        """Draw the bar at `done` of `total`; calls that come too quickly are skipped, the last never is."""
+    def __call__(self, done: int, total: int) -> None:
+        """Show `done` of `total`; calls that come too quickly are skipped, but a bar is always filled."""
         if not self._enabled or total <= 0:
             return
         now = time.monotonic()
+        if self._is_terminal:
+            self._draw(done, total, now)
+        else:
+            self._tell(done, total, now - self._start)
+
+    def _draw(self, done: int, total: int, now: float) -> None:
         if self._last_drawn is not None and done < total and now - self._last_drawn < _REDRAW_SECONDS:
             return
         self._last_drawn = now
         width = shutil.get_terminal_size().columns
-        self._stream.write("\r" + _line(self._label, done, total, now - self._start, width) + "\x1b[K")
-        self._stream.flush()
+        self._write("\r" + _line(self._label, done, total, now - self._start, width) + "\x1b[K")
+
+    def _tell(self, done: int, total: int, elapsed: float) -> None:
+        if elapsed < self._next_line or not 0 < done < total:
+            return
+        left = _clock(_seconds_left(done, total, elapsed))
+        self._write(f"{self._label}: {done} of {total}, {_clock(elapsed)} gone, about {left} left\n")
+        while self._next_line <= elapsed:
+            self._next_line += min(self._next_line, _LONGEST_PAUSE_SECONDS)
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:  # a full disk or a reader that left is no reason to lose the work
+            self._enabled = False
+            with contextlib.suppress(OSError):
+                self._stream.flush()
 
 
-def _line(label, done, total, elapsed, width):
+def _line(label: str, done: int, total: int, elapsed: float, width: int) -> str:
     """One line of at most `width - 1` characters: a full last column makes some terminals wrap."""
     fraction = min(done / total, 1.0)
     left = f"{label} "
     right = f" {done}/{total}"
     if 0 < done < total:
-        right += f"  {_clock(elapsed * (total - done) / done)} left"
+        right += f"  {_clock(_seconds_left(done, total, elapsed))} left"
     cells = min(width - 1 - len(left) - len(right) - 2, 40)
     if cells < 5:
         return f"{label}{right}"[: max(width - 1, 0)]
@@ -67,7 +128,11 @@ def _line(label, done, total, elapsed, width):
     return f"{left}[{'#' * filled}{'.' * (cells - filled)}]{right}"
 
 
-def _clock(seconds):
+def _seconds_left(done: int, total: int, elapsed: float) -> float:
+    return elapsed * (total - done) / done
+
+
+def _clock(seconds: float) -> str:
     """`75.2` -> `1:15`; hours appear only when there are any."""
     minutes, seconds = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)

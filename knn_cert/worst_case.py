@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple, get_args
@@ -22,9 +21,11 @@ from ._validation import (
     check_scale,
     check_sigma,
 )
-from .bounds.radii import gaussian_radius
+from .certificates.issue import Bounds, enclose, issue_ball
 from .kernels.families import RaceFamily, pack
+from .smoothing import Noise
 from .threats import (
+    BlackBoxBall,
     RowShift,
     StructuredThreat,
     is_beyond,
@@ -235,7 +236,7 @@ class WorstCases:
         self._sides: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._vote = vote
         self._balls: dict[int, float] = {}
-        self._untampered: dict[int, tuple[float, float, float]] = {}
+        self._untampered: dict[int, tuple[Bounds, float]] = {}
 
     def __len__(self) -> int:
         return len(self._targets)
@@ -447,8 +448,8 @@ class WorstCases:
             return np.array([-1.0])
         (race,) = self._evaluate([_Request(family, (1, self._law.n_neighbors))], _ROUGH)
         touched = race.upper(0)
-        p_lower, p_upper, _, _ = self._untampered_vote(case.query)
-        return p_lower - p_upper - 2.0 * touched
+        bounds, _ = self._untampered_vote(case.query)
+        return bounds.p_lower - bounds.p_upper - 2.0 * touched
 
     def _margins_of_the_ball(self, case: _Case) -> np.ndarray:
         """Eq. (15) of RAB: few rows that move a little move the table by less than its radius."""
@@ -459,16 +460,20 @@ class WorstCases:
     def _ball(self, i: int) -> float:
         """Radius of Eq. (14), -1 where there is none."""
         if i not in self._balls:
-            p_lower, p_upper, tail_upper, moved = self._untampered_vote(i)
-            radius = -1.0
-            if p_lower > p_upper:
-                log_tail = min(float(np.nextafter(math.log(tail_upper), np.inf)), 0.0)
-                radius = gaussian_radius(p_lower, p_upper, self._law.sigma, log_tail_a=log_tail) - moved
-            self._balls[i] = radius
+            bounds, moved = self._untampered_vote(i)
+            ball = issue_ball(
+                bounds,
+                noise=Noise(self._law.sigma),
+                threat=BlackBoxBall(),
+                n_train=self.n_rows,
+                n_features=None,
+                distance_error=moved,
+            )
+            self._balls[i] = -1.0 if ball.abstained[0] else float(ball.radius[0])
         return self._balls[i]
 
-    def _untampered_vote(self, i: int) -> tuple[float, float, float, float]:
-        """Bounds on the probability of the target, the largest other one and all others; what distances err.
+    def _untampered_vote(self, i: int) -> tuple[Bounds, float]:
+        """Bounds on the probabilities of the target and of all others, and what distances err.
 
         The last is the length by which the whole table must be moved to have exactly these distances.
         """
@@ -488,20 +493,8 @@ class WorstCases:
                 )
             # By Corollary 1 a probability then changes by less than moved / (sigma sqrt(2 pi)).
             moved = self._widening * float(np.linalg.norm(self._distances[i]))
-            slack = error[0] + 0.4 * moved / law.sigma
-            others = p[0] + slack
-            others[self._targets[i]] = 0.0
-            p_lower = float(np.nextafter(p[0] - slack, -np.inf)[self._targets[i]])
-            # Their sum keeps digits that 1 - p_lower has lost; of many classes the largest is not all, and
-            # the complement is the better one where each brings its slack to the sum.
-            tail = float(others.sum()) * (1.0 + len(others) * np.finfo(np.float64).eps)
-            tail = min(tail, float(np.nextafter(1.0 - max(p_lower, 0.0), np.inf)))
-            self._untampered[i] = (
-                max(p_lower, 0.0),
-                min(float(np.nextafter(others.max(), np.inf)), tail, 1.0),
-                min(max(tail, 1e-300), 1.0),
-                moved,
-            )
+            _, bounds = enclose(p, error + 0.4 * moved / law.sigma, self._targets[i : i + 1])
+            self._untampered[i] = bounds, moved
         return self._untampered[i]
 
     # --------------------------------------------------------------------------------------------- races

@@ -8,6 +8,7 @@ import gzip
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -303,39 +304,16 @@ def test_a_terminal_shows_a_bar_and_is_left_clean(folder, capsys, monkeypatch):
     assert "\x1b" not in capsys.readouterr().out
 
 
-def test_a_bar_never_writes_where_there_is_no_terminal():
-    stream = io.StringIO()
-    with ProgressBar("working", stream=stream) as bar:
-        bar(0, 2)
-        bar(2, 2)
-    assert stream.getvalue() == ""
-
-
-def test_a_bar_is_silent_on_a_terminal_where_asked_to_be():
-    terminal = Terminal()
-    with ProgressBar("working", enabled=False, stream=terminal) as bar:
-        bar(2, 2)
-    assert terminal.getvalue() == ""
-
-
-@pytest.mark.parametrize("width", [1, 12, 30, 80, 300])
-@pytest.mark.parametrize("done", [0, 1, 70_000])
-def test_a_bar_fits_on_its_line(monkeypatch, width, done):
-    monkeypatch.setenv("COLUMNS", str(width))
-    terminal = Terminal()
-    ProgressBar("working", stream=terminal)(done, 70_000)
-    line = terminal.getvalue().removeprefix("\r").removesuffix("\x1b[K")
-    assert len(line) <= max(width - 1, 0)
-
-
-def test_a_bar_grows_with_the_work(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    cells = []
-    for done in (0, 5, 10):
-        terminal = Terminal()
-        ProgressBar("working", stream=terminal)(done, 10)
-        cells.append(terminal.getvalue().count("#"))
-    assert cells == [0, 20, 40]
+def test_long_work_in_a_pipe_is_followed_on_stderr_and_never_on_stdout(folder, capsys, monkeypatch):
+    ticks = iter(range(0, 10**6, 4))
+    monkeypatch.setattr("knn_cert.progress.time.monotonic", lambda: next(ticks))
+    words = ["train.csv", "test.csv", "--label", "kind", "--threads", "1"]
+    assert certify(*words) == 0
+    out, err = capsys.readouterr()
+    assert re.search("^certifying: 1 of 4, 0:[0-9]{2} gone, about 0:[0-9]{2} left$", err, re.MULTILINE)
+    assert "gone" not in out
+    assert certify(*words, "--quiet", "--out", "out.csv") == 0
+    assert capsys.readouterr().err == ""
 
 
 # --- what is wrong is said in one line, and nothing is written ------------------------------------
@@ -491,7 +469,8 @@ def test_an_empty_table_is_refused(folder, capsys):
 
 @pytest.mark.parametrize("table", ["train.csv", "test.csv"])
 def test_features_whose_squares_overflow_are_refused(folder, capsys, table):
-    write_table(table, [*QUERIES, (1e200, 0.0, "ham")])
+    rows = {"train.csv": ROWS, "test.csv": QUERIES}[table]
+    write_table(table, [*rows, (1e200, 0.0, "ham")])
     message = one_line_failure(
         capsys, "train.csv", "test.csv", "--label", "kind", "--k", "1", "--out", "out.csv"
     )

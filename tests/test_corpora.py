@@ -105,6 +105,7 @@ def olid_files(n_train: int = 40, n_test: int = 6) -> dict[str, str]:
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A data folder with the three small corpora, and the loaders told to expect them."""
+    monkeypatch.setattr(_files, "check_content", lambda remote, path: None)
     monkeypatch.setattr(
         _corpora, "SST2_COUNTS", {part: (len(rows) // 2, len(rows) // 2) for part, rows in SST2.items()}
     )

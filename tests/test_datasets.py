@@ -27,6 +27,9 @@ from knn_cert.datasets import (
     load_dataset,
 )
 
+# Pair files of CIFAR-10 have no published checksum, and every test that reads one would say so.
+pytestmark = pytest.mark.filterwarnings("ignore:.*no checksum is known")
+
 ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 
 
@@ -35,6 +38,12 @@ def sandbox(tmp_path, monkeypatch):
     """Point the loaders at empty folders, so that no test sees the data or the cache of who runs it."""
     monkeypatch.setenv("KNN_CERT_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("KNN_CERT_DATA", raising=False)
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Let files in whose content is made up, as those of the tests are."""
+    monkeypatch.setattr(_files, "check_content", lambda remote, path: None)
 
 
 @pytest.fixture
@@ -278,7 +287,7 @@ def spam_text(n_ham: int = 30, n_spam: int = 20, seed: int = 0) -> str:
 
 
 @pytest.fixture
-def small_spambase(monkeypatch):
+def small_spambase(monkeypatch, made_up):
     monkeypatch.setattr(_spambase, "CLASS_COUNTS", (30, 20))
 
 
@@ -404,7 +413,7 @@ def idx(values: np.ndarray) -> bytes:
 
 
 @pytest.fixture
-def small_mnist(monkeypatch):
+def small_mnist(monkeypatch, made_up):
     """Return the idx files of 60 + 20 small pictures, by name."""
     monkeypatch.setattr(_mnist, "N_TRAIN", 60)
     monkeypatch.setattr(_mnist, "N_TEST", 20)
@@ -514,7 +523,7 @@ def test_the_pinned_checksums_of_mnist_and_spambase_are_those_of_the_real_files(
 
 
 @pytest.fixture
-def small_cifar(monkeypatch):
+def small_cifar(monkeypatch, made_up):
     """Return the six files of the binary version with 30 records each (3 of every class), by name."""
     monkeypatch.setattr(_cifar10, "RECORDS_PER_FILE", 30)
     monkeypatch.setattr(_cifar10, "N_TRAIN_CLASS", 15)

@@ -156,7 +156,7 @@ def test_answers_do_not_depend_on_the_size_of_chunks(backend, edges, monkeypatch
         monkeypatch.setattr(estimator, "_QUERIES_PER_REPORT", queries)
         seen = []
         chunked = clf.certify(Q, progress=lambda done, total, seen=seen: seen.append(done))
-        assert seen == [0, *range(queries, 4, queries), 4]
+        assert seen[0] == 0 and seen[-1] == 4 and 1 <= min(np.diff(seen)) <= max(np.diff(seen)) <= queries
         np.testing.assert_array_equal(chunked.probabilities, at_once.probabilities)
         np.testing.assert_array_equal(chunked.radius, at_once.radius)
 

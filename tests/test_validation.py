@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 from fractions import Fraction
 
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from knn_cert import _validation as gate
+from knn_cert import race_probability, vote_probabilities, worst_case_probability
+from knn_cert.threats import LabelFlips
 
 
 @given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, max_side=5), elements=st.floats(0.0, 1e300)))
@@ -130,6 +134,55 @@ def test_a_wrong_number_of_classes_is_refused(n_classes, labels, error, message)
         gate.check_n_classes(n_classes, np.array(labels))
 
 
+@pytest.mark.parametrize("label", [10_040, 10**8, 2**31 - 1])
+def test_labels_far_beyond_the_number_of_rows_are_refused_before_memory_is_taken(label):
+    message = f"at most C = 10040 classes for 4 rows, got label {label}; numpy.unique"
+    distances, labels = [1.0, 2.0, 3.0, 4.0], [0, 1, 1, label]
+    with pytest.raises(ValueError, match=message):
+        vote_probabilities(distances, labels, n_neighbors=1, sigma=1.0, dof=3)
+    with pytest.raises(ValueError, match=message):
+        worst_case_probability(
+            distances, labels, LabelFlips(1), target_class=0, n_neighbors=1, sigma=1.0, dof=3
+        )
+
+
+def test_a_number_of_classes_far_beyond_the_number_of_rows_is_refused():
+    assert gate.check_n_classes(10_030, np.array([0, 1, 1])) == 10_030
+    assert gate.check_n_classes(None, np.array([0, 1, 10_029])) == 10_030
+    for n_classes in (10_031, 10**20):
+        with pytest.raises(ValueError, match=f"n_classes must be at most 10030 for 3 rows, got {n_classes}"):
+            gate.check_n_classes(n_classes, np.array([0, 1, 1]))
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), Fraction(10**400, 3)], ids=["large", "low", "ratio"])
+def test_numbers_beyond_double_precision_are_refused_by_name(value):
+    with pytest.raises(ValueError, match="sigma must be a number of double precision, at most 1.79769e.308"):
+        gate.check_sigma(value)
+    with pytest.raises(ValueError, match="sq_distances_a must be numbers of double precision"):
+        race_probability([value], 1, [1.0], 1, sigma=1.0, dof=3)
+
+
+@pytest.mark.parametrize("value", [10**40, -(10**40), 10**5000], ids=["long", "low", "longest"])
+def test_whole_numbers_of_any_length_are_refused_by_name(value):
+    for name, check in {
+        "n_threads": gate.check_n_threads,
+        "n_neighbors": lambda value: gate.check_n_neighbors(value, 5),
+        "n_classes": lambda value: gate.check_n_classes(value, np.array([0, 1])),
+        "rank": lambda value: gate.check_rank(value, "rank"),
+    }.items():
+        with pytest.raises(gate.InvalidInput, match=f"{name} is a number of more than 30 digits"):
+            check(value)
+    with pytest.raises(gate.InvalidInput, match="rows must be at least 0, got"):
+        gate.as_whole_number(-abs(value), "rows", least=0)
+
+
+def test_every_refusal_of_a_value_is_marked_as_the_callers():
+    nodes = ast.walk(ast.parse(inspect.getsource(gate)))
+    names = {node.exc.func.id for node in nodes if isinstance(node, ast.Raise)}
+    assert names == {"InvalidInput", "TypeError"}
+    assert issubclass(gate.InvalidInput, ValueError)
+
+
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.25), np.int64(3), Fraction(1, 2), 1e-150, 1e150])
 def test_every_real_number_can_be_sigma(value):
     assert gate.check_sigma(value) == float(value)
@@ -246,3 +299,27 @@ def test_text_columns_of_a_frame_are_named():
         gate.reject_text_columns(frame)
     gate.reject_text_columns(frame[["age", "flag"]])
     gate.reject_text_columns(np.array([["a"]]))  # no names to give: scikit-learn's own check speaks
+
+
+def test_dates_are_no_features():
+    pd = pytest.importorskip("pandas")
+    days = pd.date_range("2024-03-01", periods=2)
+    for dates in (days, days - days[0], days.tz_localize("UTC"), days.to_period("D")):
+        with pytest.raises(ValueError, match="columns are not: day; .*days since a fixed day"):
+            gate.reject_text_columns(pd.DataFrame({"age": [1, 2], "day": dates}))
+    with pytest.raises(ValueError, match="the array holds dates or times"):
+        gate.reject_text_columns(days.to_numpy().reshape(-1, 1))
+    with pytest.raises(ValueError, match="columns are not: a;"):
+        gate.reject_text_columns(pd.DataFrame({"a": [1j]}))
+
+
+def test_names_of_columns_are_printable_and_may_repeat():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame([["x", 1, "y"]], columns=["a\x1b[2J", "b", "b"])
+    with pytest.raises(ValueError, match=r"columns are not: a\\x1b\[2J, b;"):
+        gate.reject_text_columns(frame)
+
+
+def test_one_class_of_an_attacker_is_named_printably():
+    with pytest.raises(ValueError, match=r"got one class: 'a\\x1b\\n'"):
+        gate.number_classes(np.array(["a\x1b\n"] * 3))

@@ -57,7 +57,9 @@ class Ball(NamedTuple):
     abstained: np.ndarray
 
 
-def enclose(probabilities: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, Bounds]:
+def enclose(
+    probabilities: np.ndarray, errors: np.ndarray, chosen: np.ndarray | None = None
+) -> tuple[np.ndarray, Bounds]:
     """Position of the most probable class of each query, and bounds on its probability and on the others'.
 
     Additions and nextafter alone, one after the other: the same bits on every machine, so that whoever reads
@@ -67,9 +69,12 @@ def enclose(probabilities: np.ndarray, errors: np.ndarray) -> tuple[np.ndarray, 
     ----------
     probabilities, errors : ndarray of shape (n_queries, C)
         Class probabilities, and a bound on how far each of them is from the truth.
+    chosen : ndarray of int, shape (n_queries,), optional
+        Positions of the classes to take in the place of the most probable ones.
     """
     query = np.arange(len(probabilities))
-    winner = np.argmax(probabilities, axis=1)  # the first of equals: ties go to the lowest class
+    # argmax takes the first of equals: ties go to the lowest class
+    winner = np.argmax(probabilities, axis=1) if chosen is None else chosen
     probability, error = probabilities[query, winner], errors[query, winner]
 
     # One ulp for each single operation, C ulp for a sum over classes.

@@ -1,22 +1,28 @@
 """The entry point of the `knn-cert` command: finds the subcommand and turns every outcome into an exit code.
 
-0: done. 2: something passed in is wrong, and stderr says what. 130: Ctrl-C. 141: the reader of stdout left.
+0: done. 2: something passed in is wrong, or there is no room for the work or the answer; stderr says what.
+130: Ctrl-C. 141: the reader of stdout left.
 A defect of the program itself keeps its traceback. Importing this package imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
+
+from knn_cert._printing import printable
 
 from . import certify, info
-from .errors import InputError
+from .errors import InputError, message_of
 
 _COMMANDS = {"certify": certify, "info": info}
+_CLOSED = "standard output is closed, so the answer has nowhere to go; open it, or say --quiet and --out FILE"
+_WRONG = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 
@@ -38,18 +44,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             code = _run(argv)
-            sys.stdout.flush()  # a pipe that broke should break here, not when the interpreter shuts down
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what cannot be written should fail here, not when the interpreter ends
             return code
     except InputError as error:
-        print(f"knn-cert: error: {error}", file=sys.stderr)
-        return 2
+        _say(f"error: {error}")
+        return _WRONG
     except KeyboardInterrupt:
-        print("knn-cert: interrupted", file=sys.stderr)
+        _say("interrupted")
         return _INTERRUPTED
     except BrokenPipeError:
-        # What is left in the buffer goes nowhere, or Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return _BROKEN_PIPE
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        _say(f"error: not enough memory{reason}; give fewer queries (--limit) or a smaller table")
+        return _WRONG
+    except OSError as error:
+        if error.filename is not None:  # a file, which whoever opened it should have reported
+            raise
+        _drop_output()
+        _say(f"error: cannot write to standard output: {message_of(error)}")
+        return _WRONG
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -83,6 +99,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}; see {self.prog} --help")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # argparse takes a full disk for success, and stderr where stdout is closed.
+        if file is None:
+            raise InputError(_CLOSED)
+        file.write(message)
+
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
@@ -95,12 +117,29 @@ def _run(argv: Sequence[str] | None) -> int:
     # argparse takes positional words from one place only; a TEST behind an option ends up in the rest.
     unknown = [word for word in rest if word.startswith("-") or not hasattr(args, "tables")]
     if unknown:
-        raise InputError(f"unknown option {unknown[0]}; see knn-cert {args.command} --help")
+        raise InputError(f"unknown option {printable(unknown[0])}; see knn-cert {args.command} --help")
     if rest:
         args.tables += rest
+    if sys.stdout is None and not getattr(args, "quiet", False):
+        raise InputError(_CLOSED)
     return _COMMANDS[args.command].run(args)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     """One line for a warning, without the place in the program that nobody asked about."""
-    print(f"knn-cert: warning: {message}", file=sys.stderr)
+    _say(f"warning: {printable(message)}")
+
+
+def _say(text: str) -> None:
+    """Write to stderr, if there is one; nothing but the line breaks of our own reaches a terminal."""
+    if sys.stderr is None:  # print() would take stdout instead
+        return
+    lines = "\n".join(map(printable, f"knn-cert: {text}".split("\n")))
+    with contextlib.suppress(OSError):  # nobody is left to be told
+        print(lines, file=sys.stderr, flush=True)
+
+
+def _drop_output() -> None:
+    """Send what is left in the buffer of stdout nowhere, or Python would complain at exit."""
+    with contextlib.suppress(OSError, ValueError):  # no file behind it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,38 +5,45 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-_GATE = "knn_cert._validation"
+from knn_cert._errors import InvalidInput
+from knn_cert._printing import printable
 
 
 class InputError(Exception):
-    """Something that was passed in is wrong; the message says what, and what to do about it."""
+    """Something that was passed in is wrong; the message says what, and what to do about it.
+
+    Parameters
+    ----------
+    message : str
+    several_lines : bool, default=False
+        Whether line breaks in the message are our own; otherwise they come from names, and are shown as such.
+    """
+
+    def __init__(self, message: str, *, several_lines: bool = False) -> None:
+        super().__init__(message if several_lines else printable(message))
 
 
 @contextlib.contextmanager
-def input_errors() -> Iterator[None]:
+def input_errors(*, several_lines: bool = False) -> Iterator[None]:
     """Around reading and checking: ValueError, OSError, ImportError (a missing extra) are the input's."""
     try:
         yield
     except (ValueError, OSError, ImportError) as error:
-        raise InputError(_message(error)) from error
+        raise InputError(message_of(error), several_lines=several_lines) from error
 
 
 @contextlib.contextmanager
 def gate_errors() -> Iterator[None]:
-    """Around computations: a ValueError from the package's gate is the input's, any other is a defect."""
+    """Around computations: what is refused as `InvalidInput` is the input's, all else is a defect."""
     try:
         yield
-    except ValueError as error:
-        traceback = error.__traceback__
-        while traceback is not None and traceback.tb_next is not None:
-            traceback = traceback.tb_next
-        if traceback is None or traceback.tb_frame.f_globals.get("__name__") != _GATE:
-            raise
-        raise InputError(_message(error)) from error
+    except InvalidInput as error:
+        raise InputError(message_of(error)) from error
 
 
-def _message(error: Exception) -> str:
+def message_of(error: BaseException) -> str:
+    """Return what an error says, without what only a programmer wants to know."""
     # str() of an OSError starts with "[Errno 13]", which helps nobody.
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        return f"{printable(error.filename)}: {error.strerror}" if error.filename else error.strerror
     return str(error)

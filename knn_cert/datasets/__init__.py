@@ -71,7 +71,8 @@ def load_dataset(
 
     Files are looked for in ``data_dir`` (else in the folder that the environment variable ``KNN_CERT_DATA``
     names), then in the cache (``KNN_CERT_CACHE``, else ``knn_cert`` in the platform's cache folder), then
-    downloaded into the cache.
+    downloaded into the cache. Wherever a file comes from, its content is hashed before it is used; CIFAR-10
+    in unpacked files or in a pair file has no published checksum and is read with a warning.
 
     Parameters
     ----------
@@ -102,8 +103,8 @@ def load_dataset(
     Raises
     ------
     ValueError
-        If the name, the feature map or the test size is unknown, a file is cut off or malformed, or a
-        download is not the pinned file.
+        If the name, the feature map or the test size is unknown, or a file is not the pinned one, cut off or
+        malformed.
     FileNotFoundError, ConnectionError
         If a file is nowhere and may not or cannot be downloaded; the message says what to put where.
     """

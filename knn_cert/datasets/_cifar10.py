@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .._npz import open_npz
 from ._dataset import Dataset, rgb_feature_names
-from ._files import REPLACE, RemoteFile, find, obtain
+from ._files import REPLACE, RemoteFile, find, obtain, warn_of_no_checksum
 
 CLASS_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 RECORDS_PER_FILE = 10_000  # in each of the six files of the binary version
@@ -42,6 +43,7 @@ _REMOTE = RemoteFile(
         f"{folder}{name}" for folder in ("cifar10/", "") for name in (f"{_FOLDER}/{TRAIN_FILES[0]}", _ARCHIVE)
     )
     + (TRAIN_FILES[0],),
+    without_sha256=TRAIN_FILES,
     by_hand=(
         "(162 MB; published md5 c32a1d4ab5d03f1284b67883e8d87530; the Python version of CIFAR-10 is not "
         "read: its files are pickles, which can run code; a file cifar10_CLASS_CLASS.npz holds two of the "
@@ -146,7 +148,7 @@ def _from_pair_file(path: Path) -> _Parts:
             f"{path}: expected a whole NPZ file, got one that is cut off or something else; {REPLACE}"
         )
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with open_npz(path) as archive:
             missing = [name for name in wanted if name not in archive.files]
             if missing:
                 raise ValueError(
@@ -198,6 +200,7 @@ def load(
         pair_file = f"cifar10_{CLASS_NAMES[classes[0]]}_{CLASS_NAMES[classes[1]]}.npz"
         path = find((f"cifar10/{pair_file}", pair_file), data_dir)
     if path is not None:
+        warn_of_no_checksum(path)
         parts = _from_pair_file(path)
     else:
         (path,) = obtain([_REMOTE], data_dir=data_dir, download=download)

@@ -1,8 +1,8 @@
-"""Find a data file: the user's folder, the cache, then a download kept only if its sha256 is the pinned "
-"one."""
+"""Find a data file (the user's folder, the cache, then a download) and let it in by its sha256 only."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import hashlib
@@ -11,12 +11,15 @@ import os
 import secrets
 import sys
 import urllib.request
+import warnings
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 _CHUNK = 1 << 20
+_LARGEST_CONTENT = 1 << 29  # bytes, of files that are read whole: the largest of ours has 47 MB
 _TIMEOUT_S = 30.0
 
 
@@ -41,6 +44,11 @@ class RemoteFile:
         Takes the wanted content out of the downloaded bytes; raises ValueError where that is impossible.
     by_hand : str
         One sentence for users without a network, added to the instructions.
+    sha256_unpacked : str
+        Of the content of a stored gzip file, for copies that are unpacked or were packed anew.
+    without_sha256 : tuple of str
+        Names of files among the candidates for which nobody has published a checksum: they are read with a
+        warning.
     """
 
     title: str
@@ -51,6 +59,8 @@ class RemoteFile:
     candidates: tuple[str, ...]
     extract: Callable[[bytes], bytes] | None = None
     by_hand: str = ""
+    sha256_unpacked: str = ""
+    without_sha256: tuple[str, ...] = ()
 
 
 def cache_dir() -> Path:
@@ -121,6 +131,9 @@ def obtain(
 ) -> list[Path]:
     """Return one local path for each remote file, downloading into the cache those that are nowhere.
 
+    A file that is found is hashed like one that is downloaded, every time: it may have been cut off, or
+    exchanged, since it was put there.
+
     Raises
     ------
     FileNotFoundError
@@ -128,11 +141,14 @@ def obtain(
     ConnectionError
         If a download fails. Both messages say which files to put where, with URL and sha256.
     ValueError
-        If what came is not the pinned file. Nothing is stored then.
+        If what was found or came is not the pinned file. Nothing is stored then.
     OSError
         If the cache cannot be written.
     """
     paths = [find(remote.candidates, data_dir) for remote in remotes]
+    for remote, path in zip(remotes, paths, strict=True):
+        if path is not None:
+            check_content(remote, path)
     for i, remote in enumerate(remotes):
         if paths[i] is not None:
             continue
@@ -149,6 +165,50 @@ def obtain(
                 + _instructions(missing)
             ) from error
     return [path for path in paths if path is not None]
+
+
+def check_content(remote: RemoteFile, path: Path) -> None:
+    """Raise ValueError unless a file that was found has the pinned content, in a form that is read.
+
+    These are: as it is stored; gzipped; unpacked; with line ends CRLF or a byte order mark; as its source
+    offers it, where ``extract`` makes the stored content of that.
+    """
+    if not path.is_file():
+        raise ValueError(f"{path}: expected a file, got a folder or a device; {REPLACE}")
+    if path.name in remote.without_sha256:
+        warn_of_no_checksum(path)
+        return
+    got = sha256_of(path)
+    if got == remote.sha256:
+        return
+    pinned = {remote.sha256, remote.sha256_unpacked}
+    if not any(hashlib.sha256(content).hexdigest() in pinned for content in _other_forms(remote, path)):
+        raise ValueError(
+            f"{path}: expected {remote.title} with the sha256 {remote.sha256}, got {got}: this is not the "
+            f"published file; {REPLACE}. A table of your own is read with read_table, on the command line by "
+            "its name in place of --dataset"
+        )
+
+
+def warn_of_no_checksum(path: Path) -> None:
+    """Warn of a file for which no checksum has been published."""
+    warnings.warn(
+        f"{path}: no checksum is known for this file, only its layout and its counts are checked; the "
+        "archive that its authors publish is checked whole",
+        stacklevel=2,
+    )
+
+
+def _other_forms(remote: RemoteFile, path: Path) -> Iterator[bytes]:
+    """Yield what the content of a file may be meant as; nothing where it is too large to be the file."""
+    if path.stat().st_size > _LARGEST_CONTENT:
+        return
+    content = read_bytes(path)
+    for form in (content, content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")):
+        yield form
+        if remote.extract is not None:
+            with contextlib.suppress(ValueError):
+                yield remote.extract(form)
 
 
 def fetch(remote: RemoteFile) -> Path:
@@ -226,13 +286,24 @@ def read_bytes(path: Path) -> bytes:
     Raises
     ------
     ValueError
-        If the gzip stream is cut off or corrupt.
+        If the gzip stream is cut off or corrupt, or unpacks to more than any of the files holds.
     """
-    data = path.read_bytes()
-    if not data.startswith(b"\x1f\x8b"):
-        return data
+    with open(path, "rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        if not packed:
+            return raw.read()
+        content = _unpack(raw, path)
+    if len(content) > _LARGEST_CONTENT:
+        raise ValueError(
+            f"{path}: expected at most {_LARGEST_CONTENT >> 20} MiB once unpacked, got more; {REPLACE}"
+        )
+    return content
+
+
+def _unpack(raw: BinaryIO, path: Path) -> bytes:
     try:
-        return gzip.decompress(data)
+        return gzip.GzipFile(fileobj=raw).read(_LARGEST_CONTENT + 1)
     except (EOFError, OSError, zlib.error) as error:
         raise ValueError(
             f"{path}: expected a whole gzip file, got one that is cut off or corrupt ({error}); {REPLACE}"

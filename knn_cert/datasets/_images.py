@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._printing import listed, one_line, printable
 from ..tables import holdout_rows
 from ._dataset import Dataset, rgb_feature_names
 
@@ -91,8 +92,12 @@ def load_image_folder(
     _import_pillow()
     if not root.is_dir():
         if root.exists():
-            raise NotADirectoryError(f"{root}: expected a folder of images, got a file; unpack or convert it")
-        raise FileNotFoundError(f"{root}: expected a folder of images, there is none; check the path")
+            raise NotADirectoryError(
+                f"{printable(root)}: expected a folder of images, got a file; unpack or convert it"
+            )
+        raise FileNotFoundError(
+            f"{printable(root)}: expected a folder of images, there is none; check the path"
+        )
     parts = _train_and_test(root)
     if parts is None:
         names = _choose_classes(root, wanted)
@@ -116,7 +121,8 @@ def load_image_folder(
         feature_names=rgb_feature_names(size),
         class_names=dict(enumerate(names)),
         description=(
-            f"Images of {', '.join(names)} in {root}: {size} x {size} RGB pixels divided by 255; {split}."
+            f"Images of {listed(names)} in {printable(root)}: {size} x {size} RGB pixels divided by 255; "
+            f"{split}."
         ),
     )
 
@@ -175,8 +181,9 @@ def _refuse_link(folder: Path) -> None:
     """Raise if a folder is a symbolic link, which can lead outside, in circles, or to images read before."""
     if folder.is_symlink():
         raise ValueError(
-            f"{folder}: expected a folder, got a symbolic link (to {os.readlink(folder)}), which is not "
-            "followed; put a copy there, link its files one by one, or remove it"
+            f"{printable(folder)}: expected a folder, got a symbolic link (to "
+            f"{printable(os.readlink(folder))}), which is not followed; put a copy there, link its "
+            "files one by one, or remove it"
         )
 
 
@@ -194,11 +201,11 @@ def _train_and_test(root: Path) -> tuple[Path, Path] | None:
 def _choose_classes(folder: Path, wanted: list[str] | None) -> list[str]:
     """Return the names of the class folders to read, in the order of the class numbers."""
     there = _subfolders(folder)
-    found = ", ".join(there) or "none"
+    found = listed(there) or "none"
     if wanted is None:
         if len(there) < 2:
             raise ValueError(
-                f"{folder}: expected at least 2 class folders (or the folders train and "
+                f"{printable(folder)}: expected at least 2 class folders (or the folders train and "
                 f"{' or '.join(_TEST_FOLDERS)} with class folders in each), got {found}; make one folder for "
                 "each class and put its images there"
             )
@@ -206,8 +213,8 @@ def _choose_classes(folder: Path, wanted: list[str] | None) -> list[str]:
     missing = [name for name in wanted if name not in there]
     if missing:
         raise ValueError(
-            f"{folder}: expected the class folders {', '.join(wanted)}, {', '.join(missing)} missing, got "
-            f"{found}; correct classes or the path"
+            f"{printable(folder)}: expected the class folders {listed(wanted)}, {listed(missing)} missing, "
+            f"got {found}; correct classes or the path"
         )
     return wanted
 
@@ -220,8 +227,8 @@ def _check_same_classes(train: Path, test: Path, names: list[str], *, exactly: b
         alone += [(name, train) for name in sorted(there.difference(names))]
     if alone:
         raise ValueError(
-            f"expected the same class folders in {train} and in {test}, got "
-            f"{', '.join(f'no {name} in {folder.name}' for name, folder in alone)}; add images of these "
+            f"expected the same class folders in {printable(train)} and in {printable(test)}, got "
+            f"{listed(f'no {name} in {folder.name}' for name, folder in alone)}; add images of these "
             "classes, or choose those that both have by classes=[...]"
         )
 
@@ -234,8 +241,8 @@ def _list_images(folder: Path, names: list[str], limit: int | None) -> tuple[lis
         of_class = _images_below(folder / name)
         if not of_class:
             raise ValueError(
-                f"{folder / name}: expected images (files that end in {', '.join(_EXTENSIONS)}), found none; "
-                "convert images of other kinds, or leave the folder out by classes=[...]"
+                f"{printable(folder / name)}: expected images (files that end in {', '.join(_EXTENSIONS)}), "
+                "found none; convert images of other kinds, or leave the folder out by classes=[...]"
             )
         files += of_class[:limit]
         counts.append(len(of_class[:limit]))
@@ -279,7 +286,9 @@ def _read_image(file: Path, size: int) -> NDArray[np.uint8]:
     """Return the middle of an image as RGB of shape (size, size, 3)."""
     Image, ImageOps = _import_pillow()
     if not file.is_file():  # opening a pipe would wait for ever
-        raise ValueError(f"{file}: expected an image file, got a broken link or a special file; remove it")
+        raise ValueError(
+            f"{printable(file)}: expected an image file, got a broken link or a special file; remove it"
+        )
     with open(file, "rb") as stream, warnings.catch_warnings():
         # Pillow only warns of an image up to twice its limit.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -294,13 +303,14 @@ def _read_image(file: Path, size: int) -> NDArray[np.uint8]:
                 return np.asarray(_middle(ImageOps.exif_transpose(image), size, Image.Resampling.BILINEAR))
         except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
             raise ValueError(
-                f"{file}: expected an image of at most PIL.Image.MAX_IMAGE_PIXELS = {Image.MAX_IMAGE_PIXELS} "
-                f"pixels, got a larger one ({error}); remove it, or raise the limit if you trust the file"
+                f"{printable(file)}: expected an image of at most PIL.Image.MAX_IMAGE_PIXELS = "
+                f"{Image.MAX_IMAGE_PIXELS} pixels, got a larger one ({one_line(error)}); remove it, or raise "
+                "the limit if you trust the file"
             ) from error
         except Exception as error:  # Pillow names no closed set of errors for a damaged file
             raise ValueError(
-                f"{file}: expected a whole image ({', '.join(_FORMATS)}), got one that cannot be read "
-                f"({type(error).__name__}: {error}); replace, convert or remove it"
+                f"{printable(file)}: expected a whole image ({', '.join(_FORMATS)}), got one that cannot be "
+                f"read ({type(error).__name__}: {one_line(error)}); replace, convert or remove it"
             ) from error
 
 

@@ -1,5 +1,4 @@
-"""MNIST: handwritten digits from the four original idx files, all ten classes or a pair; pixels divided by "
-"255."""
+"""MNIST: handwritten digits from the four original idx files, ten classes or a pair; pixels over 255."""
 
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ N_TRAIN, N_TEST, SIDE = 60_000, 10_000, 28
 _MIRROR = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 
 
-def _remote(stem: str, n_bytes: int, sha256: str) -> RemoteFile:
+def _remote(stem: str, n_bytes: int, sha256: str, sha256_unpacked: str) -> RemoteFile:
     dotted = stem.replace("-idx", ".idx")  # the name the files have once some unpackers are done with them
     names = (f"{stem}.gz", stem, dotted)
     return RemoteFile(
@@ -26,6 +25,7 @@ def _remote(stem: str, n_bytes: int, sha256: str) -> RemoteFile:
         url=f"{_MIRROR}{stem}.gz",
         store_as=f"mnist/{stem}.gz",
         sha256=sha256,
+        sha256_unpacked=sha256_unpacked,
         max_bytes=n_bytes,
         candidates=tuple(f"{folder}{name}" for folder in ("mnist/", "", "MNIST/raw/") for name in names),
     )
@@ -36,17 +36,25 @@ _REMOTES = (
         "train-images-idx3-ubyte",
         9_912_422,
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
     _remote(
-        "train-labels-idx1-ubyte", 28_881, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+        "train-labels-idx1-ubyte",
+        28_881,
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
     _remote(
         "t10k-images-idx3-ubyte",
         1_648_877,
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
     _remote(
-        "t10k-labels-idx1-ubyte", 4_542, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+        "t10k-labels-idx1-ubyte",
+        4_542,
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
 )
 

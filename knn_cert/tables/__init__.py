@@ -1,0 +1,17 @@
+"""Read a user's table (CSV, TSV, Parquet, NPZ) into clean numbers and labels, or refuse it; hold rows out."""
+
+from .doubts import TableWarning, warn_of_same_rows, warn_of_unknown_labels
+from .holdout import Split, holdout_rows, split_holdout
+from .reading import Table, read_queries, read_table
+
+__all__ = [
+    "Split",
+    "Table",
+    "TableWarning",
+    "holdout_rows",
+    "read_queries",
+    "read_table",
+    "split_holdout",
+    "warn_of_same_rows",
+    "warn_of_unknown_labels",
+]

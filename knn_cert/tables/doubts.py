@@ -1,0 +1,107 @@
+"""Tables that can be read but may not be what was meant: said in a warning, and used as they are."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._printing import listed, quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Names that say a column numbers the rows or names what they are about.
+_ID_NAME = re.compile(
+    r"(?i:(?:.*[ _.-])?(?:id|idx|index|key|nr|no|number|row|rownumber|uid|uuid|guid)"
+    r"|unnamed: [0-9]+|level_[0-9]+|#)|.*[a-z]I[dD]"
+)
+# So few rows are numbered by chance.
+_FEWEST_NUMBERED = 10
+_SHOWN = 5  # labels that a message lists
+
+
+class TableWarning(UserWarning):
+    """A table is not what it seems to be, or what was meant."""
+
+
+def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Warn of columns that hold a different whole number in every row and are named id, or count the rows."""
+    suspects = [name for name, column in zip(names, X.T, strict=True) if _numbers_rows(column, name)]
+    if suspects:
+        warnings.warn(
+            "a different whole number in every row, as row numbers are: column "
+            f"{listed(map(quoted, suspects))}; as a feature this decides which rows are near: leave it out "
+            "with --drop COLUMN (drop=[...]) unless it is a measurement",
+            TableWarning,
+            stacklevel=3,
+        )
+
+
+def _numbers_rows(column: NDArray[np.float64], name: str) -> bool:
+    n = len(column)
+    counts = n >= _FEWEST_NUMBERED and column.max() - column.min() == n - 1
+    if n < 2 or not (counts or _ID_NAME.fullmatch(name)):  # most columns need no sorting
+        return False
+    return bool((column == np.floor(column)).all()) and len(np.unique(column)) == n
+
+
+def warn_of_same_rows(X_train: NDArray[np.float64], X_test: NDArray[np.float64]) -> None:
+    """Warn where every query is a training row: the nearest row of each is then itself."""
+    known = set(map(_hash, X_train))
+    if 2 * len(known) >= len(X_train) and all(_hash(row) in known for row in X_test):
+        what = (
+            "TEST is TRAIN" if np.array_equal(X_train, X_test) else "every row of TEST is also a row of TRAIN"
+        )
+        warnings.warn(
+            f"{what}: the nearest row of each query is the query itself, so accuracy and certificates say "
+            "nothing about other queries; give rows of their own, or leave TEST out for a hold-out",
+            TableWarning,
+            stacklevel=2,
+        )
+
+
+def _hash(row: NDArray[np.float64]) -> int:
+    # 0.0 and -0.0 are the same number and have different bytes.
+    return hash((row + 0.0).tobytes())
+
+
+def warn_of_unknown_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> bool:
+    """Warn of labels in TEST that TRAIN does not have, and return whether any label of TEST is known."""
+    classes = np.unique(y_train).tolist()
+    known = set(classes)
+    labels, counts = np.unique(y_test, return_counts=True)
+    unknown = {
+        label: count
+        for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
+        if label not in known
+    }
+    if not unknown:
+        return True
+    folded = {str(label).casefold(): label for label in classes}
+    shown = [
+        f"{quoted(label)} ({count} row(s){_meant(label, folded)})"
+        for label, count in list(unknown.items())[:_SHOWN]
+    ]
+    more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    some_known = len(unknown) < len(labels)
+    effect = (
+        "no prediction can be right for these rows, and they count as wrong"
+        if some_known
+        else f"TRAIN has {listed(map(quoted, classes), _SHOWN)}, so accuracy is left out"
+    )
+    warnings.warn(
+        f"TEST has labels that TRAIN does not have: {', '.join(shown)}{more}; {effect}. Write the labels of "
+        "both tables in the same way",
+        TableWarning,
+        stacklevel=2,
+    )
+    return some_known
+
+
+def _meant(label: Any, folded: dict[str, Any]) -> str:
+    other = folded.get(str(label).casefold())
+    return "" if other is None else f", TRAIN has {quoted(other)}"
