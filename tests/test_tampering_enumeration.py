@@ -14,7 +14,7 @@ from mpmath import mp, mpf
 from naive_tampering import Table, Tampered
 from tampering_audit import LABEL_VALUES, ROW_THREATS, Audit, Tally
 
-from knn_cert.threats import BlackBoxBall, Deletions, LabelFlips, RowShift
+from knn_cert.threats import BlackBoxBall, Deletions, LabelFlips, QueryShift, RowShift
 
 LIMIT = 50  # tampered tables of one budget, beyond those that come first
 
@@ -91,16 +91,22 @@ def test_no_table_within_a_certified_budget_has_another_prediction(n_classes, pa
 
 @pytest.mark.parametrize("pitfall", PITFALLS)
 def test_no_table_within_a_certified_budget_has_another_prediction_where_that_was_so_once(pitfall):
-    tally = audited([PITFALLS[pitfall]], largest_budgets)
+    def row_threats(audit):
+        for kind in ROW_THREATS:
+            audit.open_budget(kind())
+            audit.open_budget(QueryShift(None, kind(1)))
+        audit.open_budget(RowShift(1, relabel=True))
+
+    tally = audited([PITFALLS[pitfall]], row_threats)
     assert_no_violation(tally)
 
 
 @each_kind
 @each_parity
 def test_no_table_within_a_given_budget_leaves_less_than_the_worst_probability(n_classes, parity):
-    tally = audited(tables(n_classes, parity), given_budgets, digits=1)
+    tally = audited(tables(n_classes, parity)[:1], given_budgets, digits=1)
     assert_no_violation(tally)
-    assert total(tally, "tampered tables") >= 250
+    assert total(tally, "tampered tables") >= 100
 
 
 @each_kind
