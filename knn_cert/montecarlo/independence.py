@@ -176,7 +176,7 @@ class Copies:
                 return
         warnings.warn(
             f"the trainer cannot be copied ({type(reason).__name__}: {reason}), so it was not seen whether "
-            "it keeps something from one training to the next; hold no open files, locks or connections in it",
+            "it keeps something from one training to the next; hold no open files or locks in it",
             stacklevel=4,
         )
 
