@@ -309,7 +309,7 @@ class SmoothedEnsemble(VotingEnsemble):
         same, other = seeds[0], seeds[-1]._replace(training=seeds[0].training)
         one = (X, y, same)
         tables = Tables(one, (X, y, other), one, (X[exchange_between(numbers)], y, same))
-        check_trainer(copies, partial(_train_small, noise), probes, tables)
+        check_trainer(copies, partial(_train_small, noise, X, same), probes, tables)
         return probes
 
     def _check_trained(
@@ -429,12 +429,13 @@ def _train_job(X, y, noise: Noise, job: _Job) -> list:
     return job.trainer.train(X, y, job.seeds, noise)
 
 
-def _train_small(noise: Noise, train, table):
-    """Train on a table (X, y, seed): alone, or after another table of a stack."""
+def _train_small(noise: Noise, X_first: np.ndarray, first: ModelSeed, train, table):
+    """Train on a table (X, y, seed): alone, or as the second of a stack whose first one is always the same."""
     X, y, seed = table
     trainer = _Trainer(train)
-    n = 1 if trainer.models_at_once == 1 else 2
-    return trainer.train_on([X[::-1], X][-n:], y, [seed] * n, noise)[-1]
+    if trainer.models_at_once == 1:
+        return trainer.train(X, y, [seed], noise)[0]
+    return trainer.train_on([X_first, X], y, [first, seed], noise)[1]
 
 
 def _once_more(trainer: _Trainer, copies: Copies, seeds: list[ModelSeed]) -> list[_Job]:

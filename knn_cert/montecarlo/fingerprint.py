@@ -11,6 +11,9 @@ import numpy as np
 
 __all__ = ["parameters_digest"]
 
+# What scikit-learn notes in its models without being a parameter: its version, an address in memory.
+_NOTES = ("_sklearn_version", "_stop_words_id")
+
 
 def parameters_digest(model) -> bytes:
     """Return the SHA-256 of the canonical bytes of a model's parameters.
@@ -161,8 +164,7 @@ def _state_of(value) -> tuple:
     make, arguments, *rest = reduced
     state, items, pairs = (*rest[:3], None, None, None)[:3]
     if isinstance(state, dict):
-        # scikit-learn notes its version there: no parameter
-        state = {name: item for name, item in state.items() if name != "_sklearn_version"}
+        state = {name: item for name, item in state.items() if name not in _NOTES}
     return make, arguments, state, list(items or ()), list(pairs or ())
 
 

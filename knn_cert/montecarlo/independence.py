@@ -231,7 +231,9 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     check_distinct([first, second])
     probes.check_unmoved(first, seen, "when another one was trained")
     seen_second = probes.look(second)
-    check_alike(seen, probes.look(train(trainer, tables.one)))
+    third = train(trainer, tables.one)
+    check_distinct([first, second, third])
+    check_alike(seen, probes.look(third))
     if copies:
         check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
     if tables.plain is not None and seen.same(seen_second):
