@@ -676,3 +676,71 @@ def test_a_net_that_continues_its_training_is_refused():
     net = MLPClassifier((3,), max_iter=20, warm_start=True, random_state=0)
     with pytest.raises(UnsoundTrainer, match="two different models"):
         fit(lambda X, y, seed: copy.deepcopy(net.fit(X, y)))
+
+
+# --- nets ---
+
+
+@pytest.fixture
+def one_thread():
+    """Small nets on several threads wait for each other most of the time."""
+    torch = pytest.importorskip("torch", reason="nets need torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def small_net(n_classes, image_shape):
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, n_classes))
+
+
+@pytest.mark.parametrize("options", [{}, {"models_at_once": 4}])
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.usefixtures("one_thread")
+def test_nets_of_the_library_are_accepted(options, n_jobs, tmp_path):
+    from knn_cert.deep import TorchTrainer
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(300, 4)), np.arange(300) % 2
+    X[y == 1] += 1.0
+    trainer = TorchTrainer(small_net, image_shape=(2, 2), epochs=2, learning_rate=0.1, **options)
+    ensemble = SmoothedEnsemble(trainer, sigma=0.5, n_models=12, random_state=0, n_jobs=n_jobs)
+    votes = ensemble.fit(X, y, checkpoint=tmp_path).votes(X[:10])
+    assert np.array_equal(ensemble.fit(X, y, checkpoint=tmp_path).votes(X[:10]), votes)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"), [("batch norm", "asked twice|alone"), ("dropout", "asked twice")]
+)
+@pytest.mark.usefixtures("one_thread")
+def test_a_net_that_is_left_in_training_mode_is_refused(layer, message):
+    import torch
+
+    def train(X, y, seed, *, evaluate=False):
+        torch.manual_seed(seed % 2**31)
+        hidden = torch.nn.Dropout(0.9) if layer == "dropout" else torch.nn.BatchNorm1d(8)
+        net = torch.nn.Sequential(torch.nn.Linear(2, 8), hidden, torch.nn.Linear(8, 2))
+        step = torch.optim.SGD(net.parameters(), lr=0.1)
+        rows, truth = torch.tensor(X, dtype=torch.float32), torch.tensor((y == "right").astype(int))
+        for _ in range(20):
+            step.zero_grad()
+            torch.nn.functional.cross_entropy(net(rows), truth).backward()
+            step.step()
+        net.train(not evaluate)
+
+        class Model:
+            def __init__(self, net):
+                self.net = net
+
+            def predict(self, Q):
+                with torch.no_grad():
+                    return self.net(torch.tensor(Q, dtype=torch.float32)).softmax(dim=1).numpy()
+
+        return Model(net)
+
+    with pytest.raises(UnsoundTrainer, match=message):
+        fit(train)
+    fit(lambda X, y, seed: train(X, y, seed, evaluate=True))

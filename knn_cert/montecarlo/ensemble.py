@@ -430,7 +430,7 @@ def _train_job(X, y, noise: Noise, job: _Job) -> list:
 
 
 def _train_small(noise: Noise, X_first: np.ndarray, first: ModelSeed, train, table):
-    """Train on a table (X, y, seed): alone, or as the second of a stack whose first one is always the same."""
+    """Train on a table (X, y, seed): alone, or as the second of a stack whose first is always the same."""
     X, y, seed = table
     trainer = _Trainer(train)
     if trainer.models_at_once == 1:
