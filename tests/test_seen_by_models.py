@@ -1,4 +1,4 @@
-"""What a trainer and a model of texts get to see: what the noise left, and nothing of what was there before."""
+"""What a trainer and a model of texts get to see: what the noise left, nothing of what was before it."""
 
 from __future__ import annotations
 

@@ -53,8 +53,7 @@ class Seen(NamedTuple):
 
     def same(self, other: Seen) -> bool:
         """Whether these can be two looks at one model."""
-        digests = self.digest == other.digest or None in (self.digest, other.digest)
-        return digests and np.array_equal(self.labels, other.labels)
+        return self.digest == other.digest and np.array_equal(self.labels, other.labels)
 
     def difference(self, other: Seen) -> str:
         """What differs, for a message."""
@@ -81,14 +80,14 @@ class Probes:
     """
 
     def __init__(self, ask: Callable[[Any, np.ndarray], np.ndarray], n: int, *, digests_needed: bool = False):
-        self._ask, self._n, self._digests_needed = ask, n, digests_needed
+        self._ask, self._n, self.digests_needed = ask, n, digests_needed
 
     def look(self, model) -> Seen:
         """Ask a model all probes, once."""
         try:
             digest = parameters_digest(model)
         except TypeError:
-            if self._digests_needed:
+            if self.digests_needed:
                 raise
             digest = None
         return Seen(self._ask(model, np.arange(self._n)), digest)
@@ -155,7 +154,8 @@ class Copies:
     """Copies of a trainer as it is now, before it has trained anything here.
 
     What the trainer's functions hold and refer to in their own module is copied with it, so a copy shares no
-    cache, model or vocabulary with the trainer. What other modules keep, files and devices are not copied.
+    cache, model or vocabulary with the trainer. What classes and other modules keep, files and devices are
+    not copied: whoever keeps something there is not found out.
 
     Parameters
     ----------
@@ -222,7 +222,8 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     UnsoundTrainer
         If a model does not answer as `Probes.check` asks, two trainings give one model, a model moves when
         another one is trained, the same table gives another model the second time or to a copy of the
-        trainer that has never trained, or the model is the same whatever the rows are.
+        trainer that has never trained, the model is the same whatever the rows are, or its parameters are
+        where its answers are not.
     """
     trainer = copies.make()
     first = train(trainer, tables.one)
@@ -236,17 +237,27 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     check_alike(seen, probes.look(third))
     if copies:
         check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
-    if tables.plain is not None and seen.same(seen_second):
-        if tables.plain is not tables.one:
-            seen = probes.look(train(trainer, tables.plain))
-        if seen.same(probes.look(train(trainer, tables.exchanged))):
-            raise UnsoundTrainer(
-                "models must depend on the noised rows that the trainer is given, but with other noise, and "
-                "even with the rows of the classes exchanged, it gives the same model: one that was trained "
-                "before, or on a table that it has from elsewhere, or on no table at all. Votes of such "
-                "models say nothing about the rows; fit on the arguments X and y of the trainer, and "
-                f"{_REMEDY}"
-            )
+    if tables.exchanged is None:
+        return
+    plain = seen
+    if tables.plain is not tables.one:
+        plain = probes.look(train(trainer, tables.plain))
+    far = probes.look(train(trainer, tables.exchanged))
+    probes.check_unmoved(first, seen, "when another one was trained")
+    if seen.same(seen_second) and plain.same(far):
+        raise UnsoundTrainer(
+            "models must depend on the noised rows that the trainer is given, but with other noise, and even "
+            "with the rows of the classes exchanged, it gives the same model: one that was trained before, "
+            "or on a table that it has from elsewhere, or on no table at all. Votes of such models say "
+            f"nothing about the rows; fit on the arguments of the trainer, and {_REMEDY}"
+        )
+    if probes.digests_needed and plain.digest == far.digest and not plain.same(far):
+        raise UnsoundTrainer(
+            "models must have different parameters where they give different answers, since noise on queries "
+            f"is drawn from the parameters, but a {type(first).__name__} has the same ones whatever it was "
+            "trained on: what makes the difference lies outside of it (a global variable, a file), or "
+            "canonical_parameters() leaves it out"
+        )
 
 
 def check_distinct(models: Sequence) -> None:
