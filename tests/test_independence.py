@@ -20,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from knn_cert.montecarlo import SmoothedEnsemble, UnsoundTrainer
-from knn_cert.text import Deletion, SmoothedTextEnsemble
+from knn_cert.text import Deletion, RowDropping, SmoothedTextEnsemble
 
 LARGE = 300  # more rows than a trainer is tried on
 
@@ -63,7 +63,12 @@ def function_around_a_shared_model():
     return train
 
 
-MODEL = None
+class _Nothing:
+    def predict(self, Q):
+        raise RuntimeError("no model yet")
+
+
+MODEL = _Nothing()
 
 
 def global_model():
@@ -200,12 +205,14 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("make", "message"), MISTAKES, ids=[make.__name__ for make, _ in MISTAKES])
 @pytest.mark.parametrize("test_noise", [True, False])
+@pytest.mark.filterwarnings("ignore:the trainer cannot be copied")
 def test_a_trainer_that_gives_one_model_many_times_is_refused(make, message, test_noise):
     with pytest.raises(UnsoundTrainer, match=message):
         fit(make(), test_noise=test_noise)
 
 
 @pytest.mark.parametrize(("make", "message"), MISTAKES, ids=[make.__name__ for make, _ in MISTAKES])
+@pytest.mark.filterwarnings("ignore:the trainer cannot be copied")
 def test_it_is_refused_before_processes_are_started(make, message):
     with pytest.raises(UnsoundTrainer, match=message):
         fit(make(), n_jobs=2)
@@ -272,12 +279,33 @@ class KeepsScalerInItsClass:
         return make_pipeline(cls.scaler, GaussianNB().fit(cls.scaler.transform(X), y))
 
 
-def test_what_a_class_keeps_is_not_found():
-    """A limit, stated in the documentation: copies of a trainer share its class."""
+class KeepsScalerInADictionary:
+    def __call__(self, X, y, seed):
+        scaler = scaler_for(X)
+        return make_pipeline(scaler, GaussianNB().fit(scaler.transform(X), y))
+
+
+SCALERS = {}
+
+
+def scaler_for(X):
+    return SCALERS.setdefault("scaler", StandardScaler().fit(X))
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (KeepsScalerInItsClass, "scaler of KeepsScalerInItsClass"),
+        (KeepsScalerInADictionary, "SCALERS of scaler_for"),
+    ],
+)
+def test_what_a_class_or_the_variables_of_its_methods_keep_is_found(kind, name):
     try:
-        assert len(fit(KeepsScalerInItsClass()).models_) == 14
+        with pytest.raises(UnsoundTrainer, match=f"the trainer changes {name} when it trains.*clone"):
+            fit(kind())
     finally:
         KeepsScalerInItsClass.scaler = None
+        SCALERS.clear()
 
 
 def test_variables_of_the_trainers_module_are_not_shared_with_its_copies(tmp_path, monkeypatch):
@@ -720,6 +748,20 @@ def test_a_model_cannot_change_the_queries_of_the_next_one():
 
     honest = fit_texts(lambda texts, labels, seed: pipeline().fit(texts, labels))
     assert np.array_equal(fit_texts(careless).votes(ASKED), honest.votes(ASKED))
+
+
+def test_a_model_is_compared_that_the_noise_left_two_classes():
+    """With two rows and half of them dropped, three of four models are constants and say nothing."""
+    generator = np.random.default_rng(0)
+    asked = []
+
+    def train(texts, labels, seed):
+        asked.append(len(texts))
+        words = {f"{word}{generator.random()}" if len(asked) > 6 else word for word in texts[0].split()}
+        return lambda queries: np.array([labels[len(words & set(query.split())) > 9] for query in queries])
+
+    with pytest.raises(UnsoundTrainer):
+        SmoothedTextEnsemble(train, RowDropping(0.5), 20, random_state=0).fit(["a b", "c d"], [0, 1])
 
 
 def test_noise_that_leaves_nothing_to_compare_is_no_reason_to_refuse():

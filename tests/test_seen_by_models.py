@@ -79,7 +79,7 @@ def test_a_trainer_gets_no_word_that_is_not_left(monkeypatch):
 
     # The trainer itself is looked at, not a copy of it.
     monkeypatch.setattr(
-        "knn_cert.montecarlo.independence.cloudpickle.dumps", lambda trainer: (_ for _ in ()).throw(TypeError)
+        "knn_cert.montecarlo.copies._Pickler.dump", lambda *_: (_ for _ in ()).throw(TypeError)
     )
     texts = [f"{text} word{i}" for i, text in enumerate(TEXTS)]
     with pytest.warns(UserWarning, match="cannot be copied"):

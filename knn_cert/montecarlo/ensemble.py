@@ -23,8 +23,9 @@ from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .checkpoint import Checkpoint
+from .copies import Copies
 from .fingerprint import parameters_digest
-from .independence import Copies, Probes, Seen, Tables, check_alike, check_distinct, check_trainer
+from .independence import Probes, Seen, Tables, check_alike, check_distinct, check_trainer
 from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of
 from .training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds
 from .votes import certify_votes

@@ -8,25 +8,17 @@ itself later, itself trained again, or one trained by a copy of the trainer that
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import pickle
-import sys
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .copies import Copies
 from .fingerprint import parameters_digest
 from .models import UnsoundTrainer
 
-try:
-    import cloudpickle
-except ImportError:  # joblib before 1.6 brings its own
-    from joblib.externals import cloudpickle
-
-__all__ = ["Copies", "Probes", "Seen", "Tables", "check_alike", "check_distinct", "check_trainer"]
+__all__ = ["Probes", "Seen", "Tables", "check_alike", "check_distinct", "check_trainer"]
 
 # Queries that a model is also asked one at a time.
 _ALONE = 8
@@ -150,44 +142,6 @@ class Probes:
         return order[np.argsort(rank, kind="stable")][:_ALONE].tolist()
 
 
-class Copies:
-    """Copies of a trainer as it is now, before it has trained anything here.
-
-    What the trainer's functions hold and refer to in their own module is copied with it, so a copy shares no
-    cache, model or vocabulary with the trainer. What classes and other modules keep, files and devices are
-    not copied: whoever keeps something there is not found out.
-
-    Parameters
-    ----------
-    trainer : callable
-    """
-
-    def __init__(self, trainer):
-        self._trainer, self._pickled, reason = trainer, b"", None
-        for scope in (_by_value(_module_of(trainer)), contextlib.nullcontext()):
-            try:
-                with scope:
-                    pickled = cloudpickle.dumps(trainer)
-                pickle.loads(pickled)
-            except Exception as error:  # what cannot be pickled says so by errors of many kinds
-                reason = error
-            else:
-                self._pickled = pickled
-                return
-        warnings.warn(
-            f"the trainer cannot be copied ({type(reason).__name__}: {reason}), so it was not seen whether "
-            "it keeps something from one training to the next; hold no open files or locks in it",
-            stacklevel=4,
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self._pickled)
-
-    def make(self):
-        """A new copy; the trainer itself where it cannot be copied."""
-        return pickle.loads(self._pickled) if self._pickled else self._trainer
-
-
 class Tables(NamedTuple):
     """Small tables that a trainer is tried on.
 
@@ -222,12 +176,23 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     UnsoundTrainer
         If a model does not answer as `Probes.check` asks, two trainings give one model, a model moves when
         another one is trained, the same table gives another model the second time or to a copy of the
-        trainer that has never trained, the model is the same whatever the rows are, or its parameters are
-        where its answers are not.
+        trainer that has never trained, a training changes what all trainings share, the model is the same
+        whatever the rows are, or its parameters are where its answers are not.
     """
+    shared = copies.shared()
     trainer = copies.make()
-    first = train(trainer, tables.one)
-    seen = probes.check(first)
+    try:
+        first = train(trainer, tables.one)
+        seen = probes.check(first)
+    except UnsoundTrainer:
+        raise
+    except Exception as error:
+        if not copies:
+            raise
+        trainer = copies.trainer
+        first = train(trainer, tables.one)
+        seen = probes.check(first)
+        copies.give_up(error)  # what the trainer itself does well, its copy cannot
     second = train(trainer, tables.other)
     check_distinct([first, second])
     probes.check_unmoved(first, seen, "when another one was trained")
@@ -237,6 +202,13 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     check_alike(seen, probes.look(third))
     if copies:
         check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
+    now = copies.shared()
+    changed = [name for name in shared if now.get(name) != shared[name]]
+    if changed:
+        raise UnsoundTrainer(
+            f"the trainer changes {', '.join(changed)} when it trains, which all of its trainings share: "
+            f"what one leaves there is what the next one finds; {_REMEDY}"
+        )
     if tables.exchanged is None:
         return
     plain = seen
@@ -300,26 +272,3 @@ def _owner(model):
             model = model.__self__
         else:
             return model
-
-
-def _module_of(trainer):
-    """The user's module that a trainer is defined in, if it is one that may be copied."""
-    trainer = trainer.func if isinstance(trainer, functools.partial) else trainer
-    name = getattr(trainer, "__module__", None) or type(trainer).__module__
-    mine = __name__.partition(".")[0]
-    if name in ("__main__", "builtins") or name.partition(".")[0] == mine:
-        return None
-    return sys.modules.get(name)
-
-
-@contextlib.contextmanager
-def _by_value(module) -> Iterator[None]:
-    """Within: what a module defines is pickled whole, with the variables it refers to, not by name."""
-    if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
-        yield
-        return
-    cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
-        cloudpickle.unregister_pickle_by_value(module)

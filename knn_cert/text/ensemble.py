@@ -12,7 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._validation import number_classes
 from ..certificates import Certificates
-from ..montecarlo.independence import Copies, Probes, Tables, check_alike, check_distinct, check_trainer
+from ..montecarlo.copies import Copies
+from ..montecarlo.independence import Probes, Tables, check_alike, check_distinct, check_trainer
 from ..montecarlo.models import check_callable, name_of, positions, predict_of
 from ..montecarlo.training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
@@ -180,22 +181,24 @@ class SmoothedTextEnsemble(VotingEnsemble):
         # Here, each model is looked at before the next one is trained.
         size = 1 if self.n_jobs in (None, 1) else _MODELS_A_TASK
         jobs = [_Job(training, probes, seeds[i : i + size]) for i in range(0, len(seeds), size)]
+        # Models that the noise left two classes to tell apart; of others the trainer knows nothing.
+        watched, last = training.first_with_classes(seeds), -1 - training.first_with_classes(seeds[::-1])
+        compared = last if copies else watched
         again = training._replace(trainer=copies.make())
-        jobs.append(_Job(again, probes, seeds[-1:] if copies else seeds[:1]))
+        jobs.append(_Job(again, probes, [seeds[compared]]))
         models, first = [], None
         trained = in_turn(_train_job, jobs, self.n_jobs)
         for _ in jobs[:-1]:
             models += next(trained)
-            if first is None:
-                first = probes.look(models[0])
+            if first is None and len(models) > watched:
+                first = probes.look(models[watched])
             if progress is not None:
                 progress(len(models), len(seeds))
         ((once_more,),) = trained
         check_distinct(models)
-        probes.check_unmoved(models[0], first, "when the others were trained")
-        expected = probes.look(models[-1 if copies else 0])
-        check_alike(expected, probes.look(once_more), fresh=bool(copies))
-        self._watch = probes, first
+        probes.check_unmoved(models[watched], first, "when the others were trained")
+        check_alike(probes.look(models[compared]), probes.look(once_more), fresh=bool(copies))
+        self._watch = probes, first, watched
         self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
         self._pilot_seeds, self._seeds = seeds[: self.n_pilot], seeds[self.n_pilot :]
         self._trainer_name = name_of(trainer)
@@ -311,9 +314,9 @@ class SmoothedTextEnsemble(VotingEnsemble):
                 )
 
     def _check_unmoved(self) -> None:
-        probes, first = self._watch
+        probes, first, watched = self._watch
         models = self.pilot_models_ + self.models_
-        probes.check_unmoved(models[0], first, "since the ensemble was fitted")
+        probes.check_unmoved(models[watched], first, "since the ensemble was fitted")
 
     def _warn_of_unknown(self, corpus: Corpus) -> None:
         known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
@@ -363,6 +366,13 @@ class _Training(NamedTuple):
     def noised(self, seed: ModelSeed) -> tuple[Corpus, np.ndarray]:
         """The texts that are left for one model and the positions of their labels."""
         return self.sampler.training(self.corpus, self.numbers, len(self.classes), seed.generator())
+
+    def first_with_classes(self, seeds: Sequence[ModelSeed]) -> int:
+        """Position of the first seed, of a few, whose noise leaves two classes; 0 if there is none."""
+        some = (
+            i for i, seed in enumerate(seeds[:_MODELS_A_TASK]) if len(np.unique(self.noised(seed)[1])) > 1
+        )
+        return next(some, 0)
 
     def model(self, noised: Corpus, numbers: np.ndarray, seed: int):
         """A function of the noised texts, their labels and the seed alone, as every model has to be."""
