@@ -308,6 +308,17 @@ def test_what_a_class_or_the_variables_of_its_methods_keep_is_found(kind, name):
         SCALERS.clear()
 
 
+def test_looking_at_a_trainer_changes_nothing_of_its_class():
+    """Copies made from bytes must not overwrite methods, whose variables would then be other ones."""
+    before = dict(vars(UsesGlobalModel)), UsesGlobalModel.predict.__globals__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(UnsoundTrainer):
+            fit(object_that_uses_a_global_model())
+    assert (dict(vars(UsesGlobalModel)), UsesGlobalModel.predict.__globals__) == before
+    assert UsesGlobalModel.predict.__globals__ is globals()
+
+
 def test_variables_of_the_trainers_module_are_not_shared_with_its_copies(tmp_path, monkeypatch):
     (tmp_path / "module_with_a_scaler.py").write_text(
         "from sklearn.naive_bayes import GaussianNB\n"
@@ -750,18 +761,23 @@ def test_a_model_cannot_change_the_queries_of_the_next_one():
     assert np.array_equal(fit_texts(careless).votes(ASKED), honest.votes(ASKED))
 
 
-def test_a_model_is_compared_that_the_noise_left_two_classes():
-    """With two rows and half of them dropped, three of four models are constants and say nothing."""
-    generator = np.random.default_rng(0)
-    asked = []
+def test_the_model_that_is_compared_is_one_that_was_trained():
+    """Where the noise leaves one class the model is a constant, and says nothing of the trainer."""
 
     def train(texts, labels, seed):
-        asked.append(len(texts))
-        words = {f"{word}{generator.random()}" if len(asked) > 6 else word for word in texts[0].split()}
-        return lambda queries: np.array([labels[len(words & set(query.split())) > 9] for query in queries])
+        model = pipeline().fit(texts, labels)
+        if len(texts) > 80:
+            model[-1].feature_log_prob_ += 1e-3 * np.random.normal(size=2)[:, None]  # noqa: NPY002
+        return model
 
-    with pytest.raises(UnsoundTrainer):
-        SmoothedTextEnsemble(train, RowDropping(0.5), 20, random_state=0).fit(["a b", "c d"], [0, 1])
+    rare = np.where(np.arange(len(TEXTS)) == 0, "bad", "good")
+    ensemble = SmoothedTextEnsemble(train, RowDropping(0.7), 20, random_state=0)
+    with pytest.raises(UnsoundTrainer, match="never trained before"):
+        ensemble.fit(TEXTS, rare)
+    honest = lambda texts, labels, seed: pipeline().fit(texts, labels)  # noqa: E731
+    ensemble = SmoothedTextEnsemble(honest, RowDropping(0.7), 20, random_state=0).fit(TEXTS, rare)
+    kinds = [type(model).__name__ for model in ensemble.models_]
+    assert kinds[-1] == "_Constant" and "Pipeline" in kinds
 
 
 def test_noise_that_leaves_nothing_to_compare_is_no_reason_to_refuse():

@@ -203,7 +203,7 @@ def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Prob
     if copies:
         check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
     now = copies.shared()
-    changed = [name for name in shared if now.get(name) != shared[name]]
+    changed = sorted(name for name in shared | now if now.get(name) != shared.get(name))
     if changed:
         raise UnsoundTrainer(
             f"the trainer changes {', '.join(changed)} when it trains, which all of its trainings share: "
