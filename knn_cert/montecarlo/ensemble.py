@@ -13,12 +13,11 @@ import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import as_whole_number, number_classes, reject_text_columns
+from .._validation import number_classes, reject_text_columns
 from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
@@ -26,7 +25,7 @@ from .checkpoint import Checkpoint
 from .copies import Copies
 from .fingerprint import parameters_digest
 from .independence import Probes, Seen, Tables, check_alike, check_distinct, check_trainer
-from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of
+from .trainer import Job, Trainer, once_more, train_job, train_small
 from .training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds
 from .votes import certify_votes
 from .voting import VotingEnsemble
@@ -163,7 +162,7 @@ class SmoothedEnsemble(VotingEnsemble):
         rows, by a copy of the trainer, to be compared with the last one (two more where the trainer trains
         several at once).
         """
-        trainer = _Trainer(self.model_factory)
+        trainer = Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
         self._check_settings()
         reject_text_columns(X)
@@ -192,9 +191,9 @@ class SmoothedEnsemble(VotingEnsemble):
         done = len(seeds) - sum(len(groups[start]) for start in missing)
         if progress is not None:
             progress(done, len(seeds))
-        jobs = [_Job(trainer, groups[start]) for start in missing]
-        again = _once_more(trainer, copies, seeds)
-        trained = in_turn(partial(_train_job, X, y, noise), jobs + again, self.n_jobs)
+        jobs = [Job(trainer, groups[start]) for start in missing]
+        again = once_more(trainer, copies, seeds)
+        trained = in_turn(partial(train_job, X, y, noise), jobs + again, self.n_jobs)
         first = None if found[0] is None else probes.look(found[0][0])
         for start in missing:
             found[start] = group = next(trained)
@@ -310,7 +309,7 @@ class SmoothedEnsemble(VotingEnsemble):
         same, other = seeds[0], seeds[-1]._replace(training=seeds[0].training)
         one = (X, y, same)
         tables = Tables(one, (X, y, other), one, (X[exchange_between(numbers)], y, same))
-        check_trainer(copies, partial(_train_small, noise, X, same), probes, tables)
+        check_trainer(copies, partial(train_small, noise, X, same), probes, tables)
         return probes
 
     def _check_trained(
@@ -359,95 +358,6 @@ class SmoothedEnsemble(VotingEnsemble):
             "rows": parameters_digest([X, y]).hex(),
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-class _Trainer:
-    """What a user gave as trainer, called in one way, and distrusted."""
-
-    def __init__(self, train):
-        check_callable(train, "model_factory", "(X, y, seed)")
-        self._train = train
-        together = hasattr(train, "train_many")
-        self.models_at_once = (
-            as_whole_number(getattr(train, "models_at_once", 1), "models_at_once", least=1) if together else 1
-        )
-        self.dtype = np.dtype(getattr(train, "dtype", np.float64))
-        self.name = name_of(train)
-
-    def train(self, X, y, seeds: Sequence[ModelSeed], noise: Noise) -> list:
-        return self.train_on([X] * len(seeds), y, seeds, noise)
-
-    def train_on(self, tables: Sequence, y, seeds: Sequence[ModelSeed], noise: Noise) -> list:
-        """Train on tables of their own; each training gets labels that it may overwrite."""
-        pairs = zip(tables, seeds, strict=True)
-        noised = [noise.add_to(X, seed.generator(), self.dtype) for X, seed in pairs]
-        if self.models_at_once == 1:
-            return [
-                self._train(rows, y.copy(), seed.training) for rows, seed in zip(noised, seeds, strict=True)
-            ]
-        models = list(self._train.train_many(noised, y.copy(), [seed.training for seed in seeds]))
-        if len(models) != len(seeds):
-            raise UnsoundTrainer(
-                f"train_many was given {len(seeds)} tables and returned {len(models)} models"
-            )
-        return models
-
-    def ask(self, queries: np.ndarray, classes: np.ndarray, model, rows: np.ndarray) -> np.ndarray:
-        """Positions of the labels that one model gives to some of the queries, in one call."""
-        return self.predict([model], [queries[rows]], classes)[0]
-
-    def predict(self, models: Sequence, queries: Sequence[np.ndarray], classes: np.ndarray) -> np.ndarray:
-        """Positions in classes, shape (models, queries)."""
-        if len(models) > 1 and hasattr(self._train, "predict_many"):
-            answers = list(self._train.predict_many(models, queries))
-        else:
-            answers = [predict_of(model)(rows) for model, rows in zip(models, queries, strict=True)]
-        return np.stack(
-            [positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
-        )
-
-    def settings(self) -> dict:
-        return self._train.settings()
-
-    def can_be_kept(self) -> bool:
-        return all(hasattr(self._train, name) for name in ("settings", "pack", "unpack"))
-
-    def pack(self, models: Sequence) -> dict[str, np.ndarray]:
-        return self._train.pack(models)
-
-    def unpack(self, arrays: dict[str, np.ndarray]) -> list:
-        return list(self._train.unpack(arrays))
-
-
-class _Job(NamedTuple):
-    """Models to train together, and by whom."""
-
-    trainer: _Trainer
-    seeds: list[ModelSeed]
-
-
-def _train_job(X, y, noise: Noise, job: _Job) -> list:
-    return job.trainer.train(X, y, job.seeds, noise)
-
-
-def _train_small(noise: Noise, X_first: np.ndarray, first: ModelSeed, train, table):
-    """Train on a table (X, y, seed): alone, or as the second of a stack whose first is always the same."""
-    X, y, seed = table
-    trainer = _Trainer(train)
-    if trainer.models_at_once == 1:
-        return trainer.train(X, y, [seed], noise)[0]
-    return trainer.train_on([X_first, X], y, [first, seed], noise)[1]
-
-
-def _once_more(trainer: _Trainer, copies: Copies, seeds: list[ModelSeed]) -> list[_Job]:
-    """Jobs that train a model again on all rows, by a copy of the trainer if there is one.
-
-    The bits of a model are those of its stack: where several are trained together, two are trained alone.
-    """
-    fresh = _Trainer(copies.make())
-    if trainer.models_at_once > 1:
-        return [_Job(trainer, seeds[-1:]), _Job(fresh, seeds[-1:])]
-    return [_Job(fresh, seeds[-1:] if copies else seeds[:1])]
 
 
 def _parts(n: int, bytes_each: int) -> list[slice]:

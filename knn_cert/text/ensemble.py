@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -13,9 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 from .._validation import number_classes
 from ..certificates import Certificates
 from ..montecarlo.copies import Copies
-from ..montecarlo.independence import Probes, Tables, check_alike, check_distinct, check_trainer
-from ..montecarlo.models import check_callable, name_of, positions, predict_of
-from ..montecarlo.training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds
+from ..montecarlo.independence import check_alike, check_distinct
+from ..montecarlo.models import check_callable, name_of
+from ..montecarlo.training import in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
 from ..word_threats import RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
@@ -24,10 +22,11 @@ from .sampling import Sampler
 from .smoothing import Deletion, compose
 from .tokens import normalized, tokenize, tokenizer_name
 from .trainers import BagOfWords
+from .training import Job, Training, labels_of, train_job
 
 __all__ = ["SmoothedTextEnsemble"]
 
-_CHECK_TEXTS = 64  # of each class
+_CUT_AGAIN = 64  # texts, to see whether the tokeniser makes the same of them
 # Models that one process trains in a row: what it is handed, the texts, is then handed over less often.
 _MODELS_A_TASK = 16
 
@@ -173,21 +172,21 @@ class SmoothedTextEnsemble(VotingEnsemble):
         self.n_samples_fit_ = len(corpus)
         self._law, self._words = law, corpus.vocabulary
         seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
-        training = _Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
+        training = Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
         copies = Copies(trainer)
         probes = training.tried(copies, seeds)
         if progress is not None:
             progress(0, len(seeds))
         # Here, each model is looked at before the next one is trained.
         size = 1 if self.n_jobs in (None, 1) else _MODELS_A_TASK
-        jobs = [_Job(training, probes, seeds[i : i + size]) for i in range(0, len(seeds), size)]
+        jobs = [Job(training, probes, seeds[i : i + size]) for i in range(0, len(seeds), size)]
         # Models that the noise left two classes to tell apart; of others the trainer knows nothing.
         watched, last = training.first_with_classes(seeds), -1 - training.first_with_classes(seeds[::-1])
         compared = last if copies else watched
         again = training._replace(trainer=copies.make())
-        jobs.append(_Job(again, probes, [seeds[compared]]))
+        jobs.append(Job(again, probes, [seeds[compared]]))
         models, first = [], None
-        trained = in_turn(_train_job, jobs, self.n_jobs)
+        trained = in_turn(train_job, jobs, self.n_jobs)
         for _ in jobs[:-1]:
             models += next(trained)
             if first is None and len(models) > watched:
@@ -305,7 +304,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
 
     def _check_tokenizer(self, texts: list[str], corpus: Corpus) -> None:
         """Cut some texts again, the last one first: a token must be a function of its text alone."""
-        for i in range(min(len(texts), _CHECK_TEXTS))[::-1]:
+        for i in range(min(len(texts), _CUT_AGAIN))[::-1]:
             words = list(self._tokenizer(normalized(texts[i])))
             if words != corpus.words(i):
                 raise ValueError(
@@ -338,105 +337,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
             if progress is not None:
                 progress(number, len(models))
             queries = corpus if sampler is None else sampler.queries(corpus, seed.query_generator())
-            counts[every, _labels_of(model, queries, texts, self.classes_)] += 1
+            counts[every, labels_of(model, queries, texts, self.classes_)] += 1
         if progress is not None:
             progress(len(models), len(models))
         return counts
-
-
-class _Constant:
-    """The model of noised texts that have nothing to tell apart: one class is left, or none."""
-
-    def __init__(self, label):
-        self._label = label
-
-    def predict(self, texts) -> np.ndarray:
-        return np.full(len(texts), self._label)
-
-
-class _Training(NamedTuple):
-    """What a process needs to train models: the trainer, the law, the texts and the positions of labels."""
-
-    trainer: Any
-    sampler: Sampler
-    corpus: Corpus
-    numbers: np.ndarray
-    classes: np.ndarray
-
-    def noised(self, seed: ModelSeed) -> tuple[Corpus, np.ndarray]:
-        """The texts that are left for one model and the positions of their labels."""
-        return self.sampler.training(self.corpus, self.numbers, len(self.classes), seed.generator())
-
-    def first_with_classes(self, seeds: Sequence[ModelSeed]) -> int:
-        """Position of the first seed, of a few, whose noise leaves two classes; 0 if there is none."""
-        some = (
-            i for i, seed in enumerate(seeds[:_MODELS_A_TASK]) if len(np.unique(self.noised(seed)[1])) > 1
-        )
-        return next(some, 0)
-
-    def model(self, noised: Corpus, numbers: np.ndarray, seed: int):
-        """A function of the noised texts, their labels and the seed alone, as every model has to be."""
-        if len(np.unique(numbers)) < 2:
-            return _Constant(self.classes[numbers[0] if len(numbers) else 0])
-        labels = self.classes[numbers]
-        if hasattr(self.trainer, "train_corpus"):
-            return self.trainer.train_corpus(noised, labels, seed)
-        return self.trainer(noised.texts(), labels, seed)
-
-    def tried(self, copies: Copies, seeds: Sequence[ModelSeed]) -> Probes:
-        """Try the trainer on a few texts of every class, and return the texts that models are asked about."""
-        rows = first_of_each(self.numbers, _CHECK_TEXTS * len(self.classes))
-        few = self._replace(corpus=self.corpus.some(rows), numbers=self.numbers[rows])
-        texts, seed = few.corpus.renumbered(), seeds[0].training
-        probes = Probes(partial(_ask, texts, self.classes), len(texts))
-
-        def noised(draw: ModelSeed):
-            corpus, numbers = few.noised(draw)
-            # What the trainer would not get to see is no trial.
-            return (corpus, numbers) if len(np.unique(numbers)) > 1 else (texts, few.numbers)
-
-        order = exchange_between(few.numbers)
-        exchanged = few.corpus.some(order).renumbered()
-        pairs = [sorted(zip(some.texts(), few.numbers, strict=True)) for some in (texts, exchanged)]
-        plain = (None, None) if pairs[0] == pairs[1] else ((texts, few.numbers), (exchanged, few.numbers))
-        check_trainer(
-            copies,
-            lambda trainer, table: self._replace(trainer=trainer).model(*table, seed),
-            probes,
-            Tables(noised(seeds[0]), noised(seeds[-1]), *plain),
-        )
-        return probes
-
-
-class _Job(NamedTuple):
-    """Models that one process trains in a row."""
-
-    training: _Training
-    probes: Probes
-    seeds: list[ModelSeed]
-
-
-def _train_job(job: _Job) -> list:
-    models, first = [], None
-    for seed in job.seeds:
-        models.append(job.training.model(*job.training.noised(seed), seed.training))
-        if first is None and len(job.seeds) > 1:
-            first = job.probes.look(models[0])
-    if first is not None:
-        check_distinct(models)
-        job.probes.check_unmoved(models[0], first, "when the others were trained")
-    return models
-
-
-def _ask(texts: Corpus, classes: np.ndarray, model, rows: np.ndarray) -> np.ndarray:
-    """Positions of the labels that a model gives to some of the texts, which are all that it gets to see."""
-    return _labels_of(model, texts.some(rows).renumbered(), None, classes)
-
-
-def _labels_of(model, corpus: Corpus, texts: list[str] | None, classes: np.ndarray) -> np.ndarray:
-    """Positions of the labels that a model gives."""
-    if hasattr(model, "predict_corpus"):
-        answer = model.predict_corpus(corpus)
-    else:
-        answer = predict_of(model)(corpus.texts() if texts is None else list(texts))
-    return positions(answer, len(corpus), classes)
