@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import unicodedata
 
 import numpy as np
@@ -205,3 +206,13 @@ def test_one_inserted_piece_is_as_many_tokens_as_the_guarantee_counts():
     assert ensemble.fit(tokens_only, LABELS).predict(["a fine film"])[0] == "good"
     with_pieces = [f"{piece} {text}" if i in (2, 3) else text for i, text in enumerate(observed)]
     assert ensemble.fit(with_pieces, LABELS).predict(["a fine film"])[0] == "bad"
+
+
+def test_a_file_that_does_not_name_its_tokenizer_says_so(tmp_path):
+    """Files of versions that did not name it."""
+    path = tmp_path / "cert.json"
+    certified(TrainingWords("inserted")).save(path)
+    head = json.loads(path.read_text("utf-8"))
+    del head["noise"]["tokenizer"]
+    path.write_text(json.dumps(head), "utf-8")
+    assert "(tokens: a tokeniser that is not named; " in Certificates.load(path).guarantee

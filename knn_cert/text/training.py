@@ -94,14 +94,15 @@ class Job(NamedTuple):
 
 
 def train_job(job: Job) -> list:
-    models, first = [], None
+    """Train the models of a job, and raise where the first of them moved meanwhile: its copies will not."""
+    models, watched, seen = [], None, None
     for seed in job.seeds:
         models.append(job.training.model(*job.training.noised(seed), seed.training))
-        if first is None and len(job.seeds) > 1:
-            first = job.probes.look(models[0])
-    if first is not None:
-        check_distinct(models)
-        job.probes.check_unmoved(models[0], first, "when the others were trained")
+        if watched is None and len(job.seeds) > 1 and not isinstance(models[-1], _Constant):
+            watched, seen = models[-1], job.probes.look(models[-1])
+    check_distinct(models)
+    if watched is not None:
+        job.probes.check_unmoved(watched, seen, "when the others were trained")
     return models
 
 
