@@ -13,12 +13,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from knn_cert.montecarlo import SmoothedEnsemble, UnsoundTrainer
+from knn_cert.montecarlo import SmoothedEnsemble, UnsoundTrainer, parameters_digest
 
 LARGE = 300  # more rows than a trainer is tried on
 
@@ -498,6 +499,17 @@ class RanksQueries(Answers):
 def test_a_model_that_changes_or_answers_for_its_company_is_refused(kind, message):
     with pytest.raises(UnsoundTrainer, match=message):
         fit(lambda X, y, seed: kind().fit(X, y))
+
+
+@pytest.mark.parametrize("algorithm", ["kd_tree", "ball_tree", "brute"])
+def test_trees_that_count_how_often_they_are_asked_are_the_same_models(algorithm):
+    """And so put the same noise on a query whenever it comes."""
+    ensemble = fit(lambda X, y, seed: KNeighborsClassifier(algorithm=algorithm).fit(X, y))
+    digests = [parameters_digest(model) for model in ensemble.models_]
+    votes = ensemble.votes(QUERIES)
+    assert np.array_equal(ensemble.votes(QUERIES), votes)
+    assert [parameters_digest(model) for model in ensemble.models_] == digests
+    assert len(set(digests)) == len(digests)
 
 
 def test_a_model_may_name_what_its_parameters_are():
