@@ -309,12 +309,12 @@ def test_what_a_class_or_the_variables_of_its_methods_keep_is_found(kind, name):
 
 def test_looking_at_a_trainer_changes_nothing_of_its_class():
     """Copies made from bytes must not overwrite methods, whose variables would then be other ones."""
-    before = dict(vars(UsesGlobalModel)), UsesGlobalModel.predict.__globals__
+    before = UsesGlobalModel.predict
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises(UnsoundTrainer):
             fit(object_that_uses_a_global_model())
-    assert (dict(vars(UsesGlobalModel)), UsesGlobalModel.predict.__globals__) == before
+    assert UsesGlobalModel.predict is before
     assert UsesGlobalModel.predict.__globals__ is globals()
 
 
@@ -335,6 +335,22 @@ def test_variables_of_the_trainers_module_are_not_shared_with_its_copies(tmp_pat
     with pytest.raises(UnsoundTrainer, match="never trained before"):
         fit(module_with_a_scaler.train)
     assert module_with_a_scaler.scaler is None  # it was tried on copies
+
+
+def test_a_trainer_without_a_module_is_tried_too():
+    """What is executed in a bare dictionary, as notebooks and tests of documents do, belongs to no module."""
+    names = {"GaussianNB": GaussianNB, "StandardScaler": StandardScaler, "kept": []}
+    exec(
+        "def honest(X, y, seed):\n"
+        "    return GaussianNB().fit(X, y)\n"
+        "def keeps(X, y, seed):\n"
+        "    kept.append(GaussianNB().fit(X, y))\n"
+        "    return lambda Q, model=kept[0]: model.predict(Q)\n",
+        names,
+    )
+    assert len(fit(names["honest"]).models_) == 14
+    with pytest.raises(UnsoundTrainer):
+        fit(names["keeps"])
 
 
 def test_a_trainer_that_cannot_be_copied_is_tried_as_far_as_it_can_be():

@@ -137,9 +137,9 @@ def _digest_of(value) -> bytes | None:
         return None
 
 
-def _own_module(name: str) -> bool:
-    """Whether a module belongs to this library, whose trainers keep nothing."""
-    return name.partition(".")[0] == __name__.partition(".")[0]
+def _own_module(name: str | None) -> bool:
+    """Whether a module belongs to this library, whose trainers keep nothing. Executed text has no module."""
+    return name is not None and name.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _function_of(trainer):
