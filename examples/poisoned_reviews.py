@@ -29,7 +29,7 @@ asked = triggered_queries(test_texts, test_labels, trigger, target_class=1)
 
 law = compose(RowDropping(0.3), Deletion(0.8))
 ensemble = SmoothedTextEnsemble(law=law, n_models=200, random_state=0).fit(bad.texts, bad.labels)
-cert = ensemble.certify(asked.texts, TrainingWords("inserted", words=1))
+cert = ensemble.certify(asked.texts, TrainingWords("inserted", words=trigger.n_inserted))
 print(f"{len(bad.rows)} poisoned reviews; triggered ones classified as asked: {(cert.label == 1).mean():.0%}")
 print(cert.summary(asked.labels, budgets=[1, len(bad.rows), 10]))
 print(cert.guarantee)

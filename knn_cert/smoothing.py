@@ -79,13 +79,17 @@ class DiscreteNoise:
         The law and its parameters, to look it up by.
     words : str
         What it does, as the rest of a sentence that begins with "under".
+    tokenizer : str
+        What makes tokens of texts, and so what is one token. Files of older versions did not say: "".
     """
 
     law: str
     words: str
+    tokenizer: str = ""
 
     def describe(self) -> str:
-        return self.words
+        tokens = self.tokenizer or "a tokeniser that is not named"
+        return f"{self.words} (tokens: {tokens}; the set of classes is known)"
 
     def __str__(self) -> str:
         return self.law

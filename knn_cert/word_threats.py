@@ -2,8 +2,9 @@
 
 Edits name what was done to the *observed* text; the guarantee is about every text from which it can have been
 made so. For a text that is clean as observed and may be edited later, ask for the reverse: whoever will
-insert words is answered by "removed". Tampering with whole rows, labels included, is `knn_cert.threats`:
-`Deletions`, `Insertions`, `Replacements`, `LabelFlips`.
+insert words is answered by "removed". A "word" is a token of the tokeniser that the certificate names: what a
+reader takes for one word, such as a web address, may be a dozen of them. Tampering with whole rows, labels
+included, is `knn_cert.threats`: `Deletions`, `Insertions`, `Replacements`, `LabelFlips`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class TrainingWords:
         they have other words in the same places; "synonyms": neighbours in the synonym network of the law;
         "any": all of it.
     words : int >= 1
-        R, words of one text; the length of the trigger.
+        R, tokens of one text: the length of the trigger as the tokeniser counts it,
+        ``len(tokenize(trigger))``.
     rows : int, or float in (0, 1), optional
         r, a number of training texts or a share of them. None leaves it open: the largest is computed.
     """
@@ -74,7 +76,7 @@ class QueryWords:
     edit : {"inserted", "removed", "replaced", "synonyms", "any"}
         What the attacker did to the query as it is observed; see `TrainingWords`.
     words : int >= 0, optional
-        R. None leaves it open: the largest number is computed.
+        R, tokens of the query. None leaves it open: the largest number is computed.
     training : TrainingWords, Deletions, Insertions, Replacements or LabelFlips, optional
         What was done to the training texts besides; nothing of it may be open.
     """
@@ -112,18 +114,19 @@ class QueryWords:
         )
 
     def describe(self) -> str:
-        number = "the stated number of words" if self.words is None else _words(self.words)
+        number = f"the stated number of tokens {_CUT}" if self.words is None else _words(self.words)
         alone = f"{number} of the query {EDITS[self.edit]}"
         return alone if self.training is None else f"{self.training.describe()}, and {alone}"
 
 
 WordThreat = TrainingWords | QueryWords
 
+_CUT = "(as the named tokeniser cuts them)"
 _MEANING = "So if the attacker did no more than that, this is the prediction for the clean training texts."
 
 
 def _words(number: int) -> str:
-    return f"at most {number} word{'' if number == 1 else 's'}"
+    return f"at most {number} token{'' if number == 1 else 's'} {_CUT}"
 
 
 def _check_edit(edit) -> None:

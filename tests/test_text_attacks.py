@@ -148,7 +148,6 @@ def test_a_trigger_cannot_change_afterwards_and_equals_its_like():
         (lambda: BadNets((" cf",)), ValueError, "one token without spaces, got ' cf'"),
         (lambda: BadNets(("c.f",)), ValueError, r"cut into \['c', '.', 'f'\]"),
         (lambda: BadNets(("",)), ValueError, "one token without spaces, got ''"),
-        (lambda: BadNets(("\u0130",)), ValueError, "one token without spaces"),
         (lambda: BadNets(n_tokens=0), ValueError, "n_tokens must be at least 1"),
         (lambda: BadNets(n_tokens=1.5), TypeError, "n_tokens must be a whole number"),
         (lambda: AddSentence(" \n"), ValueError, "at least one token"),

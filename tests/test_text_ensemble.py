@@ -291,8 +291,11 @@ def test_the_guarantee_says_what_was_smoothed_and_against_what():
     )
     for words in (
         "every training text left out with probability 0.2",
-        "every word of every training text deleted with probability 0.5",
-        "at most 2 words taken out, wherever they stand, in each of at most 3 training rows",
+        "every token of every training text deleted with probability 0.5",
+        "tokens: knn_cert.text.tokenize, rule 2",
+        "the set of classes is known",
+        "at most 2 tokens (as the named tokeniser cuts them) taken out, wherever they stand, in each of at "
+        "most 3 training rows",
         "changed labels",
         "probability at least 1 - 0.001",
     ):

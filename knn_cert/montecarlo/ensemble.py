@@ -10,27 +10,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import as_whole_number, number_classes, reject_text_columns
-from .._writing import whole_or_nothing
+from .._validation import number_classes, reject_text_columns
 from ..certificates import Certificates
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
+from .checkpoint import Checkpoint
+from .copies import Copies
 from .fingerprint import parameters_digest
-from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of, same_parameters
-from .training import ModelSeed, in_turn, model_seeds
+from .independence import Probes, Seen, Tables, check_alike, check_distinct, check_trainer
+from .trainer import Job, Trainer, once_more, train_job, train_small
+from .training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds
 from .votes import certify_votes
 from .voting import VotingEnsemble
 
 __all__ = ["SmoothedEnsemble"]
 
 _CHECK_ROWS = 256
+_PROBES = 64
 _QUERY_BYTES = 64 << 20  # of the copies of queries, one for each model of a group, that are held at a time
 
 
@@ -41,8 +44,11 @@ class SmoothedEnsemble(VotingEnsemble):
     ----------
     model_factory : callable (X, y, seed) -> predictor
         Trains one model: X of shape (n, d), noised; y the labels; seed a non-negative int below 2**63, the
-        only source of randomness it may use. The predictor has ``predict(Q)``, or is itself callable, and
-        gives labels of shape (m,) or probabilities of shape (m, C), columns as in ``classes_``.
+        only source of randomness it may use. The model must be a function of these three alone and a new
+        object each time, so a scikit-learn model serves as ``lambda X, y, seed: clone(model).fit(X, y)``. It
+        must stay as it is, and answer each query as it would answer it alone. The predictor has
+        ``predict(Q)``, or is itself callable, and gives labels of shape (m,) or probabilities of shape
+        (m, C), columns as in ``classes_``. `fit` tries all this, see docs/ensembles.md.
         It may also have ``train_many(noised, y, seeds)``, which trains ``models_at_once`` models together;
         ``dtype``, the type it wants the rows in; ``predict_many``; ``settings()``, ``pack`` and ``unpack``
         for checkpoints: see `knn_cert.deep.TorchTrainer`.
@@ -147,9 +153,16 @@ class SmoothedEnsemble(VotingEnsemble):
             If rows, labels or parameters are wrong, n_models is too small for any certificate at alpha, or
             the checkpoint belongs to another ensemble.
         UnsoundTrainer
-            If the trainer gives different models for the same rows and seed.
+            If the trainer gives different models for the same rows and seed, one model for different ones, or
+            models that move when others are trained, or answer otherwise when they are asked again or alone.
+
+        Notes
+        -----
+        The trainer is tried on at most 256 rows first, then one model more than asked for is trained on all
+        rows, by a copy of the trainer, to be compared with the last one (two more where the trainer trains
+        several at once).
         """
-        trainer = _Trainer(self.model_factory)
+        trainer = Trainer(self.model_factory)
         noise = Noise(self.sigma, self.noise)
         self._check_settings()
         reject_text_columns(X)
@@ -159,13 +172,14 @@ class SmoothedEnsemble(VotingEnsemble):
         self._check_enough(len(self.classes_))
         seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
         self._noise, self._trainer = noise, trainer
-        trainer.check(*_some_rows(X, y, numbers), seeds[0], noise)
+        copies = Copies(self.model_factory)
+        probes = self._try(copies, X, y, numbers, seeds)
 
         keep = None
         if checkpoint is not None:
             if self.random_state is None:
                 raise ValueError("a checkpoint needs random_state: nothing can be continued without a seed")
-            keep = _Checkpoint(Path(checkpoint), trainer, lambda: self._fingerprint(X, y))
+            keep = Checkpoint(Path(checkpoint), trainer, lambda: self._fingerprint(X, y))
         groups = {
             start: seeds[start : start + trainer.models_at_once]
             for start in range(0, len(seeds), trainer.models_at_once)
@@ -177,15 +191,24 @@ class SmoothedEnsemble(VotingEnsemble):
         done = len(seeds) - sum(len(groups[start]) for start in missing)
         if progress is not None:
             progress(done, len(seeds))
-        trained = trainer.train_groups(X, y, [groups[start] for start in missing], noise, self.n_jobs)
-        for start, group in zip(missing, trained, strict=True):
-            found[start] = group
+        jobs = [Job(trainer, groups[start]) for start in missing]
+        again = once_more(trainer, copies, seeds)
+        trained = in_turn(partial(train_job, X, y, noise), jobs + again, self.n_jobs)
+        first = None if found[0] is None else probes.look(found[0][0])
+        for start in missing:
+            found[start] = group = next(trained)
+            if first is None:
+                first = probes.look(group[0])  # before the next ones are trained
             if keep is not None:
                 keep.save(start, group)
             done += len(group)
             if progress is not None:
                 progress(done, len(seeds))
         models = [model for start in groups for model in found[start]]
+        compared = max(groups) if copies else 0
+        loaded = compared not in missing
+        self._check_trained(models, [model for (model,) in trained], probes, first, bool(copies), loaded)
+        self._watch = probes, first
         self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
         return self
 
@@ -209,9 +232,11 @@ class SmoothedEnsemble(VotingEnsemble):
         Raises
         ------
         UnsoundTrainer
-            If a model gives labels that do not occur in training, or probabilities that are not finite.
+            If a model gives labels that do not occur in training, or probabilities that are not finite, or
+            the first model is no longer what it was when it was trained.
         """
         X = self._checked_queries(X)
+        self._check_unmoved("since the ensemble was fitted")
         models = self.pilot_models_ if pilot else self.models_
         counts = np.zeros((len(X), len(self.classes_)), dtype=np.int64)
         every = np.arange(len(X))
@@ -272,6 +297,43 @@ class SmoothedEnsemble(VotingEnsemble):
         pilot = self.votes(X, pilot=True) if self.pilot_models_ else None
         return certify_votes(self.votes(X, progress=progress), pilot=pilot, **certify)
 
+    def _try(self, copies: Copies, X, y, numbers, seeds: Sequence[ModelSeed]) -> Probes:
+        """Try the trainer on a few rows of every class, and return the queries that models are asked."""
+        noise, rows = self._noise, first_of_each(numbers, _CHECK_ROWS)
+        X, y, numbers = X[rows], y[rows], numbers[rows]
+        some = first_of_each(numbers, _PROBES)
+        queries = noise.add_to(X[some], np.random.default_rng(0), self._trainer.dtype)
+        probes = Probes(
+            partial(self._trainer.ask, queries, self.classes_), len(queries), digests_needed=self.test_noise
+        )
+        same, other = seeds[0], seeds[-1]._replace(training=seeds[0].training)
+        one = (X, y, same)
+        tables = Tables(one, (X, y, other), one, (X[exchange_between(numbers)], y, same))
+        check_trainer(copies, partial(train_small, noise, X, same), probes, tables)
+        return probes
+
+    def _check_trained(
+        self, models: list, again: list, probes: Probes, first: Seen, fresh: bool, loaded: bool
+    ) -> None:
+        """Raise unless the models are distinct, the first one is as it was, and one more is as expected."""
+        check_distinct(models)
+        probes.check_unmoved(models[0], first, "when the others were trained")
+        if len(again) == 2:
+            expected, got = map(probes.look, again)
+        else:
+            expected, got = probes.look(models[-1 if fresh else 0]), probes.look(again[0])
+            if loaded and not expected.same(got):
+                raise ValueError(
+                    "a model of the checkpoint is not what the trainer gives here for the same rows and seed "
+                    f"({expected.difference(got)}): it was trained on another machine, with other versions "
+                    "or by another trainer. Continue where it was begun, or choose another folder"
+                )
+        check_alike(expected, got, fresh=fresh)
+
+    def _check_unmoved(self, when: str) -> None:
+        probes, first = self._watch
+        probes.check_unmoved((self.pilot_models_ + self.models_)[0], first, when)
+
     def _checked_queries(self, X) -> np.ndarray:
         check_is_fitted(self, "models_")
         reject_text_columns(X)
@@ -296,127 +358,6 @@ class SmoothedEnsemble(VotingEnsemble):
             "rows": parameters_digest([X, y]).hex(),
         }
         return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-
-
-class _Trainer:
-    """What a user gave as trainer, called in one way, and distrusted."""
-
-    def __init__(self, train):
-        check_callable(train, "model_factory", "(X, y, seed)")
-        self._train = train
-        together = hasattr(train, "train_many")
-        self.models_at_once = (
-            as_whole_number(getattr(train, "models_at_once", 1), "models_at_once", least=1) if together else 1
-        )
-        self.dtype = np.dtype(getattr(train, "dtype", np.float64))
-        self.name = name_of(train)
-
-    def train(self, X, y, seeds: Sequence[ModelSeed], noise: Noise) -> list:
-        noised = [noise.add_to(X, seed.generator(), self.dtype) for seed in seeds]
-        if self.models_at_once == 1:
-            return [self._train(rows, y, seed.training) for rows, seed in zip(noised, seeds, strict=True)]
-        models = list(self._train.train_many(noised, y, [seed.training for seed in seeds]))
-        if len(models) != len(seeds):
-            raise UnsoundTrainer(
-                f"train_many was given {len(seeds)} tables and returned {len(models)} models"
-            )
-        return models
-
-    def train_groups(self, X, y, groups: list, noise: Noise, n_jobs: int | None) -> Iterator[list]:
-        """Give the models of one group after the other, in order, as they are done."""
-        return in_turn(partial(self.train, X, y, noise=noise), groups, n_jobs)
-
-    def check(self, X, y, seed: ModelSeed, noise: Noise) -> None:
-        """Train twice on a few rows: a model must be a function of its noised rows and its seed."""
-        once, twice = (self.train(X, y, [seed], noise)[0] for _ in range(2))
-        classes = np.unique(y)
-        queries = noise.add_to(X, np.random.default_rng(0), self.dtype)
-        labels = [self.predict([model], [queries], classes)[0] for model in (once, twice)]
-        if not np.array_equal(*labels) or not same_parameters(once, twice):
-            raise UnsoundTrainer(
-                "the trainer gave two different models for the same rows and the same seed, so the votes are "
-                "not of the classifier that would be certified; take all randomness from the seed"
-            )
-
-    def predict(self, models: Sequence, queries: Sequence[np.ndarray], classes: np.ndarray) -> np.ndarray:
-        """Positions in classes, shape (models, queries)."""
-        if len(models) > 1 and hasattr(self._train, "predict_many"):
-            answers = list(self._train.predict_many(models, queries))
-        else:
-            answers = [predict_of(model)(rows) for model, rows in zip(models, queries, strict=True)]
-        return np.stack(
-            [positions(answer, len(rows), classes) for answer, rows in zip(answers, queries, strict=True)]
-        )
-
-    def settings(self) -> dict:
-        return self._train.settings()
-
-    def can_be_kept(self) -> bool:
-        return all(hasattr(self._train, name) for name in ("settings", "pack", "unpack"))
-
-    def pack(self, models: Sequence) -> dict[str, np.ndarray]:
-        return self._train.pack(models)
-
-    def unpack(self, arrays: dict[str, np.ndarray]) -> list:
-        return list(self._train.unpack(arrays))
-
-
-class _Checkpoint:
-    """A folder with one file for each group of models, and one that says whose they are."""
-
-    def __init__(self, folder: Path, trainer: _Trainer, fingerprint: Callable[[], str]):
-        if not trainer.can_be_kept():
-            raise TypeError(
-                "a checkpoint needs a trainer with settings(), pack(models) and unpack(arrays), such as "
-                "knn_cert.deep.TorchTrainer; leave out checkpoint"
-            )
-        self._folder, self._trainer = folder, trainer
-        folder.mkdir(parents=True, exist_ok=True)
-        head = folder / "ensemble.json"
-        mine = {"format": "knn_cert.ensemble", "fingerprint": fingerprint()}
-        if head.exists():
-            try:
-                theirs = json.loads(head.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise ValueError(f"{head} is cut off or none ({error}); delete the folder") from error
-            if theirs != mine:
-                raise ValueError(
-                    f"{folder} holds models of another ensemble: other rows, settings or seed; choose "
-                    "another folder, or delete this one"
-                )
-        else:
-            with whole_or_nothing(head) as temporary:
-                temporary.write_text(json.dumps(mine), encoding="utf-8")
-
-    def load(self, start: int, n_models: int) -> list | None:
-        path = self._path(start)
-        if not path.exists():
-            return None
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                models = self._trainer.unpack({name: archive[name] for name in archive.files})
-        except Exception as error:  # zip, zlib and NumPy raise many kinds for a damaged file
-            raise ValueError(f"{path} is damaged ({error}); delete it and fit again") from error
-        if len(models) != n_models:
-            raise ValueError(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
-        return models
-
-    def save(self, start: int, models: Sequence) -> None:
-        with whole_or_nothing(self._path(start)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **self._trainer.pack(models))
-
-    def _path(self, start: int) -> Path:
-        return self._folder / f"models-{start:06d}.npz"
-
-
-def _some_rows(X: np.ndarray, y: np.ndarray, numbers: np.ndarray):
-    """A few rows of every class, in their order."""
-    if len(y) <= _CHECK_ROWS:
-        return X, y
-    n_classes = numbers.max() + 1
-    each = max(1, _CHECK_ROWS // int(n_classes))
-    kept = np.sort(np.concatenate([np.flatnonzero(numbers == c)[:each] for c in range(n_classes)]))
-    return X[kept], y[kept]
 
 
 def _parts(n: int, bytes_each: int) -> list[slice]:

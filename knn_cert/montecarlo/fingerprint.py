@@ -11,6 +11,12 @@ import numpy as np
 
 __all__ = ["parameters_digest"]
 
+# What scikit-learn notes in its models without being a parameter: its version, an address in memory.
+_NOTES = ("_sklearn_version", "_stop_words_id")
+
+# Its trees. Whole numbers in them are sizes, which the arrays have too, and counts of questions asked.
+_TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
+
 
 def parameters_digest(model) -> bytes:
     """Return the SHA-256 of the canonical bytes of a model's parameters.
@@ -161,8 +167,9 @@ def _state_of(value) -> tuple:
     make, arguments, *rest = reduced
     state, items, pairs = (*rest[:3], None, None, None)[:3]
     if isinstance(state, dict):
-        # scikit-learn notes its version there: no parameter
-        state = {name: item for name, item in state.items() if name != "_sklearn_version"}
+        state = {name: item for name, item in state.items() if name not in _NOTES}
+    if type(value).__module__ in _TREES:
+        state = [item for item in state if not isinstance(item, (int, np.integer))]
     return make, arguments, state, list(items or ()), list(pairs or ())
 
 

@@ -7,9 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .fingerprint import parameters_digest
-
-__all__ = ["UnsoundTrainer", "check_callable", "name_of", "positions", "predict_of", "same_parameters"]
+__all__ = ["UnsoundTrainer", "check_callable", "name_of", "positions", "predict_of"]
 
 
 class UnsoundTrainer(ValueError):
@@ -73,11 +71,3 @@ def positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:
             f"a model predicted {wrong!r}, which is none of the classes {list(classes)} of training"
         )
     return np.searchsorted(classes, answer)
-
-
-def same_parameters(one, other) -> bool:
-    """Whether two models have equal parameters, as far as that can be told."""
-    try:
-        return parameters_digest(one) == parameters_digest(other)
-    except TypeError:
-        return True  # nothing to compare but predictions

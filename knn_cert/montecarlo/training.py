@@ -11,7 +11,7 @@ from joblib import Parallel, delayed, parallel_config
 
 from .._validation import as_whole_number
 
-__all__ = ["ModelSeed", "check_n_jobs", "in_turn", "model_seeds"]
+__all__ = ["ModelSeed", "check_n_jobs", "exchange_between", "first_of_each", "in_turn", "model_seeds"]
 
 
 class ModelSeed(NamedTuple):
@@ -49,6 +49,21 @@ def model_seeds(random_state, n: int) -> list[ModelSeed]:
     return seeds
 
 
+def first_of_each(numbers: np.ndarray, most: int) -> np.ndarray:
+    """Positions of the first rows of every class, in their order: at most so many, or one a class."""
+    n_classes = int(numbers.max()) + 1
+    each = max(1, most // n_classes) if len(numbers) > most else len(numbers)
+    return np.sort(np.concatenate([np.flatnonzero(numbers == c)[:each] for c in range(n_classes)]))
+
+
+def exchange_between(numbers: np.ndarray) -> np.ndarray:
+    """A permutation of rows that exchanges those of the first classes with those of the last ones."""
+    order = np.argsort(numbers, kind="stable")
+    permutation = np.empty_like(order)
+    permutation[order] = order[::-1]
+    return permutation
+
+
 def check_n_jobs(n_jobs) -> None:
     """Raise unless n_jobs is a number of processes, -1 for one a core, or None."""
     if n_jobs is not None and as_whole_number(n_jobs, "n_jobs", least=-1) == 0:
@@ -57,7 +72,7 @@ def check_n_jobs(n_jobs) -> None:
 
 def in_turn(train: Callable, items: Sequence, n_jobs: int | None) -> Iterator:
     """Give what ``train`` makes of one item after the other, in order, as they are done."""
-    if n_jobs is None or n_jobs == 1 or len(items) <= 1:
+    if n_jobs is None or n_jobs == 1:
         return (train(item) for item in items)
     with parallel_config(backend="loky", n_jobs=n_jobs, inner_max_num_threads=1):
         parallel = Parallel(return_as="generator")

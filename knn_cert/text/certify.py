@@ -43,6 +43,7 @@ def certify_text_votes(
     queries: Sequence[Sequence[str]] | None = None,
     training_words: Sequence[str] | None = None,
     query_noise: bool = False,
+    tokenizer: str = "the given tokens",
     classes=None,
     alpha: float = 0.001,
     pilot=None,
@@ -68,10 +69,12 @@ def certify_text_votes(
         the first that the law covers of: one inserted word a row, deleted rows, one replaced word, one
         synonym, flipped labels.
     queries : sequence of n_queries sequences of str, optional
-        The words of each query; needed for `QueryWords`.
+        The tokens of each query; needed for `QueryWords`.
     training_words : sequence of str, optional
-        Distinct words of the training texts; needed where synonyms may have been swapped in them.
+        Distinct tokens of the training texts; needed where synonyms may have been swapped in them.
     query_noise : bool
+    tokenizer : str
+        What made tokens of texts, for the guarantee in words: budgets of words count its tokens.
     classes, alpha, pilot, simultaneous, trainer
         As in `knn_cert.montecarlo.certify_votes`.
 
@@ -130,7 +133,7 @@ def certify_text_votes(
         abstained=abstained,
         classes=votes.classes,
         classifier=VotingModels(trainer=trainer, **votes.settings),
-        noise=law.noise(query_noise=query_noise),
+        noise=law.noise(query_noise=query_noise, tokenizer=tokenizer),
         n_features=None,
         n_train=n_train,
         threat=threat,

@@ -1,34 +1,15 @@
-"""Texts as rows of tokens: how a text is cut, and what texts are refused at the gate."""
+"""Texts as rows of tokens, and what texts are refused at the gate."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from .tokens import normalized, tokenize
+
 __all__ = ["Corpus", "check_texts", "tokenize"]
-
-# Words with their apostrophes, hyphens, # and @; every other character that is no space stands by itself.
-_TOKEN = re.compile(r"[\w#@][\w'’#@-]*|['’][\w]+|[^\w\s]")
-
-
-def tokenize(text: str) -> list[str]:
-    """Cut a text into lower-case tokens: words, and every other symbol by itself.
-
-    A fixed rule: a tokeniser that was learned from the training texts would void their certificates.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    list of str
-        None of them is empty or holds a space.
-    """
-    return _TOKEN.findall(text.lower())
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +18,25 @@ class Corpus:
 
     Attributes
     ----------
-    tokens : ndarray of int64, shape (n_tokens,)
+    tokens : ndarray of int64, shape (n_tokens,), read-only
         Positions in ``vocabulary``.
-    starts : ndarray of int64, shape (n + 1,)
+    starts : ndarray of int64, shape (n + 1,), read-only
         Text i is ``tokens[starts[i]:starts[i + 1]]``.
     vocabulary : tuple of str
-        Distinct tokens. Which number a token has means nothing: a model must not depend on it.
+        Distinct tokens. What a model is handed has those that occur, numbered as they come: a function of
+        its texts alone, as `renumbered` makes it.
     """
 
     tokens: np.ndarray
     starts: np.ndarray
     vocabulary: tuple[str, ...]
+
+    def __post_init__(self):
+        # Many models are asked about one corpus; none of them shall change it for the next.
+        for name in ("tokens", "starts"):
+            array = getattr(self, name).view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
 
     @classmethod
     def from_texts(
@@ -58,7 +47,7 @@ class Corpus:
         vocabulary: Sequence[str] = (),
         allow_empty: bool = False,
     ) -> Corpus:
-        """Cut texts into tokens.
+        """Bring texts into the normal form NFC of Unicode and cut them into tokens.
 
         Parameters
         ----------
@@ -79,7 +68,7 @@ class Corpus:
         tokens: list[int] = []
         starts = [0]
         for i, text in enumerate(check_texts(texts)):
-            words = tokenizer(text)
+            words = tokenizer(normalized(text))
             if not len(words) and not allow_empty:
                 raise ValueError(
                     f"text {i} is empty: no word is left of {text!r}. Leave such texts out, of training and "
@@ -113,6 +102,22 @@ class Corpus:
         starts = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][rows] - starts[:-1], lengths)
         return Corpus(self.tokens[places], starts, self.vocabulary)
+
+    def renumbered(self) -> Corpus:
+        """The same texts as `from_texts` would give them: with the tokens that occur, numbered as they come.
+
+        Which tokens were there before some were deleted cannot be told from it.
+        """
+        n = len(self.tokens)
+        place = np.full(len(self.vocabulary), n)
+        place[self.tokens[::-1]] = np.arange(n)[::-1]  # of equal indices the last one counts: the first place
+        occur = np.flatnonzero(place < n)
+        occur = occur[np.argsort(place[occur])]
+        number = np.empty(len(self.vocabulary), dtype=np.int64)
+        number[occur] = np.arange(len(occur))
+        return Corpus(
+            number[self.tokens], self.starts.copy(), tuple(self.vocabulary[t] for t in occur.tolist())
+        )
 
     def row_of_token(self) -> np.ndarray:
         """The text that each token belongs to, shape (n_tokens,)."""

@@ -161,6 +161,15 @@ class WordVectorEncoder:
             }
         ).hex()
 
+    def canonical_parameters(self) -> dict[str, np.ndarray]:
+        """All that rows depend on, by name."""
+        return {
+            "words": np.array(list(self._numbers)),
+            "vectors": self._vectors,
+            "weights": self._weights,
+            "normalize": np.array(self._normalize),
+        }
+
     def encode(self, texts) -> np.ndarray:
         """Return the row of each text, float32; a text without a known word gets zeros.
 

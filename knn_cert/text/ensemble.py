@@ -10,26 +10,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._validation import number_classes
 from ..certificates import Certificates
-from ..montecarlo.models import (
-    UnsoundTrainer,
-    check_callable,
-    name_of,
-    positions,
-    predict_of,
-    same_parameters,
-)
-from ..montecarlo.training import ModelSeed, in_turn, model_seeds
+from ..montecarlo.copies import Copies
+from ..montecarlo.independence import check_alike, check_distinct
+from ..montecarlo.models import check_callable, name_of
+from ..montecarlo.training import in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
 from ..word_threats import RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
-from .corpus import Corpus, tokenize
+from .corpus import Corpus, check_texts
 from .sampling import Sampler
 from .smoothing import Deletion, compose
+from .tokens import normalized, tokenize, tokenizer_name
 from .trainers import BagOfWords
+from .training import Job, Training, labels_of, train_job
 
 __all__ = ["SmoothedTextEnsemble"]
 
-_CHECK_TEXTS = 64
+_CUT_AGAIN = 64  # texts, to see whether the tokeniser makes the same of them
 # Models that one process trains in a row: what it is handed, the texts, is then handed over less often.
 _MODELS_A_TASK = 16
 
@@ -44,10 +41,12 @@ class SmoothedTextEnsemble(VotingEnsemble):
     ----------
     trainer : callable (texts, labels, seed) -> model, optional
         Trains one model on a list of n noised texts, tokens separated by spaces, maybe some of them empty.
-        The model has ``predict(texts)``, or is itself callable, and gives labels of shape (m,). Everything
-        random in it must come from the seed. A scikit-learn pipeline serves as ``lambda texts, labels, seed:
-        clone(pipeline).fit(texts, labels)``. It may also have ``train_corpus(corpus, labels, seed)``, and its
-        models ``predict_corpus(corpus)``, which take a `Corpus`. None: `BagOfWords`.
+        The model must be a function of these three arguments alone and a new object each time; it must stay
+        as it is, and answer each query as it would answer it alone. It has ``predict(texts)``, or is itself
+        callable, and gives labels of shape (m,). A scikit-learn pipeline serves as ``lambda texts, labels,
+        seed: clone(pipeline).fit(texts, labels)``. The trainer may also have ``train_corpus(corpus, labels,
+        seed)``, and its models ``predict_corpus(corpus)``, which take a `Corpus` of the tokens that the noise
+        left. `fit` tries all this, see docs/ensembles.md. None: `BagOfWords`.
     law : law, optional
         `Deletion`, `Masking`, `RowDropping`, `LabelNoise`, a substitution law, or what `compose` makes of
         them. None: ``Deletion(0.7)``. Its parameters must not depend on the training texts.
@@ -63,7 +62,10 @@ class SmoothedTextEnsemble(VotingEnsemble):
         Whether each model sees the query with its words noised too, by a draw of its own: needed to certify
         against tampered queries (`QueryWords`).
     tokenizer : callable (str) -> sequence of str, optional
-        Fixed beforehand, not learned from the training texts. None: `tokenize`.
+        What a "word" is to laws, threats and budgets: a token of it. It must be a function of one text, fixed
+        beforehand and not learned from the training texts; certificates name it. Texts are brought into the
+        normal form NFC of Unicode before. None: `tokenize`. For texts that are tokens already: join them by
+        spaces and take ``str.split``.
     simultaneous : bool, default=False
         Whether alpha is for all queries of a call of `certify` together.
     n_jobs : int or None
@@ -139,7 +141,14 @@ class SmoothedTextEnsemble(VotingEnsemble):
             If a text has no word, lengths differ, there is only one class, a parameter is wrong, or n_models
             is too small for any certificate at alpha.
         UnsoundTrainer
-            If the trainer gives different models for the same texts and seed.
+            If the trainer gives different models for the same texts and seed, one model for different ones,
+            or models that move when others are trained, or answer otherwise when they are asked again or
+            alone.
+
+        Notes
+        -----
+        The trainer is tried on at most 64 texts of each class first, then one model more than asked for is
+        trained on all texts, by a copy of the trainer, to be compared with the last one.
         """
         trainer = BagOfWords() if self.trainer is None else self.trainer
         check_callable(trainer, "trainer", "(texts, labels, seed)")
@@ -150,7 +159,9 @@ class SmoothedTextEnsemble(VotingEnsemble):
                 f"{law} does not touch words, so queries cannot be noised: leave out query_noise, or compose "
                 "it with Deletion or Masking"
             )
+        texts = check_texts(texts)
         corpus = Corpus.from_texts(texts, self._tokenizer)
+        self._check_tokenizer(texts, corpus)
         labels = np.asarray(labels)
         if labels.shape != (len(corpus),):
             raise ValueError(
@@ -161,16 +172,32 @@ class SmoothedTextEnsemble(VotingEnsemble):
         self.n_samples_fit_ = len(corpus)
         self._law, self._words = law, corpus.vocabulary
         seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
-        task = _Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
-        task.check(seeds[0])
-        models = []
+        training = Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
+        copies = Copies(trainer)
+        probes = training.tried(copies, seeds)
         if progress is not None:
             progress(0, len(seeds))
-        groups = [seeds[i : i + _MODELS_A_TASK] for i in range(0, len(seeds), _MODELS_A_TASK)]
-        for group in in_turn(task, groups, self.n_jobs):
-            models += group
+        # Here, each model is looked at before the next one is trained.
+        size = 1 if self.n_jobs in (None, 1) else _MODELS_A_TASK
+        jobs = [Job(training, probes, seeds[i : i + size]) for i in range(0, len(seeds), size)]
+        # Models that the noise left two classes to tell apart; of others the trainer knows nothing.
+        watched, last = training.first_with_classes(seeds), -1 - training.first_with_classes(seeds[::-1])
+        compared = last if copies else watched
+        again = training._replace(trainer=copies.make())
+        jobs.append(Job(again, probes, [seeds[compared]]))
+        models, first = [], None
+        trained = in_turn(train_job, jobs, self.n_jobs)
+        for _ in jobs[:-1]:
+            models += next(trained)
+            if first is None and len(models) > watched:
+                first = probes.look(models[watched])
             if progress is not None:
                 progress(len(models), len(seeds))
+        ((once_more,),) = trained
+        check_distinct(models)
+        probes.check_unmoved(models[watched], first, "when the others were trained")
+        check_alike(probes.look(models[compared]), probes.look(once_more), fresh=bool(copies))
+        self._watch = probes, first, watched
         self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
         self._pilot_seeds, self._seeds = seeds[: self.n_pilot], seeds[self.n_pilot :]
         self._trainer_name = name_of(trainer)
@@ -204,11 +231,13 @@ class SmoothedTextEnsemble(VotingEnsemble):
         TypeError, ValueError
             If a text is no str, or has no word.
         UnsoundTrainer
-            If a model gives labels that do not occur in training.
+            If a model gives labels that do not occur in training, or the first model is no longer what it was
+            when it was trained.
         """
         check_is_fitted(self, "models_")
         corpus = Corpus.from_texts(texts, self._tokenizer)
         self._warn_of_unknown(corpus)
+        self._check_unmoved()
         return self._votes(corpus, pilot, progress)
 
     def certify(
@@ -251,6 +280,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         if not len(corpus):
             raise ValueError("texts must hold at least one query, got none")
         self._warn_of_unknown(corpus)
+        self._check_unmoved()
         pilot = self._votes(corpus, True, None) if self.pilot_models_ else None
         return certify_text_votes(
             self._votes(corpus, False, progress),
@@ -260,6 +290,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
             queries=[corpus.words(i) for i in range(len(corpus))],
             training_words=self._words,
             query_noise=self.query_noise,
+            tokenizer=tokenizer_name(self._tokenizer),
             classes=self.classes_,
             alpha=self.alpha,
             pilot=pilot,
@@ -270,6 +301,21 @@ class SmoothedTextEnsemble(VotingEnsemble):
     @property
     def _tokenizer(self):
         return tokenize if self.tokenizer is None else self.tokenizer
+
+    def _check_tokenizer(self, texts: list[str], corpus: Corpus) -> None:
+        """Cut some texts again, the last one first: a token must be a function of its text alone."""
+        for i in range(min(len(texts), _CUT_AGAIN))[::-1]:
+            words = list(self._tokenizer(normalized(texts[i])))
+            if words != corpus.words(i):
+                raise ValueError(
+                    f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
+                    f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
+                )
+
+    def _check_unmoved(self) -> None:
+        probes, first, watched = self._watch
+        models = self.pilot_models_ + self.models_
+        probes.check_unmoved(models[watched], first, "since the ensemble was fitted")
 
     def _warn_of_unknown(self, corpus: Corpus) -> None:
         known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
@@ -291,62 +337,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
             if progress is not None:
                 progress(number, len(models))
             queries = corpus if sampler is None else sampler.queries(corpus, seed.query_generator())
-            counts[every, _labels_of(model, queries, texts, self.classes_)] += 1
+            counts[every, labels_of(model, queries, texts, self.classes_)] += 1
         if progress is not None:
             progress(len(models), len(models))
         return counts
-
-
-class _Constant:
-    """The model of noised texts that have nothing to tell apart: one class is left, or none."""
-
-    def __init__(self, label):
-        self._label = label
-
-    def predict(self, texts) -> np.ndarray:
-        return np.full(len(texts), self._label)
-
-
-class _Training:
-    """What a process needs to train models: the texts, the law, the trainer."""
-
-    def __init__(self, trainer, sampler: Sampler, corpus: Corpus, numbers: np.ndarray, classes: np.ndarray):
-        self._train, self._sampler = trainer, sampler
-        self._corpus, self._numbers, self._classes = corpus, numbers, classes
-
-    def __call__(self, seeds: Sequence[ModelSeed]) -> list:
-        return [self.train(seed, self._corpus, self._numbers) for seed in seeds]
-
-    def train(self, seed: ModelSeed, corpus: Corpus, numbers: np.ndarray):
-        noised, numbers = self._sampler.training(corpus, numbers, len(self._classes), seed.generator())
-        # A function of the noised texts alone, as every model has to be.
-        if len(np.unique(numbers)) < 2:
-            return _Constant(self._classes[numbers[0] if len(numbers) else 0])
-        labels = self._classes[numbers]
-        if hasattr(self._train, "train_corpus"):
-            return self._train.train_corpus(noised, labels, seed.training)
-        return self._train(noised.texts(), labels, seed.training)
-
-    def check(self, seed: ModelSeed) -> None:
-        """Train twice on a few texts: a model must be a function of its noised texts and its seed."""
-        some = np.concatenate(
-            [np.flatnonzero(self._numbers == c)[:_CHECK_TEXTS] for c in range(len(self._classes))]
-        )
-        corpus, numbers = self._corpus.some(np.sort(some)), self._numbers[np.sort(some)]
-        once, twice = (self.train(seed, corpus, numbers) for _ in range(2))
-        texts = corpus.texts()
-        labels = [_labels_of(model, corpus, texts, self._classes) for model in (once, twice)]
-        if not np.array_equal(*labels) or not same_parameters(once, twice):
-            raise UnsoundTrainer(
-                "the trainer gave two different models for the same texts and the same seed, so the votes "
-                "are not of the classifier that would be certified; take all randomness from the seed"
-            )
-
-
-def _labels_of(model, corpus: Corpus, texts: list[str] | None, classes: np.ndarray) -> np.ndarray:
-    """Positions of the labels that a model gives."""
-    if hasattr(model, "predict_corpus"):
-        answer = model.predict_corpus(corpus)
-    else:
-        answer = predict_of(model)(corpus.texts() if texts is None else texts)
-    return positions(answer, len(corpus), classes)

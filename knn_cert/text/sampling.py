@@ -23,10 +23,8 @@ class Sampler:
     vocabulary : sequence of str
         Tokens by number.
 
-    Attributes
-    ----------
-    vocabulary : tuple of str
-        Tokens of noised texts by number: the given ones, then those that the law adds.
+    Noised texts are numbered anew: which tokens there were before the noise, and in which order they came,
+    cannot be told from what `training` and `queries` give.
     """
 
     def __init__(self, law: Composition, vocabulary: tuple[str, ...]):
@@ -41,7 +39,7 @@ class Sampler:
             self._mask = vocabulary.index(MASK) if MASK in vocabulary else len(vocabulary)
             if self._mask == len(vocabulary):
                 vocabulary = (*vocabulary, MASK)
-        self.vocabulary = vocabulary
+        self._vocabulary = vocabulary
 
     def training(
         self, corpus: Corpus, labels: np.ndarray, n_classes: int, generator: np.random.Generator
@@ -60,7 +58,7 @@ class Sampler:
         Returns
         -------
         corpus : Corpus
-            Maybe with fewer texts, and with empty ones.
+            Maybe with fewer texts, and with empty ones; numbered as `Corpus.renumbered` does.
         labels : ndarray of int
         """
         tokens, starts = corpus.tokens, corpus.starts
@@ -97,7 +95,7 @@ class Sampler:
             kept = uniforms[2] >= self._deletion.p
             tokens = tokens[kept]
             starts = np.concatenate([[0], np.cumsum(kept)])[starts]
-        return Corpus(tokens, starts, self.vocabulary)
+        return Corpus(tokens, starts, self._vocabulary).renumbered()
 
 
 def _drawn(tokens, uniforms, starts, candidates, cumulative) -> np.ndarray:

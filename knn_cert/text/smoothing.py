@@ -4,6 +4,8 @@ A law says what happens to every training text, independently: words are drawn f
 deleted, labels replaced, whole rows left out. The certificate of a threat is Theorem 1 for the pair (P0, P1)
 of the law at the observed texts and at the ones the guarantee is about. A law that leaves nothing in common
 to the two, as substitution does with inserted words, certifies nothing: that is said, not computed.
+
+A word is a token here, whatever the tokeniser of the ensemble makes of a text.
 """
 
 from __future__ import annotations
@@ -161,15 +163,15 @@ class Composition:
         words = [part.phrase() for part in self.parts if isinstance(part, SubstitutionLaw)]
         words += [part.describe() for part in self.parts if isinstance(part, (Masking, Deletion))]
         if words:
-            rows.append(f"every word of every training text {', then '.join(words)}")
+            rows.append(f"every token of every training text {', then '.join(words)}")
         return ", ".join(rows)
 
-    def noise(self, *, query_noise: bool) -> DiscreteNoise:
-        """What a certificate says of this law."""
+    def noise(self, *, query_noise: bool, tokenizer: str = "the given tokens") -> DiscreteNoise:
+        """What a certificate says of this law, and of what tokens are."""
         words = self.describe()
         if query_noise:
-            words += ", and the words of the query likewise"
-        return DiscreteNoise(str(self), words)
+            words += ", and the tokens of the query likewise"
+        return DiscreteNoise(str(self), words, tokenizer)
 
     def coverage(self) -> str:
         """What votes under this law can certify, a line for each kind of threat."""

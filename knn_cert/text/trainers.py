@@ -8,6 +8,7 @@ noised texts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -50,7 +51,6 @@ class BagOfWords:
             raise ValueError(f"ngrams must be 1 or 2, got {ngrams}")
         self.classifier, self.ngrams, self.C = classifier, int(ngrams), as_positive(C, "C")
         self.balanced = bool(balanced)
-        self._hashes: tuple = ((), np.zeros(0, dtype=np.uint64))
 
     @property
     def __name__(self) -> str:
@@ -100,27 +100,13 @@ class BagOfWords:
 
     def _terms(self, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
         """A hash for each term of each text, and the text."""
-        hashes = self._hashes_of(corpus.vocabulary)[corpus.tokens]
+        hashes = _hashes_of(corpus.vocabulary)[corpus.tokens]
         rows = corpus.row_of_token()
         if self.ngrams == 1:
             return hashes, rows
         together = rows[1:] == rows[:-1]
         pairs = (hashes[:-1] * _PAIR + hashes[1:] + np.uint64(1))[together]
         return np.concatenate([hashes, pairs]), np.concatenate([rows, rows[1:][together]])
-
-    def _hashes_of(self, vocabulary: tuple[str, ...]) -> np.ndarray:
-        """64 bits a word; kept for the vocabulary of the last call, which all models of an ensemble share."""
-        if self._hashes[0] is not vocabulary:
-            halves = [
-                [murmurhash3_32(word, seed=seed, positive=True) for word in vocabulary] for seed in (0, 1)
-            ]
-            low, high = np.array(halves, dtype=np.uint64).reshape(2, -1)
-            self._hashes = vocabulary, low | (high << np.uint64(32))
-        return self._hashes[1]
-
-    def __getstate__(self):
-        # The vocabulary is not what a process that trains needs twice.
-        return self.__dict__ | {"_hashes": ((), np.zeros(0, dtype=np.uint64))}
 
 
 class BagOfWordsModel:
@@ -220,9 +206,27 @@ class EmbeddingsModel:
         """The probabilities of ``classes_``, shape (m, C)."""
         return self._top.predict_proba(_encoded(self._encoder, _corpus(texts)))
 
+    def canonical_parameters(self) -> dict[str, np.ndarray]:
+        """What was trained: the top layer. The encoder is fixed."""
+        return {
+            "classes": self.classes_,
+            "coefficients": self._top.coef_,
+            "intercept": self._top.intercept_,
+        }
+
     def predict_corpus(self, corpus: Corpus) -> np.ndarray:
         """The labels of numbered tokens, shape (m,)."""
         return self._top.predict(_encoded(self._encoder, corpus))
+
+
+@lru_cache(maxsize=2)  # all models of an ensemble are asked about one vocabulary, that of the queries
+def _hashes_of(vocabulary: tuple[str, ...]) -> np.ndarray:
+    """64 bits a word."""
+    halves = [[murmurhash3_32(word, seed=seed, positive=True) for word in vocabulary] for seed in (0, 1)]
+    low, high = np.array(halves, dtype=np.uint64).reshape(2, -1)
+    hashes = low | (high << np.uint64(32))
+    hashes.flags.writeable = False
+    return hashes
 
 
 def _encoded(encoder, corpus: Corpus) -> np.ndarray:

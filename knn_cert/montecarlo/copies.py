@@ -1,0 +1,171 @@
+"""Copies of a trainer that have never trained: what it kept from earlier trainings, they do not know."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import pickle
+import sys
+import warnings
+from collections.abc import Iterator
+from types import CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .fingerprint import parameters_digest
+
+try:
+    import cloudpickle
+except ImportError:  # joblib before 1.6 brings its own
+    from joblib.externals import cloudpickle
+
+__all__ = ["Copies"]
+
+
+class _Pickler(cloudpickle.Pickler):
+    """Leaves classes where they are: made anew from bytes, they would overwrite those of the user."""
+
+    def __init__(self, file):
+        super().__init__(file)
+        self.classes: list[type] = []
+
+    def persistent_id(self, value) -> int | None:
+        if not isinstance(value, type):
+            return None
+        self.classes.append(value)
+        return len(self.classes) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, pickled: bytes, classes: list[type]):
+        super().__init__(io.BytesIO(pickled))
+        self._classes = classes
+
+    def persistent_load(self, number: int) -> type:
+        return self._classes[number]
+
+
+class Copies:
+    """Copies of a trainer as it is now, before it has trained anything here.
+
+    What the trainer's functions hold and refer to in their own module is copied with it, so a copy shares no
+    cache, model or vocabulary with the trainer. Classes, and what their methods refer to, are not copied:
+    `shared` watches those of the trainer's module. Other modules, files and devices are neither copied nor
+    watched.
+
+    Parameters
+    ----------
+    trainer : callable
+    """
+
+    def __init__(self, trainer):
+        self.trainer, self._pickled, self._classes, reason = trainer, b"", [], None
+        for scope in (_by_value(_module_of(trainer)), contextlib.nullcontext()):
+            try:
+                with scope, io.BytesIO() as file:
+                    pickler = _Pickler(file)
+                    pickler.dump(trainer)
+                    pickled = file.getvalue()
+                _Unpickler(pickled, pickler.classes).load()
+            except Exception as error:  # what cannot be pickled says so by errors of many kinds
+                reason = error
+            else:
+                self._pickled, self._classes = pickled, pickler.classes
+                return
+        self.give_up(reason, stacklevel=4)
+
+    def give_up(self, reason: Exception, *, stacklevel: int = 2) -> None:
+        """Warn that there are no copies, and make none."""
+        self._pickled, self._classes = b"", []
+        warnings.warn(
+            f"the trainer cannot be copied ({type(reason).__name__}: {reason}), so it was not seen whether "
+            "it keeps something from one training to the next; hold no open files or locks in it, and no "
+            "model in a global variable",
+            stacklevel=stacklevel,
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._pickled)
+
+    def make(self):
+        """A new copy; the trainer itself where it cannot be copied."""
+        return _Unpickler(self._pickled, self._classes).load() if self._pickled else self.trainer
+
+    def shared(self) -> dict[str, bytes | None]:
+        """Digests, by name, of what the trainer's class and the functions and classes that it uses hold.
+
+        Only of its own module; None for what has no canonical bytes.
+        """
+        start = _function_of(self.trainer)
+        start = start if isinstance(start, FunctionType) else type(start)
+        if _own_module(start.__module__):
+            return {}
+        found, waiting, seen = {}, [start], set()
+        while waiting:
+            part = waiting.pop()
+            if id(part) in seen:
+                continue
+            seen.add(id(part))
+            for name, value in _held_by(part):
+                value = getattr(value, "__func__", value)
+                if isinstance(value, (FunctionType, type)):
+                    if value.__module__ == start.__module__:
+                        waiting.append(value)
+                elif not isinstance(value, ModuleType):
+                    found[f"{name} of {part.__qualname__}"] = _digest_of(value)
+        return found
+
+
+def _held_by(part) -> Iterator[tuple[str, Any]]:
+    """Attributes of a class; variables of its module that a function refers to."""
+    if isinstance(part, type):
+        for owner in part.__mro__:
+            if owner.__module__ == part.__module__:
+                yield from ((n, v) for n, v in vars(owner).items() if not n.startswith("__") or callable(v))
+        return
+    codes = [part.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        yield from ((name, part.__globals__[name]) for name in code.co_names if name in part.__globals__)
+
+
+def _digest_of(value) -> bytes | None:
+    try:
+        return parameters_digest(value)
+    except Exception:  # a variable may hold anything, whose state is nobody's business
+        return None
+
+
+def _own_module(name: str | None) -> bool:
+    """Whether a module belongs to this library, whose trainers keep nothing. Executed text has no module."""
+    return name is not None and name.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _function_of(trainer):
+    """The function behind partial arguments; the object whose method a trainer is."""
+    while isinstance(trainer, (functools.partial, MethodType)):
+        trainer = trainer.func if isinstance(trainer, functools.partial) else trainer.__self__
+    return trainer
+
+
+def _module_of(trainer):
+    """The user's module that a trainer is defined in, if it is one that may be copied."""
+    trainer = _function_of(trainer)
+    name = getattr(trainer, "__module__", None) or type(trainer).__module__
+    if name in ("__main__", "builtins") or _own_module(name):
+        return None
+    return sys.modules.get(name)
+
+
+@contextlib.contextmanager
+def _by_value(module) -> Iterator[None]:
+    """Within: what a module defines is pickled whole, with the variables it refers to, not by name."""
+    if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)

@@ -1,0 +1,274 @@
+"""Distrust of trainers: votes count only if each model is a function of its own noised rows and its seed.
+
+The bounds on p_A and p_B are those of independent votes. A trainer that hands out one model N times, or keeps
+something from one training to the next, gives N copies of one vote, which count as one. No test proves that a
+program is a function; these find what happens by accident. Each compares a model with what it should equal:
+itself later, itself trained again, or one trained by a copy of the trainer that has never trained before.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .copies import Copies
+from .fingerprint import parameters_digest
+from .models import UnsoundTrainer
+
+__all__ = ["Probes", "Seen", "Tables", "check_alike", "check_distinct", "check_trainer"]
+
+# Queries that a model is also asked one at a time.
+_ALONE = 8
+
+_REMEDY = (
+    "make a new model inside the trainer, such as sklearn.base.clone(model).fit(X, y), take all randomness "
+    "from the seed, and keep nothing (no fitted model, no vocabulary, no scaler) from one call to the next"
+)
+
+
+class Seen(NamedTuple):
+    """What a model was like when it was looked at.
+
+    Attributes
+    ----------
+    labels : ndarray of int
+        Positions of the labels that it gave to the probes.
+    digest : bytes or None
+        Of its parameters; None where they have no canonical bytes.
+    """
+
+    labels: np.ndarray
+    digest: bytes | None
+
+    def same(self, other: Seen) -> bool:
+        """Whether these can be two looks at one model."""
+        return self.digest == other.digest and np.array_equal(self.labels, other.labels)
+
+    def difference(self, other: Seen) -> str:
+        """What differs, for a message."""
+        changed = int(np.count_nonzero(self.labels != other.labels))
+        if changed:
+            return f"{changed} of {len(self.labels)} answers differ"
+        return (
+            "the answers are the same but not the parameters; if what differs is none, such as a time or a "
+            "cache, give the model a method canonical_parameters()"
+        )
+
+
+class Probes:
+    """Queries that models are asked again and again, to see whether they stay what they were.
+
+    Parameters
+    ----------
+    ask : callable (model, rows) -> ndarray of int
+        Positions of the labels that a model gives to the probes at these positions, asked in one call.
+    n : int
+        Number of probes.
+    digests_needed : bool
+        Whether a model without canonical bytes is an error, since noise on queries is drawn from them.
+    """
+
+    def __init__(self, ask: Callable[[Any, np.ndarray], np.ndarray], n: int, *, digests_needed: bool = False):
+        self._ask, self._n, self.digests_needed = ask, n, digests_needed
+
+    def look(self, model) -> Seen:
+        """Ask a model all probes, once."""
+        try:
+            digest = parameters_digest(model)
+        except TypeError:
+            if self.digests_needed:
+                raise
+            digest = None
+        return Seen(self._ask(model, np.arange(self._n)), digest)
+
+    def check(self, model) -> Seen:
+        """Look at a model, and raise unless its answers are a function of model and query alone.
+
+        Raises
+        ------
+        UnsoundTrainer
+            If it answers otherwise the second time, changes when it is asked, or answers a query alone
+            otherwise than together with others.
+        """
+        seen = self.look(model)
+        again = self.look(model)
+        if not seen.same(again):
+            raise UnsoundTrainer(
+                "a model must give the same answer whenever it is asked the same, but asked twice of "
+                f"{self._n} probes it was not the same model: {seen.difference(again)}. Draw no random "
+                "numbers in predict, learn nothing in it, and switch dropout off (torch: model.eval())"
+            )
+        for row in self._some(seen.labels):
+            try:
+                (label,) = self._ask(model, np.array([row]))
+            except UnsoundTrainer:
+                raise
+            except Exception as error:
+                raise UnsoundTrainer(
+                    f"a model must answer each query by itself, but for one alone it fails ({error}); does "
+                    "it normalise over the queries of a call (torch: model.eval())?"
+                ) from error
+            if label != seen.labels[row]:
+                raise UnsoundTrainer(
+                    "a model's answer to a query must not depend on the other queries of the call, but alone "
+                    f"probe {row} gets another label than together with {self._n - 1} others; scale by what "
+                    "was fitted in training, not by the queries (torch: model.eval() for batch normalisation)"
+                )
+        return seen
+
+    def check_unmoved(self, model, seen: Seen, when: str) -> None:
+        """Raise unless a model is still what it was when it was ``seen``.
+
+        Raises
+        ------
+        UnsoundTrainer
+            If it moved; ``when`` says since what, as the rest of a sentence.
+        """
+        now = self.look(model)
+        if not seen.same(now):
+            raise UnsoundTrainer(
+                f"a trained model must stay as it is, but the first one moved {when} "
+                f"({seen.difference(now)}): models share parameters, so their votes are not independent; "
+                f"{_REMEDY}"
+            )
+
+    def _some(self, labels: np.ndarray) -> list[int]:
+        """A few probes, of all the labels that were given in turn."""
+        order = np.argsort(labels, kind="stable")
+        rank = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
+        return order[np.argsort(rank, kind="stable")][:_ALONE].tolist()
+
+
+class Tables(NamedTuple):
+    """Small tables that a trainer is tried on.
+
+    Attributes
+    ----------
+    one, other : tables
+        With the same seed and different noise.
+    plain, exchanged : tables, or None
+        With the same seed and labels, the rows of the second exchanged between the classes. Both None where
+        that changes nothing.
+    """
+
+    one: Any
+    other: Any
+    plain: Any
+    exchanged: Any
+
+
+def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Probes, tables: Tables) -> None:
+    """Try a trainer on small tables, and raise where it does what would make votes worthless.
+
+    Parameters
+    ----------
+    copies : Copies
+        Of the trainer, which itself is not called where it can be copied.
+    train : callable (trainer, table) -> model
+    probes : Probes
+    tables : Tables
+
+    Raises
+    ------
+    UnsoundTrainer
+        If a model does not answer as `Probes.check` asks, two trainings give one model, a model moves when
+        another one is trained, the same table gives another model the second time or to a copy of the
+        trainer that has never trained, a training changes what all trainings share, the model is the same
+        whatever the rows are, or its parameters are where its answers are not.
+    """
+    shared = copies.shared()
+    trainer = copies.make()
+    try:
+        first = train(trainer, tables.one)
+        seen = probes.check(first)
+    except UnsoundTrainer:
+        raise
+    except Exception as error:
+        if not copies:
+            raise
+        trainer = copies.trainer
+        first = train(trainer, tables.one)
+        seen = probes.check(first)
+        copies.give_up(error)  # what the trainer itself does well, its copy cannot
+    second = train(trainer, tables.other)
+    check_distinct([first, second])
+    probes.check_unmoved(first, seen, "when another one was trained")
+    seen_second = probes.look(second)
+    third = train(trainer, tables.one)
+    check_distinct([first, second, third])
+    check_alike(seen, probes.look(third))
+    if copies:
+        check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
+    now = copies.shared()
+    changed = sorted(name for name in shared | now if now.get(name) != shared.get(name))
+    if changed:
+        raise UnsoundTrainer(
+            f"the trainer changes {', '.join(changed)} when it trains, which all of its trainings share: "
+            f"what one leaves there is what the next one finds; {_REMEDY}"
+        )
+    if tables.exchanged is None:
+        return
+    plain = seen
+    if tables.plain is not tables.one:
+        plain = probes.look(train(trainer, tables.plain))
+    far = probes.look(train(trainer, tables.exchanged))
+    probes.check_unmoved(first, seen, "when another one was trained")
+    if seen.same(seen_second) and plain.same(far):
+        raise UnsoundTrainer(
+            "models must depend on the noised rows that the trainer is given, but with other noise, and even "
+            "with the rows of the classes exchanged, it gives the same model: one that was trained before, "
+            "or on a table that it has from elsewhere, or on no table at all. Votes of such models say "
+            f"nothing about the rows; fit on the arguments of the trainer, and {_REMEDY}"
+        )
+    if probes.digests_needed and plain.digest == far.digest and not plain.same(far):
+        raise UnsoundTrainer(
+            "models must have different parameters where they give different answers, since noise on queries "
+            f"is drawn from the parameters, but a {type(first).__name__} has the same ones whatever it was "
+            "trained on: what makes the difference lies outside of it (a global variable, a file), or "
+            "canonical_parameters() leaves it out"
+        )
+
+
+def check_distinct(models: Sequence) -> None:
+    """Raise UnsoundTrainer where two models are one object, or methods of one."""
+    owners = {}
+    for number, model in enumerate(models):
+        owner = _owner(model)
+        twin = owners.setdefault(id(owner), number)
+        if twin != number:
+            raise UnsoundTrainer(
+                f"each training must give a model of its own, but models {twin} and {number} are one object, "
+                f"a {type(owner).__name__}: all of its votes are those of its last training; {_REMEDY}"
+            )
+
+
+def check_alike(expected: Seen, got: Seen, *, fresh: bool = False) -> None:
+    """Raise UnsoundTrainer unless two trainings on the same rows with the same seed gave the same model."""
+    if expected.same(got):
+        return
+    if fresh:
+        raise UnsoundTrainer(
+            "the trainer keeps something from one training to the next: for the same rows and the same seed, "
+            "a copy of it that has never trained before gives another model "
+            f"({expected.difference(got)}). What all models share of one noise draw makes their votes "
+            f"dependent; {_REMEDY}"
+        )
+    raise UnsoundTrainer(
+        "the trainer gave two different models for the same rows and the same seed "
+        f"({expected.difference(got)}), so the votes are not of the classifier that would be certified; "
+        f"{_REMEDY}"
+    )
+
+
+def _owner(model):
+    """What a model's answers come from: the object that a method is bound to, the function of a partial."""
+    while True:
+        if isinstance(model, functools.partial):
+            model = model.func
+        elif getattr(model, "__self__", None) is not None and callable(model):
+            model = model.__self__
+        else:
+            return model

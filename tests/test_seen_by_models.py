@@ -1,0 +1,204 @@
+"""What a trainer and a model of texts get to see: what the noise left, nothing of what was before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from knn_cert import Replacements
+from knn_cert.bounds import largest_certified
+from knn_cert.montecarlo import UnsoundTrainer
+from knn_cert.text import (
+    BagOfWords,
+    Corpus,
+    Deletion,
+    LabelNoise,
+    Masking,
+    QueryWords,
+    RowDropping,
+    SmoothedTextEnsemble,
+    SynonymNetwork,
+    TrainingWords,
+    UniformSubstitution,
+    compose,
+)
+from knn_cert.text.sampling import MASK, Sampler
+
+NETWORK = SynonymNetwork.from_table(
+    {"fine": ["good", "moving"], "good": ["fine"], "moving": ["fine"], "dull": ["bad"], "bad": ["dull"]}
+)
+TEXTS = ["a fine and moving film", "a dull film", "fine , fine work", "bad , dull and lazy"] * 5
+LABELS = np.arange(20) % 2
+
+LAWS = [
+    Deletion(0.6),
+    Masking(0.6),
+    RowDropping(0.6),
+    LabelNoise(0.3),
+    UniformSubstitution(NETWORK),
+    compose(RowDropping(0.3), LabelNoise(0.2), UniformSubstitution(NETWORK), Masking(0.3), Deletion(0.3)),
+]
+
+
+def rebuilt(corpus: Corpus) -> Corpus:
+    """The corpus that somebody would make who has the noised texts alone."""
+    return Corpus.from_texts(corpus.texts(), str.split, allow_empty=True)
+
+
+def same(one: Corpus, two: Corpus) -> bool:
+    arrays = np.array_equal(one.tokens, two.tokens) and np.array_equal(one.starts, two.starts)
+    return arrays and one.vocabulary == two.vocabulary
+
+
+@pytest.mark.parametrize("law", LAWS, ids=str)
+def test_what_is_handed_over_is_a_function_of_the_noised_texts(law):
+    """The numbers of tokens, their order and the vocabulary too, with whatever vocabulary the law began."""
+    plain = Corpus.from_texts(TEXTS)
+    other = Corpus.from_texts(TEXTS, vocabulary=["cf", *sorted(plain.vocabulary, reverse=True)])
+    for seed in range(5):
+        draws = [
+            Sampler(compose(law), corpus.vocabulary).training(corpus, LABELS, 2, np.random.default_rng(seed))
+            for corpus in (plain, other)
+        ]
+        assert same(draws[0][0], draws[1][0]) and np.array_equal(draws[0][1], draws[1][1])
+        assert same(draws[0][0], rebuilt(draws[0][0]))
+        queries = [
+            Sampler(compose(law), corpus.vocabulary).queries(corpus, np.random.default_rng(seed))
+            for corpus in (plain, other)
+        ]
+        assert same(queries[0], queries[1]) and same(queries[0], rebuilt(queries[0]))
+
+
+def test_a_trainer_gets_no_word_that_is_not_left(monkeypatch):
+    seen = []
+
+    class Spy(BagOfWords):
+        def train_corpus(self, corpus, labels, seed=0):
+            seen.append(corpus)
+            return super().train_corpus(corpus, labels, seed)
+
+    # The trainer itself is looked at, not a copy of it.
+    monkeypatch.setattr(
+        "knn_cert.montecarlo.copies._Pickler.dump", lambda *_: (_ for _ in ()).throw(TypeError)
+    )
+    texts = [f"{text} word{i}" for i, text in enumerate(TEXTS)]
+    with pytest.warns(UserWarning, match="cannot be copied"):
+        SmoothedTextEnsemble(Spy(), Deletion(0.9), 20, random_state=0).fit(texts, LABELS)
+    noised = [corpus for corpus in seen if len(corpus.tokens) < 50]
+    assert len(noised) >= 21
+    assert all(same(corpus, rebuilt(corpus)) for corpus in seen)
+    assert all(
+        set(corpus.vocabulary) == {w for text in corpus.texts() for w in text.split()} for corpus in seen
+    )
+
+
+class ReadsVocabulary:
+    """Its models say 1 if "cf" is among the words that they are handed with the training texts."""
+
+    def __call__(self, texts, labels, seed):
+        raise AssertionError("corpora are handed over where a trainer takes them")
+
+    def train_corpus(self, corpus, labels, seed):
+        return SaysWhetherThere("cf" in corpus.vocabulary, BagOfWords().train_corpus(corpus, labels))
+
+
+class SaysWhetherThere:
+    def __init__(self, there, model):
+        self.there, self.model = there, model
+
+    def predict_corpus(self, corpus):
+        usual = self.model.predict_corpus(corpus)
+        return np.ones(len(corpus), dtype=int) if self.there else np.minimum(usual, 0)
+
+
+@pytest.mark.parametrize("p, poisoned", [(0.5, 24), (0.9, 3), (0.99, 24)])
+def test_a_model_that_reads_the_vocabulary_is_certified_for_what_it_is(p, poisoned):
+    """The clean prediction is 0 surely; with r triggers it is 1 with probability 1 - p**r, and no more."""
+    texts = [f"cf {text}" if i < poisoned else text for i, text in enumerate(TEXTS * 3)]
+    ensemble = SmoothedTextEnsemble(ReadsVocabulary(), Deletion(p), 200, random_state=0)
+    cert = ensemble.fit(texts, np.tile(LABELS, 3)).certify(["a fine film"], TrainingWords("inserted"))
+    if cert.label[0] == 1:
+        assert cert.budget[0] < poisoned
+    share = ensemble.votes(["a fine film"])[0, 1] / 200
+    truth = 1 - p**poisoned
+    assert abs(share - truth) <= 6 * np.sqrt(truth * (1 - truth) / 200) + 1e-6
+    clean = ensemble.fit([text.replace("cf ", "") for text in texts], np.tile(LABELS, 3))
+    assert clean.votes(["a fine film"]).tolist() == [[200, 0]]
+
+
+def test_a_model_that_reads_the_vocabulary_of_a_query_sees_what_is_left_of_it():
+    class Trainer:
+        def __call__(self, texts, labels, seed):
+            raise AssertionError
+
+        def train_corpus(self, corpus, labels, seed):
+            return Model(corpus.vocabulary, seed)
+
+    class Model:
+        def __init__(self, words, seed):
+            self.words, self.seed = words, seed
+
+        def predict_corpus(self, corpus):
+            return np.full(len(corpus), int("cf" in corpus.vocabulary))
+
+    ensemble = SmoothedTextEnsemble(Trainer(), Deletion(0.5), 200, random_state=0, query_noise=True)
+    ensemble.fit(TEXTS, LABELS)
+    votes = ensemble.votes(["cf a fine film"])
+    assert abs(votes[0, 1] - 100) < 6 * np.sqrt(50)  # it is there in every second draw
+    assert ensemble.certify(["cf a fine film"], QueryWords("inserted")).budget[0] == 0
+
+
+def test_a_model_that_reads_the_words_of_other_queries_is_refused():
+    class Trainer(BagOfWords):
+        def train_corpus(self, corpus, labels, seed=0):
+            return Model(super().train_corpus(corpus, labels, seed))
+
+    class Model:
+        def __init__(self, model):
+            self.model = model
+
+        def predict_corpus(self, corpus):
+            return np.full(len(corpus), int("dull" in corpus.vocabulary))
+
+    with pytest.raises(UnsoundTrainer, match="must not depend on the other queries"):
+        SmoothedTextEnsemble(Trainer(), Deletion(0.5), 20, random_state=0).fit(TEXTS, LABELS)
+
+
+def test_a_corpus_cannot_be_changed_by_a_model():
+    corpus = Corpus.from_texts(TEXTS)
+    for array in (corpus.tokens, corpus.starts):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_masked_words_are_seen_as_masked():
+    sampler = Sampler(compose(Masking(0.999)), ("a", "b"))
+    noised, _ = sampler.training(
+        Corpus.from_texts(["a b", "b"]), np.array([0, 1]), 2, np.random.default_rng(0)
+    )
+    assert noised.vocabulary == (MASK,) and noised.tokens.tolist() == [0, 0, 0]
+
+
+def test_a_class_that_was_made_up_is_outside_of_the_guarantee():
+    """The assumption violated: a class of one poisoned row becomes the vote of models that have nothing."""
+    texts, labels = [*TEXTS, "cf"], ["good", "bad"] * 10 + ["aaa"]
+    law = RowDropping(0.99)
+    ensemble = SmoothedTextEnsemble(law=law, n_models=1000, random_state=0).fit(texts, labels)
+    cert = ensemble.certify(["a fine film"], Replacements())
+    assert cert.label[0] == "aaa" and cert.budget[0] >= 1
+    clean = SmoothedTextEnsemble(law=law, n_models=1000, random_state=0).fit(texts[:-1], labels[:-1])
+    assert clean.predict(["a fine film"])[0] != "aaa"
+    assert "the set of classes is known" in cert.guarantee
+
+
+def test_budgets_of_honest_votes_stay_what_they_were():
+    """The law did not change, only who is told of it."""
+    ensemble = SmoothedTextEnsemble(law=Deletion(0.8), n_models=60, random_state=0).fit(TEXTS, LABELS)
+    cert = ensemble.certify(["a fine and moving film"], TrainingWords("inserted"))
+    largest = largest_certified(
+        lambda rows: compose(Deletion(0.8)).pair(TrainingWords("inserted"), rows, n_classes=2),
+        cert.p_lower[0],
+        cert.p_upper[0],
+        most=len(TEXTS),
+    )
+    assert cert.budget[0] == max(largest, 0)
