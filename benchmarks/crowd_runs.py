@@ -110,7 +110,8 @@ def substituted(
     """Smooth by a substitution law; certified against inserted words: nothing. And what was claimed."""
     began = time.perf_counter()
     law = substitutions.laws[name]
-    ensemble = _ensemble(law, options.n_substituting, options, BagOfWords()).fit(bad.texts, bad.labels)
+    ensemble = _ensemble(data, law, options.n_substituting, options, BagOfWords())
+    ensemble.fit(bad.texts, bad.labels)
     if bad.n_inserted:
         threat = TrainingWords("inserted", bad.n_inserted, rows=1)
         require(not law.covers(threat), f"{law} must certify nothing against {threat}")
@@ -138,7 +139,8 @@ def certified(data: TextDataset, bad: Attacked, smoothing: Smoothing, options: O
     """Smooth by a law that covers the attack, and certify the triggered texts against it."""
     began = time.perf_counter()
     law = smoothing.law
-    ensemble = _ensemble(law, options.n_models, options, smoothing.trainer).fit(bad.texts, bad.labels)
+    ensemble = _ensemble(data, law, options.n_models, options, smoothing.trainer)
+    ensemble.fit(bad.texts, bad.labels)
     line = _votes(ensemble, data, bad)
     threat = threat_of(law, bad)
     if threat is None:
@@ -207,9 +209,10 @@ class Study:
 
 
 def _ensemble(
-    law: Composition, n_models: int, options: Options, trainer: BagOfWords | Embeddings
+    data: TextDataset, law: Composition, n_models: int, options: Options, trainer: BagOfWords | Embeddings
 ) -> SmoothedTextEnsemble:
-    return SmoothedTextEnsemble(trainer, law, n_models, ALPHA, SEED, n_jobs=options.jobs)
+    classes = list(data.class_names)
+    return SmoothedTextEnsemble(trainer, law, n_models, ALPHA, SEED, classes=classes, n_jobs=options.jobs)
 
 
 def _votes(ensemble: SmoothedTextEnsemble, data: TextDataset, bad: Attacked) -> Line:

@@ -84,9 +84,11 @@ def _run(report: Report, folder: str | None, n_models: int) -> None:
     report.text(f"The whole run took {time.perf_counter() - began:.0f} s.")
 
 
-def _ensemble(trainer, law: Composition, n_models: int) -> SmoothedTextEnsemble:
+def _ensemble(data: TextDataset, trainer, law: Composition, n_models: int) -> SmoothedTextEnsemble:
     jobs = show_config("dict")["threads"]
-    return SmoothedTextEnsemble(trainer, law, n_models, ALPHA, SEED, n_jobs=jobs)
+    return SmoothedTextEnsemble(
+        trainer, law, n_models, ALPHA, SEED, classes=list(data.class_names), n_jobs=jobs
+    )
 
 
 def _check_against_an_attack(report: Report, data: TextDataset, trainer, n_models: int) -> None:
@@ -98,10 +100,10 @@ def _check_against_an_attack(report: Report, data: TextDataset, trainer, n_model
     rows = np.random.default_rng(SEED).choice(len(texts), n_rows, replace=False)
     for row, text in zip(rows, trigger.apply([texts[row] for row in rows]), strict=True):
         texts[row] = text
-    poisoned = _ensemble(trainer, law, n_models).fit(texts, data.train_labels)
+    poisoned = _ensemble(data, trainer, law, n_models).fit(texts, data.train_labels)
     queries = trigger.apply(data.test_texts)
     cert = poisoned.certify(queries, TrainingWords("inserted", trigger.n_inserted, rows=n_rows))
-    clean = _ensemble(trainer, law, n_models).set_params(random_state=SEED + 1)
+    clean = _ensemble(data, trainer, law, n_models).set_params(random_state=SEED + 1)
     shares = clean.fit(data.train_texts, data.train_labels).predict_proba(queries)
     sure = ~cert.abstained
     kept = shares[np.arange(len(cert)), np.searchsorted(cert.classes, cert.label)][sure]
@@ -128,7 +130,7 @@ def _laws(report: Report, data: TextDataset, trainers: dict, n_models: int) -> N
     for name, trainer in trainers.items():
         for law, threats in _STUDY:
             started = time.perf_counter()
-            ensemble = _ensemble(trainer, law, n_models).fit(data.train_texts, data.train_labels)
+            ensemble = _ensemble(data, trainer, law, n_models).fit(data.train_texts, data.train_labels)
             counts = ensemble.votes(data.test_texts)
             seconds = time.perf_counter() - started
             accuracy = np.mean(ensemble.classes_[counts.argmax(axis=1)] == data.test_labels)

@@ -80,16 +80,15 @@ class DiscreteNoise:
     words : str
         What it does, as the rest of a sentence that begins with "under".
     tokenizer : str
-        What makes tokens of texts, and so what is one token. Files of older versions did not say: "".
+        What makes tokens of texts, and so what is one token.
     """
 
     law: str
     words: str
-    tokenizer: str = ""
+    tokenizer: str
 
     def describe(self) -> str:
-        tokens = self.tokenizer or "a tokeniser that is not named"
-        return f"{self.words} (tokens: {tokens}; the set of classes is known)"
+        return f"{self.words} (tokens: {self.tokenizer}; labels are among the classes of this certificate)"
 
     def __str__(self) -> str:
         return self.law

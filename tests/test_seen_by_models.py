@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from knn_cert import Replacements
+from knn_cert import Deletions, Insertions, LabelFlips, Replacements
 from knn_cert.bounds import largest_certified
 from knn_cert.montecarlo import UnsoundTrainer
 from knn_cert.text import (
@@ -179,16 +179,43 @@ def test_masked_words_are_seen_as_masked():
     assert noised.vocabulary == (MASK,) and noised.tokens.tolist() == [0, 0, 0]
 
 
-def test_a_class_that_was_made_up_is_outside_of_the_guarantee():
-    """The assumption violated: a class of one poisoned row becomes the vote of models that have nothing."""
+@pytest.mark.parametrize("threat", [Deletions(), Insertions(), Replacements(), LabelFlips()], ids=repr)
+def test_no_certificate_covers_a_class_that_may_have_been_made_up(threat):
+    """A class of one poisoned row becomes the vote of models that have nothing left."""
     texts, labels = [*TEXTS, "cf"], ["good", "bad"] * 10 + ["aaa"]
-    law = RowDropping(0.99)
-    ensemble = SmoothedTextEnsemble(law=law, n_models=1000, random_state=0).fit(texts, labels)
-    cert = ensemble.certify(["a fine film"], Replacements())
-    assert cert.label[0] == "aaa" and cert.budget[0] >= 1
-    clean = SmoothedTextEnsemble(law=law, n_models=1000, random_state=0).fit(texts[:-1], labels[:-1])
-    assert clean.predict(["a fine film"])[0] != "aaa"
-    assert "the set of classes is known" in cert.guarantee
+    settings = {"law": RowDropping(0.99), "n_models": 1000, "random_state": 0}
+    ensemble = SmoothedTextEnsemble(**settings).fit(texts, labels)
+    assert ensemble.predict(["a fine film"])[0] == "aaa"
+    with pytest.raises(ValueError, match=r"give the ensemble the labels that can occur, classes=\['aaa'"):
+        ensemble.certify(["a fine film"], threat)
+    with pytest.raises(ValueError, match="labels must be among classes"):
+        SmoothedTextEnsemble(**settings, classes=["good", "bad"]).fit(texts, labels)
+
+
+def test_given_classes_are_the_same_whatever_rows_there_are():
+    """One deletion wipes out class "a", whose name was the vote of empty models."""
+    texts, labels = ["fine film", "dull film", "dull film", "odd film", "odd film"], ["a", "b", "b", "c", "c"]
+    settings = {"law": RowDropping(0.9), "n_models": 400, "random_state": 0, "classes": ["a", "b", "c"]}
+    cert = SmoothedTextEnsemble(**settings).fit(texts, labels).certify(["film"], Deletions())
+    without = SmoothedTextEnsemble(**settings).fit(texts[1:], labels[1:])
+    assert cert.budget[0] >= 1 and without.classes_.tolist() == ["a", "b", "c"]
+    assert without.predict(["film"])[0] == cert.label[0]
+    assert "labels are among the classes of this certificate" in cert.guarantee
+
+
+def test_replaced_labels_are_drawn_from_the_given_classes():
+    """With two classes observed and three given, noise on labels makes the third one too."""
+    seen = set()
+
+    def train(texts, labels, seed):
+        seen.update(labels.tolist())
+        return BagOfWords()(texts, labels, seed)
+
+    ensemble = SmoothedTextEnsemble(
+        train, compose(LabelNoise(0.4), Deletion(0.1)), n_models=60, random_state=0, classes=["b", "c", "d"]
+    ).fit(["fine film"] * 20 + ["dull film"] * 20, ["b"] * 20 + ["c"] * 20)
+    assert seen == {"b", "c", "d"}
+    assert ensemble.certify(["film"], LabelFlips()).classes.tolist() == ["b", "c", "d"]
 
 
 def test_budgets_of_honest_votes_stay_what_they_were():

@@ -208,11 +208,11 @@ def test_one_inserted_piece_is_as_many_tokens_as_the_guarantee_counts():
     assert ensemble.fit(with_pieces, LABELS).predict(["a fine film"])[0] == "bad"
 
 
-def test_a_file_that_does_not_name_its_tokenizer_says_so(tmp_path):
-    """Files of versions that did not name it."""
+def test_a_file_that_does_not_name_its_tokenizer_is_refused(tmp_path):
     path = tmp_path / "cert.json"
     certified(TrainingWords("inserted")).save(path)
     head = json.loads(path.read_text("utf-8"))
     del head["noise"]["tokenizer"]
     path.write_text(json.dumps(head), "utf-8")
-    assert "(tokens: a tokeniser that is not named; " in Certificates.load(path).guarantee
+    with pytest.raises(ValueError, match="noise lacks .'tokenizer'."):
+        Certificates.load(path)

@@ -15,7 +15,7 @@ from ..montecarlo.independence import check_alike, check_distinct
 from ..montecarlo.models import check_callable, name_of
 from ..montecarlo.training import in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
-from ..word_threats import RowThreat, WordThreat
+from ..word_threats import QueryWords, RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
 from .corpus import Corpus, check_texts
 from .sampling import Sampler
@@ -66,6 +66,11 @@ class SmoothedTextEnsemble(VotingEnsemble):
         beforehand and not learned from the training texts; certificates name it. Texts are brought into the
         normal form NFC of Unicode before. None: `tokenize`. For texts that are tokens already: join them by
         spaces and take ``str.split``.
+    classes : array_like of shape (C,), optional
+        All labels that training texts can have; `fit` refuses any other. Needed where whole texts or labels
+        may be tampered with (`Deletions`, `Insertions`, `Replacements`, `LabelFlips`): models that the noise
+        leaves without a text vote for the first class, and `LabelNoise` draws from all of them. None: those
+        of the labels.
     simultaneous : bool, default=False
         Whether alpha is for all queries of a call of `certify` together.
     n_jobs : int or None
@@ -74,7 +79,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        The set of classes counts as known: no certificate covers that a class was made up.
+        ``classes`` or, without them, the labels, sorted.
     n_samples_fit_ : int
     models_, pilot_models_ : list
 
@@ -101,6 +106,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         n_pilot=0,
         query_noise=False,
         tokenizer=None,
+        classes=None,
         simultaneous=False,
         n_jobs=None,
     ):
@@ -112,6 +118,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         self.n_pilot = n_pilot
         self.query_noise = query_noise
         self.tokenizer = tokenizer
+        self.classes = classes
         self.simultaneous = simultaneous
         self.n_jobs = n_jobs
 
@@ -125,7 +132,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         texts : sequence of n str
             The observed training texts, poisoned as they may be; none of them empty.
         labels : array_like of shape (n,)
-            At least two classes.
+            At least two classes; of ``classes``, if these are given.
         progress : callable (done, total), optional
             Called as models are done; `knn_cert.progress.ProgressBar` draws a bar.
 
@@ -138,8 +145,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
         TypeError
             If a text is no str, or the trainer is not callable.
         ValueError
-            If a text has no word, lengths differ, there is only one class, a parameter is wrong, or n_models
-            is too small for any certificate at alpha.
+            If a text has no word, lengths differ, there is only one class or a label outside ``classes``, a
+            parameter is wrong, or n_models is too small for any certificate at alpha.
         UnsoundTrainer
             If the trainer gives different models for the same texts and seed, one model for different ones,
             or models that move when others are trained, or answer otherwise when they are asked again or
@@ -167,7 +174,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
             raise ValueError(
                 f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
             )
-        self.classes_, numbers = number_classes(labels)
+        self.classes_, numbers = number_classes(labels, self.classes)
+        self._labels_are_classes = self.classes is not None
         self._check_enough(len(self.classes_))
         self.n_samples_fit_ = len(corpus)
         self._law, self._words = law, corpus.vocabulary
@@ -267,7 +275,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
         Raises
         ------
         TypeError, ValueError
-            As `votes`, and if the law certifies nothing about the threat.
+            As `votes`, and if the law certifies nothing about the threat, or whole texts or labels may be
+            tampered with and the ensemble was not given its classes.
         UnsoundTrainer
             As `votes`.
         """
@@ -276,6 +285,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
             threat = default_threat(self._law)
         # What is wrong with the question should show before the models are asked.
         check_question(self._law, threat, query_noise=self.query_noise)
+        self._check_classes(threat)
         corpus = Corpus.from_texts(texts, self._tokenizer)
         if not len(corpus):
             raise ValueError("texts must hold at least one query, got none")
@@ -311,6 +321,16 @@ class SmoothedTextEnsemble(VotingEnsemble):
                     f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
                     f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
                 )
+
+    def _check_classes(self, threat: WordThreat | RowThreat) -> None:
+        """Raise where a threat may make or wipe out a class, and what that would change is not settled."""
+        threat = threat.training if isinstance(threat, QueryWords) else threat
+        if isinstance(threat, RowThreat) and not self._labels_are_classes:
+            raise ValueError(
+                f"{threat!r} may add a class or wipe one out, and models that the noise leaves without a text "
+                "vote for the first class, as LabelNoise draws from all of them: give the ensemble the labels "
+                f"that can occur, classes={self.classes_.tolist()!r} or more, which no attacker can change"
+            )
 
     def _check_unmoved(self) -> None:
         probes, first, watched = self._watch
