@@ -327,9 +327,9 @@ class SmoothedTextEnsemble(VotingEnsemble):
         threat = threat.training if isinstance(threat, QueryWords) else threat
         if isinstance(threat, RowThreat) and not self._labels_are_classes:
             raise ValueError(
-                f"{threat!r} may add a class or wipe one out, and models that the noise leaves without a text "
-                "vote for the first class, as LabelNoise draws from all of them: give the ensemble the labels "
-                f"that can occur, classes={self.classes_.tolist()!r} or more, which no attacker can change"
+                f"{threat!r} may add a class or wipe one out, and models depend on which there are (without "
+                "a text that is left they vote for the first one, and LabelNoise draws from all): give the "
+                f"ensemble the labels that can occur, classes={self.classes_.tolist()!r} or more of them"
             )
 
     def _check_unmoved(self) -> None:
