@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "ncx2.hpp"
+#include "near_normal.hpp"
 #include "simd.hpp"
 
 namespace knn_cert {
@@ -24,6 +25,7 @@ public:
     void set_nodes(double dof, const double* nodes, const LeafLoops& leaf) {
         dof_ = dof;
         leaf_ = &leaf;
+        near_normal_.set_dof(dof);
         first_chunk_ = end_chunk_ = 0;
         terms_.clear();
         for (int l = 0; l < kLanes; ++l) t_[l] = nodes[l];
@@ -52,6 +54,7 @@ public:
 
 private:
     void evaluate_points(int n, const double* s, double* F, double* U, double* f) {
+        if (without_sums(n, s, F, U, f)) return;
         const auto [least, most] = std::minmax_element(s, s + n);
         // the node nearest to the middle of the law: its largest term is the largest of all
         const double middle = std::sqrt(s[0] * s[0] + dof_);
@@ -98,6 +101,25 @@ private:
                 U[at] = lower ? 1.0 - sum[0] : sum[kLanes];
                 f[at] = t_[l] < kInfinity ? t_[l] * sum[2 * kLanes] : 0.0;
             }
+    }
+
+    // Far rows: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
+    bool without_sums(int n, const double* s, double* F, double* U, double* f) const {
+        for (int i = 0; i < n; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                const int at = i * kLanes + l;
+                DistanceTails tails{0.0, 1.0, 0.0};
+                if (near_normal_.certain(s[i], t_[l], tails)) {
+                } else if (near_normal_.applies(s[i], t_[l])) {
+                    tails = near_normal_(s[i], t_[l]);
+                } else {
+                    return false;
+                }
+                F[at] = tails.F;
+                U[at] = tails.U;
+                f[at] = tails.f;
+            }
+        return true;
     }
 
     static constexpr double kLongSum = kLargeProduct;  // beyond this s t the integral is faster than the sum
@@ -173,6 +195,7 @@ private:
 
     static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
     double dof_ = 1.0;
+    NearNormal near_normal_;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
     std::int64_t first_chunk_ = 0, end_chunk_ = 0;
