@@ -4,8 +4,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
 
 namespace knn_cert_python {
 
@@ -19,6 +24,41 @@ using Integers = py::array_t<std::int64_t, py::array::c_style>;
 inline void python_checkpoint() {
     py::gil_scoped_acquire acquire;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// Before Python 3.14 a daemon thread that asks for the GIL while the interpreter ends is ended itself: its stack is unwound by
+// something that pybind11's destructors and handlers cannot let pass, and the process aborts. Here it waits for the end instead.
+template <class Call>
+void waiting_at_exit(Call&& call) {
+#if defined(__GLIBCXX__)
+    try {
+        call();
+    } catch (const abi::__forced_unwind&) {
+        for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+#else
+    call();
+#endif
+}
+
+// work() without the GIL: it touches no Python object but by python_checkpoint.
+template <class Work>
+void without_gil(Work&& work) {
+    PyThreadState* const state = PyEval_SaveThread();
+    const auto take_it_back = [state] { waiting_at_exit([state] { PyEval_RestoreThread(state); }); };
+    waiting_at_exit([&] {
+        try {
+            work();
+#if defined(__GLIBCXX__)
+        } catch (const abi::__forced_unwind&) {
+            throw;
+#endif
+        } catch (...) {
+            take_it_back();
+            throw;
+        }
+    });
+    take_it_back();
 }
 
 inline void expect(bool condition, const std::string& message) {

@@ -12,6 +12,7 @@
 
 #include "contest.hpp"
 #include "law_table.hpp"
+#include "parallel.hpp"
 
 namespace knn_cert {
 
@@ -198,6 +199,7 @@ private:
 
     // A run of chosen rows [begin, end) as a task for the leaf loops.
     BucketTask run_task(std::int64_t block, std::int64_t begin, std::int64_t end) {
+        heartbeat();
         const std::size_t n = static_cast<std::size_t>(end - begin), from = static_cast<std::size_t>(begin);
         laws_.resize(std::max(laws_.size(), n));
         saved_.resize(std::max(saved_.size(), n * static_cast<std::size_t>(stride_)));

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "contest.hpp"
+#include "parallel.hpp"
 #include "tallies.hpp"
 
 namespace knn_cert {
@@ -59,7 +60,10 @@ public:
     }
 
 private:
-    CoarseBlock coarse_block(std::int64_t index) { return tallies_->coarse({kCoarseLevel, index}, accuracy_); }
+    CoarseBlock coarse_block(std::int64_t index) {
+        heartbeat();
+        return tallies_->coarse({kCoarseLevel, index}, accuracy_);
+    }
 
     // A value at coarse node j, of outcome or member i.
     template <class Field>
@@ -114,6 +118,7 @@ private:
         before_ = totals();
         cell_doubt_.assign(before_.size(), 0.0);
         for (std::int64_t b = 0; b < per_cell; ++b) {
+            heartbeat();
             const NodeBlock block{level, cell * per_cell + b};
             double weight[kLanes];
             block.weights(weight);

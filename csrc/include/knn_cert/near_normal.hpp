@@ -27,6 +27,9 @@ struct DistanceTails {
 
 class NearNormal {
 public:
+    // Farther than this from where it is expected a row is not, in binary64.
+    static constexpr double kOutOfReach = 38.7;
+
     void set_dof(double dof) {
         if (dof == dof_) return;
         dof_ = dof;
@@ -103,7 +106,7 @@ public:
 
 private:
     static constexpr int kHankel = 12, kTerms = 40;
-    static constexpr double kNearest = 30.0, kReach = 45.0, kOutOfReach = 38.7, kGrowth = 1.5;
+    static constexpr double kNearest = 30.0, kReach = 45.0, kGrowth = 1.5;
 
     bool converges(double t) const {
         double power = 1.0, even = 1.0, odd = 0.8, last = 1.0;
