@@ -8,8 +8,9 @@
 // series, the upper tail is
 //     U = phi(w) (t / s)^p sum_j c_j t^-j M_j(w),   c_j = sum_k h_k (s t)^-k binom(p - k, j),   M_j(w) = int_0^inf x^j e^{-wx-x^2/2} dx,
 // and the lower one the same with (-t)^-j M_j(-w); f(t) = phi(w) (t / s)^p c_0. The moments are a recurrence,
-//     M_0 = Mills' ratio,  M_1 = 1 - w M_0,  M_{j+1} = j M_{j-1} - w M_j,
-// whose rounding grows like e^{w p / t} M_0 in the sum: below 4 here, for it is left at w p / t > kGrowth.
+//     M_0 = Mills' ratio,  M_1 = 1 - w M_0,  M_{j+1} = j M_{j-1} - w M_j.
+// What it multiplies rounding by in the sum is (1 - w / t)^p or so, p >= 0 or not: a few units where w <= t / 2 and w p <= 1.5 t.
+// Elsewhere w is large, and the ratios r_j = M_j / M_{j-1} = j / (w + r_{j+1}) are taken from far above downwards.
 //
 // What is dropped: the series end where the bound of a term with M_j / M_0 at w = 0, its largest value for w >= 0, is below 1e-18;
 // the other exponential of the Bessel function, e^{-2 s t}; and that binomial series end at x = t, beyond which lies e^{-t^2/2}.
@@ -65,10 +66,9 @@ public:
         return false;
     }
 
-    // Whether the law of a row at s is had at t in this way; within 40 of one another.
+    // Whether the law of a row at s is had at t in this way.
     bool applies(double s, double t) const {
-        const double least = std::min(s, t), w = std::fabs(t - s);
-        return least >= nearest_ && w <= kReach && w * std::fabs(p_) <= kGrowth * least;
+        return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach;
     }
 
     DistanceTails operator()(double s, double t) const {
@@ -83,7 +83,16 @@ public:
         }
         double c0 = 0.0;
         for (int k = n_hankel; k-- > 0;) c0 += z[k];
-        double before = mills(v), moment = 1.0 - v * before, power = 1.0;
+        const bool upwards = v <= 0.5 * t && v * std::fabs(p_) <= 1.5 * t;
+        double ratio[kTerms + 1];
+        if (!upwards) {
+            double r = 0.5 * (std::sqrt(v * v + 4.0 * kRatios) - v);
+            for (int j = kRatios; j >= 1; --j) {
+                r = j / (v + r);
+                if (j <= kTerms) ratio[j] = r;
+            }
+        }
+        double before = upwards ? mills(v) : 1.0 / (v + ratio[1]), moment = upwards ? 1.0 - v * before : ratio[1] * before, power = 1.0;
         double tail = c0 * before;
         // |binom| t^-j M_j(0) / M_0(0): what a term is at most, relative to the sum
         double bound = 1.0, even = 1.0, odd = 0.79788456080286535588;
@@ -95,7 +104,7 @@ public:
             tail += c * power * moment;
             if (bound * (j % 2 ? odd : even) < 1e-18 && std::fabs(c * power) * even < 1e-18) break;
             (j % 2 ? odd : even) *= j + 1;  // M_{j+2}(0) = (j + 1) M_j(0)
-            const double next = j * before - v * moment;
+            const double next = upwards ? j * before - v * moment : ratio[j + 1] * moment;
             before = moment;
             moment = next;
         }
@@ -105,8 +114,8 @@ public:
     }
 
 private:
-    static constexpr int kHankel = 12, kTerms = 40;
-    static constexpr double kNearest = 30.0, kReach = 45.0, kGrowth = 1.5;
+    static constexpr int kHankel = 12, kTerms = 40, kRatios = 64;
+    static constexpr double kNearest = 12.0, kReach = 45.0;
 
     bool converges(double t) const {
         double power = 1.0, even = 1.0, odd = 0.8, last = 1.0;
