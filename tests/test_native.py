@@ -119,29 +119,55 @@ def test_other_python_threads_run_while_the_kernel_works():
     assert after - before > 5  # with the GIL held there would be none
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_ctrl_c_stops_a_long_call(n_threads, tmp_path):
-    program = textwrap.dedent(
-        f"""
-        import numpy as np
-        import knn_cert._core as core
-        rng = np.random.default_rng(0)
+# Each lasts for minutes.
+LONG_CALLS = {
+    "many queries": """
         sq = rng.chisquare(300, size=(4000, 4000))
-        labels = rng.integers(0, 2, size=4000)
-        print("started", flush=True)
-        core.vote(sq, labels, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads={n_threads})
-        print("finished", flush=True)
-        """
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
+        call = lambda n_threads: core.vote(
+            sq, np.arange(4000) % 2, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads=n_threads)
+    """,
+    "one query": """
+        sq = rng.chisquare(300, size=(2, 100_000))
+        call = lambda n_threads: core.vote(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=1001,
+            sigma=1.0, dof=300.0, recurrence=True, n_threads=n_threads)
+    """,
+    "one race": """
+        a, b = rng.chisquare(300, size=(2, 1_000_000))
+        call = lambda n_threads: core.race(a, 201, b, 201, sigma=1.0, dof=300.0, recurrence=True)
+    """,
+    "one bucketed query": """
+        sq = rng.chisquare(300, size=(1, 100_000))
+        call = lambda n_threads: core.vote_bucketed(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=101,
+            sigma=1.0, dof=300.0, edges=np.linspace(400.0, 800.0, 500), n_threads=n_threads)
+    """,
+}
+
+
+def start_program(text, folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(text)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,  # not the checkout, whose package would come before an installed one
+        cwd=folder,  # not the checkout, whose package would come before an installed one
         env={**os.environ, "PYTHONPATH": str(Path(knn_cert.__file__).resolve().parents[1])},
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("what", LONG_CALLS)
+def test_ctrl_c_stops_a_long_call(what, n_threads, tmp_path):
+    program = f"""
+import numpy as np
+import knn_cert._core as core
+rng = np.random.default_rng(0)
+{textwrap.dedent(LONG_CALLS[what])}
+print("started", flush=True)
+call({n_threads})
+print("finished", flush=True)
+"""
+    process = start_program(program, tmp_path)
     assert process.stdout.readline() == "started\n"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -150,10 +176,43 @@ def test_ctrl_c_stops_a_long_call(n_threads, tmp_path):
     assert "KeyboardInterrupt" in error
 
 
-def test_the_headers_work_without_python(tmp_path):
-    compiler = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX threads")
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_a_daemon_thread_in_the_kernel_does_not_abort_the_end_of_the_process(n_threads, seconds, tmp_path):
+    program = f"""
+        import threading, time
+        import numpy as np
+        import knn_cert._core as core
+        rng = np.random.default_rng(0)
+        sq, labels = rng.chisquare(300, size=(4000, 2000)), np.arange(2000) % 2
+        def work(rows):
+            while True:  # long calls, and short ones that end while the interpreter does
+                core.vote(sq[:rows], labels, n_classes=2, n_neighbors=31, sigma=1.0, dof=300.0,
+                          n_threads={n_threads})
+        for rows in (4000, 4000, 1, 2):
+            threading.Thread(target=work, args=(rows,), daemon=True).start()
+        time.sleep({seconds})
+        print("finished", flush=True)
+        """
+    process = start_program(program, tmp_path)
+    rest, error = process.communicate(timeout=120)
+    assert (rest, error, process.returncode) == ("finished\n", "", 0)
+
+
+def compiler_named(name):
+    """Where the compiler is; without it the test is skipped, but not where everything is to be tested."""
+    compiler = shutil.which(name)
     if compiler is None:
-        pytest.skip("no C++ compiler")
+        assert not os.environ.get("CI"), f"{name} must be there where CI is set"
+        pytest.skip(f"{name} is not installed")
+    return compiler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX compilers")
+@pytest.mark.parametrize("name", ["g++", "clang++"])
+def test_the_headers_work_without_python(name, tmp_path):
+    compiler = compiler_named(name)
     program = tmp_path / "verify.cpp"
     program.write_text(
         textwrap.dedent(

@@ -56,6 +56,9 @@ TINY = 2.0**-60
 # integral.
 CONTOUR_FROM = 1e7
 
+# A row is not farther than this from where it is expected, in binary64: exp(-OUT_OF_REACH^2 / 2) is zero.
+OUT_OF_REACH = 38.7
+
 FIRST_STEP = 1 / 16
 SMALLEST_STEP = 1 / 1024
 # Step h is taken when the error at 2h, relative to the integral, is seen to be below this. For a function
@@ -394,6 +397,10 @@ def distance_law(t, nonc, dof):
     # The rounding of t^2 would be noise of size eps t^2 / 2 in the exponent, from node to node; (t-s)(t+s)
     # has none.
     s = math.sqrt(nonc)
+    if t <= s - OUT_OF_REACH:  # F <= 2 exp(-(s - t)^2 / 2)
+        return 0.0, 1.0, 0.0
+    if t >= math.sqrt(nonc + dof + 1) + OUT_OF_REACH:  # U <= exp(-x^2 / 2), x beyond a bound of the mean
+        return 1.0, 0.0, 0.0
     cdf, sf, density, _, _ = _tails(x, dof, nonc, (t - s) * (t + s))
     return cdf, sf, t * density
 

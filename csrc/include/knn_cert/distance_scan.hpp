@@ -36,6 +36,14 @@ struct SquareError {
         out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
         return out;
     }
+    // Of squares that are given: their roots, divided by sigma, are rounded.
+    static SquareError of_roots() {
+        SquareError out;
+        out.relative = std::ldexp(4.01, -53);
+        return out;
+    }
+    // Whether direct differences would do no better.
+    bool is_least() const { return product == 0.0 && square == 0.0; }
     bool any() const { return product > 0.0 || relative > 0.0; }
     // of rows not farther than `reach` from the query
     double within(double reach) const {

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "ncx2.hpp"
-#include "near_normal.hpp"
+#include "many_features.hpp"
 #include "simd.hpp"
 
 namespace knn_cert {
@@ -26,6 +26,7 @@ public:
         dof_ = dof;
         leaf_ = &leaf;
         near_normal_.set_dof(dof);
+        many_features_.set_dof(dof);
         first_chunk_ = end_chunk_ = 0;
         terms_.clear();
         for (int l = 0; l < kLanes; ++l) t_[l] = nodes[l];
@@ -103,7 +104,7 @@ private:
             }
     }
 
-    // Far rows: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
+    // Far rows, or many features: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
     bool without_sums(int n, const double* s, double* F, double* U, double* f) const {
         for (int i = 0; i < n; ++i)
             for (int l = 0; l < kLanes; ++l) {
@@ -112,6 +113,8 @@ private:
                 if (near_normal_.certain(s[i], t_[l], tails)) {
                 } else if (near_normal_.applies(s[i], t_[l])) {
                     tails = near_normal_(s[i], t_[l]);
+                } else if (many_features_.applies(s[i], t_[l])) {
+                    tails = many_features_(s[i], t_[l]);
                 } else {
                     return false;
                 }
@@ -196,6 +199,7 @@ private:
     static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
     double dof_ = 1.0;
     NearNormal near_normal_;
+    ManyFeatures many_features_;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
     std::int64_t first_chunk_ = 0, end_chunk_ = 0;

@@ -26,6 +26,40 @@ struct DistanceTails {
     double F, U, f;
 };
 
+// P(N > v) / phi(v), v >= -1 or so
+inline double mills_ratio(double v) {
+    if (v < 4.0) return 1.2533141373155002512 * std::exp(0.5 * v * v) * std::erfc(v * 0.70710678118654752440);
+    // 1 / (v + 1 / (v + 2 / (v + ...))); the error of n divisions falls like exp(-2 v sqrt(2 n))
+    const int n = v < 8.0 ? 28 : v < 16.0 ? 10 : 6;
+    double r = 0.0;
+    for (int k = n; k >= 1; --k) r = k / (v + r);
+    return 1.0 / (v + r);
+}
+
+// The ratios r_j = M_j / M_{j-1}, 1 <= j < n, of the moments M_j = int_0^inf x^j e^{-v x - x^2 / 2} dx, for v >= 3 and n <= 41.
+inline void moment_ratios(double v, int n, double* ratio) {
+    constexpr int kFrom = 64;
+    double r = 0.5 * (std::sqrt(v * v + 4.0 * kFrom) - v);
+    for (int j = kFrom; j >= 1; --j) {
+        r = j / (v + r);
+        if (j < n) ratio[j] = r;
+    }
+}
+
+// M_0 .. M_{n-1}, n <= 40: upwards where the recurrence M_{j+1} = j M_{j-1} - v M_j bears it.
+inline void normal_moments(double v, int n, double* moments) {
+    if (v <= 3.0) {
+        moments[0] = mills_ratio(v);
+        moments[1] = 1.0 - v * moments[0];
+        for (int j = 1; j + 1 < n; ++j) moments[j + 1] = j * moments[j - 1] - v * moments[j];
+        return;
+    }
+    double ratio[41];
+    moment_ratios(v, n, ratio);
+    moments[0] = 1.0 / (v + ratio[1]);
+    for (int j = 1; j < n; ++j) moments[j] = ratio[j] * moments[j - 1];
+}
+
 class NearNormal {
 public:
     // Farther than this from where it is expected a row is not, in binary64.
@@ -85,14 +119,8 @@ public:
         for (int k = n_hankel; k-- > 0;) c0 += z[k];
         const bool upwards = v <= 0.5 * t && v * std::fabs(p_) <= 1.5 * t;
         double ratio[kTerms + 1];
-        if (!upwards) {
-            double r = 0.5 * (std::sqrt(v * v + 4.0 * kRatios) - v);
-            for (int j = kRatios; j >= 1; --j) {
-                r = j / (v + r);
-                if (j <= kTerms) ratio[j] = r;
-            }
-        }
-        double before = upwards ? mills(v) : 1.0 / (v + ratio[1]), moment = upwards ? 1.0 - v * before : ratio[1] * before, power = 1.0;
+        if (!upwards) moment_ratios(v, kTerms + 1, ratio);
+        double before = upwards ? mills_ratio(v) : 1.0 / (v + ratio[1]), moment = upwards ? 1.0 - v * before : ratio[1] * before, power = 1.0;
         double tail = c0 * before;
         // |binom| t^-j M_j(0) / M_0(0): what a term is at most, relative to the sum
         double bound = 1.0, even = 1.0, odd = 0.79788456080286535588;
@@ -114,7 +142,7 @@ public:
     }
 
 private:
-    static constexpr int kHankel = 12, kTerms = 40, kRatios = 64;
+    static constexpr int kHankel = 12, kTerms = 40;
     static constexpr double kNearest = 12.0, kReach = 45.0;
 
     bool converges(double t) const {
@@ -128,16 +156,6 @@ private:
         double hankel = 1.0;
         for (int k = 0; k < kHankel && hankel >= 1e-18; ++k) hankel = std::fabs(h_[k]) * std::pow(t * t, -k);
         return last < 1e-18 && hankel < 1e-18;
-    }
-
-    // P(N > v) / phi(v), v >= -1 or so
-    static double mills(double v) {
-        if (v < 4.0) return 1.2533141373155002512 * std::exp(0.5 * v * v) * std::erfc(v * 0.70710678118654752440);
-        // 1 / (v + 1 / (v + 2 / (v + ...))), as P / Q; the error of n divisions falls like exp(-2 v sqrt(2 n))
-        const int n = v < 8.0 ? 28 : v < 16.0 ? 10 : 6;
-        double r = 0.0;
-        for (int k = n; k >= 1; --k) r = k / (v + r);
-        return 1.0 / (v + r);
     }
 
     double dof_ = -1.0, p_ = 0.0, nearest_ = 1e300;

@@ -46,7 +46,7 @@ struct RaceRequest {
     int m_b;
     double sigma, dof;
     bool recurrence;  // every row one by one
-    Checkpoint checkpoint;
+    Checkpoint checkpoint = no_checkpoint;
 };
 
 // probability and error: A first, B first.
@@ -65,7 +65,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(scaled_distance(squares[i], request.sigma));
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError{}, request.recurrence, [&](std::vector<RowSummary>& lists) {
+    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
         add(request.sq_a, request.n_a, lists[0]);
         add(request.sq_b, request.n_b, lists[1]);
     });

@@ -104,7 +104,7 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         const double* const row = request.sq_distances + query * request.n_rows;
         const auto s = [&](std::size_t i) { return scaled_distance(row[i], request.sigma); };
         const Outcome outcome = worker.solver.solve_filled(
-            static_cast<std::size_t>(classes.n_lists()), contests, SquareError{}, request.recurrence,
+            static_cast<std::size_t>(classes.n_lists()), contests, SquareError::of_roots(), request.recurrence,
             [&](std::vector<RowSummary>& lists) { add_by_list(classes.list_of_row(), s, worker.buffers, lists); });
         classes.write(outcome, 0, p, e);
     });
@@ -136,10 +136,10 @@ public:
         : request_(request), classes_(classes), rows_(rows), contests_(contests), leaf_(leaf), scan_(rows, leaf), solver_(request.dof, leaf) {}
 
     // Queries first .. first + n - 1. Where far rows leave too much doubt, those queries are scanned once more for more near rows,
-    // and at last one by one.
+    // and at last, or where the distances alone do, one by one.
     template <class Write>
     void solve(std::int64_t first, std::int64_t n, Write&& write) {
-        std::vector<std::int64_t> queries, unsettled;
+        std::vector<std::int64_t> queries, unsettled, direct;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
         // beside many far rows some more near ones cost nothing, and spare a second scan
         const std::size_t usual = near_rows_for(contests_), many = kMoreNear * usual;
@@ -149,19 +149,22 @@ public:
             unsettled.clear();
             for (std::size_t i = 0; i < queries.size(); ++i) {
                 heartbeat();
-                bool settled = true;
+                bool settled = true, far = false;
                 for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
                     const SquareError sq_error = rows_.sq_error(scan_.query_norm(static_cast<std::int64_t>(i)), request_.sigmas[sigma]);
-                    const Outcome outcome = solver_.solve(summaries_[i * request_.sigmas.size() + sigma], contests_, sq_error);
+                    const std::vector<RowSummary>& lists = summaries_[i * request_.sigmas.size() + sigma];
+                    for (const RowSummary& list : lists) far = far || list.has_far();
+                    const Outcome outcome = solver_.solve(lists, contests_, sq_error);
                     settled = settled && outcome.settled;
                     if (outcome.settled) write(queries[i], sigma, outcome);
                 }
-                if (!settled) unsettled.push_back(queries[i]);
+                if (!settled) (far ? unsettled : direct).push_back(queries[i]);
             }
-            if (unsettled.empty()) return;
             queries.swap(unsettled);
+            if (queries.empty()) break;
         }
-        for (const std::int64_t query : queries) by_direct_distances(query, write);
+        direct.insert(direct.end(), queries.begin(), queries.end());
+        for (const std::int64_t query : direct) by_direct_distances(query, write);
     }
 
 private:

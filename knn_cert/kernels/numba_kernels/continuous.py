@@ -44,6 +44,7 @@ from .law_table import (
     polynomial,
     start_afresh,
 )
+from .near_normal import OUT_OF_REACH
 from .winner import Contest, add_row, combine, standings
 
 _COARSE_LEVEL = 1  # step 1/2: cells whose mass is bounded before they are worked out
@@ -475,11 +476,18 @@ def _work_out_cells(query, first, end, origin, level, anew):
 
 
 @merged
-def _errors(query, first, end, q, error):
-    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated, see `_totals`)."""
+def _errors(query, first, end, origin, q, error):
+    """Left out (bounded), rounding (to first order) and the trapezoid rule (estimated, see `_totals`).
+
+    Distances are roots, divided by sigma: each errs by two roundings of its own, so the rows that can be
+    among those within the last node err by `moved` in L2 norm. By Theorem 1 no probability changes by more
+    than one does whose normal quantile moves by that.
+    """
     nodes, done, ripple, n = query.work.nodes, query.work.done, query.work.ripple, q.size
     offsets, least = query.rows.offsets, query.contest.least
     degree = float(query.work.G.size // (LANES * n))  # the largest one
+    reach = _radius(_position(_COARSE_LEVEL, 0, end - 1 + origin)) + OUT_OF_REACH
+    moved = 2.0 * UNIT * math.sqrt(float(query.rows.s.size)) * reach
     rounding = UNIT * (6.0 * query.rows.s.size + 200.0) + (4.0 * degree + 4.0) * LAW_ERROR
     for y in range(n):
         error[y] = 0.0
@@ -489,7 +497,9 @@ def _errors(query, first, end, q, error):
         for j in range(first, end - 1):
             if not done[j]:
                 left_out += _bound(nodes, j, n, y)
-        error[y] = left_out + q[y] * (rounding + ripple[y] ** 4) + 1e-305
+        quantile = math.sqrt(-2.0 * math.log(max(min(q[y], 1.0), 1e-305)))
+        by_distances = math.expm1(moved * (quantile + 2.0))
+        error[y] = left_out + q[y] * (rounding + by_distances + ripple[y] ** 4) + 1e-305
 
 
 @kernel
@@ -537,5 +547,5 @@ def solve_njit(query, start, q, error):
         complete = complete or _possible(query.rows.offsets, query.contest.least, y)
     if complete and not abs(total - 1.0) <= LARGEST_DEFECT:
         return NOT_ONE, total
-    _errors(query, first, end, q, error)
+    _errors(query, first, end, origin, q, error)
     return SOLVED, total

@@ -13,6 +13,7 @@ import numpy as np
 from .distance_law import LARGE_PRODUCT, gamma_tails, law_values, log_poisson_weight
 from .jit import inner, merged
 from .lanes import LANES, fused, load, mul, spread, store
+from .many_features import ManyFeatures, are_many, many_features, new_many_features
 from .near_normal import NearNormal, applies, certainly, near_normal, new_near_normal
 
 _CHUNK = 256  # terms that are made together
@@ -31,6 +32,7 @@ class NodeLaw(NamedTuple):
     terms: np.ndarray  # [j][3][lane]: P(a + j), Q(a + j), g_{j-1}
     sums: np.ndarray  # scratch: [3][8] sums, [3][8] last terms
     far: NearNormal  # of far rows
+    many: ManyFeatures  # of rows in many dimensions
 
 
 def new_node_law() -> NodeLaw:
@@ -41,6 +43,7 @@ def new_node_law() -> NodeLaw:
         np.empty(_MAX_CHUNKS * _CHUNK * 3 * LANES),
         np.empty(6 * LANES),
         new_near_normal(),
+        new_many_features(),
     )
 
 
@@ -156,6 +159,8 @@ def _without_sums(law, dof, s, out, at):
             F, U, f = (1.0, 0.0, 0.0) if sure > 0 else (0.0, 1.0, 0.0)
         elif applies(law.far, dof, s, t):
             F, U, f = near_normal(law.far, dof, s, t)
+        elif are_many(dof, s, t):
+            F, U, f = many_features(law.many, dof, s, t)
         else:
             return False
         out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f

@@ -33,7 +33,11 @@ class NearNormal(NamedTuple):
 
 def new_near_normal() -> NearNormal:
     return NearNormal(
-        np.full(3, -1.0), np.empty(_HANKEL), np.empty(_HANKEL * _TERMS), np.empty(_HANKEL), np.empty(_TERMS + 1)
+        np.full(3, -1.0),
+        np.empty(_HANKEL),
+        np.empty(_HANKEL * _TERMS),
+        np.empty(_HANKEL),
+        np.empty(_TERMS + 1),
     )
 
 
@@ -96,7 +100,7 @@ def applies(law, dof, s, t):
 
 
 @inner
-def _mills(v):
+def mills_ratio(v):
     """P(N > v) / phi(v), v >= -1 or so."""
     if v < 4.0:
         return 1.2533141373155002512 * math.exp(0.5 * v * v) * math.erfc(v * 0.70710678118654752440)
@@ -105,6 +109,16 @@ def _mills(v):
     for k in range(n, 0, -1):
         r = k / (v + r)
     return 1.0 / (v + r)
+
+
+@inner
+def moment_ratios(v, n, ratio):
+    """M_j / M_{j-1}, 1 <= j < n, of the moments M_j of e^{-v x - x^2 / 2}, x > 0; for v >= 3, n <= 41."""
+    r = 0.5 * (math.sqrt(v * v + 4.0 * _RATIOS) - v)
+    for j in range(_RATIOS, 0, -1):
+        r = j / (v + r)
+        if j < n:
+            ratio[j] = r
 
 
 @merged
@@ -126,14 +140,10 @@ def near_normal(law, dof, s, t):
         c0 += z[k]
     upwards = v <= 0.5 * t and v * abs(p) <= 1.5 * t
     if upwards:
-        before = _mills(v)
+        before = mills_ratio(v)
         moment = 1.0 - v * before
     else:
-        r = 0.5 * (math.sqrt(v * v + 4.0 * _RATIOS) - v)
-        for j in range(_RATIOS, 0, -1):
-            r = j / (v + r)
-            if j <= _TERMS:
-                ratio[j] = r
+        moment_ratios(v, _TERMS + 1, ratio)
         before = 1.0 / (v + ratio[1])
         moment = ratio[1] * before
     tail = c0 * before
