@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 
@@ -254,6 +255,58 @@ def test_the_headers_work_without_python(name, tmp_path):
         [0.5, 1.0, 2.0, 4.0, 5.0, 9.0], [0, 1, 0, 1, 1, 0], n_neighbors=3, sigma=1.0, dof=4, backend="native"
     )
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
+# (law, dof, s, t): both tails, the middle, and where one law takes over from the next.
+LAWS_WITHOUT_SUMS = [
+    *[("NearNormal", 1.0, s, t) for s, t in ((12.0, 12.5), (12.5, 45.0), (48.0, 12.0), (60.0, 60.0))],
+    *[("NearNormal", 2.7, s, t) for s, t in ((15.0, 15.5), (15.0, 50.0), (48.0, 12.0), (70.0, 100.0))],
+    *[("NearNormal", 12.0, s, t) for s, t in ((16.0, 16.0), (16.0, 30.0), (50.0, 16.0), (90.0, 91.0))],
+    *[("NearNormal", 57.0, s, t) for s, t in ((72.0, 71.0), (71.0, 106.0), (106.0, 71.0))],
+    *[("ManyFeatures", 10.0, s, t) for s, t in ((151.0, 151.0), (160.0, 125.0), (155.0, 190.0))],
+    *[("ManyFeatures", 784.0, s, t) for s, t in ((155.0, 157.0), (150.0, 120.0), (150.0, 190.0))],
+    *[("ManyFeatures", 30000.0, s, t) for s, t in ((0.5, 173.0), (20.0, 152.0), (40.0, 200.0))],
+]
+
+
+def test_the_laws_without_sums_are_those_of_high_precision(tmp_path):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program = tmp_path / "laws.cpp"
+    program.write_text(
+        textwrap.dedent(
+            """
+            #include <knn_cert/many_features.hpp>
+            #include <cstdio>
+            #include <string>
+            template <class Law> void print(double dof, double s, double t) {
+                Law law;
+                law.set_dof(dof);
+                const knn_cert::DistanceTails tails = law(s, t);
+                std::printf("%d %.17g %.17g %.17g\\n", law.applies(s, t), tails.F, tails.U, tails.f);
+            }
+            int main() {
+                char name[32];
+                double dof, s, t;
+                while (std::scanf("%31s %lf %lf %lf", name, &dof, &s, &t) == 4)
+                    (name[0] == 'N' ? print<knn_cert::NearNormal> : print<knn_cert::ManyFeatures>)(dof, s, t);
+            }
+            """
+        )
+    )
+    binary = tmp_path / "laws"
+    flags = ["-std=c++17", "-O1", f"-I{knn_cert.get_include()}"]
+    subprocess.run([compiler, *flags, str(program), "-o", str(binary)], check=True, capture_output=True)
+    points = "".join(f"{law} {dof!r} {s!r} {t!r}\n" for law, dof, s, t in LAWS_WITHOUT_SUMS)
+    answers = subprocess.run([binary], input=points, check=True, capture_output=True, text=True).stdout
+    for (law, dof, s, t), answer in zip(LAWS_WITHOUT_SUMS, answers.splitlines(), strict=True):
+        applies, F, U, f = map(float, answer.split())
+        assert applies == 1.0, (law, dof, s, t)
+        cdf, sf, pdf = naive.ncx2(t * t, dof, s * s)
+        limit = 5e-14 if law == "NearNormal" else 1e-12
+        for value, truth in ((F, cdf), (U, sf), (f, 2 * t * pdf)):
+            assert abs(value - truth) <= limit * truth, (law, dof, s, t)
 
 
 def _build(tmp_path, **environment):

@@ -29,8 +29,9 @@ public:
 
     // The table that calls with these buckets share.
     static std::shared_ptr<BucketTable> shared(double dof, double sigma, const std::vector<double>& edges) {
-        static std::mutex mutex;
-        static std::shared_ptr<BucketTable> recent;
+        // never destroyed: a thread may still be at work when the process ends
+        static std::mutex& mutex = *new std::mutex;
+        static std::shared_ptr<BucketTable>& recent = *new std::shared_ptr<BucketTable>;
         const auto fresh = std::make_shared<BucketTable>(dof, sigma, edges);
         std::lock_guard<std::mutex> lock(mutex);
         if (!recent || recent->dof_ != dof || recent->nodes_ != fresh->nodes_) recent = fresh;

@@ -175,6 +175,7 @@ private:
         const double d = law_.dof();
         for (int lane = 0; lane < kLanes; ++lane) {
             const double t = radius_of(block.position(lane));
+            if (t < sq_error_.from) continue;
             double rates = 0.0;
             for (std::size_t c = 0; c < n_lists_; ++c) {
                 const double* const G = record(c) + lane;
