@@ -20,9 +20,20 @@ namespace py = pybind11;
 using Doubles = py::array_t<double, py::array::c_style>;
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
 
+// The state of the thread that has given the GIL away to work. (pybind11's own guards ask for it by ways that are gone once the
+// interpreter has ended; Python knows that a thread may come back later, by this pointer.)
+inline PyThreadState*& state_without_gil() {
+    thread_local PyThreadState* state = nullptr;
+    return state;
+}
+
 // Called by the kernel from the calling thread while the GIL is released.
 inline void python_checkpoint() {
-    py::gil_scoped_acquire acquire;
+    struct Gil {
+        Gil() { PyEval_RestoreThread(state_without_gil()); }
+        ~Gil() { state_without_gil() = PyEval_SaveThread(); }
+    };
+    const Gil held;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
 }
 
@@ -44,8 +55,8 @@ void waiting_at_exit(Call&& call) {
 // work() without the GIL: it touches no Python object but by python_checkpoint.
 template <class Work>
 void without_gil(Work&& work) {
-    PyThreadState* const state = PyEval_SaveThread();
-    const auto take_it_back = [state] { waiting_at_exit([state] { PyEval_RestoreThread(state); }); };
+    state_without_gil() = PyEval_SaveThread();
+    const auto take_it_back = [] { waiting_at_exit([] { PyEval_RestoreThread(state_without_gil()); }); };
     waiting_at_exit([&] {
         try {
             work();

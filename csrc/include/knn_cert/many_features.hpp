@@ -28,10 +28,11 @@ public:
         return n_ >= 0.0 && middle >= kNearest && std::fabs(t - middle) <= kReach;
     }
 
-    DistanceTails operator()(double s, double t) const {
+    // rest: what s lacks of the distance that is meant, less than its rounding
+    DistanceTails operator()(double s, double t, double rest = 0.0) const {
         const double gap = (t - s) * (t + s), S = std::sqrt(n_ * n_ + s * s * t * t);
         // a difference of squares of which the tails keep every digit
-        const double delta = static_cast<double>(static_cast<long double>(t) * t - static_cast<long double>(s) * s - 2.0L * n_);
+        const double delta = static_cast<double>(static_cast<long double>(t) * t - static_cast<long double>(s) * s - 2.0L * n_) - 2.0 * s * rest;
         const double e = s * s * delta / (S + s * s + n_), h = (delta - e) / (s * s + 2.0 * n_ + e);
         const double D = -0.5 * e * h - n_ * excess(h);
         const double q = (n_ / S) * (n_ / S), c = (s * t / S) * (s * t / S);

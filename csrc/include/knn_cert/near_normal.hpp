@@ -105,8 +105,9 @@ public:
         return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach;
     }
 
-    DistanceTails operator()(double s, double t) const {
-        const double w = t - s, inverse = 1.0 / (s * t);
+    // rest: what s lacks of the distance that is meant, less than its rounding
+    DistanceTails operator()(double s, double t, double rest = 0.0) const {
+        const double w = (t - s) - rest, inverse = 1.0 / (s * t);
         const bool lower = (t - s) * (t + s) < dof_;
         const double v = lower ? -w : w, x = (lower ? -1.0 : 1.0) / t;
         double z[kHankel];
