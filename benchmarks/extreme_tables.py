@@ -22,7 +22,7 @@ from .command import study
 from .fresh import SEED
 from .report import Report, duration, require
 
-_SIGMAS = (1e6, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-10)
+_SIGMAS = (1e6, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8, 1e-9)
 _USUAL = 0.1  # what ratios are taken to
 
 
