@@ -10,6 +10,7 @@ import pytest
 from mpmath import mp, mpf
 
 from knn_cert import SmoothedKNNClassifier, kernels
+from knn_cert.kernels.families import FamilyRows, RaceFamily, pack
 from knn_cert.threats import RowShift
 
 
@@ -172,6 +173,27 @@ def test_a_race_of_lists_that_cannot_meet_is_decided(kernel, factor):
     p_near, p_far, error = kernel.race(near**2, 3, far**2, 3, sigma=1.0, dof=3.0)
     assert abs(p_near - 1.0) <= error < 1e-3
     assert 0.0 <= p_far < 1e-20
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e6, 1e9])
+def test_races_of_a_family_are_races_by_themselves_at_any_distance(backend, kernel, scale):
+    if backend == "reference":
+        pytest.skip("there each is a race by itself")
+    rng = np.random.default_rng(int(np.log10(scale)))
+    n, n_members = 20, 4
+    sides = []
+    for _ in range(2):
+        first = np.where(np.arange(n) % 2, 0, rng.integers(0, n_members + 1, n))
+        end = np.where(first == 0, rng.integers(2, n_members + 1, n), n_members)
+        first[:4], end[:4] = 0, n_members
+        sides.append(FamilyRows(np.abs(rng.normal(size=n)) * scale, first, end))
+    packed = pack([RaceFamily(n_members, *sides)])
+    places = np.array([2]), np.array([3])
+    p, errors = kernel.race_families(*packed, *places, sigma=1.0, dof=5.0, tolerance=0.0, n_threads=1)
+    for member in range(n_members):
+        a, b = (side.of_member(member) for side in sides)
+        *wanted, error = kernel.race(a**2, 2, b**2, 3, sigma=1.0, dof=5.0)
+        assert np.all(np.abs(p[member] - wanted) <= errors[member] + error)
 
 
 @pytest.mark.parametrize("query", [1e3, 1e6, 1e8])

@@ -40,7 +40,7 @@ def are_many(dof, s, t):
 
 @inner
 def _difference(s, t, more):
-    """t^2 - s^2 - more, of which the tails keep every digit: by halves of 26 bits, whose squares are exact."""
+    """t^2 - s^2 - more, to every digit: by halves of 26 bits, whose squares are exact."""
     t_high, s_high = 134217729.0 * t, 134217729.0 * s
     t_high, s_high = t_high - (t_high - t), s_high - (s_high - s)
     t_low, s_low = t - t_high, s - s_high
