@@ -166,7 +166,7 @@ def test_a_boundary_between_very_far_rows_is_still_resolved(kernel, scale):
     wanted = 0.5 * math.erfc(-gap / 2)
     np.testing.assert_allclose(got, [wanted, 1 - wanted], rtol=0.0, atol=2.0 / scale + 1e-16 * scale)
     assert abs(sum(got) - 1.0) <= max(1e-11, sum(errors))
-    assert max(errors) <= 1e-14 * scale
+    assert max(errors) <= 1e-14 * scale + 1e-11
 
 
 def test_an_absent_class_never_wins(kernel):

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+import naive
 import numpy as np
 import pytest
 
@@ -119,29 +120,55 @@ def test_other_python_threads_run_while_the_kernel_works():
     assert after - before > 5  # with the GIL held there would be none
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-@pytest.mark.parametrize("n_threads", [1, 2])
-def test_ctrl_c_stops_a_long_call(n_threads, tmp_path):
-    program = textwrap.dedent(
-        f"""
-        import numpy as np
-        import knn_cert._core as core
-        rng = np.random.default_rng(0)
+# Each lasts for minutes.
+LONG_CALLS = {
+    "many queries": """
         sq = rng.chisquare(300, size=(4000, 4000))
-        labels = rng.integers(0, 2, size=4000)
-        print("started", flush=True)
-        core.vote(sq, labels, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads={n_threads})
-        print("finished", flush=True)
-        """
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
+        call = lambda n_threads: core.vote(
+            sq, np.arange(4000) % 2, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads=n_threads)
+    """,
+    "one query": """
+        sq = rng.chisquare(300, size=(2, 100_000))
+        call = lambda n_threads: core.vote(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=1001,
+            sigma=1.0, dof=300.0, recurrence=True, n_threads=n_threads)
+    """,
+    "one race": """
+        a, b = rng.chisquare(300, size=(2, 1_000_000))
+        call = lambda n_threads: core.race(a, 201, b, 201, sigma=1.0, dof=300.0, recurrence=True)
+    """,
+    "one bucketed query": """
+        sq = rng.chisquare(300, size=(1, 100_000))
+        call = lambda n_threads: core.vote_bucketed(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=101,
+            sigma=1.0, dof=300.0, edges=np.linspace(400.0, 800.0, 500), n_threads=n_threads)
+    """,
+}
+
+
+def start_program(text, folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(text)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=tmp_path,  # not the checkout, whose package would come before an installed one
+        cwd=folder,  # not the checkout, whose package would come before an installed one
         env={**os.environ, "PYTHONPATH": str(Path(knn_cert.__file__).resolve().parents[1])},
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("what", LONG_CALLS)
+def test_ctrl_c_stops_a_long_call(what, n_threads, tmp_path):
+    program = f"""
+import numpy as np
+import knn_cert._core as core
+rng = np.random.default_rng(0)
+{textwrap.dedent(LONG_CALLS[what])}
+print("started", flush=True)
+call({n_threads})
+print("finished", flush=True)
+"""
+    process = start_program(program, tmp_path)
     assert process.stdout.readline() == "started\n"
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -150,10 +177,43 @@ def test_ctrl_c_stops_a_long_call(n_threads, tmp_path):
     assert "KeyboardInterrupt" in error
 
 
-def test_the_headers_work_without_python(tmp_path):
-    compiler = shutil.which("g++") or shutil.which("clang++") or shutil.which("c++")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX threads")
+@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("seconds", [0.3, 1.0])
+def test_a_daemon_thread_in_the_kernel_does_not_abort_the_end_of_the_process(n_threads, seconds, tmp_path):
+    program = f"""
+        import threading, time
+        import numpy as np
+        import knn_cert._core as core
+        rng = np.random.default_rng(0)
+        sq, labels = rng.chisquare(300, size=(4000, 2000)), np.arange(2000) % 2
+        def work(rows):
+            while True:  # long calls, and short ones that end while the interpreter does
+                core.vote(sq[:rows], labels, n_classes=2, n_neighbors=31, sigma=1.0, dof=300.0,
+                          n_threads={n_threads})
+        for rows in (4000, 4000, 1, 2):
+            threading.Thread(target=work, args=(rows,), daemon=True).start()
+        time.sleep({seconds})
+        print("finished", flush=True)
+        """
+    process = start_program(program, tmp_path)
+    rest, error = process.communicate(timeout=120)
+    assert (rest, error, process.returncode) == ("finished\n", "", 0)
+
+
+def compiler_named(name):
+    """Where the compiler is; without it the test is skipped, but not where everything is to be tested."""
+    compiler = shutil.which(name)
     if compiler is None:
-        pytest.skip("no C++ compiler")
+        assert not os.environ.get("CI"), f"{name} must be there where CI is set"
+        pytest.skip(f"{name} is not installed")
+    return compiler
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX compilers")
+@pytest.mark.parametrize("name", ["g++", "clang++"])
+def test_the_headers_work_without_python(name, tmp_path):
+    compiler = compiler_named(name)
     program = tmp_path / "verify.cpp"
     program.write_text(
         textwrap.dedent(
@@ -195,6 +255,58 @@ def test_the_headers_work_without_python(tmp_path):
         [0.5, 1.0, 2.0, 4.0, 5.0, 9.0], [0, 1, 0, 1, 1, 0], n_neighbors=3, sigma=1.0, dof=4, backend="native"
     )
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
+# (law, dof, s, t): both tails, the middle, and where one law takes over from the next.
+LAWS_WITHOUT_SUMS = [
+    *[("NearNormal", 1.0, s, t) for s, t in ((12.0, 12.5), (12.5, 45.0), (48.0, 12.0), (60.0, 60.0))],
+    *[("NearNormal", 2.7, s, t) for s, t in ((15.0, 15.5), (15.0, 50.0), (48.0, 12.0), (70.0, 100.0))],
+    *[("NearNormal", 12.0, s, t) for s, t in ((16.0, 16.0), (16.0, 30.0), (50.0, 16.0), (90.0, 91.0))],
+    *[("NearNormal", 57.0, s, t) for s, t in ((72.0, 71.0), (71.0, 106.0), (106.0, 71.0))],
+    *[("ManyFeatures", 10.0, s, t) for s, t in ((151.0, 151.0), (160.0, 125.0), (155.0, 190.0))],
+    *[("ManyFeatures", 784.0, s, t) for s, t in ((155.0, 157.0), (150.0, 120.0), (150.0, 190.0))],
+    *[("ManyFeatures", 30000.0, s, t) for s, t in ((0.5, 173.0), (20.0, 152.0), (40.0, 200.0))],
+]
+
+
+def test_the_laws_without_sums_are_those_of_high_precision(tmp_path):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    program = tmp_path / "laws.cpp"
+    program.write_text(
+        textwrap.dedent(
+            """
+            #include <knn_cert/many_features.hpp>
+            #include <cstdio>
+            #include <string>
+            template <class Law> void print(double dof, double s, double t) {
+                Law law;
+                law.set_dof(dof);
+                const knn_cert::DistanceTails tails = law(s, t);
+                std::printf("%d %.17g %.17g %.17g\\n", law.applies(s, t), tails.F, tails.U, tails.f);
+            }
+            int main() {
+                char name[32];
+                double dof, s, t;
+                while (std::scanf("%31s %lf %lf %lf", name, &dof, &s, &t) == 4)
+                    (name[0] == 'N' ? print<knn_cert::NearNormal> : print<knn_cert::ManyFeatures>)(dof, s, t);
+            }
+            """
+        )
+    )
+    binary = tmp_path / "laws"
+    flags = ["-std=c++17", "-O1", f"-I{knn_cert.get_include()}"]
+    subprocess.run([compiler, *flags, str(program), "-o", str(binary)], check=True, capture_output=True)
+    points = "".join(f"{law} {dof!r} {s!r} {t!r}\n" for law, dof, s, t in LAWS_WITHOUT_SUMS)
+    answers = subprocess.run([binary], input=points, check=True, capture_output=True, text=True).stdout
+    for (law, dof, s, t), answer in zip(LAWS_WITHOUT_SUMS, answers.splitlines(), strict=True):
+        applies, F, U, f = map(float, answer.split())
+        assert applies == 1.0, (law, dof, s, t)
+        cdf, sf, pdf = naive.ncx2(t * t, dof, s * s)
+        limit = 5e-14 if law == "NearNormal" else 1e-12
+        for value, truth in ((F, cdf), (U, sf), (f, 2 * t * pdf)):
+            assert abs(value - truth) <= limit * truth, (law, dof, s, t)
 
 
 def _build(tmp_path, **environment):

@@ -4,8 +4,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#if defined(__GLIBCXX__)
+#include <cxxabi.h>
+#endif
 
 namespace knn_cert_python {
 
@@ -15,10 +20,56 @@ namespace py = pybind11;
 using Doubles = py::array_t<double, py::array::c_style>;
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
 
+// The state of the thread that has given the GIL away to work. (pybind11's own guards ask for it by ways that are gone once the
+// interpreter has ended; Python knows that a thread may come back later, by this pointer.)
+inline PyThreadState*& state_without_gil() {
+    thread_local PyThreadState* state = nullptr;
+    return state;
+}
+
 // Called by the kernel from the calling thread while the GIL is released.
 inline void python_checkpoint() {
-    py::gil_scoped_acquire acquire;
+    struct Gil {
+        Gil() { PyEval_RestoreThread(state_without_gil()); }
+        ~Gil() { state_without_gil() = PyEval_SaveThread(); }
+    };
+    const Gil held;
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+}
+
+// Before Python 3.14 a daemon thread that asks for the GIL while the interpreter ends is ended itself: its stack is unwound by
+// something that pybind11's destructors and handlers cannot let pass, and the process aborts. Here it waits for the end instead.
+template <class Call>
+void waiting_at_exit(Call&& call) {
+#if defined(__GLIBCXX__)
+    try {
+        call();
+    } catch (const abi::__forced_unwind&) {
+        for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+#else
+    call();
+#endif
+}
+
+// work() without the GIL: it touches no Python object but by python_checkpoint.
+template <class Work>
+void without_gil(Work&& work) {
+    state_without_gil() = PyEval_SaveThread();
+    const auto take_it_back = [] { waiting_at_exit([] { PyEval_RestoreThread(state_without_gil()); }); };
+    waiting_at_exit([&] {
+        try {
+            work();
+#if defined(__GLIBCXX__)
+        } catch (const abi::__forced_unwind&) {
+            throw;
+#endif
+        } catch (...) {
+            take_it_back();
+            throw;
+        }
+    });
+    take_it_back();
 }
 
 inline void expect(bool condition, const std::string& message) {

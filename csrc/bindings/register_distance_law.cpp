@@ -14,13 +14,12 @@ Doubles evaluate(const Doubles& x, const Doubles& dof, const Doubles& nonc) {
     const double* const pd = dof.data();
     const double* const pn = nonc.data();
     double* const po = out.mutable_data();
-    {
-        py::gil_scoped_release release;  // plain arrays from here on
+    without_gil([&] {  // plain arrays from here on
         for (py::ssize_t i = 0; i < n; ++i) {
             if (i % 4096 == 4095) python_checkpoint();
             po[i] = knn_cert::ncx2(kWhat, px[i], pd[i], pn[i]);
         }
-    }
+    });
     return out;
 }
 

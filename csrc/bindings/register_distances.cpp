@@ -12,10 +12,9 @@ Doubles sq_distances(const Doubles& queries, const Doubles& rows, int n_threads)
     const double* const r = rows.data();
     double* const o = out.mutable_data();
     const std::int64_t m = queries.shape(0), n = rows.shape(0), dim = rows.shape(1);
-    {
-        py::gil_scoped_release release;  // plain arrays from here on
+    without_gil([&] {  // plain arrays from here on
         knn_cert::sq_distances(q, m, r, n, dim, o, n_threads, &python_checkpoint);
-    }
+    });
     return out;
 }
 
@@ -33,10 +32,9 @@ Doubles sq_distances_csr(const Integers& q_indptr, const Integers& q_indices, co
     const knn_cert::SparseRows rows = sparse_rows(r_indptr, r_indices, r_data);
     Doubles out({queries.n, rows.n});
     double* const o = out.mutable_data();
-    {
-        py::gil_scoped_release release;  // plain arrays from here on
+    without_gil([&] {  // plain arrays from here on
         knn_cert::sq_distances_sparse(queries, rows, o, n_threads, &python_checkpoint);
-    }
+    });
     return out;
 }
 

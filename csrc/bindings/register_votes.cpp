@@ -31,10 +31,9 @@ py::tuple vote(const Doubles& sq_distances, const Integers& labels, int n_classe
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
-    {
-        py::gil_scoped_release release;  // worker threads touch no Python object
+    without_gil([&] {  // worker threads touch no Python object
         knn_cert::vote(request, p, e);
-    }
+    });
     return py::make_tuple(probability, error);
 }
 
@@ -55,10 +54,9 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
     Doubles probability(shape), error(shape);
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
-    {
-        py::gil_scoped_release release;  // worker threads touch no Python object
+    without_gil([&] {  // worker threads touch no Python object
         knn_cert::vote_scan(request, p, e);
-    }
+    });
     Doubles shift(queries.shape(0));
     std::fill_n(shift.mutable_data(), queries.shape(0), 0.0);  // the errors have the distances' share in them
     return py::make_tuple(probability, error, shift);
@@ -73,10 +71,9 @@ py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
-    {
-        py::gil_scoped_release release;  // worker threads touch no Python object
+    without_gil([&] {  // worker threads touch no Python object
         knn_cert::vote_bucketed(request, bounds, p, e);
-    }
+    });
     return py::make_tuple(probability, error);
 }
 
@@ -107,22 +104,21 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     Doubles error({total, std::int64_t{2}});
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
-    {
-        py::gil_scoped_release release;  // worker threads touch no Python object
+    without_gil([&] {  // worker threads touch no Python object
         knn_cert::race_families(request, p, e);
-    }
+    });
     return py::make_tuple(probability, error);
 }
 
 py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof, bool recurrence) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
     const knn_cert::RaceRequest request{
-        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof, recurrence};
+        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof, recurrence,
+        &python_checkpoint};
     double p[2], e[2];
-    {
-        py::gil_scoped_release release;  // plain arrays from here on
+    without_gil([&] {  // plain arrays from here on
         knn_cert::race(request, p, e);
-    }
+    });
     return py::make_tuple(p[0], p[1], std::max(e[0], e[1]));
 }
 

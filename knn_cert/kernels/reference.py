@@ -56,6 +56,9 @@ TINY = 2.0**-60
 # far out that its circle does not overflow.
 CONTOUR_FROM = 1e7
 
+# A row is not farther than this from where it is expected, in binary64: exp(-OUT_OF_REACH^2 / 2) is zero.
+OUT_OF_REACH = 38.7
+
 FIRST_STEP = 1 / 16
 SMALLEST_STEP = 1 / 1024
 # Step h is taken when the error at 2h, relative to the integral, is seen to be below this. For a function
@@ -399,6 +402,11 @@ def distance_law(t, nonc, dof):
     x = t * t
     if x <= 0:
         return 0.0, 1.0, 0.0
+    s = math.sqrt(nonc)
+    if t <= s - OUT_OF_REACH:  # F <= 2 exp(-(s - t)^2 / 2)
+        return 0.0, 1.0, 0.0
+    if t >= math.sqrt(nonc + dof + 1) + OUT_OF_REACH:  # U <= exp(-x^2 / 2), x beyond a bound of the mean
+        return 1.0, 0.0, 0.0
     # The rounding of t^2 alone would be noise of size eps t^2 / 2 in the exponent, from node to node.
     cdf, sf, density, _, _ = _tails(x, dof, nonc, math.fsum((x, _square_rest(t), -nonc, -dof)))
     return cdf, sf, t * density

@@ -12,6 +12,7 @@
 
 #include "contest.hpp"
 #include "law_table.hpp"
+#include "parallel.hpp"
 #include "tallies.hpp"
 
 namespace knn_cert {
@@ -29,8 +30,9 @@ public:
 
     // The table that calls with these buckets share.
     static std::shared_ptr<BucketTable> shared(double dof, double sigma, const std::vector<double>& edges) {
-        static std::mutex mutex;
-        static std::shared_ptr<BucketTable> recent;
+        // never destroyed: a thread may still be at work when the process ends
+        static std::mutex& mutex = *new std::mutex;
+        static std::shared_ptr<BucketTable>& recent = *new std::shared_ptr<BucketTable>;
         const auto fresh = std::make_shared<BucketTable>(dof, sigma, edges);
         std::lock_guard<std::mutex> lock(mutex);
         if (!recent || recent->dof_ != dof || recent->nodes_ != fresh->nodes_) recent = fresh;
@@ -199,6 +201,7 @@ private:
 
     // A run of chosen rows [begin, end) as a task for the leaf loops.
     BucketTask run_task(std::int64_t block, std::int64_t begin, std::int64_t end) {
+        heartbeat();
         const std::size_t n = static_cast<std::size_t>(end - begin), from = static_cast<std::size_t>(begin);
         laws_.resize(std::max(laws_.size(), n));
         saved_.resize(std::max(saved_.size(), n * static_cast<std::size_t>(stride_)));

@@ -41,15 +41,19 @@ class ContestSolver {
 public:
     ContestSolver(double dof, const LeafLoops& leaf) : tallies_(dof, leaf), leaf_(leaf), dof_(dof) {}
 
-    // Lists whose rows have been added and finished. Not settled where they leave too much doubt, unless any will do.
+    // Lists whose rows have been added and finished. Not settled where they leave too much doubt, unless any will do or nothing could
+    // be done about it.
     Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
                   bool any_doubt = false) {
-        bool complete = true;
-        for (const RowSummary& list : lists) complete = complete && list.complete();
+        bool complete = true, far = false;
+        for (const RowSummary& list : lists) {
+            complete = complete && list.complete();
+            far = far || list.has_far();
+        }
         if (!complete) return {{}, {}, false};
         tallies_.set(lists, contests, sq_error);
         Accuracy accuracy;
-        accuracy.any_doubt = any_doubt;
+        accuracy.any_doubt = any_doubt || (!far && sq_error.is_least());
         return integral_.solve(tallies_, accuracy);
     }
 

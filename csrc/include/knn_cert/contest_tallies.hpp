@@ -3,6 +3,7 @@
 
 #include "distance_scan.hpp"
 #include "list_tallies.hpp"
+#include "many_lists.hpp"
 
 namespace knn_cert {
 
@@ -50,11 +51,17 @@ public:
         decided_.clear();
         for (const BoundedContest& bounded : contests) decided_.push_back(decided(lists, bounded.contest));
         start_ = expected_radius(decided_[contests.size() / 2], law_.dof());
-        tallies_.resize(n_lists_);
+        together_ = ManyLists::suits(lists);
         n_near_ = 0;
-        for (std::size_t c = 0; c < n_lists_; ++c) {
-            tallies_[c].set(lists[c], degree_[c], without_tables(n_rows, start_));
-            n_near_ += tallies_[c].n_near();
+        if (together_) {
+            many_.set(lists, degree_[0], without_tables(n_rows, start_));
+            n_near_ = many_.n_rows();
+        } else {
+            tallies_.resize(n_lists_);
+            for (std::size_t c = 0; c < n_lists_; ++c) {
+                tallies_[c].set(lists[c], degree_[c], without_tables(n_rows, start_));
+                n_near_ += tallies_[c].n_near();
+            }
         }
         records_.resize(n_lists_ * 2 * half_);
         T_.resize(n_lists_ * kLanes);
@@ -79,10 +86,9 @@ public:
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members());
         double mean[kLanes] = {};
-        for (std::size_t c = 0; c < n_lists_; ++c) {
-            tallies_[c].tally(block, law_, leaf_, accuracy, false, record(c), half_);
+        tally(block, accuracy, false);
+        for (std::size_t c = 0; c < n_lists_; ++c)
             for (std::size_t lane = 0; lane < kLanes; ++lane) mean[lane] += record(c)[half_ + kLanes + lane];
-        }
         for (std::size_t i = 0; i < n_members(); ++i) {
             const BoundedContest& bounded = (*contests_)[i];
             const std::size_t first = i * n_lists_ * kLanes;
@@ -107,10 +113,11 @@ public:
     }
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
-        doubts_.resize(n_lists_);
-        for (std::size_t c = 0; c < n_lists_; ++c) doubts_[c] = tallies_[c].tally(block, law_, leaf_, accuracy, true, record(c), half_);
+        tally(block, accuracy, true);
         upper_.clear();
-        double by_distances[kLanes], relative[kLanes];
+        double by_distances[kLanes], relative[kLanes], of_all_lists[kLanes] = {};
+        for (const FarDoubt& doubt : doubts_)
+            for (int lane = 0; lane < kLanes; ++lane) of_all_lists[lane] = both(of_all_lists[lane], doubt.any[lane]);
         distance_errors(block, by_distances);
         for (std::size_t i = 0; i < n_members(); ++i) {
             const Contest& contest = (*contests_)[i].contest;
@@ -120,9 +127,7 @@ public:
                 double* const density = density_.data() + y * kLanes;
                 double mass = 0.0, by_rows = 0.0;
                 for (int lane = 0; lane < kLanes; ++lane) {
-                    relative[lane] = 0.0;
-                    for (std::size_t c = 0; c < n_lists_; ++c)
-                        relative[lane] = both(relative[lane], contest.race && c != y ? doubts_[c].open[lane] : doubts_[c].any[lane]);
+                    relative[lane] = contest.race ? both(doubts_[y].any[lane], doubts_[1 - y].open[lane]) : of_all_lists[lane];
                     mass += weight[lane] * density[lane];
                     by_rows += weight[lane] * density[lane] * relative[lane];
                 }
@@ -140,6 +145,14 @@ public:
     }
 
 private:
+    // The records of all lists; what their far rows leave in doubt, none where there are none, to doubts_.
+    void tally(const NodeBlock& block, const Accuracy& accuracy, bool density) {
+        doubts_.clear();
+        if (together_) return many_.tally(block, law_, leaf_, accuracy, density, records_.data(), half_);
+        for (std::size_t c = 0; c < n_lists_; ++c)
+            doubts_.push_back(tallies_[c].tally(block, law_, leaf_, accuracy, density, record(c), half_));
+    }
+
     double* record(std::size_t list) { return records_.data() + list * 2 * half_; }
 
     void combine(const Contest& contest, const std::vector<double>& records, std::vector<double>& density) {
@@ -158,15 +171,18 @@ private:
     }
 
     // The relative errors of the densities by errors e of the squared distances lambda. With f' for two features more, dF/dlambda =
-    // -f' / (2 t), and f' / f is at most t^2 / d: each F and U errs by e t / (2 d) f at most, and f by e / 2 max(1, t^2 / d). Since
-    // A[k] sums f G without the row, G[k] errs by e t / (2 d) (A[k - 1] + A[k]); so does G without a row, within a factor of 2 (there
-    // are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+    // -f' / (2 t), where f' / f = (t / s) I_{d/2}(st) / I_{d/2-1}(st) is at most t^2 / d, and t / s: each F and U errs by e a f at most,
+    // a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2) bounds f' / f - 1:
+    // f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least as in
+    // NearNormal::certain. Since A[k] sums f G without the row, G[k] errs by e a (A[k - 1] + A[k]); so does G without a row, within a
+    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
     void distance_errors(const NodeBlock& block, double* relative) {
         std::fill_n(relative, kLanes, 0.0);
         if (!sq_error_.any()) return;
         const double d = law_.dof();
         for (int lane = 0; lane < kLanes; ++lane) {
             const double t = radius_of(block.position(lane));
+            if (t < sq_error_.from) continue;
             double rates = 0.0;
             for (std::size_t c = 0; c < n_lists_; ++c) {
                 const double* const G = record(c) + lane;
@@ -177,7 +193,13 @@ private:
                 rates += largest;
             }
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
-            relative[lane] = std::expm1(std::min(60.0, sq_error_.within(reach) * (t / d * rates + 0.5 * std::max(1.0, t * t / d))));
+            const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
+            double a = t / (2.0 * d), b = std::max(1.0, t * t / d);
+            if (least > 0.0) {
+                a = std::min(a, 0.5 / least);
+                b = std::min(b, (std::max(t - least, reach - t) + d / (2.0 * least)) / least);
+            }
+            relative[lane] = std::expm1(std::min(60.0, sq_error_.within(reach) * (2.0 * a * rates + 0.5 * b)));
         }
     }
 
@@ -216,6 +238,8 @@ private:
     SquareError sq_error_;
     std::vector<int> degree_;          // powers kept of each list
     std::vector<std::size_t> sizes_;
+    bool together_ = false;                // all lists in one pass, by many_; else each by its tallies_
+    ManyLists many_;
     std::vector<ListTallies> tallies_;
     std::vector<FarDoubt> doubts_;
     std::vector<double> records_, upper_, T_, work_, density_, density_upper_, standings_, all_;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "contest.hpp"
+#include "parallel.hpp"
 #include "tallies.hpp"
 
 namespace knn_cert {
@@ -70,6 +71,7 @@ public:
 private:
     // With room for what rounding and the law err by.
     CoarseBlock coarse_block(std::int64_t index) {
+        heartbeat();
         const NodeBlock block{kCoarseLevel, index};
         CoarseBlock nodes = tallies_->coarse(block, accuracy_);
         block.radii(nodes.radius);
@@ -164,6 +166,7 @@ private:
         before_ = totals();
         cell_doubt_.assign(before_.size(), 0.0);
         for (std::int64_t b = 0; b < per_cell; ++b) {
+            heartbeat();
             const NodeBlock block{level, cell * per_cell + b};
             double weight[kLanes];
             block.weights(weight);

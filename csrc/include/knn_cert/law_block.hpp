@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ncx2.hpp"
+#include "many_features.hpp"
 #include "simd.hpp"
 
 namespace knn_cert {
@@ -26,6 +27,8 @@ public:
     void set_nodes(double dof, const double* nodes, const LeafLoops& leaf) {
         dof_ = dof;
         leaf_ = &leaf;
+        near_normal_.set_dof(dof);
+        many_features_.set_dof(dof);
         first_chunk_ = end_chunk_ = 0;
         terms_.clear();
         for (int l = 0; l < kLanes; ++l) {
@@ -62,6 +65,7 @@ public:
 
 private:
     void evaluate_points(int n, const Split* s, double* F, double* U, double* f) {
+        if (without_sums(n, s, F, U, f)) return;
         double least = kInfinity, most = 0.0;
         for (int i = 0; i < n; ++i) {
             least = std::min(least, s[i].value);
@@ -113,6 +117,27 @@ private:
                 U[at] = lower ? 1.0 - sum[0] : sum[kLanes];
                 f[at] = t_[l] < kInfinity ? t_[l] * sum[2 * kLanes] : 0.0;
             }
+    }
+
+    // Far rows, or many features: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
+    bool without_sums(int n, const Split* s, double* F, double* U, double* f) const {
+        for (int i = 0; i < n; ++i)
+            for (int l = 0; l < kLanes; ++l) {
+                const int at = i * kLanes + l;
+                DistanceTails tails{0.0, 1.0, 0.0};
+                if (near_normal_.certain(s[i].value, t_[l], tails)) {
+                } else if (near_normal_.applies(s[i].value, t_[l])) {
+                    tails = near_normal_(s[i].value, t_[l], s[i].rest);
+                } else if (many_features_.applies(s[i].value, t_[l])) {
+                    tails = many_features_(s[i].value, t_[l], s[i].rest);
+                } else {
+                    return false;
+                }
+                F[at] = tails.F;
+                U[at] = tails.U;
+                f[at] = tails.f;
+            }
+        return true;
     }
 
     // Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails
@@ -194,6 +219,8 @@ private:
 
     static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
     double dof_ = 1.0;
+    NearNormal near_normal_;
+    ManyFeatures many_features_;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
     Split y_[kLanes] = {};  // t^2 / 2

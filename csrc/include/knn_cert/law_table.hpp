@@ -340,8 +340,9 @@ public:
 
     // The table that calls with this dof share. One that has outgrown its budget is left to its present users and replaced.
     static std::shared_ptr<LawTable> shared(double dof) {
-        static std::mutex mutex;
-        static std::shared_ptr<LawTable> recent;
+        // never destroyed: a thread may still be at work when the process ends
+        static std::mutex& mutex = *new std::mutex;
+        static std::shared_ptr<LawTable>& recent = *new std::shared_ptr<LawTable>;
         std::lock_guard<std::mutex> lock(mutex);
         if (!recent || recent->dof() != dof || recent->bytes() > kTableBytes) recent = std::make_shared<LawTable>(dof);
         return recent;

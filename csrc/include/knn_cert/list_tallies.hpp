@@ -3,9 +3,24 @@
 #pragma once
 
 #include "far_rows.hpp"
+#include "parallel.hpp"
 #include "tallies.hpp"
 
 namespace knn_cert {
+
+// Row by row, but with a heartbeat after some milliseconds of work.
+inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
+    const std::int64_t n_rows = task.n_rows, portion = std::max<std::int64_t>(64, 1000000 / task.degree);
+    for (std::int64_t done = 0; done < n_rows || done == 0; done += portion) {
+        task.n_rows = std::min(portion, n_rows - done);
+        leaf.tally(task);
+        if (task.n_rows == n_rows) return;
+        heartbeat();
+        if (task.cells) task.cells += task.n_rows;
+        if (task.x) task.x += task.n_rows;
+        if (task.values) task.values += 3 * kLanes * task.n_rows;
+    }
+}
 
 // Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
 inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
@@ -43,7 +58,7 @@ public:
         if (!density) task.mean = task.T + kLanes;
         horizon_.skip = accuracy.skip();
         near_.prepare(block, law, horizon_, task);
-        leaf.tally(task);
+        tally_in_portions(leaf, task);
         error_.assign(2 * half, 0.0);
         if (!far_.any()) return {};
         double* const far = near + 2 * half;

@@ -46,6 +46,7 @@ struct RaceRequest {
     int m_b;
     double sigma, dof;
     bool recurrence;  // every row one by one
+    Checkpoint checkpoint = no_checkpoint;
 };
 
 // probability and error: A first, B first.
@@ -55,6 +56,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
     probability[1] = b_arrives ? 1.0 : 0.0;
     error[0] = error[1] = 0.0;
     if (!a_arrives || !b_arrives) return;
+    const Pulse pulse(request.checkpoint);
     const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
     ContestSolver solver(request.dof, leaf_loops());
     std::vector<double> s;
@@ -63,7 +65,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(scaled_distance(squares[i], request.sigma));
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError{}, request.recurrence, [&](std::vector<RowSummary>& lists) {
+    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
         add(request.sq_a, request.n_a, lists[0]);
         add(request.sq_b, request.n_b, lists[1]);
     });
@@ -93,7 +95,11 @@ inline void race_families(const FamilyRequest& request, double* probability, dou
         first_member[f + 1] = first_member[f] + static_cast<std::size_t>(request.n_members[f]);
     Workers<detail::FamilyWorker> workers(request.n_threads, request.dof);
     for_each_item(request.n_families, request.n_threads, request.checkpoint, [&](int w, std::int64_t family) {
-        auto& [tallies, integral, rows, first, end] = workers[w];
+        detail::FamilyWorker& worker = workers[w];
+        FamilyTallies& tallies = worker.tallies;
+        ContinuousIntegral& integral = worker.integral;
+        std::array<FamilyRows, 2>& rows = worker.rows;
+        std::array<std::vector<std::int64_t>, 2>&first = worker.first, &end = worker.end;
         const std::size_t n_members = static_cast<std::size_t>(request.n_members[family]);
         const std::int64_t m[2] = {request.m_a[family], request.m_b[family]};
         for (std::size_t side = 0; side < 2; ++side) {

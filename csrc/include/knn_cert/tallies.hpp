@@ -34,9 +34,9 @@ struct Accuracy {
     bool rough() const { return tolerance >= 1e-4; }
     double law_error() const { return rough() ? 1e-6 : 1e-12; }
     // So many times as much where the probability q asked for is tiny: beyond 15 standard deviations, where F or U is below 1e-50,
-    // cells lose up to 1.1e-11 (a function there changes by up to exp(38/4) over a cell). In larger probabilities no such F, nor U,
+    // cells lose up to 2.2e-11 (a function there changes by up to exp(38/4) over a cell). In larger probabilities no such F, nor U,
     // counts: all products with one of them add up to less than 1e-9 of the error charged.
-    static double tiny(double q) { return q < 1e-40 ? 20.0 : 1.0; }
+    static double tiny(double q) { return q < 1e-40 ? 50.0 : 1.0; }
     // The relative error by the law of a product of F of at most K rows and U of all the others, if `mean` bounds the sum of F over
     // the rows. A row inside errs by law_error. A row outside errs by that, or by F / U times that where U is the complement, which it
     // is for F <= 3/4 at most (kComplementLimit): by 4 F law_error either way.

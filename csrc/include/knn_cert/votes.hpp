@@ -104,7 +104,7 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         const double* const row = request.sq_distances + query * request.n_rows;
         const auto s = [&](std::size_t i) { return scaled_distance(row[i], request.sigma); };
         const Outcome outcome = worker.solver.solve_filled(
-            static_cast<std::size_t>(classes.n_lists()), contests, SquareError{}, request.recurrence,
+            static_cast<std::size_t>(classes.n_lists()), contests, SquareError::of_roots(), request.recurrence,
             [&](std::vector<RowSummary>& lists) { add_by_list(classes.list_of_row(), s, worker.buffers, lists); });
         classes.write(outcome, 0, p, e);
     });
@@ -132,14 +132,14 @@ constexpr std::size_t kFarPerNear = 2500;
 class ScanWorker {
 public:
     ScanWorker(const ScanRequest& request, const ClassLists& classes, const ScanRows& rows, const std::vector<BoundedContest>& contests,
-               const LeafLoops& leaf, Checkpoint checkpoint)
-        : pulse_(checkpoint), request_(request), classes_(classes), rows_(rows), contests_(contests), leaf_(leaf), scan_(rows, leaf), solver_(request.dof, leaf) {}
+               const LeafLoops& leaf)
+        : request_(request), classes_(classes), rows_(rows), contests_(contests), leaf_(leaf), scan_(rows, leaf), solver_(request.dof, leaf) {}
 
     // Queries first .. first + n - 1. Where far rows leave too much doubt, those queries are scanned once more for more near rows,
-    // and at last one by one.
+    // and at last, or where the distances alone do, one by one.
     template <class Write>
     void solve(std::int64_t first, std::int64_t n, Write&& write) {
-        std::vector<std::int64_t> queries, unsettled;
+        std::vector<std::int64_t> queries, unsettled, direct;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
         // beside many far rows some more near ones cost nothing, and spare a second scan
         const std::size_t usual = near_rows_for(contests_), many = kMoreNear * usual;
@@ -148,20 +148,23 @@ public:
             scan_group(queries, n_near);
             unsettled.clear();
             for (std::size_t i = 0; i < queries.size(); ++i) {
-                pulse_();
-                bool settled = true;
+                heartbeat();
+                bool settled = true, far = false;
                 for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
                     const SquareError sq_error = rows_.sq_error(scan_.query_norm(static_cast<std::int64_t>(i)), request_.sigmas[sigma]);
-                    const Outcome outcome = solver_.solve(summaries_[i * request_.sigmas.size() + sigma], contests_, sq_error);
+                    const std::vector<RowSummary>& lists = summaries_[i * request_.sigmas.size() + sigma];
+                    for (const RowSummary& list : lists) far = far || list.has_far();
+                    const Outcome outcome = solver_.solve(lists, contests_, sq_error);
                     settled = settled && outcome.settled;
                     if (outcome.settled) write(queries[i], sigma, outcome);
                 }
-                if (!settled) unsettled.push_back(queries[i]);
+                if (!settled) (far ? unsettled : direct).push_back(queries[i]);
             }
-            if (unsettled.empty()) return;
             queries.swap(unsettled);
+            if (queries.empty()) break;
         }
-        for (const std::int64_t query : queries) by_direct_distances(query, write);
+        direct.insert(direct.end(), queries.begin(), queries.end());
+        for (const std::int64_t query : direct) by_direct_distances(query, write);
     }
 
 private:
@@ -176,7 +179,7 @@ private:
         }
         scan_(group, classes_.n_lists(),
               [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
-                  if (query == 0) pulse_();
+                  if (query == 0) heartbeat();
                   for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
                       summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
                           distances, n, 1.0 / request_.sigmas[sigma]);
@@ -191,7 +194,7 @@ private:
         distances_.resize(static_cast<std::size_t>(n));
         leaf_.sq_distances(request_.queries + query * dim, 1, request_.rows.data, n, dim, distances_.data(), n);
         for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
-            pulse_();
+            heartbeat();
             const auto s = [&](std::size_t i) { return scaled_distance(distances_[i], request_.sigmas[sigma]); };
             write(query, sigma,
                   solver_.solve_filled(static_cast<std::size_t>(classes_.n_lists()), contests_, SquareError::of_differences(dim), false,
@@ -199,7 +202,6 @@ private:
         }
     }
 
-    Pulse pulse_;
     const ScanRequest& request_;
     const ClassLists& classes_;
     const ScanRows& rows_;
@@ -243,7 +245,7 @@ inline void vote_scan(const ScanRequest& request, double* probability, double* e
     std::vector<std::unique_ptr<detail::ScanWorker>> workers(static_cast<std::size_t>(request.n_threads));
     for_each_item(n_groups, request.n_threads, request.checkpoint, [&](int w, std::int64_t item) {
         std::unique_ptr<detail::ScanWorker>& worker = workers[static_cast<std::size_t>(w)];
-        if (!worker) worker = std::make_unique<detail::ScanWorker>(request, classes, rows, contests, leaf, w == 0 ? request.checkpoint : no_checkpoint);
+        if (!worker) worker = std::make_unique<detail::ScanWorker>(request, classes, rows, contests, leaf);
         const std::int64_t first = item * group;
         worker->solve(first, std::min(group, request.n_queries - first), [&](std::int64_t query, std::size_t sigma, const Outcome& outcome) {
             for (std::size_t k = 0; k < open.size(); ++k) {

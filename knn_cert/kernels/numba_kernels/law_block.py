@@ -20,6 +20,8 @@ from .distance_law import (
 )
 from .jit import inner, merged
 from .lanes import LANES, fused, load, mul, spread, store
+from .many_features import ManyFeatures, are_many, many_features, new_many_features
+from .near_normal import NearNormal, applies, certainly, near_normal, new_near_normal
 
 _CHUNK = 256  # terms that are made together
 
@@ -39,6 +41,8 @@ class NodeLaw(NamedTuple):
     has_chunk: np.ndarray  # whether terms 256 i .. 256 i + 255 have been made for these nodes
     terms: np.ndarray  # [j][3][lane]: P(a + j), Q(a + j), g_{j-1}
     sums: np.ndarray  # scratch: [3][8] sums, [3][8] last terms
+    far: NearNormal  # of far rows
+    many: ManyFeatures  # of rows in many dimensions
 
 
 def new_node_law() -> NodeLaw:
@@ -48,6 +52,8 @@ def new_node_law() -> NodeLaw:
         np.zeros(_MAX_CHUNKS, dtype=np.bool_),
         np.empty(_MAX_CHUNKS * _CHUNK * 3 * LANES),
         np.empty(6 * LANES),
+        new_near_normal(),
+        new_many_features(),
     )
 
 
@@ -156,8 +162,28 @@ def _law_sums(law, mu, j0, p_j0, first, end):
 
 
 @inner
+def _without_sums(law, dof, s, s_rest, out, at):
+    """As `evaluate` where each node is out of the row's reach, or the row's law is nearly normal there."""
+    for lane in range(LANES):
+        t = law.t[lane]
+        sure = certainly(dof, s, t)
+        if sure != 0:
+            F, U, f = (1.0, 0.0, 0.0) if sure > 0 else (0.0, 1.0, 0.0)
+        elif applies(law.far, dof, s, t):
+            F, U, f = near_normal(law.far, dof, s, s_rest, t)
+        elif are_many(dof, s, t):
+            F, U, f = many_features(law.many, dof, s, s_rest, t)
+        else:
+            return False
+        out[at + lane], out[at + LANES + lane], out[at + 2 * LANES + lane] = F, U, f
+    return True
+
+
+@inner
 def evaluate(law, dof, s, s_rest, out, at):
     """F, U, f of the row at s + s_rest at the nodes to out[at : at + 24]."""
+    if _without_sums(law, dof, s, s_rest, out, at):
+        return
     t = law.t
     # the node nearest to the middle of the law: its largest term is the largest of all
     middle = math.sqrt(s * s + dof)
