@@ -304,6 +304,29 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
     return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
 
 
+def refuse_numbers_among_words(classes: np.ndarray) -> None:
+    """Raise ValueError where some labels read as numbers and others do not.
+
+    One word turns a column of numbers into text, where 10 comes before 2: who adds such a row, or removes it,
+    exchanges classes, and vote ties go to the first one. So no table that is accepted has both.
+    """
+    texts = [label for label in classes.tolist() if isinstance(label, str)]
+    numbers = [label for label in texts if _is_a_number(label)]
+    if 0 < len(numbers) < len(classes):
+        words = [label for label in classes.tolist() if label not in set(numbers)]
+        raise InvalidInput(
+            f"labels must be numbers or words, got both: {listed(numbers)}, and {listed(words)}; correct or "
+            "rename them or, in Python, say which labels there are by classes=[...]"
+        )
+
+
+def _is_a_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))  # Nan and Inf are names too
+    except ValueError:
+        return False
+
+
 def _sorted_labels(y: np.ndarray, name: str = "labels") -> tuple[np.ndarray, np.ndarray]:
     """Return the sorted different labels and the position of each label among them."""
     if np.ndim(y) != 1:

@@ -23,6 +23,7 @@ from ._validation import (
     check_sigma,
     is_resolved,
     number_classes,
+    refuse_numbers_among_words,
     reject_text_columns,
 )
 from .certificates import Certificates
@@ -124,14 +125,16 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
-            rows than y, if y has one class or a label outside `classes`, or if a parameter is out of its
-            range (n_neighbors > n, sigma <= 0, ...).
+            rows than y, if y has one class, numbers and words as labels, or a label outside `classes`, or if
+            a parameter is out of its range (n_neighbors > n, sigma <= 0, ...).
         """
         # A fit that fails must not leave the old table under a new number of features.
         vars(self).pop("classes_", None)
         reject_text_columns(X)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         classes, labels = number_classes(y, self.classes)
+        if self.classes is None:
+            refuse_numbers_among_words(classes)
         check_classification_targets(y)
         self._settings(X.shape[0])
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its

@@ -148,3 +148,25 @@ def test_no_new_labels_however_many_change_a_certified_prediction(kind):
             if len(set(tampered[1].tolist())) > 1:
                 assert classifier(*tampered, **settings).predict([[0.0]])[0] == cert.label[0]
     assert n_certified > 20
+
+
+# ------------------------------------------------------------------------------------------------------------
+# The order of the classes
+
+
+def test_one_word_among_numbers_cannot_exchange_the_classes():
+    """Vote ties go to 2 before 10, but to "10" before "2"."""
+    X, y = np.zeros((20, 1)), [2] * 10 + [10] * 10
+    cert = SmoothedKNNClassifier(2).fit(X, y).certify([[0.0]], LabelFlips())
+    assert cert.label[0] == 2
+    with pytest.raises(ValueError, match="numbers or words, got both: 10, 2, and spam"):
+        SmoothedKNNClassifier(2).fit(X, [*y[:-1], "spam"])
+    given = SmoothedKNNClassifier(2, classes=["10", "2", "spam"]).fit(X, np.array([*y[:-1], "spam"]))
+    assert given.predict([[0.0]])[0] == "10"
+
+
+@pytest.mark.parametrize(
+    "labels", [["2", "10"], ["a1", "b2"], ["Nan", "Bob"], ["", "1st"], ["True", "False"]]
+)
+def test_labels_of_one_kind_are_taken(labels):
+    assert classifier([0.0, 1.0], labels, n_neighbors=1).classes_.tolist() == sorted(labels)

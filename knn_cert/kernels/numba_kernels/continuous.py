@@ -555,8 +555,8 @@ def _errors(query, first, end, origin, q, error):
             if not done[j]:
                 left_out += _bound(query, j, y)
         quantile = math.sqrt(-2.0 * math.log(max(min(q[y], 1.0), 1e-305)))
-        by_distances = math.expm1(moved * (quantile + 2.0))
-        error[y] = left_out + query.work.by_law[y] + q[y] * (rounding + by_distances + ripple[y] ** 4) + 1e-305
+        relative = rounding + math.expm1(moved * (quantile + 2.0)) + ripple[y] ** 4
+        error[y] = left_out + query.work.by_law[y] + q[y] * relative + 1e-305
 
 
 @kernel
