@@ -46,6 +46,9 @@ _FIRST_COUNTS = 256
 # votes count, the more each costs by itself; these two were found by timing K = 5 to 1001.
 _VOTES_AT_ONCE, _FEWEST_AT_ONCE = 8192, 12
 
+# From so many votes on, one race costs more than a look at the votes without noise.
+_MANY_VOTES = 200
+
 # A search asks for probabilities to the first of these absolute errors, to the next where it is too large.
 _SEARCH_TOLERANCES = (1e-3, 1e-6, 0.0)
 
@@ -282,14 +285,34 @@ class WorstCases:
         at_once = min(
             self._law.kernel.FAMILY_SIZE, max(_FEWEST_AT_ONCE, _VOTES_AT_ONCE // self._law.n_neighbors)
         )
+        counts = None
+        if self._law.n_neighbors >= _MANY_VOTES:
+            expected = [self._count_without_noise(i, threat, limit) for i in range(len(self))]
+            counts = [_counts_near(one, limit) for one in expected]
         while (active := np.flatnonzero(high - low > 1)).size:
-            counts = [_counts_between(int(low[i]), int(high[i]), high[i] > limit, at_once) for i in active]
+            if counts is None:
+                ends = [(int(low[i]), int(high[i])) for i in active]
+                counts = [_counts_between(*both, both[1] > limit, at_once) for both in ends]
             cases = [_Case(int(i), threat, rows) for i, rows in zip(active, counts, strict=True)]
             for i, rows, margins in zip(active, counts, self._member_margins(cases), strict=True):
                 # the worst case only grows: what follows the first failure is not looked at
                 n_good = len(rows) if np.all(margins > 0.0) else int(np.argmin(margins > 0.0))
                 low[i] = rows[n_good - 1] if n_good else low[i]
                 high[i] = rows[n_good] if n_good < len(rows) else high[i]
+            counts = None
+        return low
+
+    def _count_without_noise(self, i: int, threat, limit: int) -> int:
+        """Number of rows that the vote survives without noise: with many votes about as many as with it."""
+        m, m_rest = self._needed(i, threat)
+        low, high = -1, limit + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            family = threat.family(*self._lists(i), np.array([middle]))
+            a, b = family.a.of_member(0), family.b.of_member(0)
+            arrives = np.partition(a, m - 1)[m - 1] if len(a) >= m else np.inf
+            others = np.partition(b, m_rest - 1)[m_rest - 1] if len(b) >= m_rest else np.inf
+            low, high = (middle, high) if arrives < others else (low, middle)
         return low
 
     def _largest_radius(self, threat) -> np.ndarray:
@@ -572,6 +595,13 @@ def _crossing(low: tuple, high: tuple, previous: tuple) -> np.ndarray:
             + x2 * y0 * y1 / ((y2 - y0) * (y2 - y1))
         )
         return np.where((parabola > x0) & (parabola < x1), parabola, line)
+
+
+def _counts_near(expected: int, limit: int) -> np.ndarray:
+    """Numbers of rows to look at first, increasing, if the answer is expected here."""
+    steps = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.0, 0.01, 0.03, 0.1, 0.3])
+    near = np.concatenate([expected * (1.0 + steps), [expected - 1, expected + 1]])
+    return np.unique(near.round().clip(0, limit).astype(np.int64))
 
 
 def _counts_between(low: int, high: int, open_end: bool, at_once: int) -> np.ndarray:

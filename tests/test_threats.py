@@ -526,3 +526,16 @@ def test_a_far_query_among_many_classes_has_a_certificate_for_moved_rows():
     X, y = rng.normal(size=(500, 30)), rng.integers(0, 10, size=500)
     clf = SmoothedKNNClassifier(5, 1e-3).fit(X, y)
     assert clf.certify(X[:1] + 1e4, RowShift(3)).budget[0] >= 0.0
+
+
+def test_with_many_votes_the_search_for_a_count_begins_near_it_and_ends_at_the_same():
+    """From 200 votes on the search begins where the vote without noise changes."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], [400, 200])
+    distances = np.concatenate([rng.uniform(2.0, 6.0, size=400), rng.uniform(4.0, 8.0, size=200)])
+    law = {"target_class": 0, "n_neighbors": 201, "sigma": 1.0, "dof": 3}
+    for kind in (LabelFlips, Deletions, Insertions, Replacements):
+        rows = largest_budget(distances**2, labels, kind(), **law)
+        assert rows > 5
+        assert worst_case_probability(distances**2, labels, kind(rows), **law) > 0.5
+        assert worst_case_probability(distances**2, labels, kind(rows + 1), **law) <= 0.5
