@@ -531,7 +531,7 @@ def share_of_rows(rows: int | float | None) -> str:
         return "the stated number of training rows"
     if isinstance(rows, _WHOLE):
         return f"{rows} training row{'' if rows == 1 else 's'}"
-    return f"{rows:.4g} of the training rows"
+    return f"{100.0 * rows:.6g} % of the training rows"
 
 
 def _length(radius: float | None) -> str:

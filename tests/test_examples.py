@@ -66,7 +66,8 @@ def test_the_programs_of_the_page_on_texts_run(shared, monkeypatch, capsys):
         names["words"] = [word.decode() for word in archive["words"]]
         names["vectors"] = archive["vectors"]
     second = second.replace("encode(data.test_texts)", "encode(data.test_texts[:20])")
-    exec(compile(second, "text.md", "exec"), names)
+    with pytest.warns(UserWarning, match="3 of 6920 texts have no word with a vector"):
+        exec(compile(second, "text.md", "exec"), names)
     assert names["knn"].n_samples_fit_ == 6920
 
 

@@ -94,7 +94,8 @@ def test_two_far_rows_on_a_line_come_in_the_order_of_their_noise(kernel, distanc
         wanted = [mp.ncdf((s[1] - s[0]) / mp.sqrt(2)), mp.ncdf((s[0] - s[1]) / mp.sqrt(2))]
     for value, error, truth in zip(p[0], errors[0], wanted, strict=True):
         assert abs(mpf(float(value)) - truth) <= mpf(float(error))
-        assert error <= (1e-10 + 1e-13 * distance * (1.0 + gap)) * truth + 1e-290
+        # tiny probabilities are charged fifty times as much for the law
+        assert error <= ((1e-10 if truth > 1e-40 else 1e-9) + 1e-13 * distance * (1.0 + gap)) * truth + 1e-290
 
 
 @pytest.mark.parametrize("dof", [1, 2, 5, 57])

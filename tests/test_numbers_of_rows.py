@@ -97,3 +97,15 @@ def test_a_threat_that_was_not_called_is_named_with_the_remedy():
         certify(BlackBoxBall)
     with pytest.raises(TypeError, match="BlackBoxBall, LabelFlips, Deletions"):
         certify("flips")
+
+
+def test_shares_are_said_as_shares():
+    assert "100 % of the training rows moved" in certify(RowShift(1.0), 3).guarantee
+    assert "1 training row moved" in certify(RowShift(1), 3).guarantee
+    assert "0.1 % of the training rows" in LabelFlips(0.001).describe()
+
+
+def test_a_summary_takes_no_share_for_a_number_of_rows():
+    with pytest.raises(ValueError, match="whole numbers of rows, got 0.1"):
+        certify(LabelFlips(), 3).summary(budgets=[0.1])
+    assert certify(BlackBoxBall(), 3).summary(budgets=[0.1]).certified_rate[0] == 1.0

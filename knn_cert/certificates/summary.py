@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .._errors import InvalidInput
 from .._printing import listed, quoted
 from .._validation import as_float_array
 from ..threats import Insertions, asked_budget, is_open
@@ -88,6 +89,12 @@ def summarize(certificates: Certificates, y_true, budgets: Sequence[float] | Non
     budgets = np.atleast_1d(as_float_array(budgets, "budgets"))
     if budgets.ndim != 1 or not np.all(budgets >= 0.0):
         raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {budgets!r}")
+    unit = certificates.threat.budget_name
+    if unit != "radius" and np.any(budgets != np.floor(budgets)):
+        raise InvalidInput(
+            f"budgets must be whole numbers of {unit}, got {listed(budgets.tolist())}; for a share of the "
+            "table give that share times its number of rows"
+        )
     beyond = np.stack([certificates.certified(budget) for budget in budgets], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
     if y_true is not None:

@@ -21,7 +21,8 @@ _MODULES = {
     "reference": "knn_cert.kernels.reference",
 }
 _REMEDIES = {
-    "native": "install knn-cert where there is a C++17 compiler (in a source checkout: 'pip install -e .')",
+    "native": "install knn-cert where there is a C++17 compiler; in a folder with the sources, which hide "
+    "what is installed, use 'pip install -e .' or another folder",
     "numba": "install it with 'pip install numba'",
     "reference": "reinstall knn-cert: this backend needs nothing but Python and NumPy",
 }
@@ -63,7 +64,8 @@ def get_backend(name: str = "auto") -> ModuleType:
     numba, numba_error = _load("numba")
     if numba is None:
         raise ImportError(
-            f"no fast backend can be imported. native: {native_error}; {_REMEDIES['native']}. numba: "
+            f"no fast backend can be imported from {os.path.dirname(__file__)}. native: {native_error}; "
+            f"{_REMEDIES['native']}. numba: "
             f"{numba_error}; {_REMEDIES['numba']}. backend='reference' always works, hundreds of times "
             "slower"
         )
