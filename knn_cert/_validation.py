@@ -6,6 +6,7 @@ was expected, what came and what to do about it. Kernels behind this gate check 
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 import os
@@ -76,21 +77,29 @@ def as_positive(value, name: str) -> float:
     return value
 
 
+# A difference of 1e-162 has the square 0: with d of them a distance errs by sqrt(d) times as much, which must
+# be nothing beside sigma. And the square of the farthest neighbour must be finite.
+_LEAST_SIGMA, _LARGEST_SIGMA = 1e-140, 1e140
+
+
 def check_sigma(sigma: float) -> float:
-    """Return the noise as a float > 0 whose square is neither rounded to zero nor infinite."""
+    """Return the noise as a float, in a range where squares of distances are neither zero nor infinite."""
     sigma = as_real(sigma, "sigma")
     if not (math.isfinite(sigma) and sigma > 0.0):
         raise InvalidInput(
             f"sigma must be finite and > 0, got {sigma!r}; it is the standard deviation of the noise on "
             "every feature, in the units of the features"
         )
-    if not sys.float_info.min <= sigma * sigma <= sys.float_info.max:
+    if not _LEAST_SIGMA <= sigma <= _LARGEST_SIGMA:
         raise InvalidInput(
-            f"sigma = {sigma!r} has a square outside the range of double precision; divide the features and "
-            "sigma by the same number, which changes no probability"
+            f"sigma must be from {_LEAST_SIGMA:g} to {_LARGEST_SIGMA:g}, got {sigma!r}; divide the features "
+            "and sigma by the same number, which changes no probability"
         )
     return sigma
 
+
+# Up to here a float tells integers apart.
+_EXACT_INTEGERS = 2.0**53
 
 # The bounds of the integral are proven from one feature on; with more features than these, the answers have
 # not been checked against anything.
@@ -304,23 +313,36 @@ def number_classes(y: np.ndarray, allowed=None) -> tuple[np.ndarray, np.ndarray]
     return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
 
 
-def refuse_numbers_among_words(classes: np.ndarray) -> None:
-    """Raise ValueError where some labels read as numbers and others do not.
+def check_kind_of_labels(classes: np.ndarray) -> None:
+    """Raise ValueError where order or identity of sorted classes hangs on what other labels there are.
 
-    One word turns a column of numbers into text, where 10 comes before 2: who adds such a row, or removes it,
-    exchanges classes, and vote ties go to the first one. So no table that is accepted has both.
+    One text among numbers turns them all into text, where 10 comes before 2, and 1 and 1.0 are two; one
+    fraction among integers turns them into floats, of which large ones are equal. Who adds such a row, or
+    removes it, exchanges, splits or merges classes. So no accepted table differs from another one in that.
     """
+    remedy = "correct or rename them or, in Python, say which labels there are by classes=[...]"
     texts = [label for label in classes.tolist() if isinstance(label, str)]
-    numbers = [label for label in texts if _is_a_number(label)]
+    numbers = [label for label in texts if reads_as_number(label)]
     if 0 < len(numbers) < len(classes):
         words = [label for label in classes.tolist() if label not in set(numbers)]
         raise InvalidInput(
-            f"labels must be numbers or words, got both: {listed(numbers)}, and {listed(words)}; correct or "
-            "rename them or, in Python, say which labels there are by classes=[...]"
+            f"labels must be numbers or words, got both: {listed(numbers)}, and {listed(words)}; {remedy}"
+        )
+    values = [float(text) for text in numbers]
+    if any(not before < after for before, after in itertools.pairwise(values)):
+        raise InvalidInput(
+            f"labels that are the text of numbers must sort like these, got {listed(numbers)}; make them "
+            f"numbers, or {remedy}"
+        )
+    if classes.dtype.kind == "f" and np.abs(classes).max() >= _EXACT_INTEGERS:
+        raise InvalidInput(
+            f"labels of type {classes.dtype} must be below 2**53, beyond which integers are rounded, got "
+            f"{np.abs(classes).max():g}; {remedy}"
         )
 
 
-def _is_a_number(text: str) -> bool:
+def reads_as_number(text: str) -> bool:
+    """Whether a label that is text is the text of a number."""
     try:
         return math.isfinite(float(text))  # Nan and Inf are names too
     except ValueError:

@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from . import __version__, kernels
 from ._validation import (
     check_edges,
+    check_kind_of_labels,
     check_n_neighbors,
     check_n_threads,
     check_resolution,
@@ -23,7 +24,6 @@ from ._validation import (
     check_sigma,
     is_resolved,
     number_classes,
-    refuse_numbers_among_words,
     reject_text_columns,
 )
 from .certificates import Certificates
@@ -134,7 +134,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         classes, labels = number_classes(y, self.classes)
         if self.classes is None:
-            refuse_numbers_among_words(classes)
+            check_kind_of_labels(classes)
         check_classification_targets(y)
         self._settings(X.shape[0])
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its

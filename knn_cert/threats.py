@@ -367,8 +367,10 @@ class QueryShift:
             family = RaceFamily(1, _in_all(a, one), _in_all(b, one))
         else:
             family = self.training.worst_cases(a, b)
+        with np.errstate(over="ignore"):  # infinitely far is far enough
+            farther = family.a.distances + self.radius
         return family._replace(
-            a=family.a._replace(distances=family.a.distances + self.radius),
+            a=family.a._replace(distances=farther),
             b=family.b._replace(distances=np.maximum(family.b.distances - self.radius, 0.0)),
         )
 
@@ -482,14 +484,16 @@ def _moved_out(a: np.ndarray, eps: float, ranks: np.ndarray) -> FamilyRows:
     M.
     """
     n = len(a)
-    nearer = np.searchsorted(a, a + eps, side="right")  # rows of a up to each moved row, N
+    with np.errstate(over="ignore"):
+        moved = a + eps
+    nearer = np.searchsorted(a, moved, side="right")  # rows of a up to each moved row, N
     gap_at_moved = nearer - np.arange(n)
     passed = np.cumsum(np.bincount(nearer, minlength=n + 1))[:n]  # moved rows before each row of a, M
     gap_at_row = np.arange(n) - passed
     zeros, ends = np.zeros(n, dtype=np.int64), np.full(n, len(ranks))
     return join(
         FamilyRows(a, zeros, np.searchsorted(ranks, gap_at_row, side="right")),
-        FamilyRows(a + eps, np.searchsorted(ranks, gap_at_moved, side="left"), ends),
+        FamilyRows(moved, np.searchsorted(ranks, gap_at_moved, side="left"), ends),
     )
 
 

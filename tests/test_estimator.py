@@ -452,7 +452,7 @@ def spoiled(value):
         ({"y": np.linspace(0, 1, 9)}, ValueError, "Unknown label type"),
         ({"X": [["a", "b", "c"]] * 9}, ValueError, "could not convert string to float"),
         ({"X": spoiled(1e200)}, ValueError, "overflow.*divide the features and sigma"),
-        ({"sigma": 1e-150, "X": spoiled(1e10)}, ValueError, "overflow.*divide the features and sigma"),
+        ({"sigma": 1e-140, "X": spoiled(1e30)}, ValueError, "overflow.*divide the features and sigma"),
         ({"n_neighbors": 10}, ValueError, "n_neighbors = 10 is more than the 9 training rows"),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
         ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be an integer"),

@@ -154,19 +154,42 @@ def test_no_new_labels_however_many_change_a_certified_prediction(kind):
 # The order of the classes
 
 
-def test_one_word_among_numbers_cannot_exchange_the_classes():
+@pytest.mark.parametrize(
+    ("label", "message"),
+    [
+        ("spam", "numbers or words, got both: 10, 2, and spam"),
+        ("0x1", "numbers or words"),
+        ("nan", "numbers or words"),
+        ("3", "must sort like these, got 10, 2, 3"),
+        ("2.5", "must sort like these"),
+        ("1_0", "must sort like these"),
+        ("\u0663", "must sort like these"),
+    ],
+)
+def test_one_text_among_numbers_cannot_exchange_the_classes(label, message):
     """Vote ties go to 2 before 10, but to "10" before "2"."""
     X, y = np.zeros((20, 1)), [2] * 10 + [10] * 10
-    cert = SmoothedKNNClassifier(2).fit(X, y).certify([[0.0]], LabelFlips())
-    assert cert.label[0] == 2
-    with pytest.raises(ValueError, match="numbers or words, got both: 10, 2, and spam"):
-        SmoothedKNNClassifier(2).fit(X, [*y[:-1], "spam"])
-    given = SmoothedKNNClassifier(2, classes=["10", "2", "spam"]).fit(X, np.array([*y[:-1], "spam"]))
+    assert SmoothedKNNClassifier(2).fit(X, y).certify([[0.0]], LabelFlips()).label[0] == 2
+    with pytest.raises(ValueError, match=message):
+        SmoothedKNNClassifier(2).fit(X, [*y[:-1], label])
+    given = SmoothedKNNClassifier(2, classes=["10", "2", label]).fit(X, np.array([*y[:-1], label]))
     assert given.predict([[0.0]])[0] == "10"
 
 
+def test_one_text_among_numbers_cannot_split_a_class_nor_a_fraction_merge_two():
+    with pytest.raises(ValueError, match="must sort like these, got 1, 1.0, 2, 3"):
+        classifier([0.0] * 4, np.array([1, 1.0, 2, "3"], dtype=object).astype(str), n_neighbors=1)
+    with pytest.raises(ValueError, match="below 2..53"):
+        classifier([0.0] * 3, np.array([2.0**53, 4.0, 3.0]), n_neighbors=1)
+    assert classifier([0.0] * 2, np.array([2**53 + 1, 2**53]), n_neighbors=1).classes_.tolist() == [
+        2**53,
+        2**53 + 1,
+    ]
+
+
 @pytest.mark.parametrize(
-    "labels", [["2", "10"], ["a1", "b2"], ["Nan", "Bob"], ["", "1st"], ["True", "False"]]
+    "labels", [["0", "1", "9"], ["a1", "b2"], ["Nan", "Bob"], ["", "1st"], ["True", "False"]]
 )
 def test_labels_of_one_kind_are_taken(labels):
-    assert classifier([0.0, 1.0], labels, n_neighbors=1).classes_.tolist() == sorted(labels)
+    distances = range(len(labels))
+    assert classifier(distances, labels, n_neighbors=1).classes_.tolist() == sorted(labels)

@@ -216,3 +216,21 @@ def test_a_file_that_does_not_name_its_tokenizer_is_refused(tmp_path):
     path.write_text(json.dumps(head), "utf-8")
     with pytest.raises(ValueError, match="noise lacks .'tokenizer'."):
         Certificates.load(path)
+
+
+class FirstWords:
+    """Keeps the first words that it ever meets: what a token is depends on the other texts."""
+
+    def __init__(self):
+        self.known = []
+
+    def __call__(self, text):
+        words = text.split()
+        self.known += [word for word in words if word not in self.known][: max(0, 2 - len(self.known))]
+        return [word if word in self.known else "<unk>" for word in words]
+
+
+def test_a_tokenizer_that_learns_from_the_first_texts_is_refused():
+    texts = ["good film", "fine work", "dull play", "bad music"] * 5
+    with pytest.raises(ValueError, match="must cut a text the same way always"):
+        SmoothedTextEnsemble(tokenizer=FirstWords(), n_models=20, alpha=0.01).fit(texts, [1, 1, 0, 0] * 5)

@@ -22,6 +22,10 @@ except ImportError:  # joblib before 1.6 brings its own
 __all__ = ["Copies"]
 
 
+# Containers with more members than these hold data, not parts of a program.
+_MOST_MEMBERS = 64
+
+
 class _Pickler(cloudpickle.Pickler):
     """Leaves classes where they are: made anew from bytes, they would overwrite those of the user."""
 
@@ -97,37 +101,71 @@ class Copies:
         Only of its own module; None for what has no canonical bytes.
         """
         start = _function_of(self.trainer)
-        start = start if isinstance(start, FunctionType) else type(start)
-        if _own_module(start.__module__):
+        kind = start if isinstance(start, FunctionType) else type(start)
+        if _own_module(kind.__module__):
             return {}
-        found, waiting, seen = {}, [start], set()
+        found, waiting, seen = {}, [("trainer", start), ("trainer", kind)], {}
         while waiting:
-            part = waiting.pop()
+            name, part = waiting.pop()
             if id(part) in seen:
                 continue
-            seen.add(id(part))
-            for name, value in _held_by(part):
+            seen[id(part)] = part  # kept, so that no other object gets its number
+            if isinstance(part, functools._lru_cache_wrapper):
+                found[f"the cache of {name}"] = str(part.cache_info().currsize).encode()
+            for inner, value in list(_held_by(part, kind.__module__)):
                 value = getattr(value, "__func__", value)
-                if isinstance(value, (FunctionType, type)):
-                    if value.__module__ == start.__module__:
-                        waiting.append(value)
-                elif not isinstance(value, ModuleType):
-                    found[f"{name} of {part.__qualname__}"] = _digest_of(value)
+                if isinstance(value, ModuleType):
+                    continue
+                waiting.append((inner, value))
+                if isinstance(part, (FunctionType, type)) and not isinstance(value, (FunctionType, type)):
+                    found[f"{inner} of {part.__qualname__}"] = _digest_of(value)
         return found
 
 
-def _held_by(part) -> Iterator[tuple[str, Any]]:
-    """Attributes of a class; variables of its module that a function refers to."""
+def _held_by(part, module: str) -> Iterator[tuple[str, Any]]:
+    """What a part of a trainer holds, by name; of classes and functions only those of its module.
+
+    Attributes of a class, and of an object, with its class; members of a container; what a wrapper wraps;
+    variables of its module, and of the functions around it, that a function refers to.
+    """
     if isinstance(part, type):
-        for owner in part.__mro__:
-            if owner.__module__ == part.__module__:
-                yield from ((n, v) for n, v in vars(owner).items() if not n.startswith("__") or callable(v))
+        for owner in part.__mro__ if part.__module__ == module else ():
+            if owner.__module__ == module:
+                # a list: naming the state of an object may add to its class
+                held = list(vars(owner).items())
+                yield from ((name, v) for name, v in held if not name.startswith("__") or callable(v))
         return
+    if isinstance(part, property):
+        yield from (("property", f) for f in (part.fget, part.fset) if f is not None)
+        return
+    if isinstance(part, (dict, list, tuple, set, frozenset)):
+        if len(part) <= _MOST_MEMBERS:
+            yield from (("member", v) for v in list(part.values() if isinstance(part, dict) else part))
+        return
+    if hasattr(part, "__wrapped__"):
+        yield getattr(part, "__name__", "wrapper"), part.__wrapped__
+    if not isinstance(part, FunctionType):
+        if type(part).__module__ == module:
+            yield type(part).__name__, type(part)
+            yield from list(getattr(part, "__dict__", {}).items())
+        return
+    if part.__module__ != module:
+        return
+    around = zip(part.__code__.co_freevars, part.__closure__ or (), strict=True)
+    yield from ((name, cell.cell_contents) for name, cell in around if _is_set(cell))
     codes = [part.__code__]
     while codes:
         code = codes.pop()
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
         yield from ((name, part.__globals__[name]) for name in code.co_names if name in part.__globals__)
+
+
+def _is_set(cell) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
 
 
 def _digest_of(value) -> bytes | None:

@@ -90,8 +90,8 @@ class Probes:
         Raises
         ------
         UnsoundTrainer
-            If it answers otherwise the second time, changes when it is asked, or answers a query alone
-            otherwise than together with others.
+            If it answers otherwise the second time, changes when it is asked, or answers a query alone, or
+            with others of its label, otherwise than together with all.
         """
         seen = self.look(model)
         again = self.look(model)
@@ -116,6 +116,14 @@ class Probes:
                     "a model's answer to a query must not depend on the other queries of the call, but alone "
                     f"probe {row} gets another label than together with {self._n - 1} others; scale by what "
                     "was fitted in training, not by the queries (torch: model.eval() for batch normalisation)"
+                )
+        for label in np.unique(seen.labels)[:_ALONE]:
+            rows = np.flatnonzero(seen.labels == label)
+            if np.any(self._ask(model, rows) != label):
+                raise UnsoundTrainer(
+                    "a model's answer to a query must not depend on the other queries of the call, but asked "
+                    f"about the {len(rows)} probes of one label alone it gives others; scale by what was "
+                    "fitted in training, not by the queries (torch: model.eval() for batch normalisation)"
                 )
         return seen
 

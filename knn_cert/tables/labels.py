@@ -9,6 +9,7 @@ import numpy as np
 
 from .._errors import InvalidInput
 from .._printing import quoted
+from .._validation import reads_as_number
 from .cells import is_missing
 from .defects import Defects
 
@@ -25,7 +26,8 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
     Raises
     ------
     InvalidInput
-        If a label is missing, or is a word for a missing value, or is text where ``y_train`` holds integers.
+        If a label is missing, or is a word for a missing value, or is text where ``y_train`` holds integers,
+        or if all labels are numbers, but not all of them whole ones.
     """
     cells = [text_of(value) for value in _as_list(values)]
     missing = Defects("row")
@@ -39,6 +41,12 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
         raise InvalidInput(
             f"expected integer labels, as in the training table, got {quoted(odd)} in row "
             f"{cells.index(odd) + 1}; give both tables the same labels"
+        )
+    # As text 10 would come before 2, and 1 and 1.0 would be two classes: one such row must not do that.
+    if odd is not None and kind is None and all(map(reads_as_number, dict.fromkeys(cells))):
+        raise InvalidInput(
+            f"labels that are numbers must be whole ones of at most 18 digits, got {quoted(odd)} in row "
+            f"{cells.index(odd) + 1}; correct it, or write all labels as words"
         )
     if odd is not None or kind in ("U", "S", "O"):
         return np.array(cells, dtype=str)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -167,8 +168,9 @@ class SmoothedTextEnsemble(VotingEnsemble):
                 "it with Deletion or Masking"
             )
         texts = check_texts(texts)
+        fresh = _copy_of(self._tokenizer)
         corpus = Corpus.from_texts(texts, self._tokenizer)
-        self._check_tokenizer(texts, corpus)
+        _check_tokenizer(fresh, texts, corpus)
         labels = np.asarray(labels)
         if labels.shape != (len(corpus),):
             raise ValueError(
@@ -312,16 +314,6 @@ class SmoothedTextEnsemble(VotingEnsemble):
     def _tokenizer(self):
         return tokenize if self.tokenizer is None else self.tokenizer
 
-    def _check_tokenizer(self, texts: list[str], corpus: Corpus) -> None:
-        """Cut some texts again, the last one first: a token must be a function of its text alone."""
-        for i in range(min(len(texts), _CUT_AGAIN))[::-1]:
-            words = list(self._tokenizer(normalized(texts[i])))
-            if words != corpus.words(i):
-                raise ValueError(
-                    f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
-                    f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
-                )
-
     def _check_classes(self, threat: WordThreat | RowThreat) -> None:
         """Raise where a threat may make or wipe out a class, and what that would change is not settled."""
         threat = threat.training if isinstance(threat, QueryWords) else threat
@@ -361,3 +353,22 @@ class SmoothedTextEnsemble(VotingEnsemble):
         if progress is not None:
             progress(len(models), len(models))
         return counts
+
+
+def _copy_of(tokenizer):
+    """A tokenizer as it is before it has cut a text; itself, if it cannot be copied."""
+    try:
+        return copy.deepcopy(tokenizer)
+    except Exception:  # of what it holds
+        return tokenizer
+
+
+def _check_tokenizer(tokenizer, texts: list[str], corpus: Corpus) -> None:
+    """Cut some texts again, the last one first: a token must be a function of its text alone."""
+    for i in range(max(0, len(texts) - _CUT_AGAIN), len(texts))[::-1]:
+        words = list(tokenizer(normalized(texts[i])))
+        if words != corpus.words(i):
+            raise ValueError(
+                f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
+                f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
+            )
