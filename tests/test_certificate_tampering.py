@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 
+import numpy as np
 import pytest
 import tampered
 from certified import ROUTES
 from tampered import both, changed
 
-from knn_cert import Certificates
+from knn_cert import Certificates, LabelFlips, SmoothedKNNClassifier
 
 BALL, FLIPS, ASKED, VOTES, PILOT, TEXTS = (
     "ball",
@@ -361,3 +362,17 @@ def test_what_is_no_document_is_refused(content, tmp_path):
     (tmp_path / "c.json").write_bytes(content)
     with pytest.raises(ValueError, match="no complete file of certificates"):
         Certificates.load(tmp_path / "c.json")
+
+
+def test_an_exact_certificate_needs_a_majority_in_the_worst_case(tmp_path):
+    """Two classes, K odd: what the worst tampering leaves decides, so a cleared abstention shows."""
+    X, y = np.arange(12.0)[:, None], [0] * 6 + [1] * 6
+    path = tmp_path / "c.json"
+    cert = SmoothedKNNClassifier(5).fit(X, y).certify([[1.0]], LabelFlips(4))
+    assert cert.abstained[0] and 0.0 <= cert.worst_probability[0] < 0.5
+    cert.save(path)
+    document = json.loads(path.read_text("utf-8"))
+    document["queries"]["abstained"], document["queries"]["budget"] = [False], [4]
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(ValueError, match="abstained must be true unless worst_probability is above 1/2"):
+        Certificates.load(path)

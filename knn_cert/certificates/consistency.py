@@ -16,7 +16,7 @@ import numpy as np
 from .._validation import as_whole_number, check_edges
 from ..bounds.confidence import check_level, vote_bounds
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from ..threats import BlackBoxBall, Insertions, asked_budget, is_beyond, is_open
+from ..threats import BlackBoxBall, Insertions, LabelFlips, Replacements, asked_budget, is_beyond, is_open
 from ..threats import Threat as RowsThreat
 from ..word_threats import RowThreat, WordThreat
 from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
@@ -31,6 +31,9 @@ _EPS = float(np.finfo(np.float64).eps)
 _VERSION = re.compile(
     r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?", re.ASCII
 )
+# Of two classes these certify where the majority does, and nowhere else.
+_EXACT = (LabelFlips, Deletions, Insertions, Replacements)
+
 _BACKENDS = ("native", "numba", "reference")
 
 # Votes are counted in doubles, which are exact so far.
@@ -221,8 +224,21 @@ def _check_worst_probability(certificates: Certificates) -> None:
         most = upper.max(axis=1, where=_is_label(certificates), initial=0.0)
         decided = ~certificates.abstained | ~(worst > 0.5)
         _expect(decided, "abstained must be false where worst_probability is above 1/2", worst)
+        if _is_exact(certificates):
+            _expect(
+                certificates.abstained | (worst > 0.5),
+                "abstained must be true unless worst_probability is above 1/2",
+                worst,
+            )
     _expect(worst >= 0.0, "worst_probability must be at least 0", worst)
     _expect(worst <= most, "worst_probability must be at most the probability untampered", worst, most)
+
+
+def _is_exact(certificates: Certificates) -> bool:
+    """Whether the race of the majority alone decides, with nothing else to certify by."""
+    classifier = certificates.classifier
+    ties_are_safe = classifier.labels_are_classes or classifier.n_neighbors % 2 == 1
+    return len(certificates.classes) == 2 and isinstance(certificates.threat, _EXACT) and ties_are_safe
 
 
 def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
