@@ -16,7 +16,16 @@ import numpy as np
 from .._validation import as_whole_number, check_edges
 from ..bounds.confidence import check_level, vote_bounds
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from ..threats import BlackBoxBall, Insertions, LabelFlips, Replacements, asked_budget, is_beyond, is_open
+from ..threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    Replacements,
+    asked_budget,
+    is_beyond,
+    is_open,
+)
 from ..threats import Threat as RowsThreat
 from ..word_threats import RowThreat, WordThreat
 from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
