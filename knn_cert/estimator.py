@@ -272,6 +272,9 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
         """
         check_is_fitted(self, "classes_")
+        for name, values in (("n_neighbors", n_neighbors), ("sigma", sigma), ("threats", threats)):
+            if values is not None and not np.iterable(values):
+                raise TypeError(f"{name} must be a sequence, such as [{values!r}], got {values!r}")
         chosen = {
             "n_neighbors": [self.n_neighbors] if n_neighbors is None else list(n_neighbors),
             "sigma": [self.sigma] if sigma is None else list(sigma),

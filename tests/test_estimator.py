@@ -393,6 +393,14 @@ def test_a_grid_answers_as_one_certificate_after_the_other(backend):
             np.testing.assert_allclose(cert.budget, alone.budget, rtol=1e-9)
 
 
+def test_a_grid_of_a_single_value_is_told_what_a_sequence_is():
+    clf = SmoothedKNNClassifier(1).fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(TypeError, match=r"n_neighbors must be a sequence, such as \[5\], got 5"):
+        clf.certify_grid([[0.0]], n_neighbors=5)
+    with pytest.raises(TypeError, match="threats must be a sequence"):
+        clf.certify_grid([[0.0]], threats=LabelFlips())
+
+
 def test_a_grid_with_nothing_in_it_is_refused():
     X, y, Q = small_table()
     clf = SmoothedKNNClassifier(3).fit(X, y)

@@ -45,7 +45,7 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
     # As text 10 would come before 2, and 1 and 1.0 would be two classes: one such row must not do that.
     if odd is not None and kind is None and all(map(reads_as_number, dict.fromkeys(cells))):
         raise InvalidInput(
-            f"labels that are numbers must be whole ones of at most 18 digits, got {quoted(odd)} in row "
+            f"labels that are numbers must be whole ones of at most 64 bits, got {quoted(odd)} in row "
             f"{cells.index(odd) + 1}; correct it, or write all labels as words"
         )
     if odd is not None or kind in ("U", "S", "O"):
