@@ -23,7 +23,7 @@ LAW_RELATIVE = 1e-12
 BUCKETED_ABSOLUTE, BUCKETED_RELATIVE = 1e-13, 1e-10
 CONTINUOUS_RELATIVE = 1e-10
 SUM = 1e-11
-AGREEMENT = 1e-12
+AGREEMENT = 2e-12  # each of two backends may err by half of it
 MEMORY_MB = 200.0
 # Theorem 3 as printed takes tails as complements, each with an error of 1e-16, and multiplies thousands.
 LITERAL = 1e-11
@@ -205,7 +205,8 @@ def backends_agree(report: Report, spambase: Dataset | None, study: Study) -> No
     if rows:
         report.table(["backends", "problems", "function", "worst absolute", "worst relative"], rows)
     report.text(
-        f"Limit {AGREEMENT:.0e}, relative, where a value is above 1e-250. Small: {study.random_problems} "
+        f"Limit {AGREEMENT:.0e}, relative, where a value is above 1e-40, and a thousand times that down to "
+        f"1e-250. Small: {study.random_problems} "
         f"random problems of 2 to 8 rows and {n_medium} of 40 to 80, C from 2 to 4, K from 1 to 7, d from 1 "
         f"to 784, seed {SEED}. Spambase: K = {N_NEIGHBORS}, sigma = {SIGMA:g}."
     )

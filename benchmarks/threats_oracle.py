@@ -12,15 +12,13 @@ from knn_cert.threats import Deletions, Insertions, LabelFlips, Replacements, Ro
 
 from .report import Report, require
 
-RELATIVE = 1e-10
+# How far below the truth, relative to it, a lower bound may lie; slower backends bound their errors loosely.
+RELATIVE = {"native": 1e-10, "numba": 1e-5, "reference": 1e-7}
 
 _DIGITS = 60
 
 # A relative error says nothing of a truth that is zero, or nearly one; the answer has to be one, too.
 _SMALLEST, _ZERO = mpf("1e-280"), mpf("1e-290")
-
-# The probability of a possible attack is computed with an error, and so is the bound that lies below it.
-_ROUNDING = mpf("1e-12")
 
 _QUANTITIES = {
     "clean": lambda case: LabelFlips(0),
@@ -46,11 +44,14 @@ def oracle(report: Report, folder: Path) -> None:
         for backend in kernels.available_backends():
             errors = {name: _worst_error(cases, name, backend) for name in _QUANTITIES}
             for name, error in errors.items():
-                require(error <= RELATIVE, f"{backend}, {name}: worst relative error {error:.2e}")
+                require(
+                    error <= RELATIVE[backend], f"{backend}, {name}: {error:.2e} below the truth, relatively"
+                )
             passed = _largest_share_of_attack(cases, backend)
             rows.append([backend, *(f"{error:.1e}" for error in errors.values()), f"{passed:.6f}"])
     report.text(
-        f"Worst relative error over {len(cases)} cases, limit {RELATIVE:.0e}, taken in {_DIGITS} digits. "
+        f"How far the lower bound lies below the truth at most, relative to it, over {len(cases)} cases; "
+        f"limits {', '.join(f'{limit:.0e} ({name})' for name, limit in RELATIVE.items())}; never above. "
         "Last column: the bound on moved rows as a share of the probability that the best straight attack "
         "leaves, at its largest; above 1 the bound would be wrong."
     )
@@ -62,8 +63,9 @@ def _worst_error(cases: list[dict], name: str, backend: str) -> float:
     for case in cases:
         got, truth = _smallest(case, _QUANTITIES[name](case), backend), mpf(case[name])
         require(not mp.isnan(got), f"{backend}, {name}: NaN for {case}")
+        require(got <= truth, f"{backend}, {name}: {got} is no lower bound on {truth} in {case}")
         if truth > _SMALLEST:
-            worst = max(worst, abs(got - truth) / truth)
+            worst = max(worst, (truth - got) / truth)
         else:
             require(abs(got - truth) <= _ZERO, f"{backend}, {name}: {got} for {truth} in {case}")
     return float(worst)
@@ -76,7 +78,7 @@ def _largest_share_of_attack(cases: list[dict], backend: str) -> float:
         bound = _smallest(case, _QUANTITIES["row_shift_bound"](case), backend)
         attack = mpf(case["row_shift_best_straight_attack"])
         require(
-            bound <= attack * (1 + _ROUNDING) + _ZERO,
+            bound <= attack,
             f"{backend}: a bound of {bound} where an attack leaves {attack}, {case}",
         )
         if attack > _SMALLEST:
