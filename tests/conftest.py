@@ -50,3 +50,15 @@ def backend(request):
 def kernel(backend):
     """The module of a backend: the functions of the kernel's contract."""
     return kernels.get_backend(backend)
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Return a function that writes a file and returns its path."""
+
+    def _write(content: str | bytes, name: str = "t.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return _write

@@ -12,19 +12,6 @@ from knn_cert.tables import (
     read_table,
 )
 
-
-@pytest.fixture
-def write(tmp_path):
-    """Return a function that writes a file and returns its path."""
-
-    def _write(content: str | bytes, name: str = "t.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return _write
-
-
 # --- no header line -----------------------------------------------------------------------------------------
 
 HEADERLESS = [

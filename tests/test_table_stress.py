@@ -8,7 +8,6 @@ import os
 import struct
 import time
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,19 +17,6 @@ from knn_cert.tables import (
     read_table,
     size,
 )
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Return a function that writes a file and returns its path."""
-
-    def _write(content: str | bytes, name: str = "t.csv") -> Path:
-        path = tmp_path / name
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return path
-
-    return _write
-
 
 # --- names and labels of an attacker ------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._npz import open_npz
 from .._writing import whole_or_nothing
 from .fingerprint import parameters_digest
 
@@ -66,8 +67,7 @@ class Checkpoint:
         if not path.exists():
             return None
         try:
-            # Opened here: for a damaged file np.load leaves its own file open.
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            with open_npz(path) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             digest = bytes(arrays.pop(_DIGEST, b""))
             if digest != self._digest(start, arrays):

@@ -10,6 +10,7 @@ from .. import __version__
 from .._validation import as_whole_number
 from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..certificates import Certificates
+from ..certificates.issue import Bounds, tells_apart
 from ..montecarlo.votes import bounds_of_votes
 from ..smoothing import VotingModels
 from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
@@ -107,8 +108,7 @@ def certify_text_votes(
     worst_cases = _WorstCases(law, threat, n_train, len(votes.classes), training_words)
     budget = np.zeros(len(label), dtype=np.int64)
     worst = np.full(len(label), np.nan)
-    # "not greater" and not "less or equal": a NaN anywhere must end here.
-    abstained = ~(p_lower > p_upper)
+    abstained = ~tells_apart(Bounds(p_lower, p_upper, tail_upper))
     for members, words in _alike(p_lower, p_upper, queries if worst_cases.per_query else None):
         p_a, p_b = float(p_lower[members[0]]), float(p_upper[members[0]])
         if is_open(threat):
