@@ -13,8 +13,8 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/pytest -n auto
 
 bench: $(VENV)/installed-for-tests
-	$(BIN)/python -m benchmarks.exact_engine
-	$(BIN)/python -m benchmarks.threats
+	$(BIN)/python -m benchmarks.exact.engine
+	$(BIN)/python -m benchmarks.threats.figures
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check knn_cert tests benchmarks examples setup.py
