@@ -1,0 +1,132 @@
+"""Two dumps side by side: names lost, added or changed, numbers equal bit by bit or how far apart."""
+
+from __future__ import annotations
+
+import math
+import struct
+from collections import Counter
+from dataclasses import dataclass, field
+
+# What an answer can be, from harmless to grave.
+SAME, NEAR, TEXT, FAR, NEW, LOST = (
+    "same bits",
+    "few ulp",
+    "other words",
+    "different",
+    "only in the second",
+    "only in the first",
+)
+
+
+@dataclass
+class Difference:
+    """One question that the two versions answer differently."""
+
+    door: str
+    backend: str
+    question: str
+    kind: str
+    what: str
+
+
+@dataclass
+class Comparison:
+    """All that differs; `counts` has the number of answers of each kind by door and backend."""
+
+    lost: list[str] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    changed: list[tuple[str, str, str]] = field(default_factory=list)
+    counts: dict[tuple[str, str], Counter] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def same(self) -> bool:
+        """Whether no name was lost or changed and no number differs, in more than `ulp`."""
+        grave = any(counter[kind] for counter in self.counts.values() for kind in (FAR, LOST))
+        return not (self.lost or self.changed or grave)
+
+
+def compare(first: dict, second: dict, *, ulp: int = 0) -> Comparison:
+    """Compare two dumps; floats may differ by ``ulp`` units in the last place."""
+    result = Comparison()
+    names, others = first["names"], second["names"]
+    result.lost = sorted(set(names) - set(others))
+    result.added = sorted(set(others) - set(names))
+    result.changed = [
+        (n, names[n], others[n]) for n in sorted(set(names) & set(others)) if names[n] != others[n]
+    ]
+    a, b = first["answers"], second["answers"]
+    for door in sorted(set(a) | set(b)):
+        backends = sorted(set(a.get(door, {})) | set(b.get(door, {})))
+        for backend in backends:
+            mine, theirs = a.get(door, {}).get(backend, {}), b.get(door, {}).get(backend, {})
+            counter = result.counts.setdefault((door, backend), Counter())
+            for question in sorted(set(mine) | set(theirs)):
+                kind, what = _answers(mine.get(question), theirs.get(question), ulp)
+                counter[kind] += 1
+                if kind != SAME:
+                    result.differences.append(Difference(door, backend, question, kind, what))
+    return result
+
+
+def _answers(first: dict | None, second: dict | None, ulp: int) -> tuple[str, str]:
+    missing = [answer is None or "absent" in answer for answer in (first, second)]
+    if all(missing):
+        return SAME, ""
+    if missing[0]:
+        return NEW, (first or {}).get("absent", "")
+    if missing[1]:
+        return LOST, (second or {}).get("absent", "")
+    assert first is not None and second is not None
+    worst, what = SAME, ""
+    order = (SAME, NEAR, TEXT, FAR)
+    for path in sorted(set(first) | set(second)):
+        kind, how = _values(path, first.get(path), second.get(path), ulp)
+        if order.index(kind) > order.index(worst):
+            worst, what = kind, f"{path}: {how}"
+    return worst, what
+
+
+def _values(path: str, first: str | None, second: str | None, ulp: int) -> tuple[str, str]:
+    if first == second:
+        return SAME, ""
+    if first is None or second is None:
+        return FAR, f"{_short(first)} -> {_short(second)}"
+    if path.endswith("(text)"):
+        return TEXT, f"{_short(first)} -> {_short(second)}"
+    a, b = first.split(" "), second.split(" ")
+    if len(a) != len(b):
+        return FAR, f"{_short(first)} -> {_short(second)}"
+    apart = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
+    try:
+        floats = [(float.fromhex(x), float.fromhex(y)) for x, y in apart if "0x" in x or "0x" in y]
+    except ValueError:
+        floats = []
+    if len(floats) < len(apart):
+        return FAR, f"{_short(first)} -> {_short(second)}"
+    steps = max(_ulps(x, y) for x, y in floats)
+    relative = max(_relative(x, y) for x, y in floats)
+    x, y = max(floats, key=lambda pair: _ulps(*pair))
+    kind = NEAR if steps <= ulp else FAR
+    return kind, f"{len(apart)} of {len(a)} numbers, {steps} ulp, relative {relative:.1e}: {x!r} -> {y!r}"
+
+
+def _ulps(x: float, y: float) -> int:
+    """Number of doubles from x to y."""
+
+    def place(value: float) -> int:
+        bits = struct.unpack("<q", struct.pack("<d", value))[0]
+        return bits if bits >= 0 else -(bits & 0x7FFF_FFFF_FFFF_FFFF)
+
+    return abs(place(x) - place(y))
+
+
+def _relative(x: float, y: float) -> float:
+    apart = abs(x - y)
+    return apart / max(abs(x), abs(y)) if math.isfinite(apart) else math.inf
+
+
+def _short(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if len(text) <= 70 else f"{text[:67]}..."
