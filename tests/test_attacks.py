@@ -28,7 +28,7 @@ TRIGGERS = {
     "blending, image": (blending(COLOUR, 0.3), 9 * 7 * 3),
     "blending, table": (blending(56, 0.3), 56),
 }
-all_triggers = pytest.mark.parametrize("trigger, touched", TRIGGERS.values(), ids=TRIGGERS)
+all_triggers = pytest.mark.parametrize(("trigger", "touched"), TRIGGERS.values(), ids=TRIGGERS)
 
 
 def rows_for(trigger, n=5):
@@ -175,7 +175,7 @@ def test_no_row_is_poisoned_at_ratio_zero():
 
 
 @pytest.mark.parametrize(
-    "options, error, message",
+    ("options", "error", "message"),
     [
         ({"ratio": 0.5}, ValueError, "20, but the source class 'spam' has 15; choose ratio <= 0.375"),
         ({"ratio": 1.5}, ValueError, "between 0 and 1"),
@@ -198,7 +198,7 @@ def test_a_poisoning_that_cannot_be_is_refused(options, error, message):
 
 
 @pytest.mark.parametrize(
-    "make, error, message",
+    ("make", "error", "message"),
     [
         (lambda: one_pixel(GREY, 0.0), ValueError, "norm must be finite and > 0"),
         (lambda: one_pixel(GREY, "big"), TypeError, "norm must be a number"),
@@ -226,7 +226,7 @@ def test_a_trigger_that_cannot_be_is_refused(make, error, message):
 
 
 @pytest.mark.parametrize(
-    "X, error, message",
+    ("X", "error", "message"),
     [
         (np.full((2, 9, 7), np.nan), ValueError, "must be finite"),
         (np.full((2, 9, 7), 7.0), ValueError, "outside of the bounds"),

@@ -59,7 +59,8 @@ def test_auto_takes_the_compiled_kernel_without_a_word(chooser):
 
 def test_auto_falls_back_to_numba_and_warns_once(chooser):
     chooser(native=False, numba=True, reference=True)
-    with pytest.warns(RuntimeWarning, match=r"knn_cert_stand_in_native.*using numba.*compiler") as record:
+    # three calls, one warning
+    with pytest.warns(RuntimeWarning, match=r"knn_cert_stand_in_native.*using numba.*compiler") as record:  # noqa: PT031
         assert kernels.backend_name(kernels.get_backend("auto")) == "numba"
         kernels.get_backend("auto")
         kernels.get_backend()

@@ -123,9 +123,11 @@ def test_files_without_a_published_checksum_are_read_with_a_warning(data, shared
     with pytest.warns(UserWarning, match=f"{pair}: no checksum is known for this file"):
         load_dataset("cifar-airplane-bird", download=False)
     (data / "data_batch_1.bin").write_bytes(b"")
-    with pytest.warns(UserWarning, match="data_batch_1.bin: no checksum is known"):
-        with pytest.raises(ValueError, match="expected the files"):
-            load_dataset("cifar10", download=False)
+    with (
+        pytest.warns(UserWarning, match="data_batch_1.bin: no checksum is known"),
+        pytest.raises(ValueError, match="expected the files"),
+    ):
+        load_dataset("cifar10", download=False)
 
 
 def test_a_cifar_archive_that_is_not_the_published_one_is_refused(data):

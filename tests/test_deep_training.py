@@ -91,7 +91,7 @@ def gradient(network, parameters, X, labels, weight_decay=0.0):
 
 
 @pytest.mark.parametrize(
-    "network, shape, settings",
+    ("network", "shape", "settings"),
     [
         (mnist_cnn, SHAPE, {"epochs": 10}),
         (mnist_cnn, SHAPE, {"epochs": 10, "models_at_once": 2}),
@@ -526,7 +526,7 @@ def test_a_trainer_cannot_be_changed():
 
 
 @pytest.mark.parametrize(
-    "changes, error, message",
+    ("changes", "error", "message"),
     [
         ({"epochs": 0}, ValueError, "epochs must be at least 1, got 0"),
         ({"epochs": 2.5}, TypeError, "epochs must be a whole number, got 2.5"),
@@ -701,7 +701,7 @@ def test_a_tiny_clip_norm_without_noise_hardly_moves_the_parameters(opacus):
     assert differs(trainer()(X, y, 0), trainer(private=DPSGD(1e-6, 0.0))(X, y, 0))
 
 
-@pytest.mark.parametrize("network, shape", [(mnist_cnn, SHAPE), (resnet20, (12, 12, 3))])
+@pytest.mark.parametrize(("network", "shape"), [(mnist_cnn, SHAPE), (resnet20, (12, 12, 3))])
 def test_private_training_learns_and_is_a_function_of_the_seed(opacus, network, shape):
     X, y = stripes(120, shape=shape)
     train = trainer(
@@ -751,7 +751,7 @@ def test_without_opacus_private_training_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "clip_norm, noise_multiplier, error, message",
+    ("clip_norm", "noise_multiplier", "error", "message"),
     [
         (0.0, 1.0, ValueError, "clip_norm must be finite and > 0, got 0.0"),
         (float("inf"), 1.0, ValueError, "clip_norm must be finite"),

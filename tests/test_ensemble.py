@@ -534,9 +534,9 @@ def test_a_model_that_holds_itself_has_a_digest():
 
 def test_what_has_no_bytes_is_refused_with_the_remedy(tmp_path):
     model = BaseEstimator()
-    with (tmp_path / "f").open("w") as model.file:
-        with pytest.raises(TypeError, match=r"no canonical bytes.*canonical_parameters\(\)"):
-            parameters_digest(model)
+    refused = pytest.raises(TypeError, match=r"no canonical bytes.*canonical_parameters\(\)")
+    with (tmp_path / "f").open("w") as model.file, refused:
+        parameters_digest(model)
 
 
 def test_digests_and_noise_are_the_same_in_another_process():

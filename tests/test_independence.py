@@ -367,7 +367,10 @@ def test_a_trainer_that_cannot_be_copied_is_tried_as_far_as_it_can_be():
 
     with pytest.warns(UserWarning, match="cannot be copied.*keeps something"):
         assert len(fit(honest).models_) == 14
-    with pytest.warns(UserWarning), pytest.raises(UnsoundTrainer, match="changes kept of"):
+    with (
+        pytest.warns(UserWarning, match="cannot be copied"),
+        pytest.raises(UnsoundTrainer, match="changes kept of"),
+    ):
         fit(cached)
 
 

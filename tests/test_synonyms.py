@@ -381,7 +381,8 @@ def test_the_counter_fitted_table_has_the_numbers_of_its_description(shared):
 
 def test_pairs_of_words_are_read_as_they_are_distributed(shared):
     path = shared / "data" / "synonyms" / "ppdb_synonyms.txt.gz"
-    lines = [frozenset(line.split()) for line in gzip.open(path, "rt", encoding="utf-8")]
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        lines = [frozenset(line.split()) for line in file]
     network = SynonymNetwork.read(path)
     assert edges_without_similarities(network) == {tuple(sorted(line)) for line in lines if len(line) == 2}
 

@@ -78,7 +78,7 @@ def test_a_corpus_gives_its_texts_back():
 
 
 @pytest.mark.parametrize(
-    "texts, error, message",
+    ("texts", "error", "message"),
     [
         ("one text", TypeError, "put it into a list"),
         ([b"bytes"], TypeError, "decode"),
@@ -153,7 +153,7 @@ def test_words_of_a_query_are_deleted_independently():
 
 
 @pytest.mark.parametrize(
-    "law, threat",
+    ("law", "threat"),
     [
         (Deletion(0.8), TrainingWords("inserted")),
         (Deletion(0.8), TrainingWords("any", words=2)),
@@ -307,7 +307,7 @@ def test_the_guarantee_says_what_was_smoothed_and_against_what():
 
 
 @pytest.mark.parametrize(
-    "law, threat",
+    ("law", "threat"),
     [
         (Masking(0.5), TrainingWords("inserted")),
         (Masking(0.5), QueryWords("any")),
@@ -326,7 +326,7 @@ def test_a_threat_that_a_law_cannot_certify_is_refused_with_a_remedy(law, threat
 
 
 @pytest.mark.parametrize(
-    "law, coverage",
+    ("law", "coverage"),
     [
         (Deletion(0.5), ["inserted, removed, replaced, synonyms, any"] * 2 + ["nothing"]),
         (Masking(0.5), ["replaced, synonyms"] * 2 + ["nothing"]),
@@ -413,7 +413,7 @@ def test_laws_compose_once_each():
 
 
 @pytest.mark.parametrize(
-    "make, error, message",
+    ("make", "error", "message"),
     [
         (lambda: TrainingWords("changed"), ValueError, "edit must be one of inserted"),
         (lambda: TrainingWords("inserted", words=0), ValueError, "words"),
@@ -430,7 +430,7 @@ def test_threats_check_what_they_are_given(make, error, message):
 
 
 @pytest.mark.parametrize(
-    "options, texts, labels, error, message",
+    ("options", "texts", "labels", "error", "message"),
     [
         ({}, ["a", "b"], [1, 1], ValueError, "at least two classes"),
         ({}, ["a", "b"], [1], ValueError, "one for each text"),

@@ -44,7 +44,7 @@ def oracle_cases():
         "row_shift_bound": lambda case: RowShift(case["budget"], case["epsilon"]),
         "all_rows_shift": lambda case: RowShift(len(case["labels"]), case["epsilon"]),
     }
-    return pytest.mark.parametrize("name, make", threats.items(), ids=threats)
+    return pytest.mark.parametrize(("name", "make"), threats.items(), ids=threats)
 
 
 @oracle_cases()
@@ -463,7 +463,7 @@ def test_queries_of_a_table_are_answered_one_by_one():
 
 
 @pytest.mark.parametrize(
-    "make, kind, message",
+    ("make", "kind", "message"),
     [
         (lambda: LabelFlips(-1), ValueError, "at least 0"),
         (lambda: LabelFlips(1.5), ValueError, "between 0 and 1"),
@@ -481,7 +481,7 @@ def test_a_budget_that_makes_no_sense_is_refused(make, kind, message):
 
 
 @pytest.mark.parametrize(
-    "threat, target, kind, message",
+    ("threat", "target", "kind", "message"),
     [
         ("flips", 0, TypeError, "threat must be one of"),
         (LabelFlips(1), 2, ValueError, "0..1"),

@@ -6,6 +6,7 @@ size; so times "tables included" and peak memory are taken here, one process eac
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import time
@@ -115,10 +116,9 @@ def _forget_peak() -> float:
     ru_maxrss alone will not do on Linux: it is inherited from the process that started this one, and it
     remembers the loading of the data, so that a difference of two readings can hide anything.
     """
-    try:
+    # where this cannot be written, the peak includes the loading of the data and can only become larger
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass  # the peak then includes the loading of the data: the figure can only become larger
     return _status("VmRSS")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import math
 import os
@@ -25,10 +26,12 @@ class Report:
         self._quick = quick
 
     def text(self, paragraph: str) -> None:
+        """Add a paragraph."""
         self._parts.append(paragraph)
         print(f"{paragraph}\n", flush=True)
 
     def heading(self, title: str, level: int = 2) -> None:
+        """Add a heading."""
         self.text(f"{'#' * level} {title}")
 
     def opening(self, title: str, seed: int, more: str = "") -> None:
@@ -51,6 +54,7 @@ class Report:
         self.text("\n".join(lines))
 
     def save(self, path: Path) -> None:
+        """Write all that was added to a file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n\n".join(self._parts) + "\n", encoding="utf-8")
 
@@ -113,10 +117,8 @@ def versions() -> str:
         parts.append(f"native kernel {facts['simd']}, compiler {facts['compiler']}")
     parts.append(f"Python {facts['python']}")
     for name in ("numpy", "scipy", "scikit-learn", "numba", "torch"):
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             parts.append(f"{name} {importlib.metadata.version(name)}")
-        except importlib.metadata.PackageNotFoundError:
-            pass
     return "; ".join(parts)
 
 

@@ -76,53 +76,54 @@ def law(x, dof, nonc):
 
     ctx.prec = BITS
     a, mu, y = arb(dof) / 2, arb(nonc) / 2, arb(x) / 2
-    lower = (x - nonc) < dof
     half = 0.25 * dof
     # where p_j g_j is largest; p_j P_j peaks above, p_j Q_j below or above it
     peak = int(0.25 * nonc * x / (half + math.sqrt(half * half + 0.25 * nonc * x))) if nonc else 0
-    if lower:
-        # from far above: p_j P_j falls there
-        top = peak
-        while (
-            nonc
-            and (log_weight(arb(top), mu) + log_weight(a + top, y))
-            > (log_weight(arb(peak), mu) + log_weight(a + peak, y)) - 150
-        ):
-            top += max(1, int(0.5 * math.sqrt(peak + 20)))
-        p, big, g = log_weight(arb(top), mu).exp(), lower_gamma(a + top, y), log_weight(a + top, y).exp()
-        first, total, before = p * big, arb(0), None
-        j = top
-        while True:
-            term = p * big
-            total += term
-            if j == 0:
-                rest = arb(0)
-                break
-            if before is not None and term < before:
-                ratio = term / before
-                if term * ratio < total * SHARE * (1 - ratio):
-                    rest = term * ratio / (1 - ratio)
-                    break
-            before = term
-            g *= (a + j) / y  # now g_{j-1}
-            big += g
-            p *= j / mu
-            j -= 1
-        # above the top: p_j P_j <= p_j g_j / (1 - r), r = y / (a + j + 1), and p_j g_j falls faster than a
-        # geometric series
-        above = arb(0)
-        if nonc:
-            r = y / (a + top + 1)
-            ratio = mu / (top + 1) * r
-            above = first * ratio / ((1 - ratio) * (1 - r))
-        tail = total + arb(0).union(rest) + arb(0).union(above)
+    if x - nonc < dof:
+        tail = _lower_tail(a, mu, y, peak)
         return tail, 1 - tail
+    tail = _upper_tail(a, mu, y, peak)
+    return 1 - tail, tail
+
+
+def _lower_tail(a, mu, y, peak):
+    """Sum of p_j P(a + j, y), from a j far above the peak down to 0."""
+    from flint import arb
+
+    top = peak
+    if mu != 0:
+        while _is_seen(top, peak, a, mu, y):
+            top += max(1, int(0.5 * math.sqrt(peak + 20)))
+    p, big, g = log_weight(arb(top), mu).exp(), lower_gamma(a + top, y), log_weight(a + top, y).exp()
+    first, total, before = p * big, arb(0), None
+    j = top
+    while True:
+        term = p * big
+        total += term
+        rest = arb(0) if j == 0 else _rest(term, before, total)
+        if rest is not None:
+            break
+        before = term
+        g *= (a + j) / y  # now g_{j-1}
+        big += g
+        p *= j / mu
+        j -= 1
+    # above the top: p_j P_j <= p_j g_j / (1 - r), r = y / (a + j + 1), and p_j g_j falls faster than a
+    # geometric series
+    above = arb(0)
+    if mu != 0:
+        r = y / (a + top + 1)
+        ratio = mu / (top + 1) * r
+        above = first * ratio / ((1 - ratio) * (1 - r))
+    return total + arb(0).union(rest) + arb(0).union(above)
+
+
+def _upper_tail(a, mu, y, peak):
+    """Sum of p_j Q(a + j, y), from a j far below the peak upwards."""
+    from flint import arb
+
     bottom = peak
-    while (
-        bottom > 0
-        and (log_weight(arb(bottom), mu) + log_weight(a + bottom, y))
-        > (log_weight(arb(peak), mu) + log_weight(a + peak, y)) - 150
-    ):
+    while bottom > 0 and _is_seen(bottom, peak, a, mu, y):
         bottom = max(0, bottom - max(1, int(0.5 * math.sqrt(peak + 20))))
     p, big, g = log_weight(arb(bottom), mu).exp(), upper_gamma(a + bottom, y), log_weight(a + bottom, y).exp()
     total, before, j = arb(0), None, bottom
@@ -130,14 +131,9 @@ def law(x, dof, nonc):
     while True:
         term = p * big
         total += term
-        if not nonc:
-            rest = arb(0)
+        rest = arb(0) if mu == 0 else _rest(term, before, total)
+        if rest is not None:
             break
-        if before is not None and term < before:
-            ratio = term / before
-            if term * ratio < total * SHARE * (1 - ratio):
-                rest = term * ratio / (1 - ratio)
-                break
         before = term
         j += 1
         big += g  # Q(a + j) = Q(a + j - 1) + g_{j-1}
@@ -148,11 +144,30 @@ def law(x, dof, nonc):
         r = (a + bottom) / y
         ratio = bottom / mu * r
         below = first * ratio / ((1 - ratio) * (1 - r))
-    tail = total + arb(0).union(rest) + arb(0).union(below)
-    return 1 - tail, tail
+    return total + arb(0).union(rest) + arb(0).union(below)
+
+
+def _is_seen(j, peak, a, mu, y):
+    """Whether p_j g_j is above e^-150 of the largest such product."""
+    from flint import arb
+
+    def product(k):
+        return log_weight(arb(k), mu) + log_weight(a + k, y)
+
+    return product(j) > product(peak) - 150
+
+
+def _rest(term, before, total):
+    """What the terms behind add at most, a geometric series; None while they do not fall or count."""
+    if before is None or not term < before:
+        return None
+    ratio = term / before
+    small = term * ratio < total * SHARE * (1 - ratio)
+    return term * ratio / (1 - ratio) if small else None
 
 
 def digits(ball, n=25):
+    """Digits of the middle of a ball."""
     return ball.str(n, radius=False)
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import numbers
 import warnings
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -49,54 +48,62 @@ def flat(value: object, path: str = "") -> dict[str, str]:
 
     Paths of texts that are written for people end in "(text)".
     """
-    if value is None or isinstance(value, (bool, np.bool_)):
-        return {path: str(value)}
-    if isinstance(value, Fraction):
-        return {path: f"{value.numerator}/{value.denominator}"}
-    if isinstance(value, numbers.Number):
-        return {path: _number(value)}
-    if isinstance(value, str):
-        return {f"{path} (text)" if " " in value else path: value}
-    if isinstance(value, bytes):
-        return {path: value.hex()}
-    if isinstance(value, np.ndarray):
-        if value.dtype == object:
-            return flat(value.tolist(), path)
-        shape = "x".join(map(str, value.shape))
-        return {f"{path}[{shape}]": " ".join(_number(one) for one in value.ravel().tolist())}
-    if dataclasses.is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    elif hasattr(value, "_asdict"):
-        value = value._asdict()
-    elif hasattr(value, "lower") and hasattr(value, "total_variation"):
-        return _trade_off(value, path)
-    if isinstance(value, dict):
-        items = [(str(name), one) for name, one in value.items() if name not in _NOT_ANSWERS]
-    elif isinstance(value, (list, tuple)):
-        if all(isinstance(one, numbers.Number) and not isinstance(one, (bool, Fraction)) for one in value):
-            return {f"{path}[{len(value)}]": " ".join(map(_number, value))}
-        items = [(str(i), one) for i, one in enumerate(value)]
-    else:
-        return {}
+    leaf = _leaf(value)
+    if leaf is not None:
+        ending, text = leaf
+        return {f"{path}{ending}": text}
     answers: dict[str, str] = {}
-    for name, one in items:
+    for name, one in _parts(value).items():
         answers |= flat(one, f"{path}.{name}" if path else name)
     return answers
+
+
+def _leaf(value: object) -> tuple[str, str] | None:
+    """What is written down as it is: the ending of its path and its text."""
+    if value is None or isinstance(value, (bool, np.bool_)):
+        return "", str(value)
+    if isinstance(value, numbers.Number):
+        return "", _number(value)
+    if isinstance(value, str):
+        return " (text)" if " " in value else "", value
+    if isinstance(value, bytes):
+        return "", value.hex()
+    if isinstance(value, np.ndarray) and value.dtype != object:
+        shape = "x".join(map(str, value.shape))
+        return f"[{shape}]", " ".join(map(_number, value.ravel().tolist()))
+    return None
+
+
+def _parts(value: object) -> dict[str, object]:
+    """The members of a record or a sequence; nothing of what is neither."""
+    if dataclasses.is_dataclass(value):
+        fields = [field.name for field in dataclasses.fields(value)]
+        return {name: getattr(value, name) for name in fields if name not in _NOT_ANSWERS}
+    if hasattr(value, "_asdict"):
+        return value._asdict()
+    if hasattr(value, "lower") and hasattr(value, "total_variation"):
+        return _trade_off(value)
+    if isinstance(value, dict):
+        return {str(name): one for name, one in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return {str(i): one for i, one in enumerate(value)}
+    return {}
 
 
 def _number(value: object) -> str:
     if isinstance(value, (float, np.floating)):
         return float(value).hex()
-    return str(value)
+    return str(value)  # also fractions
 
 
-def _trade_off(pair: object, path: str) -> dict[str, str]:
+def _trade_off(pair) -> dict[str, object]:
     """A pair of laws of `knn_cert.bounds` by what it certifies."""
     levels = [0.5, 0.6, 0.75, 0.9, 0.99, 0.999]
-    values = {
-        "lower": [float(pair.lower(p)) for p in levels],
-        "upper": [float(pair.upper(1.0 - p)) for p in levels],
+    return {
+        "lower": np.array([float(pair.lower(p)) for p in levels]),
+        "upper": np.array([float(pair.upper(1.0 - p)) for p in levels]),
         "least_p_a": float(pair.least_p_a),
         "total_variation": float(pair.total_variation),
     }
-    return flat(values, path)
