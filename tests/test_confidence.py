@@ -281,9 +281,7 @@ def test_models_needed_is_strict_where_unanimity_meets_the_threshold_exactly():
 
 
 def test_every_case_of_the_oracle_is_met(oracle_folder):
-    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["confidence"][
-        "cases"
-    ]
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["confidence"]["cases"]
     met = 0
     for case in cases:
         n, n_a, n_b, alpha = (case["in"][name] for name in ("N", "nA", "nB", "alpha"))

@@ -318,9 +318,7 @@ def test_uniform_answers_are_one_per_query_and_p_b_is_clipped_to_the_complement(
 
 
 def test_every_case_of_the_oracle_is_met(oracle_folder):
-    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["rab_radii"][
-        "cases"
-    ]
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["rab_radii"]["cases"]
     met = 0
     for case in cases:
         given_, out = case["in"], case["out"]

@@ -11,7 +11,7 @@ import numpy as np
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
 from ..threats import BlackBoxBall
 from ..threats import Threat as RowsThreat
-from ..word_threats import WordThreat
+from ..threats.words import WordThreat
 from .files import columns, read, write
 from .issue import Bounds, default_ball, enclose, issue_ball
 from .summary import Summary, summarize

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validation import as_whole_number, check_edges
 from ..bounds.confidence import check_level, vote_bounds
+from ..gate.distances import check_edges
+from ..gate.numbers import as_whole_number
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
 from ..threats import (
     BlackBoxBall,
@@ -27,7 +28,7 @@ from ..threats import (
     is_open,
 )
 from ..threats import Threat as RowsThreat
-from ..word_threats import RowThreat, WordThreat
+from ..threats.words import RowThreat, WordThreat
 from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
 from ..threats import Threat as RowsThreat
-from ..word_threats import WordThreat
+from ..threats.words import WordThreat
 
 if TYPE_CHECKING:
     from .certificate import Certificates

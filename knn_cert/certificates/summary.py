@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import listed, quoted
-from .._validation import as_float_array
+from ..gate.arrays import as_float_array
+from ..gate.errors import InvalidInput
 from ..threats import Insertions, asked_budget, is_open
 
 if TYPE_CHECKING:

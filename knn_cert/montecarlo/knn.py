@@ -6,16 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._validation import (
-    check_dof,
-    check_labels,
-    check_n_classes,
-    check_n_neighbors,
-    check_scale,
-    check_sigma,
-    check_sq_distances,
-)
 from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..gate.distances import check_scale, check_sq_distances
+from ..gate.labels import check_labels, check_n_classes
+from ..gate.numbers import check_dof, check_n_neighbors, check_sigma
 
 __all__ = ["MonteCarloVote", "monte_carlo_vote"]
 

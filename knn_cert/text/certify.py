@@ -7,14 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import __version__
-from .._validation import as_whole_number
 from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, tells_apart
+from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
 from ..smoothing import VotingModels
 from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
-from ..word_threats import QueryWords, RowThreat, TrainingWords, WordThreat
+from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
 from .smoothing import Composition, TextLaw, compose
 
 __all__ = ["certify_text_votes", "default_threat"]

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import kernels
-from ._validation import (
-    check_dof,
+from .. import kernels
+from ..gate.distances import (
     check_edges,
-    check_labels,
-    check_n_classes,
-    check_n_neighbors,
-    check_n_threads,
     check_query_distances,
-    check_rank,
     check_resolution,
     check_scale,
-    check_sigma,
     check_sq_distances,
 )
+from ..gate.labels import check_labels, check_n_classes
+from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_rank, check_sigma
 
 
 def vote_probabilities(

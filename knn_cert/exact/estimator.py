@@ -13,26 +13,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import __version__, kernels
-from ._validation import (
-    check_edges,
-    check_kind_of_labels,
-    check_n_neighbors,
-    check_n_threads,
-    check_resolution,
-    check_scale,
-    check_sigma,
-    is_resolved,
-    number_classes,
-    reject_text_columns,
-)
-from .certificates import Certificates
+from .. import __version__, kernels
+from ..certificates import Certificates
+from ..gate.arrays import reject_text_columns
+from ..gate.distances import check_edges, check_resolution, check_scale, is_resolved
+from ..gate.labels import check_kind_of_labels, number_classes
+from ..gate.numbers import check_n_neighbors, check_n_threads, check_sigma
+from ..kernels.scans import distance_shift, relative_distance_error
+from ..progress import paced
+from ..smoothing import Noise, SmoothedKNN
+from ..threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .falsify import Counterexample, Falsification, Victim, attack
 from .influence import Influence, removal_effects
-from .kernels.scans import distance_shift, relative_distance_error
-from .progress import paced
-from .smoothing import Noise, SmoothedKNN
-from .threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
 from .worst_case import Law, WorstCases, check_threat
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.

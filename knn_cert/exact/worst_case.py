@@ -9,22 +9,14 @@ from typing import NamedTuple, get_args
 import numpy as np
 from scipy.special import ndtri
 
-from . import kernels
-from ._validation import (
-    check_dof,
-    check_labels,
-    check_n_classes,
-    check_n_neighbors,
-    check_n_threads,
-    check_query_distances,
-    check_resolution,
-    check_scale,
-    check_sigma,
-)
-from .certificates.issue import Bounds, enclose, issue_ball
-from .kernels.families import RaceFamily, pack
-from .smoothing import Noise
-from .threats import (
+from .. import kernels
+from ..certificates.issue import Bounds, enclose, issue_ball
+from ..gate.distances import check_query_distances, check_resolution, check_scale
+from ..gate.labels import check_labels, check_n_classes
+from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_sigma
+from ..kernels.families import RaceFamily, pack
+from ..smoothing import Noise
+from ..threats import (
     BlackBoxBall,
     RowShift,
     StructuredThreat,

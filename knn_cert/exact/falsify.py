@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .threats import (
+from ..threats import (
     Deletions,
     Insertions,
     LabelFlips,

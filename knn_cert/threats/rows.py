@@ -37,7 +37,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from .kernels.families import FamilyRows, RaceFamily, join
+from ..kernels.families import FamilyRows, RaceFamily, join
 
 __all__ = [
     "BlackBoxBall",
