@@ -106,7 +106,8 @@ def check_rows(rows: object, *, least: int = 0) -> None:
         return
     if not is_whole_number(rows):
         raise TypeError(f"rows must be a whole number or a share of the table between 0 and 1, got {rows!r}")
-    as_whole_number(rows, "rows", least=least)
+    if rows < least:  # however long it is: more rows than there are, are all of them
+        raise InvalidInput(f"rows must be at least {least}, got {shortened(rows)}")
 
 
 def check_n_threads(n_threads: object) -> int:

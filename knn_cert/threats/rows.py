@@ -29,6 +29,7 @@ __all__ = [
     "RowBudget",
     "RowShift",
     "StructuredThreat",
+    "given",
 ]
 
 Distances = NDArray[np.float64]
@@ -254,12 +255,12 @@ class RowShift(RowsThreat, RaceThreat):
     def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
         """Return the races after each split of the rows between the class and the others."""
         moved = self.tampered_rows(len(a) + len(b))
-        return worst_rows.after_moves(a, b, moved, _given(self.radius), relabel=self.relabel)
+        return worst_rows.after_moves(a, b, moved, given(self.radius), relabel=self.relabel)
 
     def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily:
         """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""
         moved = self.tampered_rows(len(near))
-        return worst_rows.touched_by_moves(near, far, moved, _given(self.radius), relabel=self.relabel)
+        return worst_rows.touched_by_moves(near, far, moved, given(self.radius), relabel=self.relabel)
 
     def ball_of_table(self, n_rows: int) -> float | None:
         """Return sqrt(rows) radius, Eq. (15) of RAB, rounded up; None where labels change too."""
@@ -267,7 +268,7 @@ class RowShift(RowsThreat, RaceThreat):
             return None
         moved = np.sqrt(self.tampered_rows(n_rows))
         # three operations, each rounded by half an eps
-        return float(_given(self.radius) * moved * (1.0 + 4.0 * np.finfo(np.float64).eps))
+        return float(given(self.radius) * moved * (1.0 + 4.0 * np.finfo(np.float64).eps))
 
     def not_covered(self) -> str:
         """Return what else could be done and is not covered."""
@@ -335,7 +336,7 @@ class QueryShift(RaceThreat):
     def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
         """Return the races of the training threat, with every distance changed by at most the radius."""
         family = worst_rows.untampered(a, b) if self.training is None else self.training.worst_rows(a, b)
-        return worst_rows.moved_query(family, _given(self.radius))
+        return worst_rows.moved_query(family, given(self.radius))
 
     def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> None:
         """Return None: a moved query touches every row."""
@@ -360,7 +361,7 @@ class QueryShift(RaceThreat):
 StructuredThreat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift
 
 
-def _given(radius: float | None) -> float:
+def given(radius: float | None) -> float:
     """Return a radius that is not open."""
     if radius is None:
         raise ValueError("the radius of this threat is open; give it")
