@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from .bounds.radii import gaussian_radius, uniform_certified, uniform_radius
     from .certificates import Certificates
     from .datasets import load_dataset
-    from .distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
-    from .edges import rab_edges
-    from .estimator import SmoothedKNNClassifier
-    from .probabilities import race_probability, vote_probabilities
+    from .exact.budgets import largest_budget, worst_case_probability
+    from .exact.distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
+    from .exact.edges import rab_edges
+    from .exact.estimator import SmoothedKNNClassifier
+    from .exact.probabilities import race_probability, vote_probabilities
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
         Replacements,
         RowShift,
     )
-    from .worst_case import largest_budget, worst_case_probability
 
 __version__ = "0.1.0"
 
@@ -67,22 +67,22 @@ _HOME = {
     "QueryShift": ".threats",
     "Replacements": ".threats",
     "RowShift": ".threats",
-    "SmoothedKNNClassifier": ".estimator",
+    "SmoothedKNNClassifier": ".exact.estimator",
     "gaussian_radius": ".bounds.radii",
     "get_include": "._config",
-    "largest_budget": ".worst_case",
+    "largest_budget": ".exact.budgets",
     "load_dataset": ".datasets",
-    "ncx2_cdf": ".distance_law",
-    "ncx2_logcdf": ".distance_law",
-    "ncx2_logsf": ".distance_law",
-    "ncx2_sf": ".distance_law",
-    "rab_edges": ".edges",
-    "race_probability": ".probabilities",
+    "ncx2_cdf": ".exact.distance_law",
+    "ncx2_logcdf": ".exact.distance_law",
+    "ncx2_logsf": ".exact.distance_law",
+    "ncx2_sf": ".exact.distance_law",
+    "rab_edges": ".exact.edges",
+    "race_probability": ".exact.probabilities",
     "show_config": "._config",
     "uniform_certified": ".bounds.radii",
     "uniform_radius": ".bounds.radii",
-    "vote_probabilities": ".probabilities",
-    "worst_case_probability": ".worst_case",
+    "vote_probabilities": ".exact.probabilities",
+    "worst_case_probability": ".exact.budgets",
 }
 
 

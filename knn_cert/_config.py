@@ -26,7 +26,7 @@ def show_config(mode: str = "print") -> dict | None:
     import numpy as np
 
     from . import __version__, kernels
-    from ._validation import default_n_threads
+    from .gate.numbers import default_n_threads
 
     backends = kernels.available_backends()
     try:

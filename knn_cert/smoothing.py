@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ._validation import check_sigma
+from .gate.numbers import check_sigma
 
 __all__ = ["DiscreteNoise", "Noise", "SmoothedKNN", "VotingModels"]
 

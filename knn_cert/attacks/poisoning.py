@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._validation import as_float_array
+from ..gate.arrays import as_float_array
 from .triggers import Trigger, apply_trigger
 
 __all__ = ["Poisoned", "poison"]

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from .poisoning import check_occurs, check_source_and_target, draw_rows
 
 __all__ = [

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._validation import as_float_array
+from ..gate.arrays import as_float_array
 
 __all__ = [
     "Trigger",

@@ -78,14 +78,14 @@ def run(args: argparse.Namespace) -> int:
     with input_errors():
         _check_out(args)
     from knn_cert import kernels
-    from knn_cert._validation import check_n_threads, check_sigma
+    from knn_cert.gate.numbers import check_n_threads, check_sigma
 
     with input_errors():  # found in a moment, and reading a large table takes longer
         check_sigma(args.sigma)
         kernels.get_backend(args.backend)
         n_threads = check_n_threads(args.threads)
 
-    from knn_cert.estimator import SmoothedKNNClassifier
+    from knn_cert.exact.estimator import SmoothedKNNClassifier
     from knn_cert.tables import TableWarning
 
     warnings.simplefilter("always", TableWarning)  # until the command ends, whatever -W says
@@ -206,7 +206,7 @@ def _threat(args: argparse.Namespace) -> Threat:
 def _edges(args: argparse.Namespace, n_features: int) -> NDArray[np.float64] | None:
     if args.levels is None:
         return None
-    from knn_cert.edges import rab_edges
+    from knn_cert.exact.edges import rab_edges
 
     shrink = 1.0 if args.shrink is None else args.shrink
     return rab_edges(n_features, args.sigma, levels=args.levels, shrink=shrink)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from ..tables import holdout_rows
 from ._files import REPLACE, RemoteFile, obtain, read_bytes
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._validation import number_classes
+from ..gate.labels import number_classes
 from .determinism import initial_module, reproducible
 
 __all__ = [

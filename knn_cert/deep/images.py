@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 
 __all__ = ["check_image_shape", "check_rows", "to_images"]
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from .images import check_image_shape
 
 __all__ = ["mnist_cnn", "resnet20"]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from .checks import as_number, check_device, check_labels, check_network, name_of
 from .determinism import Streams, initial_module, reproducible
 from .images import check_image_shape, check_rows, to_images

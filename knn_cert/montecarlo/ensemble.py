@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import number_classes, reject_text_columns
 from ..certificates import Certificates
+from ..gate.arrays import reject_text_columns
+from ..gate.labels import number_classes
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .checkpoint import Checkpoint

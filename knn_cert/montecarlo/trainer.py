@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from ..smoothing import Noise
 from .copies import Copies
 from .models import UnsoundTrainer, check_callable, name_of, positions, predict_of

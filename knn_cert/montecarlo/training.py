@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from joblib import Parallel, delayed, parallel_config
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 
 __all__ = ["ModelSeed", "check_n_jobs", "exchange_between", "first_of_each", "in_turn", "model_seeds"]
 

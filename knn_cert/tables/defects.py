@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import quoted
+from ..gate.errors import InvalidInput
 from .cells import is_missing, is_number, kind_of_text
 
 if TYPE_CHECKING:

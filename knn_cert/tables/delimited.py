@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import listed, one_line, quoted
+from ..gate.errors import InvalidInput
 from .cells import is_missing, is_number
 from .columns import Columns, Select, check_names
 from .defects import Defects, check_finite

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import quoted
-from .._validation import reads_as_number
+from ..gate.errors import InvalidInput
+from ..gate.labels import reads_as_number
 from .cells import is_missing
 from .defects import Defects
 

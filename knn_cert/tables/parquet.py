@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import one_line
+from ..gate.errors import InvalidInput
 from .cells import kind_of_text
 from .columns import Columns, Select, check_names
 from .defects import Defects, check_finite

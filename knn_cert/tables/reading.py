@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import printable, quoted
+from ..gate.errors import InvalidInput
 from .columns import Columns, Select, select_queries, select_training
 from .delimited import read_delimited
 from .doubts import warn_of_row_numbers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..word_threats import QueryWords, TrainingWords
+from ..threats.words import QueryWords, TrainingWords
 from .certify import certify_text_votes
 from .corpus import Corpus, tokenize
 from .ensemble import SmoothedTextEnsemble

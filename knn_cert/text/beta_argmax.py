@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special
 
-from .._validation import as_positive
+from ..gate.numbers import as_positive
 
 __all__ = ["beta_argmax", "fit_beta"]
 

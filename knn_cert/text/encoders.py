@@ -19,7 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
-from .._validation import as_float_array, as_whole_number
+from ..gate.arrays import as_float_array
+from ..gate.numbers import as_whole_number
 from ..montecarlo.fingerprint import parameters_digest
 from .corpus import Corpus, check_texts, tokenize
 

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .._validation import number_classes
 from ..certificates import Certificates
+from ..gate.labels import number_classes
 from ..montecarlo.copies import Copies
 from ..montecarlo.independence import check_alike, check_distinct
 from ..montecarlo.models import check_callable, name_of
 from ..montecarlo.training import in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
-from ..word_threats import QueryWords, RowThreat, WordThreat
+from ..threats.words import QueryWords, RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
 from .corpus import Corpus, check_texts
 from .sampling import Sampler

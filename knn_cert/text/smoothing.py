@@ -25,7 +25,7 @@ from ..bounds import (
 )
 from ..smoothing import DiscreteNoise
 from ..threats import Deletions, Insertions, LabelFlips, Replacements
-from ..word_threats import EDITS, QueryWords, RowThreat, TrainingWords, WordThreat
+from ..threats.words import EDITS, QueryWords, RowThreat, TrainingWords, WordThreat
 from .substitution import SubstitutionLaw
 from .swaps import Swaps
 

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from .._validation import as_positive, as_real
 from ..bounds import (
     IDENTICAL,
     Atoms,
@@ -29,6 +28,7 @@ from ..bounds import (
     uniform_sets,
 )
 from ..bounds.arguments import chance
+from ..gate.numbers import as_positive, as_real
 from .beta_argmax import beta_argmax, fit_beta
 from .synonyms import SynonymNetwork
 

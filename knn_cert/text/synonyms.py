@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .._validation import as_float_array, as_real, as_whole_number
 from ..datasets._files import read_bytes
+from ..gate.arrays import as_float_array
+from ..gate.numbers import as_real, as_whole_number
 
 __all__ = ["SynonymNetwork"]
 

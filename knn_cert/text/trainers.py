@@ -18,7 +18,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.utils import murmurhash3_32
 from threadpoolctl import threadpool_limits
 
-from .._validation import as_positive, as_whole_number
+from ..gate.numbers import as_positive, as_whole_number
 from .corpus import Corpus
 
 __all__ = ["BagOfWords", "BagOfWordsModel", "Embeddings"]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
 from .interface import Defence, Defended, probabilities
 

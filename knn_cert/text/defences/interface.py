@@ -11,7 +11,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..._validation import as_real, as_whole_number, number_classes
+from ...gate.labels import number_classes
+from ...gate.numbers import as_real, as_whole_number
 from ..corpus import Corpus, check_texts, tokenize
 
 __all__ = ["Defence", "Defended", "NoDefence"]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
 from .interface import check_share
 

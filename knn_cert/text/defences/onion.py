@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
 from .interface import Defence, Defended, Labelled, check_share, predicted
 from .ngrams import NGramModel

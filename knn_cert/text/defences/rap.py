@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
 from .interface import Defence, Defended, check_share, predicted, probabilities, rejection_threshold
 

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
 from .interface import Defence, Defended, check_share, probabilities, rejection_threshold
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import kernels
-from ._validation import as_float_array
+from .. import kernels
+from ..gate.arrays import as_float_array
 
 
 def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 from scipy.special import chndtrix, gammaincinv
 
-from ._validation import check_dof, check_sigma
+from ..gate.numbers import check_dof, check_sigma
 
 __all__ = ["rab_edges"]
 
