@@ -85,6 +85,7 @@ def print_comparison(comparison: Comparison, *, show: int) -> None:
     """Print names, then one line a door and backend, with examples of what differs."""
     for title, names in (("lost", comparison.lost), ("added", comparison.added)):
         print(f"{len(names)} names {title}" + "".join(f"\n  {name}" for name in names))
+    print(f"{comparison.moved} names of inner modules gone")
     print(f"{len(comparison.changed)} signatures changed")
     for name, before, after in comparison.changed:
         print(f"  {name}{before}\n    -> {after}")

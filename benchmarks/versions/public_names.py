@@ -24,7 +24,8 @@ def public_names() -> dict[str, str]:
             if inspect.isclass(value):
                 members = {member for member in dir(value) if not member.startswith("_")}
                 fields = getattr(value, "__dataclass_fields__", {})
-                for member in sorted(members | set(fields)):
+                members |= {name for name in fields if not name.startswith("_")}
+                for member in sorted(members):
                     found[f"{path}.{member}"] = _member(value, member)
     return found
 
