@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._validation import as_whole_number, check_edges
-from ..bounds.confidence import check_level, vote_bounds
+from ..bounds import vote_bounds
+from ..bounds.arguments import check_level
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
 from ..threats import (
     BlackBoxBall,

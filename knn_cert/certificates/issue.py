@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..bounds.radii import gaussian_radius, uniform_radius
+from ..bounds import gaussian_radius, uniform_radius
 from ..smoothing import Noise
 from ..threats import BlackBoxBall, tampered_rows
 

@@ -15,7 +15,8 @@ from .._validation import (
     check_sigma,
     check_sq_distances,
 )
-from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds.arguments import check_level
 
 __all__ = ["MonteCarloVote", "monte_carlo_vote"]
 

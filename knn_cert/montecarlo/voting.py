@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from .._validation import as_whole_number
-from ..bounds.confidence import check_level
+from ..bounds.arguments import check_level
 from .training import check_n_jobs
 from .votes import check_enough
 
