@@ -13,10 +13,11 @@ from typing import overload
 
 import numpy as np
 
+from .._types import FloatArray
 from .arguments import InvalidInput, Numbers, as_whole_number, real
 from .atoms import Atoms
 from .merging import in_tails
-from .rounding import LARGEST, Array, FloatArray, Number
+from .rounding import LARGEST, Array, Number
 from .tradeoff import TradeOff, power_by_squaring
 
 __all__ = ["Grid"]

@@ -15,18 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import InvalidInput
+from .._types import FloatArray, WholeArray
 from .._validation import as_real, as_whole_number
-from .rounding import Array, FloatArray, Number, float_above, float_below
+from .rounding import Array, Number, float_above, float_below
 
 __all__ = [
     "SUM_TOLERANCE",
     "InvalidInput",
     "Numbers",
-    "Real",
-    "Reals",
-    "Whole",
-    "WholeArray",
-    "Wholes",
     "as_whole_number",
     "broadcast",
     "chance",
@@ -46,16 +42,10 @@ __all__ = [
     "whole_numbers",
 ]
 
-# One number or several, as callers may pass them.
-Real: TypeAlias = float | np.floating[Any] | np.integer[Any]
-Reals: TypeAlias = NDArray[np.floating[Any] | np.integer[Any]] | Sequence[float | Sequence[float]]
-Whole: TypeAlias = int | np.integer[Any]
-Wholes: TypeAlias = NDArray[np.integer[Any]] | Sequence[int | Sequence[int]]
+# Several numbers, rational or not.
 Numbers: TypeAlias = (
     NDArray[np.floating[Any] | np.integer[Any] | np.object_] | Sequence[Number | Sequence[Number]]
 )
-
-WholeArray: TypeAlias = NDArray[np.int64]
 
 # Probabilities given as floats add up to 1 within this; what is further off is a slip.
 SUM_TOLERANCE = Fraction(1, 10**9)

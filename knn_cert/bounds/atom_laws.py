@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .arguments import Whole, as_whole_number, chance
+from .._types import Whole
+from .arguments import as_whole_number, chance
 from .atoms import Atoms
 from .mixing import unless_lost
 from .overlap_laws import deletion

@@ -8,9 +8,10 @@ from typing import Any, overload
 
 import numpy as np
 
+from .._types import FloatArray
 from .arguments import SUM_TOLERANCE, InvalidInput, Numbers, as_whole_number, law, probability, rationals
 from .merging import exact_atoms, float_atoms, floats_below, without_tails
-from .rounding import Array, Either, FloatArray, Number, down, plain, product_below, running_sum_below, up
+from .rounding import Array, Either, Number, down, plain, product_below, running_sum_below, up
 from .tradeoff import TradeOff, power_by_squaring
 
 __all__ = ["IDENTICAL", "Atoms"]

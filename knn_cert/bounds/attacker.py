@@ -16,8 +16,9 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
+from .._types import Whole
 from .accountant import Grid
-from .arguments import InvalidInput, Whole, as_whole_number, spendable
+from .arguments import InvalidInput, as_whole_number, spendable
 from .atoms import IDENTICAL, Atoms
 from .hulls import envelope
 from .overlap import Overlap
@@ -62,9 +63,8 @@ def worst_case(
     """
     positions, budget = spendable(options, budget)
     most = as_whole_number(most, "most", least=1)
-    overlaps = [[pair for pair in choices if isinstance(pair, Overlap)] for choices in positions]
-    if all(len(some) == len(choices) for some, choices in zip(overlaps, positions, strict=True)):
-        return worst_overlaps(overlaps, budget)
+    if all(isinstance(pair, Overlap) for choices in positions for pair in choices):
+        return worst_overlaps(positions, budget)
     by_position = _hulls(positions)
     nested = _nested([hull for hull, _ in by_position])
     if nested is not None and all(attained for _, attained in by_position):

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betainc, betaincc, betainccinv, betaincinv, betaln, xlog1py, xlogy
 
-from .arguments import Real, Whole, WholeArray, Wholes, check_level, successes
-from .rounding import EPS, FloatArray, plain
+from .._types import FloatArray, Real, Whole, WholeArray, Wholes
+from .arguments import check_level, successes
+from .rounding import EPS, plain
 
 __all__ = ["clopper_pearson_lower", "clopper_pearson_upper"]
 

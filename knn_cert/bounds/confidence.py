@@ -12,10 +12,10 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import InvalidInput, Real, WholeArray, check_choice, check_level, whole_numbers
+from .._types import FloatArray, Real, WholeArray
+from .arguments import InvalidInput, check_choice, check_level, whole_numbers
 from .clopper_pearson import clopper_pearson_lower, clopper_pearson_upper
 from .hoeffding import hoeffding_lower, hoeffding_upper
-from .rounding import FloatArray
 
 __all__ = ["VoteBounds", "vote_bounds"]
 

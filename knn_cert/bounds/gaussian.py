@@ -14,10 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfcx, ndtri, ndtri_exp
 
+from .._types import FloatArray, Real, Reals, Whole
 from .arguments import (
-    Real,
-    Reals,
-    Whole,
     broadcast,
     check_agreement,
     logarithms,
@@ -25,7 +23,7 @@ from .arguments import (
     real_probabilities,
     whole_numbers,
 )
-from .rounding import EPS, FloatArray, scaled_below
+from .rounding import EPS, scaled_below
 
 __all__ = ["gaussian_radius"]
 

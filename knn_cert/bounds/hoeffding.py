@@ -8,8 +8,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arguments import Real, Whole, WholeArray, Wholes, check_level, whole_numbers
-from .rounding import EPS, FloatArray, plain
+from .._types import FloatArray, Real, Whole, WholeArray, Wholes
+from .arguments import check_level, whole_numbers
+from .rounding import EPS, plain
 
 __all__ = ["hoeffding_epsilon", "hoeffding_lower", "hoeffding_upper"]
 

@@ -17,7 +17,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from .rounding import Array, ExactArray, FloatArray, float_below, group_sums_below
+from .._types import FloatArray
+from .rounding import Array, ExactArray, float_below, group_sums_below
 
 __all__ = ["exact_atoms", "float_atoms", "floats_below", "in_tails", "without_tails"]
 

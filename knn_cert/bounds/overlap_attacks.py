@@ -1,7 +1,7 @@
 """Worst cases over an attacker with a budget where every pair is an `Overlap`, or is replaced by one.
 
 L of an overlap pair decreases as either overlap does, so only products that are minimal in both can be the
-worst.
+worst. Options are as attacker.py says.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .arguments import Whole, as_whole_number, spendable
+from .._types import Whole
+from .arguments import as_whole_number, spendable
 from .overlap import Overlap
 from .rounding import Number, product_below
 from .tradeoff import TradeOff
@@ -31,7 +32,7 @@ _MOST_OVERLAPS = 512
 
 
 def worst_overlaps(
-    options: Iterable[Iterable[Overlap]], budget: Whole, *, most: Whole = _MOST_OVERLAPS
+    options: Iterable[Iterable[TradeOff]], budget: Whole, *, most: Whole = _MOST_OVERLAPS
 ) -> WorstCase:
     """Return the worst case among overlap pairs: sorted where one order serves both, else a Pareto front.
 
@@ -59,15 +60,10 @@ def worst_overlaps(
     """
     positions, budget = spendable(options, budget)
     most = as_whole_number(most, "most", least=2)
-    for pair in itertools.chain(*positions):
-        if not isinstance(pair, Overlap):
-            raise TypeError(
-                f"options must hold Overlap pairs, got {type(pair).__name__}; for laws with several ratios "
-                "use worst_case"
-            )
-    if not all(pair.exact for pair in itertools.chain(*positions)):
-        positions = [[pair.rounded() for pair in choices] for choices in positions]
-    fronts = [_pareto((pair.o0, pair.o1) for pair in choices) for choices in positions]
+    overlaps = [[_as_overlap(pair) for pair in choices] for choices in positions]
+    if not all(pair.exact for pair in itertools.chain(*overlaps)):
+        overlaps = [[pair.rounded() for pair in choices] for choices in overlaps]
+    fronts = [_pareto((pair.o0, pair.o1) for pair in choices) for choices in overlaps]
     if all(len(front) == 1 for front in fronts):
         firsts = sorted(front[0] for front in fronts)
         if all(one[1] <= two[1] for one, two in itertools.pairwise(firsts)):
@@ -119,6 +115,15 @@ def worst_by_total_variation(options: Iterable[Iterable[TradeOff]], budget: Whol
     positions, budget = spendable(options, budget)
     equal = [[_of_total_variation(pair) for pair in choices] for choices in positions]
     return WorstCase(worst_overlaps(equal, budget).pairs, False, "total variation")
+
+
+def _as_overlap(pair: TradeOff) -> Overlap:
+    if not isinstance(pair, Overlap):
+        raise TypeError(
+            f"options must hold Overlap pairs, got {type(pair).__name__}; for laws with several ratios use "
+            "worst_case"
+        )
+    return pair
 
 
 def _of_total_variation(pair: TradeOff) -> Overlap:

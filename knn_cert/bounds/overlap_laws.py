@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 
-from .arguments import InvalidInput, Whole, as_whole_number, chance, rationals
+from .._types import Whole
+from .arguments import InvalidInput, as_whole_number, chance, rationals
 from .mixing import unless_lost
 from .overlap import Overlap
 from .rounding import Number, float_below, power_below

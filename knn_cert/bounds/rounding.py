@@ -15,6 +15,8 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from .._types import FloatArray
+
 __all__ = [
     "EPS",
     "FORMULA_ERROR",
@@ -22,7 +24,6 @@ __all__ = [
     "Array",
     "Either",
     "ExactArray",
-    "FloatArray",
     "Number",
     "down",
     "float_above",
@@ -38,7 +39,6 @@ __all__ = [
 ]
 
 Number: TypeAlias = Fraction | float
-FloatArray: TypeAlias = NDArray[np.float64]
 ExactArray: TypeAlias = NDArray[np.object_]
 Array: TypeAlias = FloatArray | ExactArray
 

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from .arguments import InvalidInput, Real, Whole, as_whole_number, check_level, real
+from .._types import Real, Whole
+from .arguments import InvalidInput, as_whole_number, check_level, real
 from .confidence import vote_bounds
 from .rounding import EPS
 

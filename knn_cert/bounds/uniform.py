@@ -13,11 +13,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._types import FloatArray, Real, Reals, Whole
 from .arguments import (
     InvalidInput,
-    Real,
-    Reals,
-    Whole,
     broadcast,
     check_choice,
     positive_reals,
@@ -25,7 +23,7 @@ from .arguments import (
     reals,
     whole_numbers,
 )
-from .rounding import EPS, FORMULA_ERROR, FloatArray, plain, scaled_below
+from .rounding import EPS, FORMULA_ERROR, plain, scaled_below
 
 __all__ = ["uniform_certified", "uniform_radius"]
 
