@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ._config import get_include, show_config
-    from .bounds.radii import gaussian_radius, uniform_certified, uniform_radius
+    from .bounds import gaussian_radius, uniform_certified, uniform_radius
     from .certificates import Certificates
     from .datasets import load_dataset
     from .exact.budgets import largest_budget, worst_case_probability
@@ -68,7 +68,7 @@ _HOME = {
     "Replacements": ".threats",
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
-    "gaussian_radius": ".bounds.radii",
+    "gaussian_radius": ".bounds",
     "get_include": "._config",
     "largest_budget": ".exact.budgets",
     "load_dataset": ".datasets",
@@ -79,8 +79,8 @@ _HOME = {
     "rab_edges": ".exact.edges",
     "race_probability": ".exact.probabilities",
     "show_config": "._config",
-    "uniform_certified": ".bounds.radii",
-    "uniform_radius": ".bounds.radii",
+    "uniform_certified": ".bounds",
+    "uniform_radius": ".bounds",
     "vote_probabilities": ".exact.probabilities",
     "worst_case_probability": ".exact.budgets",
 }
