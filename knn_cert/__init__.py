@@ -58,7 +58,7 @@ __all__ = [
     "worst_case_probability",
 ]
 
-_HOME = {
+_LAZY = {
     "BlackBoxBall": ".threats",
     "Certificates": ".certificates",
     "Deletions": ".threats",
@@ -87,9 +87,9 @@ _HOME = {
 
 
 def __getattr__(name: str):
-    if name not in _HOME:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name], __name__), name)
+    value = getattr(import_module(_LAZY[name], __name__), name)
     globals()[name] = value  # the next look-up does not come here
     return value
 
