@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._version import __version__
+
 if TYPE_CHECKING:
     from ._config import get_include, show_config
     from .bounds import gaussian_radius, uniform_certified, uniform_radius
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
         Replacements,
         RowShift,
     )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BlackBoxBall",

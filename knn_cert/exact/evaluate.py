@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__, kernels
+from .. import kernels
 from .._types import FloatArray
+from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Claims
 from ..kernels.scans import distance_shift, relative_distance_error
