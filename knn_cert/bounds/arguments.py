@@ -76,10 +76,10 @@ def rationals(*values: Number) -> tuple[list[Fraction], bool]:
 
 def chance(value: Number, name: str) -> tuple[Fraction, bool]:
     """Return a probability as a Fraction, and whether it was given as a rational."""
-    (p,), exact = rationals(value)
-    if not 0 <= p <= 1:
-        raise InvalidInput(f"{name} must lie in [0, 1], got {float(p)!r}")
-    return p, exact
+    number = _number(value, name)
+    if not 0 <= number <= 1:
+        raise InvalidInput(f"{name} must lie in [0, 1], got {float(number)!r}")
+    return Fraction(number), isinstance(number, Fraction)
 
 
 def law(values: Iterable[Number], name: str) -> tuple[list[Fraction], bool]:
@@ -229,10 +229,11 @@ def whole_numbers(value: object, name: str, *, least: int | None = None) -> Whol
         raise TypeError(
             f"{name} must be a whole number or an array of whole numbers, got {_described(value, array)}"
         )
-    if least is not None and np.any(array < least):
-        raise InvalidInput(f"{name} must be at least {least}, got {int(array.min())}")
-    if np.any(array > np.iinfo(np.int64).max):
-        raise InvalidInput(f"{name} must be below 2**63, got {int(array.max())}")
+    # Compared as Python's integers: NumPy may make floats of unsigned and signed ones.
+    if least is not None and array.size and int(array.min()) < least:
+        raise InvalidInput(f"{name} must be at least {least}, got {array.min()}")
+    if array.size and int(array.max()) >= 2**63:
+        raise InvalidInput(f"{name} must be below 2**63, got {array.max()}")
     return array.astype(np.int64)
 
 

@@ -188,7 +188,7 @@ def worst_by_hull(pairs: Iterable[TradeOff], budget: Whole, *, step: float | Non
 
 
 def _number_of_attacks(options: Sequence[Sequence[TradeOff]], budget: int) -> int:
-    """Number of attacks on exactly ``budget`` positions: an elementary symmetric polynomial."""
+    """Return the number of attacks on exactly ``budget`` positions: an elementary symmetric polynomial."""
     numbers = [1] + [0] * budget
     for choices in options:
         for changes in range(budget, 0, -1):

@@ -13,7 +13,7 @@ from typing import overload
 
 import numpy as np
 
-from .arguments import InvalidInput, Numbers, as_whole_number, probability, rationals
+from .arguments import Numbers, as_whole_number, chance, probability
 from .atoms import Atoms
 from .rounding import Array, Either, Number, down, float_below, plain, power_below, product_below, up
 from .tradeoff import TradeOff, largest_certified
@@ -50,10 +50,8 @@ class Overlap(TradeOff):
     o1: Number
 
     def __post_init__(self) -> None:
-        (o0, o1), exact = rationals(self.o0, self.o1)
-        for name, value in (("o0", o0), ("o1", o1)):
-            if not 0 <= value <= 1:
-                raise InvalidInput(f"{name} must lie in [0, 1], got {float(value)!r}")
+        (o0, exact0), (o1, exact1) = chance(self.o0, "o0"), chance(self.o1, "o1")
+        exact = exact0 and exact1
         if o0 == 0 or o1 == 0:
             # One law has nothing in common with the other, or what it has underflowed.
             o0 = o1 = Fraction(0)
