@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds.arguments import check_level
 from ..gate.distances import check_scale, check_sq_distances
 from ..gate.labels import check_labels, check_n_classes
 from ..gate.numbers import check_dof, check_n_neighbors, check_sigma
