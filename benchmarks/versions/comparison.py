@@ -7,7 +7,7 @@ import struct
 from collections import Counter
 from dataclasses import dataclass, field
 
-# Where users import from: a name that is lost here breaks their programs. The names of other modules may move.
+# Where users import from: a name lost here breaks their programs. The names of other modules may move.
 DOORS = {
     "knn_cert",
     *(

@@ -8,8 +8,10 @@ import numpy as np
 from answers import BACKENDS, ORACLE, Answers
 
 # The reference backend is slow by design: it gets the small problems, and fewer of them.
-_RANDOM = {"native": 240, "numba": 240, "reference": 24}
-_SMALL = 14  # rows of a problem that every backend gets
+_RANDOM = {"native": 200, "numba": 120, "reference": 8}
+_SMALL = 10  # rows of a problem that every backend gets
+_WORST = {"native": 40, "numba": 12, "reference": 1}  # random problems, with every threat
+_CASES = {"native": 24, "numba": 24, "reference": 6}  # of threats.json
 
 
 def _read(name: str):
@@ -59,7 +61,7 @@ def _votes(answers: Answers) -> None:
 
     rng = np.random.default_rng(2)
     for number in range(max(_RANDOM.values())):
-        squares, labels, settings = _problem(rng, _SMALL if number < 24 else 90)
+        squares, labels, settings = _problem(rng, _SMALL if number < 8 else 90)
         edges = rab_edges(settings["dof"], settings["sigma"], 20)
         backends = [b for b in BACKENDS if number < _RANDOM[b]]
         asked = (squares, labels)
@@ -157,10 +159,10 @@ def _worst_cases(answers: Answers) -> None:
     from knn_cert import largest_budget, worst_case_probability
 
     rng = np.random.default_rng(4)
-    for number in range(60):
-        squares, labels, settings = _problem(rng, _SMALL if number < 4 else 60)
+    for number in range(max(_WORST.values())):
+        squares, labels, settings = _problem(rng, 6 if number == 0 else 40)
         target = np.bincount(labels, minlength=settings["n_classes"]).argmax()
-        backends = [b for b in BACKENDS if number < {"native": 60, "numba": 60, "reference": 4}[b]]
+        backends = [b for b in BACKENDS if number < _WORST[b]]
         for door, function, asked in (
             ("worst_case_probability", worst_case_probability, threats(len(labels))),
             ("largest_budget", largest_budget, open_threats(len(labels))),
@@ -183,6 +185,7 @@ def _worst_cases(answers: Answers) -> None:
                 lambda b, c=case, t=threat, s=settings: worst_case_probability(
                     c["sq_distances"], c["labels"], t, n_classes=2, backend=b, **s
                 ),
+                [b for b in BACKENDS if number < _CASES[b]],
             )
 
 
