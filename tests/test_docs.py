@@ -41,30 +41,8 @@ def test_the_page_for_contributors_names_files():
     assert len(PATH.findall(text_of("CONTRIBUTING.md"))) > 15
 
 
-def listed():
-    """Paths of the list of rooms: names at the start of a line, in the folder of the line above them."""
-    block = text_of("docs/architecture.md").split("## Rooms")[1].split("```")[1]
-    folders: list[tuple[int, Path]] = []
-    for line in block.strip("\n").splitlines():
-        indent = len(line) - len(line.lstrip())
-        names = re.match(r"[\w.*/<>]+( [\w.*/<>]+)*(?=  |$)", line.strip())
-        if indent > 8 or names is None:
-            continue  # the line above goes on
-        while folders and folders[-1][0] >= indent:
-            folders.pop()
-        for name in re.sub(r"<\w+>", "*", names[0]).split(" "):
-            path = (folders[-1][1] if folders else Path()) / name
-            yield path
-        if name.endswith("/"):
-            folders.append((indent, path))
-
-
-def test_the_list_of_rooms_has_files_that_are_there():
-    paths = list(listed())
-    assert len(paths) > 80
-    assert not [str(path) for path in paths if not list(ROOT.glob(str(path)))]
-
-
-def test_every_room_of_the_package_is_in_the_list_of_rooms():
-    rooms = {path.parent.relative_to(ROOT) for path in (ROOT / "knn_cert").glob("*/__init__.py")}
-    assert not {str(room) for room in rooms - set(listed())}
+@pytest.mark.parametrize("page", ["docs/architecture.md", "csrc/README.md"])
+def test_headers_that_are_named_are_there(page):
+    headers = set(re.findall(r"\b\w+\.hpp\b", text_of(page)))
+    there = {path.name for path in (ROOT / "csrc").rglob("*.hpp")}
+    assert headers and headers <= there
