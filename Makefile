@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 PYTHON_SOURCES := knn_cert tests benchmarks examples setup.py
-C_SOURCES := $(shell find csrc tests -name '*.cpp' -o -name '*.hpp')
+C_SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.hpp')
 SOURCES := pyproject.toml setup.py $(shell find csrc knn_cert -name '*.py' -o -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: demo test bench lint tidy clean
