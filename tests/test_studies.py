@@ -15,7 +15,7 @@ BENCHMARKS = ROOT / "benchmarks"
 
 def studies():
     """Names of the modules that can be run: a new study is found by itself."""
-    paths = sorted(BENCHMARKS.glob("*/*.py"))
+    paths = [path for path in sorted(BENCHMARKS.glob("*/*.py")) if path.stem != "__main__"]
     runnable = [path for path in paths if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")]
     return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in runnable]
 

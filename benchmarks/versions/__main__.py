@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import bounds_doors
@@ -24,7 +25,7 @@ import estimator_doors
 import other_doors
 import text_doors
 from answers import Answers
-from comparison import SAME, Comparison, compare
+from comparison import ORDER, SAME, Comparison, compare
 from public_names import public_names
 
 PARTS = {
@@ -96,7 +97,14 @@ def print_comparison(comparison: Comparison, *, show: int) -> None:
         if set(counter) == {SAME}:
             continue
         found = [d for d in comparison.differences if (d.door, d.backend) == (door, backend)]
-        for difference in found[:show]:
+        relative = Counter()
+        for difference in found:
+            for path, apart in difference.relative.items():
+                relative[path] = max(relative[path], apart)
+        if relative:
+            largest = ", ".join(f"{path or 'value'} {apart:.1e}" for path, apart in relative.most_common(6))
+            print(f"    largest relative differences: {largest}")
+        for difference in sorted(found, key=lambda one: -ORDER.index(one.kind))[:show]:
             print(f"    {difference.question}: {difference.kind}; {difference.what}")
     same = sum(counter[SAME] for counter in comparison.counts.values())
     total = sum(sum(counter.values()) for counter in comparison.counts.values())

@@ -20,14 +20,10 @@ DOORS = {
 }
 
 # What an answer can be, from harmless to grave.
-SAME, NEAR, TEXT, FAR, NEW, LOST = (
-    "same bits",
-    "few ulp",
-    "other words",
-    "different",
-    "only in the second",
-    "only in the first",
-)
+SAME, NEAR, TEXT, MORE, NEW = ("same bits", "few ulp", "other words", "more is told", "only in the second")
+NUMBERS, OTHER, LOST = "other numbers", "another answer", "only in the first"
+ORDER = (SAME, NEAR, TEXT, MORE, NEW, NUMBERS, OTHER, LOST)
+GRAVE = (NUMBERS, OTHER, LOST)
 
 
 @dataclass
@@ -39,6 +35,7 @@ class Difference:
     question: str
     kind: str
     what: str
+    relative: dict[str, float]  # of numbers that differ: the largest difference by path
 
 
 @dataclass
@@ -58,7 +55,7 @@ class Comparison:
     @property
     def same(self) -> bool:
         """Whether no name was lost or changed and no number differs, in more than `ulp`."""
-        grave = any(counter[kind] for counter in self.counts.values() for kind in (FAR, LOST))
+        grave = any(counter[kind] for counter in self.counts.values() for kind in GRAVE)
         return not (self.lost or self.changed or grave)
 
 
@@ -80,10 +77,11 @@ def compare(first: dict, second: dict, *, ulp: int = 0) -> Comparison:
             mine, theirs = a.get(door, {}).get(backend, {}), b.get(door, {}).get(backend, {})
             counter = result.counts.setdefault((door, backend), Counter())
             for question in sorted(set(mine) | set(theirs)):
-                kind, what = _answers(mine.get(question), theirs.get(question), ulp)
+                kind, what, relative = _answers(mine.get(question), theirs.get(question), ulp)
                 counter[kind] += 1
                 if kind != SAME:
-                    result.differences.append(Difference(door, backend, question, kind, what))
+                    found = Difference(door, backend, question, kind, what, relative)
+                    result.differences.append(found)
     return result
 
 
@@ -96,47 +94,53 @@ def _at_a_door(name: str) -> bool:
     return ".".join(home[:-1]) in DOORS or (home[-2][:1].isupper() and ".".join(home[:-2]) in DOORS)
 
 
-def _answers(first: dict | None, second: dict | None, ulp: int) -> tuple[str, str]:
+def _answers(first: dict | None, second: dict | None, ulp: int) -> tuple[str, str, dict[str, float]]:
     missing = [answer is None or "absent" in answer for answer in (first, second)]
     if all(missing):
-        return SAME, ""
+        return SAME, "", {}
     if missing[0]:
-        return NEW, (first or {}).get("absent", "")
+        return NEW, (first or {}).get("absent", ""), {}
     if missing[1]:
-        return LOST, (second or {}).get("absent", "")
+        return LOST, (second or {}).get("absent", ""), {}
     assert first is not None and second is not None
     worst, what = SAME, ""
-    order = (SAME, NEAR, TEXT, FAR)
+    relative: dict[str, float] = {}
     for path in sorted(set(first) | set(second)):
-        kind, how = _values(path, first.get(path), second.get(path), ulp)
-        if order.index(kind) > order.index(worst):
+        kind, how, apart = _values(path, first.get(path), second.get(path), ulp)
+        if ORDER.index(kind) > ORDER.index(worst):
             worst, what = kind, f"{path}: {how}"
-    return worst, what
+        if apart:
+            # numbers of one array, whatever its shape
+            name = path.split("[")[0]
+            relative[name] = max(relative.get(name, 0.0), apart)
+    return worst, what, relative
 
 
-def _values(path: str, first: str | None, second: str | None, ulp: int) -> tuple[str, str]:
+def _values(path: str, first: str | None, second: str | None, ulp: int) -> tuple[str, str, float]:
+    """Kind, what differs, and of numbers the largest relative difference."""
     if first == second:
-        return SAME, ""
+        return SAME, "", 0.0
+    how = f"{_short(first)} -> {_short(second)}"
     if first is None or second is None:
-        return FAR, f"{_short(first)} -> {_short(second)}"
+        return (MORE if first is None else OTHER), how, 0.0
     if path.endswith("(text)"):
-        return TEXT, f"{_short(first)} -> {_short(second)}"
+        return TEXT, how, 0.0
     a, b = first.split(" "), second.split(" ")
     if len(a) != len(b):
-        return FAR, f"{_short(first)} -> {_short(second)}"
+        return OTHER, how, 0.0
     apart = [(x, y) for x, y in zip(a, b, strict=True) if x != y]
     try:
         floats = [(float.fromhex(x), float.fromhex(y)) for x, y in apart if "0x" in x or "0x" in y]
     except ValueError:
         floats = []
     if len(floats) < len(apart):
-        return FAR, f"{_short(first)} -> {_short(second)}"
+        return OTHER, how, 0.0
     steps = max(_ulps(x, y) for x, y in floats)
     relative = max(_relative(x, y) for x, y in floats)
-    x, y = max(floats, key=lambda pair: _ulps(*pair))
+    x, y = max(floats, key=lambda pair: _relative(*pair))
+    how = f"{len(apart)} of {len(a)} numbers, {steps} ulp, relative {relative:.1e}: {x!r} -> {y!r}"
     # zeros of different sign are no ulp apart, and have different bits
-    kind = NEAR if 0 < ulp >= steps else FAR
-    return kind, f"{len(apart)} of {len(a)} numbers, {steps} ulp, relative {relative:.1e}: {x!r} -> {y!r}"
+    return (NEAR if 0 < ulp >= steps else NUMBERS), how, relative
 
 
 def _ulps(x: float, y: float) -> int:

@@ -31,10 +31,11 @@ def _fitted(X, y, **settings):
 
 def told(certificates) -> dict:
     """All of a record of certificates: its arrays, its summary and what it says."""
-    names = (
-        "label probabilities p_lower p_upper tail_upper budget worst_probability abstained errors table_shift"
-    )
-    arrays = {name: getattr(certificates, name, None) for name in names.split()}
+    names = "label probabilities p_lower p_upper tail_upper budget worst_probability abstained"
+    arrays = {name: getattr(certificates, name) for name in names.split()}
+    for name in ("errors", "table_shift"):  # younger than the others
+        if getattr(certificates, name, None) is not None:
+            arrays[name] = getattr(certificates, name)
     return arrays | {"summary": str(certificates.summary()), "guarantee": certificates.guarantee}
 
 
