@@ -57,7 +57,7 @@ def _exported(module: ModuleType) -> list[str]:
 
 def _member(owner: type, name: str) -> str:
     value = inspect.getattr_static(owner, name, None)
-    if isinstance(value, property) or value is None:
+    if isinstance(value, property) or not callable(getattr(owner, name, None)):
         return "attribute"
     return _signature(getattr(owner, name))
 
