@@ -76,7 +76,8 @@ class Copies:
             else:
                 self._pickled, self._classes = pickled, pickler.classes
                 return
-        self.give_up(reason, stacklevel=4)
+        # As of the line that called `fit`: it is one call away from the base of ensembles that makes copies.
+        self.give_up(reason, stacklevel=5)
 
     def give_up(self, reason: Exception, *, stacklevel: int = 2) -> None:
         """Warn that there are no copies, and make none."""

@@ -53,7 +53,8 @@ class BagOfWords:
         self.balanced = bool(balanced)
 
     @property
-    def __name__(self) -> str:
+    def description(self) -> str:
+        """What certificates call it."""
         name = "logistic regression" if self.classifier == "logistic" else "Naive Bayes"
         return f"{name} on TF-IDF weights of {'words' if self.ngrams == 1 else 'words and pairs of words'}"
 
@@ -169,7 +170,8 @@ class Embeddings:
         self.encoder, self.C, self.balanced = encoder, as_positive(C, "C"), bool(balanced)
 
     @property
-    def __name__(self) -> str:
+    def description(self) -> str:
+        """What certificates call it."""
         return f"logistic regression on sentence embeddings of {type(self.encoder).__name__}"
 
     def __call__(self, texts: Sequence[str], labels, seed: int = 0) -> EmbeddingsModel:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import __version__
-from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, tells_apart
 from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
-from ..smoothing import VotingModels
-from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
+from ..threats import Deletions, LabelFlips, asked_budget, is_open
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
+from .pairs_by_budget import PairsByBudget
 from .smoothing import Composition, TextLaw, compose
 
-__all__ = ["certify_text_votes", "default_threat"]
+__all__ = ["certify_text_votes", "check_question", "default_threat"]
 
 # What a law is asked about where nobody asks: the first of these that it covers.
 _DEFAULTS = (
@@ -30,13 +31,13 @@ _DEFAULTS = (
 
 
 def default_threat(law: TextLaw | Composition) -> WordThreat | RowThreat:
-    """The threat that is certified where none is named: inserted words, added rows, ..., if the law can."""
+    """Return the threat to certify where none is named: inserted words, added rows, ..., if the law can."""
     law = compose(law)
     return next(threat for threat in _DEFAULTS if law.covers(threat))
 
 
 def certify_text_votes(
-    counts,
+    counts: ArrayLike,
     *,
     law: TextLaw | Composition,
     n_train: int,
@@ -45,9 +46,9 @@ def certify_text_votes(
     training_words: Sequence[str] | None = None,
     query_noise: bool = False,
     tokenizer: str = "the given tokens",
-    classes=None,
+    classes: ArrayLike | None = None,
     alpha: float = 0.001,
-    pilot=None,
+    pilot: ArrayLike | None = None,
     simultaneous: bool = False,
     trainer: str = "",
 ) -> Certificates:
@@ -99,40 +100,36 @@ def certify_text_votes(
         threat = default_threat(law)
     check_question(law, threat, query_noise=query_noise)
     votes = bounds_of_votes(counts, classes=classes, alpha=alpha, pilot=pilot, simultaneous=simultaneous)
-    label, p_lower, p_upper, tail_upper = votes.bounds
-    if isinstance(threat, QueryWords) and (queries is None or len(queries) != len(label)):
+    n_queries = len(votes.label)
+    if isinstance(threat, QueryWords) and (queries is None or len(queries) != n_queries):
         raise ValueError(
-            f"{threat!r} needs the words of every query: expected queries of length {len(label)}, got "
+            f"{threat!r} needs the words of every query: expected queries of length {n_queries}, got "
             f"{None if queries is None else len(queries)}"
         )
-    worst_cases = _WorstCases(law, threat, n_train, len(votes.classes), training_words)
-    budget = np.zeros(len(label), dtype=np.int64)
-    worst = np.full(len(label), np.nan)
-    abstained = ~tells_apart(Bounds(p_lower, p_upper, tail_upper))
-    for members, words in _alike(p_lower, p_upper, queries if worst_cases.per_query else None):
-        p_a, p_b = float(p_lower[members[0]]), float(p_upper[members[0]])
-        if is_open(threat):
-            largest = worst_cases.largest(words, p_a, p_b)
-            budget[members] = max(largest, 0)
-            abstained[members] |= largest < 0
-        else:
-            asked = asked_budget(threat, n_train)
-            certified, worst[members] = worst_cases.answer(words, asked, p_a, p_b)
-            budget[members] = asked
-            abstained[members] |= not certified
+    pairs = PairsByBudget(law, threat, n_train, len(votes.classes), training_words)
+    alike = _alike(votes.bounds, queries if pairs.per_query else None)
+    worst = np.full(n_queries, np.nan)
+    if is_open(threat):
+        largest = _largest_budgets(pairs, votes.bounds, alike)
+        certified, budget = largest >= 0, largest.copy()
+    else:
+        asked = asked_budget(threat, n_train)
+        certified, worst = _certified_at(asked, pairs, votes.bounds, alike)
+        budget = np.full(n_queries, asked)
+    abstained = ~(tells_apart(votes.bounds) & certified)
     budget[abstained] = 0
     return Certificates(
-        query=np.arange(len(label)),
-        label=label,
+        query=np.arange(n_queries),
+        label=votes.label,
         probabilities=votes.shares,
-        p_lower=p_lower,
-        p_upper=p_upper,
-        tail_upper=tail_upper,
+        p_lower=votes.bounds.p_lower,
+        p_upper=votes.bounds.p_upper,
+        tail_upper=votes.bounds.tail_upper,
         budget=budget,
         worst_probability=worst,
         abstained=abstained,
         classes=votes.classes,
-        classifier=VotingModels(trainer=trainer, **votes.settings),
+        classifier=replace(votes.voters, trainer=trainer),
         noise=law.noise(query_noise=query_noise, tokenizer=tokenizer),
         n_features=None,
         n_train=n_train,
@@ -151,61 +148,40 @@ def check_question(law: Composition, threat: WordThreat | RowThreat, *, query_no
         )
 
 
-class _WorstCases:
-    """The pairs of laws of one threat by its budget; those that do not depend on the query are kept."""
-
-    def __init__(self, law: Composition, threat, n_train: int, n_classes: int, training_words):
-        self._law, self._threat, self._n_train = law, threat, n_train
-        self._n_classes, self._words = n_classes, training_words
-        self._found: dict[int, TradeOff] = {}
-        self.per_query = isinstance(threat, QueryWords)
-        self._training, self._swaps = IDENTICAL, None
-        if self.per_query:
-            if threat.training is not None:
-                rows = tampered_rows(threat.training, n_train)
-                self._training = self._of_rows(threat.training, rows)
-            self._swaps = law.swaps(threat.edit, self._training)
-
-    def largest(self, words, p_a: float, p_b: float) -> int:
-        """The largest budget that is certified, -1 for none."""
-        if self._swaps is not None:
-            found = self._swaps.largest(words, p_a, p_b)
-            # Where all words with neighbours may be exchanged, any number of words may.
-            return len(words) if found == self._swaps.n_swappable(words) else found
-        if self.per_query:
-            most = None if self._threat.edit in ("removed", "any") else len(words)
-        else:
-            most = None if isinstance(self._threat, Insertions) else self._n_train
-        return largest_certified(lambda budget: self._pair(words, budget), p_a, p_b, most=most)
-
-    def answer(self, words, budget: int, p_a: float, p_b: float) -> tuple[bool, float]:
-        """Whether this budget is certified, and the least probability that it leaves to class A."""
-        if self._swaps is None:
-            pair = self._pair(words, budget)
-            return pair.certified(p_a, p_b), pair.lower(p_a)
-        enough = min(budget, self._swaps.n_swappable(words))
-        return self._swaps.largest(words, p_a, p_b) >= enough, self._swaps.lower(words, budget, p_a)
-
-    def _pair(self, words, budget: int) -> TradeOff:
-        if budget not in self._found:
-            self._found[budget] = (
-                self._law.query_pair(self._threat.edit, budget, words) * self._training
-                if self.per_query
-                else self._of_rows(self._threat, budget)
-            )
-        return self._found[budget]
-
-    def _of_rows(self, threat, rows: int) -> TradeOff:
-        return self._law.pair(threat, rows, n_classes=self._n_classes, words=self._words)
+Alike = list[tuple[NDArray[np.int64], Sequence[str]]]
+"""Positions of queries that have the same answer, and the words that it depends on."""
 
 
-def _alike(p_lower: np.ndarray, p_upper: np.ndarray, words) -> list:
-    """Queries that have the same answer, each group with the words of its first one."""
-    if words is not None:
-        return [(np.array([i]), words[i]) for i in range(len(p_lower))]
-    if not len(p_lower):
+def _largest_budgets(pairs: PairsByBudget, bounds: Bounds, alike: Alike) -> NDArray[np.int64]:
+    """Return the largest budget that is certified for each query, -1 for none."""
+    largest = np.full(len(bounds.p_lower), -1, dtype=np.int64)
+    for members, words in alike:
+        p_a, p_b = float(bounds.p_lower[members[0]]), float(bounds.p_upper[members[0]])
+        largest[members] = pairs.largest(words, p_a, p_b)
+    return largest
+
+
+def _certified_at(
+    asked: int, pairs: PairsByBudget, bounds: Bounds, alike: Alike
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return whether each query is certified for the budget asked for, and the probability it leaves."""
+    certified = np.zeros(len(bounds.p_lower), dtype=bool)
+    worst = np.full(len(bounds.p_lower), np.nan)
+    for members, words in alike:
+        p_a, p_b = float(bounds.p_lower[members[0]]), float(bounds.p_upper[members[0]])
+        certified[members] = pairs.is_certified_at(asked, words, p_a, p_b)
+        worst[members] = pairs.lower_at(asked, words, p_a)
+    return certified, worst
+
+
+def _alike(bounds: Bounds, queries: Sequence[Sequence[str]] | None) -> Alike:
+    """Return queries that have the same answer, each group with the words of its first one."""
+    n_queries = len(bounds.p_lower)
+    if queries is not None:
+        return [(np.array([i]), queries[i]) for i in range(n_queries)]
+    if not n_queries:
         return []
-    _, group = np.unique(np.stack([p_lower, p_upper]), axis=1, return_inverse=True)
+    _, group = np.unique(np.stack([bounds.p_lower, bounds.p_upper]), axis=1, return_inverse=True)
     order = np.argsort(group.ravel(), kind="stable")
     ends = np.flatnonzero(np.diff(group.ravel()[order])) + 1
-    return [(members, None) for members in np.split(order, ends)]
+    return [(members, ()) for members in np.split(order, ends)]
