@@ -37,16 +37,17 @@ Q = TypeVar("Q", bound=Queries)
 T = TypeVar("T")  # the threats that an ensemble can be asked about
 
 
-def _silent(done: int, total: int) -> None:
-    """Hear of progress where nobody wants to."""
+def _heard(progress: Progress | None) -> Progress:
+    """Return who is told of progress: where nobody asked, someone who does not listen."""
+    return (lambda done, total: None) if progress is None else progress
 
 
 class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # type: ignore[misc]  # untyped bases
     """A base for ensembles of models that are trained on noised data, each with one vote a query.
 
     It decides in which order trainer, models and questions are checked, trained and asked. An ensemble gives
-    what is its own: `_read_parameters`, `_training`, `_open_store`, `_checked_queries`, `_checked_threat`,
-    `_answers`, `_issue`; and public methods that say what these are for.
+    what is its own: `_read_parameters`, `_training`, `_checked_queries`, `_checked_threat`, `_answers`,
+    `_issue`; and public methods that say what these are for.
 
     Attributes
     ----------
@@ -75,10 +76,6 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
     @abstractmethod
     def _training(self, rows: Any, labels: Any) -> ModelTraining:
         """Check training data, set ``classes_`` and ``n_samples_fit_``, and return how models are trained."""
-
-    def _open_store(self, folder: Path, training: ModelTraining) -> ModelStore:
-        """Return the models that are kept in a folder; only for ensembles whose `fit` takes a checkpoint."""
-        raise NotImplementedError
 
     @abstractmethod
     def _checked_queries(self, queries: Any, *, least: int) -> Q:
@@ -129,7 +126,12 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
         if checkpoint is not None:
             if self.random_state is None:
                 raise ValueError("a checkpoint needs random_state: nothing can be continued without a seed")
-            store = self._open_store(Path(checkpoint), training)
+            settings = {
+                "n_models": int(self.n_models),
+                "n_pilot": int(self.n_pilot),
+                "random_state": int(self.random_state),
+            }
+            store = training.open_store(Path(checkpoint), settings)
         models, watched = self._train(training, seeds, copies, probes, store, progress)
         self._watched, self._seeds = watched, seeds
         self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
@@ -143,8 +145,16 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
         store: ModelStore,
         progress: Progress | None,
     ) -> tuple[list[Any], Watched]:
-        """Train the models that the store lacks, and one of all once more, to be compared with itself."""
-        told = _silent if progress is None else progress
+        """Train the models that the store lacks, and one of all once more, to be compared with itself.
+
+        Returns
+        -------
+        models : list
+            All of them, in the order of their seeds.
+        watched : Watched
+            The one that has to stay what it was until it has voted.
+        """
+        told = _heard(progress)
         groups = Groups(seeds, training.group_size(self.n_jobs), store)
         loaded = len(seeds) - sum(map(len, groups.missing.values()))
         told(loaded, len(seeds))
@@ -207,11 +217,12 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
         ndarray of shape (n_queries,)
         """
         check_is_fitted(self, "models_")
-        return self.classes_[np.argmax(self._count(X, pilot=bool(self.pilot_models_)), axis=1)]
+        counts = self._count(X, pilot=bool(self.pilot_models_))
+        labels: NDArray[Any] = self.classes_[np.argmax(counts, axis=1)]
+        return labels
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the shares of the votes, Eq. (19) of RAB: (n_queries, C), columns as in ``classes_``."""
-        check_is_fitted(self, "models_")
         return self._count(X) / len(self.models_)
 
     def _count(
@@ -223,7 +234,7 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
 
     def _votes(self, queries: Q, pilot: bool, progress: Progress | None) -> NDArray[np.int64]:
         """Count the votes of the models, or of the pilot models."""
-        told = _silent if progress is None else progress
+        told = _heard(progress)
         every_model, n_pilot = self.pilot_models_ + self.models_, len(self.pilot_models_)
         self._watched.check(every_model, "since the ensemble was fitted")
         voters = slice(None, n_pilot) if pilot else slice(n_pilot, None)

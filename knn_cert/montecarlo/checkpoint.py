@@ -80,8 +80,9 @@ class Checkpoint:
         """Keep models under this number, in a file that is whole or not there."""
         arrays = {name: np.asarray(array) for name, array in self._trainer.pack(models).items()}
         digest = np.frombuffer(self._digest(start, arrays), dtype=np.uint8)
+        entries: dict[str, Any] = {**arrays, _DIGEST: digest}
         with whole_or_nothing(self._path(start)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays, **{_DIGEST: digest})
+            np.savez(file, **entries)
 
     def _digest(self, start: int, arrays: dict[str, NDArray[Any]]) -> bytes:
         """Return a digest of the models, of the ensemble that they belong to and of their place in it."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
 
 from ..gate.numbers import as_whole_number
 from .copies import Copies
+from .groups import ModelStore
 from .independence import Probes
 from .seeds import ModelSeed
 
@@ -50,6 +52,10 @@ class ModelTraining(ABC):
     def worth_a_look(self, seeds: Sequence[ModelSeed]) -> tuple[int, int]:
         """Return the positions of the first and of the last model that say something about the trainer."""
         return 0, len(seeds) - 1
+
+    def open_store(self, folder: Path, settings: dict[str, int]) -> ModelStore:
+        """Return the models that are kept in a folder, for an ensemble with these numbers and this seed."""
+        raise TypeError("models of this kind cannot be kept; leave out checkpoint")
 
     @abstractmethod
     def train(self, seeds: Sequence[ModelSeed]) -> list[Any]:

@@ -65,7 +65,8 @@ def class_positions(answer: ArrayLike, n_queries: int, classes: NDArray[Any]) ->
             raise UnsoundTrainer(
                 "a model gave probabilities that are NaN or infinite; its vote counts nothing"
             )
-        return np.argmax(answer, axis=1)
+        most_probable: NDArray[np.int64] = np.argmax(answer, axis=1)
+        return most_probable
     if answer.shape != (n_queries,):
         raise UnsoundTrainer(f"a model gave labels of shape {answer.shape} for {n_queries} queries")
     if (answer.dtype.kind in "USO") != (classes.dtype.kind in "USO"):

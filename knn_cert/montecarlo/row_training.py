@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..gate.numbers import as_whole_number
 from ..smoothing import Noise
+from .checkpoint import Checkpoint
 from .copies import Copies
+from .fingerprint import parameters_digest
 from .independence import Probes
 from .model_training import ModelTraining
 from .models import UnsoundTrainer, check_callable, class_positions, description_of, predict_of
@@ -177,6 +182,21 @@ class RowTraining(ModelTraining):
         tables = Tables(one, (X, y, other), one, (X[exchange_between(numbers)], y, same))
         check_trainer(copies, partial(_train_small, self.noise, X, same), probes, tables)
         return probes
+
+    def open_store(self, folder: Path, settings: dict[str, int]) -> Checkpoint:
+        trainer = self.trainer.keeps
+        return Checkpoint(folder, trainer, lambda: self._fingerprint(trainer, settings))
+
+    def _fingerprint(self, trainer: KeepableTrainer, settings: dict[str, int]) -> str:
+        """Return a digest of everything that the models depend on."""
+        depends_on = settings | {
+            "sigma": self.noise.sigma,
+            "noise": self.noise.kind,
+            "models_at_once": self.trainer.models_at_once,
+            "trainer": trainer.settings(),
+            "rows": parameters_digest([self.X, self.y]).hex(),
+        }
+        return hashlib.sha256(json.dumps(depends_on, sort_keys=True).encode()).hexdigest()
 
 
 def _train_small(

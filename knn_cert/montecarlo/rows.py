@@ -7,11 +7,8 @@ parameters and nothing else: it is then part of the model (section 6.1 of RAB).
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +22,6 @@ from ..gate.labels import number_classes
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .base import VotingEnsemble
-from .checkpoint import Checkpoint
 from .fingerprint import parameters_digest
 from .protocols import Progress, RowTrainer
 from .row_training import CheckedTrainer, RowTraining
@@ -51,7 +47,8 @@ class SmoothedEnsemble(VotingEnsemble[NDArray[Any], BlackBoxBall]):
         (m, C), columns as in ``classes_``. `fit` tries all this, see docs/ensembles.md.
         It may also have ``train_many(noised, y, seeds)``, which trains ``models_at_once`` models together;
         ``dtype``, the type it wants the rows in; ``predict_many``; ``settings()``, ``pack`` and ``unpack``
-        for checkpoints: see `knn_cert.deep.TorchTrainer`.
+        for checkpoints; ``description``, what guarantees call it: see `knn_cert.montecarlo.protocols`, and
+        `knn_cert.deep.TorchTrainer`, which has most of these.
     sigma : float > 0
         Standard deviation of the noise on each feature, in the units of the features.
     n_models : int >= 1
@@ -228,23 +225,6 @@ class SmoothedEnsemble(VotingEnsemble[NDArray[Any], BlackBoxBall]):
         return RowTraining(
             self._trainer, self._noise, X, y, numbers, self.classes_, digests_needed=self.test_noise
         )
-
-    def _open_store(self, folder: Path, training: RowTraining) -> Checkpoint:
-        return Checkpoint(folder, self._trainer.keeps, lambda: self._fingerprint(training.X, training.y))
-
-    def _fingerprint(self, X: NDArray[Any], y: NDArray[Any]) -> str:
-        """Return a digest of everything that the models depend on."""
-        settings = {
-            "sigma": self._noise.sigma,
-            "noise": self._noise.kind,
-            "n_models": int(self.n_models),
-            "n_pilot": int(self.n_pilot),
-            "random_state": int(self.random_state),
-            "models_at_once": self._trainer.models_at_once,
-            "trainer": self._trainer.keeps.settings(),
-            "rows": parameters_digest([X, y]).hex(),
-        }
-        return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
 
     def _checked_queries(self, queries: Any, *, least: int) -> NDArray[Any]:
         reject_text_columns(queries)

@@ -46,7 +46,8 @@ class SmoothedTextEnsemble(VotingEnsemble["TextQueries", WordThreat | RowThreat]
         callable, and gives labels of shape (m,). A scikit-learn pipeline serves as ``lambda texts, labels,
         seed: clone(pipeline).fit(texts, labels)``. The trainer may also have ``train_corpus(corpus, labels,
         seed)``, and its models ``predict_corpus(corpus)``, which take a `Corpus` of the tokens that the noise
-        left. `fit` tries all this, see docs/ensembles.md. None: `BagOfWords`.
+        left; and ``description``, what guarantees call it. `fit` tries all this, see docs/ensembles.md. None:
+        `BagOfWords`.
     law : law, optional
         `Deletion`, `Masking`, `RowDropping`, `LabelNoise`, a substitution law, or what `compose` makes of
         them. None: ``Deletion(0.7)``. Its parameters must not depend on the training texts.
@@ -280,8 +281,9 @@ class SmoothedTextEnsemble(VotingEnsemble["TextQueries", WordThreat | RowThreat]
         if isinstance(training, RowThreat) and not self._labels_are_classes:
             raise ValueError(
                 f"{training!r} may add a class or wipe one out, and models depend on which there are "
-                "(without a text that is left they vote for the first one, and LabelNoise draws from all): give the "
-                f"ensemble the labels that can occur, classes={self.classes_.tolist()!r} or more of them"
+                "(without a text that is left they vote for the first one, and LabelNoise draws from all): "
+                "give the ensemble the labels that can occur, "
+                f"classes={self.classes_.tolist()!r} or more of them"
             )
         return threat
 

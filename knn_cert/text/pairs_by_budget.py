@@ -8,6 +8,7 @@ from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..threats import Insertions, tampered_rows
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
 from .smoothing import Composition
+from .swaps import Swaps
 
 __all__ = ["PairsByBudget"]
 
@@ -42,7 +43,8 @@ class PairsByBudget:
         self._n_classes, self._words = n_classes, training_words
         self._found: dict[int, TradeOff] = {}
         self.per_query = isinstance(threat, QueryWords)
-        self._training, self._swaps = IDENTICAL, None
+        self._training: TradeOff = IDENTICAL
+        self._swaps: Swaps | None = None
         if isinstance(threat, QueryWords):
             if threat.training is not None:
                 rows = tampered_rows(threat.training, n_train)
@@ -60,19 +62,19 @@ class PairsByBudget:
             most = None if self._threat.edit in ("removed", "any") else len(words)
         else:
             most = None if isinstance(self._threat, Insertions) else self._n_train
-        return largest_certified(lambda budget: self._pair(words, budget), p_a, p_b, most=most)
+        return int(largest_certified(lambda budget: self._pair(words, budget), p_a, p_b, most=most))
 
     def is_certified_at(self, budget: int, words: Sequence[str], p_a: float, p_b: float) -> bool:
         """Whether the prediction is the same within this budget."""
         if self._swaps is None:
-            return self._pair(words, budget).certified(p_a, p_b)
+            return bool(self._pair(words, budget).certified(p_a, p_b))
         enough = min(budget, self._swaps.n_swappable(words))
         return self._swaps.largest(words, p_a, p_b) >= enough
 
     def lower_at(self, budget: int, words: Sequence[str], p_a: float) -> float:
         """Return a lower bound on the probability that this budget leaves to a class that had ``p_a``."""
         if self._swaps is None:
-            return self._pair(words, budget).lower(p_a)
+            return float(self._pair(words, budget).lower(p_a))
         return self._swaps.lower(words, budget, p_a)
 
     def _pair(self, words: Sequence[str], budget: int) -> TradeOff:

@@ -1,4 +1,4 @@
-"""What users hand over to ensembles of texts: trainers and the models that they return; encoders of sentences.
+"""What users hand over to ensembles of texts: trainers and the models that they return; encoders.
 
 Everything beyond the first protocol of each kind is optional. `knn_cert.montecarlo.protocols` has what any
 trainer or model may have besides: `DescribedTrainer`, `FingerprintedModel`.

@@ -113,7 +113,7 @@ def certify_text_votes(
         largest = _largest_budgets(pairs, votes.bounds, alike)
         certified, budget = largest >= 0, largest.copy()
     else:
-        asked = asked_budget(threat, n_train)
+        asked = int(asked_budget(threat, n_train))
         certified, worst = _certified_at(asked, pairs, votes.bounds, alike)
         budget = np.full(n_queries, asked)
     abstained = ~(tells_apart(votes.bounds) & certified)
