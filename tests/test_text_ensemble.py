@@ -495,10 +495,13 @@ def test_a_model_that_invents_labels_is_found_out():
         SmoothedTextEnsemble(inventive, Deletion(0.5), 30, random_state=0).fit(TEXTS, LABELS)
 
 
-def test_queries_of_unknown_words_are_told_of():
+def test_queries_of_unknown_words_are_told_of_where_they_are_asked():
     ensemble = fitted(Deletion(0.5))
-    with pytest.warns(UserWarning, match="2 of 3 texts have no word that occurs .* text 0 first: 'zebra'"):
-        ensemble.certify(["zebra", "a zebra film", "utterly unheard of"])
+    message = "2 of 3 texts have no word that occurs .* text 0 first: 'zebra'"
+    for ask in (ensemble.certify, ensemble.votes, ensemble.predict, ensemble.predict_proba):
+        with pytest.warns(UserWarning, match=message) as told:
+            ask(["zebra", "a zebra film", "utterly unheard of"])
+        assert [warning.filename for warning in told] == [__file__]
 
 
 def test_votes_counted_elsewhere_are_certified_with_the_words_they_need():

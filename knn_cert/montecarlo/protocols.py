@@ -6,7 +6,7 @@ trainer that has more is asked for more. Trainers of texts: `knn_cert.text.text_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -80,14 +80,14 @@ class StackTrainer(RowTrainer, Protocol):
 
     def train_many(
         self, noised: Sequence[NDArray[Any]], y: NDArray[Any], seeds: Sequence[int], /
-    ) -> Sequence[RowPredictor]:
+    ) -> Iterable[RowPredictor]:
         """Return a model for each table of noised rows, all with the labels y."""
 
 
 class StackPredictor(RowTrainer, Protocol):
     """A trainer that asks several of its models together."""
 
-    def predict_many(self, models: Sequence[Any], queries: Sequence[NDArray[Any]], /) -> Sequence[ArrayLike]:
+    def predict_many(self, models: Sequence[Any], queries: Sequence[NDArray[Any]], /) -> Iterable[ArrayLike]:
         """Return the answer of each model to queries of its own, exactly as its ``predict`` gives it."""
 
 
@@ -100,7 +100,7 @@ class KeepableTrainer(RowTrainer, Protocol):
     def pack(self, models: Sequence[Any], /) -> Mapping[str, ArrayLike]:
         """Return models as plain arrays."""
 
-    def unpack(self, arrays: dict[str, NDArray[np.generic]], /) -> Sequence[RowPredictor]:
+    def unpack(self, arrays: dict[str, NDArray[np.generic]], /) -> Iterable[RowPredictor]:
         """Return the models that `pack` was given, exactly."""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from .corpus import Corpus, check_texts
 from .sampling import Sampler
 from .smoothing import Composition, Deletion, TextLaw, compose
 from .text_protocols import TextTrainer
-from .text_training import CheckedTextTrainer, TextTraining, labels_of
+from .text_queries import TextQueries, labels_of
+from .text_training import CheckedTextTrainer, TextTraining
 from .text_votes import certify_text_votes, check_question, default_threat
 from .tokens import normalized, tokenize, tokenizer_name
 from .trainers import BagOfWords
@@ -31,7 +31,7 @@ __all__ = ["SmoothedTextEnsemble"]
 _CUT_AGAIN = 64  # texts, to see whether the tokeniser makes the same of them
 
 
-class SmoothedTextEnsemble(VotingEnsemble["TextQueries", WordThreat | RowThreat]):
+class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
     """N models trained on independently noised texts, whose votes certify predictions against poisoned texts.
 
     Each model is a function of its noised texts and a seed. The noise is drawn once for each model and kept,
@@ -319,33 +319,6 @@ class SmoothedTextEnsemble(VotingEnsemble["TextQueries", WordThreat | RowThreat]
     @property
     def _tokenizer(self) -> Callable[[str], Sequence[str]]:
         return tokenize if self.tokenizer is None else self.tokenizer
-
-
-@dataclass(frozen=True)
-class TextQueries:
-    """Queries as models of texts are asked them.
-
-    Attributes
-    ----------
-    corpus : Corpus
-    texts : list of str, optional
-        The same as text, where all models see the same.
-    sampler : Sampler, optional
-        What noises the queries of each model.
-    """
-
-    corpus: Corpus
-    texts: list[str] | None = None
-    sampler: Sampler | None = None
-
-    def __len__(self) -> int:
-        return len(self.corpus)
-
-    def seen_by(self, seed: ModelSeed) -> Corpus:
-        """Return the queries as the model with this seed sees them."""
-        if self.sampler is None:
-            return self.corpus
-        return self.sampler.queries(self.corpus, seed.query_generator())
 
 
 def _copy_of(tokenizer: Callable[[str], Sequence[str]]) -> Callable[[str], Sequence[str]]:

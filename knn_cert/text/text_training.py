@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from ..montecarlo.copies import Copies
 from ..montecarlo.independence import Probes, Seen, check_distinct
 from ..montecarlo.model_training import ModelTraining
-from ..montecarlo.models import check_callable, class_positions, description_of, predict_of
+from ..montecarlo.models import check_callable, description_of
 from ..montecarlo.protocols import having
 from ..montecarlo.seeds import ModelSeed
 from ..montecarlo.trial import Tables, check_trainer, exchange_between, first_of_each
 from .corpus import Corpus
 from .sampling import Sampler
-from .text_protocols import CorpusModel, CorpusTrainer, TextTrainer
+from .text_protocols import CorpusTrainer, TextTrainer
+from .text_queries import labels_of
 
-__all__ = ["CheckedTextTrainer", "TextTraining", "labels_of"]
+__all__ = ["CheckedTextTrainer", "TextTraining"]
 
 _CHECK_TEXTS = 64  # of each class
 _SEEDS_LOOKED_AT = 16
@@ -161,18 +162,6 @@ class TextTraining(ModelTraining):
         if len(np.unique(numbers)) < 2:
             return _Constant(self.classes[numbers[0] if len(numbers) else 0])
         return self.trainer.train(corpus, self.classes[numbers], seed)
-
-
-def labels_of(
-    model: object, corpus: Corpus, texts: list[str] | None, classes: NDArray[Any]
-) -> NDArray[np.int64]:
-    """Return positions of the labels that a model gives; ``texts`` are those of the corpus, if known."""
-    by_numbers: CorpusModel | None = having(model, "predict_corpus")
-    if by_numbers is not None:
-        answer = by_numbers.predict_corpus(corpus)
-    else:
-        answer = predict_of(model)(corpus.texts() if texts is None else list(texts))
-    return class_positions(answer, len(corpus), classes)
 
 
 def _ask(texts: Corpus, classes: NDArray[Any], model: object, rows: NDArray[np.int64]) -> NDArray[np.int64]:
