@@ -115,7 +115,7 @@ def certify_text_votes(
     else:
         asked = int(asked_budget(threat, n_train))
         certified, worst = _certified_at(asked, pairs, votes.bounds, alike)
-        budget = np.full(n_queries, asked)
+        budget = np.full(n_queries, asked, dtype=np.int64)
     abstained = ~(tells_apart(votes.bounds) & certified)
     budget[abstained] = 0
     return Certificates(
