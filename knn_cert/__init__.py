@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from .bounds.radii import gaussian_radius, uniform_certified, uniform_radius
     from .certificates import Certificates
     from .datasets import load_dataset
+    from .exact.budgets import largest_budget, worst_case_probability
     from .exact.distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
     from .exact.edges import rab_edges
     from .exact.estimator import SmoothedKNNClassifier
     from .exact.probabilities import race_probability, vote_probabilities
-    from .exact.worst_case import largest_budget, worst_case_probability
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -70,7 +70,7 @@ _HOME = {
     "SmoothedKNNClassifier": ".exact.estimator",
     "gaussian_radius": ".bounds.radii",
     "get_include": "._config",
-    "largest_budget": ".exact.worst_case",
+    "largest_budget": ".exact.budgets",
     "load_dataset": ".datasets",
     "ncx2_cdf": ".exact.distance_law",
     "ncx2_logcdf": ".exact.distance_law",
@@ -82,7 +82,7 @@ _HOME = {
     "uniform_certified": ".bounds.radii",
     "uniform_radius": ".bounds.radii",
     "vote_probabilities": ".exact.probabilities",
-    "worst_case_probability": ".exact.worst_case",
+    "worst_case_probability": ".exact.budgets",
 }
 
 

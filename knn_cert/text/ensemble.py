@@ -277,8 +277,8 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
         threat = default_threat(self._law) if threat is None else threat
         check_question(self._law, threat, query_noise=self.query_noise)
         # What would change where a threat makes or wipes out a class is settled by ``classes`` alone.
-        training = threat.training if isinstance(threat, QueryWords) else threat
-        if isinstance(training, RowThreat) and not self._labels_are_classes:
+        if threat.whole_rows and not self._labels_are_classes:
+            training = threat.training if isinstance(threat, QueryWords) else threat
             raise ValueError(
                 f"{training!r} may add a class or wipe one out, and models depend on which there are "
                 "(without a text that is left they vote for the first one, and LabelNoise draws from all): "

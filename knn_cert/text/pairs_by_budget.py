@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..bounds import IDENTICAL, TradeOff, largest_certified
-from ..threats import Insertions, tampered_rows
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
 from .smoothing import Composition
 from .swaps import Swaps
@@ -47,7 +46,7 @@ class PairsByBudget:
         self._swaps: Swaps | None = None
         if isinstance(threat, QueryWords):
             if threat.training is not None:
-                rows = tampered_rows(threat.training, n_train)
+                rows = threat.training.tampered_rows(n_train)
                 self._training = self._of_rows(threat.training, rows)
             self._swaps = law.swaps(threat.edit, self._training)
 
@@ -61,7 +60,7 @@ class PairsByBudget:
         if isinstance(self._threat, QueryWords):
             most = None if self._threat.edit in ("removed", "any") else len(words)
         else:
-            most = None if isinstance(self._threat, Insertions) else self._n_train
+            most = self._threat.row_limit(self._n_train)
         return int(largest_certified(lambda budget: self._pair(words, budget), p_a, p_b, most=most))
 
     def is_certified_at(self, budget: int, words: Sequence[str], p_a: float, p_b: float) -> bool:

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import __version__
 from ..certificates import Certificates
-from ..certificates.issue import Bounds, tells_apart
+from ..certificates.issue import Bounds, claim_asked, claim_largest, tells_apart
 from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
-from ..threats import Deletions, LabelFlips, asked_budget, is_open
+from ..threats import Deletions, LabelFlips
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
 from .pairs_by_budget import PairsByBudget
 from .smoothing import Composition, TextLaw, compose
@@ -108,26 +108,18 @@ def certify_text_votes(
         )
     pairs = PairsByBudget(law, threat, n_train, len(votes.classes), training_words)
     alike = _alike(votes.bounds, queries if pairs.per_query else None)
-    worst = np.full(n_queries, np.nan)
-    if is_open(threat):
-        largest = _largest_budgets(pairs, votes.bounds, alike)
-        certified, budget = largest >= 0, largest.copy()
+    undecided = ~tells_apart(votes.bounds)
+    if threat.is_open:
+        claims = claim_largest(_largest_budgets(pairs, votes.bounds, alike), undecided)
     else:
-        asked = int(asked_budget(threat, n_train))
-        certified, worst = _certified_at(asked, pairs, votes.bounds, alike)
-        budget = np.full(n_queries, asked, dtype=np.int64)
-    abstained = ~(tells_apart(votes.bounds) & certified)
-    budget[abstained] = 0
+        asked = int(threat.asked_budget(n_train))
+        claims = claim_asked(asked, *_certified_at(asked, pairs, votes.bounds, alike), undecided)
     return Certificates(
         query=np.arange(n_queries),
         label=votes.label,
         probabilities=votes.shares,
-        p_lower=votes.bounds.p_lower,
-        p_upper=votes.bounds.p_upper,
-        tail_upper=votes.bounds.tail_upper,
-        budget=budget,
-        worst_probability=worst,
-        abstained=abstained,
+        **votes.bounds._asdict(),
+        **claims._asdict(),
         classes=votes.classes,
         classifier=replace(votes.voters, trainer=trainer),
         noise=law.noise(query_noise=query_noise, tokenizer=tokenizer),

@@ -242,7 +242,7 @@ def _hashes_of(vocabulary: tuple[str, ...]) -> NDArray[np.uint64]:
     """Return 64 bits a word."""
     halves = [[murmurhash3_32(word, seed=seed, positive=True) for word in vocabulary] for seed in (0, 1)]
     low, high = np.array(halves, dtype=np.uint64).reshape(2, -1)
-    hashes = low | (high << np.uint64(32))
+    hashes: NDArray[np.uint64] = low | (high << np.uint64(32))
     hashes.flags.writeable = False
     return hashes
 
