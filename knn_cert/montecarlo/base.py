@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,7 @@ from .votes import check_enough, level_of_one
 __all__ = ["VotingEnsemble"]
 
 
-class Queries(Protocol):
-    """What models are asked, checked and ready."""
-
-    def __len__(self) -> int: ...
-
-
-Q = TypeVar("Q", bound=Queries)
+Q = TypeVar("Q", bound=Sized)  # queries, checked and ready for the models
 T = TypeVar("T")  # the threats that an ensemble can be asked about
 
 
