@@ -743,7 +743,7 @@ def test_a_law_of_ones_own_is_checked():
         (lambda n: similarity_power(n, "2"), TypeError, "gamma must be a real number"),
         (lambda n: similarity_softmax(n, 0), ValueError, "tau must be finite and > 0, got 0"),
         (lambda n: similarity_softmax(n, math.nan), ValueError, "tau must be finite"),
-        (lambda n: floored(UniformSubstitution(n), 1.5), ValueError, r"eta must lie in \[0, 1\]; got 1.5"),
+        (lambda n: floored(UniformSubstitution(n), 1.5), ValueError, r"eta must lie in \[0, 1\], got 1.5"),
         (lambda n: floored(UniformSubstitution(n), "x"), TypeError, "must be an int, a float or a Fraction"),
         (lambda n: beta_race(n, 3), TypeError, "weights must be callable .* got int"),
         (lambda n: cluster_shared(n, [1, 2]), TypeError, "weights must be callable .* got list"),

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..bounds.confidence import VoteBounds, check_level, vote_bounds
+from ..bounds import vote_bounds
+from ..bounds.arguments import check_level
+from ..bounds.confidence import VoteBounds
 from ..gate.distances import check_edges
 from ..gate.numbers import as_whole_number
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .._npz import open_npz
 from .._printing import spreadsheet_cell
-from .._writing import beside, named_in_errors, whole_or_nothing
+from .._writing import errors_name, temporary_sibling, whole_or_nothing
 from .consistency import check
 from .head import (
     MOST_LABEL_BYTES,
@@ -122,8 +122,8 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
             f"cannot write {path}: the file is there and write-protected; choose another name"
         )
     # Permissions, quotas and read-only file systems are best asked by doing it.
-    with named_in_errors(path):
-        trial = beside(path)
+    with errors_name(path):
+        trial = temporary_sibling(path)
         trial.touch()
         trial.unlink(missing_ok=True)  # somebody who saves to the same path may take it for abandoned
     return path

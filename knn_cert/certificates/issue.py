@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ..bounds.radii import gaussian_radius, uniform_radius
+from .._types import BoolArray, FloatArray, WholeArray
+from ..bounds import gaussian_radius, uniform_radius
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 
@@ -29,10 +29,6 @@ __all__ = [
     "tells_apart",
     "wins",
 ]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
 # An upper bound therefore never claims less, which also keeps every radius finite (at most about 37 sigma).
@@ -54,9 +50,9 @@ class Bounds(NamedTuple):
         Upper bound on the probability of all other classes together.
     """
 
-    p_lower: Floats
-    p_upper: Floats
-    tail_upper: Floats
+    p_lower: FloatArray
+    p_upper: FloatArray
+    tail_upper: FloatArray
 
 
 class RaceBounds(NamedTuple):
@@ -68,14 +64,14 @@ class RaceBounds(NamedTuple):
         Probabilities that list A, or B, comes first, and how far each of them is from the truth.
     """
 
-    p: Floats
-    error: Floats
+    p: FloatArray
+    error: FloatArray
 
-    def lower(self) -> Floats:
+    def lower(self) -> FloatArray:
         """Lower bound on the probability that A comes first, of each race."""
         return np.nextafter(self.p[:, 0] - self.error[:, 0], -np.inf)
 
-    def upper(self, who: int) -> Floats:
+    def upper(self, who: int) -> FloatArray:
         """Upper bound on the probability that A (0) or B (1) comes first, of each race."""
         return np.nextafter(self.p[:, who] + self.error[:, who], np.inf)
 
@@ -83,12 +79,14 @@ class RaceBounds(NamedTuple):
 class Claims(NamedTuple):
     """What is claimed of each query: arrays of shape (n_queries,), as `Certificates` has them."""
 
-    budget: Floats | Integers
-    worst_probability: Floats
-    abstained: Booleans
+    budget: FloatArray | WholeArray
+    worst_probability: FloatArray
+    abstained: BoolArray
 
 
-def enclose(probabilities: Floats, errors: Floats, chosen: Integers | None = None) -> tuple[Integers, Bounds]:
+def enclose(
+    probabilities: FloatArray, errors: FloatArray, chosen: WholeArray | None = None
+) -> tuple[WholeArray, Bounds]:
     """Position of the most probable class of each query, and bounds on its probability and on the others'.
 
     Additions and nextafter alone, one after the other: the same bits on every machine, so that whoever reads
@@ -123,12 +121,12 @@ def enclose(probabilities: Floats, errors: Floats, chosen: Integers | None = Non
     return winner, Bounds(p_lower, p_upper, tail_upper)
 
 
-def tells_apart(bounds: Bounds) -> Booleans:
+def tells_apart(bounds: Bounds) -> BoolArray:
     """Whether the label of each query provably has the largest probability: else nothing is certified."""
     return wins(bounds.p_lower, bounds.p_upper)
 
 
-def wins(p_lower: Floats, others_upper: Floats | float = 0.5) -> Booleans:
+def wins(p_lower: FloatArray, others_upper: FloatArray | float = 0.5) -> BoolArray:
     """Whether a class provably has the largest probability.
 
     Parameters
@@ -142,7 +140,7 @@ def wins(p_lower: Floats, others_upper: Floats | float = 0.5) -> Booleans:
     return p_lower > others_upper
 
 
-def claim_largest(largest: Floats | Integers, undecided: Booleans | bool = False) -> Claims:
+def claim_largest(largest: FloatArray | WholeArray, undecided: BoolArray | bool = False) -> Claims:
     """Claim the largest certified budget of each query, and nothing where it is NaN or negative.
 
     Parameters
@@ -158,9 +156,9 @@ def claim_largest(largest: Floats | Integers, undecided: Booleans | bool = False
 
 def claim_asked(
     asked: float | int,
-    certified: Booleans,
-    worst_probability: Floats,
-    undecided: Booleans | bool = False,
+    certified: BoolArray,
+    worst_probability: FloatArray,
+    undecided: BoolArray | bool = False,
 ) -> Claims:
     """Claim the budget that was asked for where it is certified, and nothing elsewhere.
 
@@ -191,7 +189,7 @@ def issue_ball(
     threat: BlackBoxBall,
     n_train: int,
     n_features: int,
-    distance_error: Floats | float = 0.0,
+    distance_error: FloatArray | float = 0.0,
 ) -> Claims:
     """Certify labels against all tables within a ball.
 
@@ -223,7 +221,7 @@ def issue_ball(
     return Claims(radius, np.full(len(radius), np.nan), abstained)
 
 
-def room_of_builds(bounds: Bounds, radius: Floats, *, noise: Noise, rows: int | None) -> Floats:
+def room_of_builds(bounds: Bounds, radius: FloatArray, *, noise: Noise, rows: int | None) -> FloatArray:
     """How far radii of `issue_ball` from the same bounds may lie apart with two builds of the libraries.
 
     Two builds differ in the last digits of the functions behind a radius and agree bit by bit in all else.
@@ -234,7 +232,7 @@ def room_of_builds(bounds: Bounds, radius: Floats, *, noise: Noise, rows: int | 
     if noise.kind == "uniform":
         return 8.0 * _EPS * radius
     z_a, z_b = (np.minimum(np.abs(ndtri(p)), 38.0) for p in (bounds.tail_upper, bounds.p_upper))
-    room: Floats = 4.0 * _EPS * (z_a + z_b + 2.0) * noise.sigma / np.sqrt(1 if rows is None else rows)
+    room: FloatArray = 4.0 * _EPS * (z_a + z_b + 2.0) * noise.sigma / np.sqrt(1 if rows is None else rows)
     return room
 
 
@@ -243,7 +241,7 @@ def rows_of_ball(threat: BlackBoxBall, n_train: int) -> int | None:
     return None if threat.rows is None else threat.tampered_rows(n_train)
 
 
-def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int) -> Floats:
+def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int) -> FloatArray:
     rows = rows_of_ball(threat, n_train)
     p_lower, p_upper, tail_upper = bounds
     if noise.kind == "uniform":
@@ -258,5 +256,5 @@ def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: in
     )
 
 
-def _log_upper(probability: Floats) -> Floats:
+def _log_upper(probability: FloatArray) -> FloatArray:
     return np.minimum(np.nextafter(np.log(probability), np.inf), 0.0)

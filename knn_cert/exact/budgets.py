@@ -7,9 +7,9 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._types import FloatArray, WholeArray
 from ..gate.distances import check_query_distances
 from ..gate.labels import check_labels, check_n_classes
-from ..kernels.contract import Floats, Integers
 from ..threats import StructuredThreat
 from ..threats.base import check_threat
 from .settings import VoteSettings
@@ -31,7 +31,7 @@ def worst_case_probability(
     dof: float,
     n_classes: int | None = None,
     backend: str = "auto",
-) -> float | Floats:
+) -> float | FloatArray:
     """Lower bound on the probability of a class over everything that an attacker may have done.
 
     The observed table is compared with every table within the budget of the threat whose labels are all among
@@ -104,7 +104,7 @@ def largest_budget(
     dof: float,
     n_classes: int | None = None,
     backend: str = "auto",
-) -> float | int | Floats | Integers:
+) -> float | int | FloatArray | WholeArray:
     """Largest budget of a threat at which a class provably stays the prediction.
 
     The budget that the threat leaves open is searched for, ``rows`` or ``radius``: the worst case only grows
@@ -182,7 +182,7 @@ def _checked_queries(
     return ThreatenedQueries(settings, distances, checked_labels, targets), squares.ndim == 1
 
 
-def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> Integers:
+def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> WholeArray:
     targets = np.asarray(target_class)
     if targets.dtype.kind not in "iu":
         raise TypeError(f"target_class must be an integer, or one for each query, got dtype {targets.dtype}")

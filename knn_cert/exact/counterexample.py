@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..kernels.contract import Floats, Integers
+from .._types import FloatArray, WholeArray
 from ..threats import StructuredThreat
 
 __all__ = ["Counterexample", "Falsification"]
@@ -36,16 +36,16 @@ class Counterexample:
         Probability of the class that was predicted before.
     """
 
-    rows: Integers
-    X: Floats | None
+    rows: WholeArray
+    X: FloatArray | None
     y: NDArray[Any] | None
-    inserted_X: Floats
+    inserted_X: FloatArray
     inserted_y: NDArray[Any]
-    query: Floats
+    query: FloatArray
     label: Any
     probability: float
 
-    def apply(self, X: ArrayLike, y: ArrayLike) -> tuple[Floats, NDArray[Any]]:
+    def apply(self, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, NDArray[Any]]:
         """Make the tampered table of a training table, which is copied.
 
         Parameters
@@ -87,8 +87,8 @@ class Falsification:
 
     threat: StructuredThreat
     label: NDArray[Any]
-    certified: Floats
-    budget: Floats
+    certified: FloatArray
+    budget: FloatArray
     counterexamples: tuple[Counterexample | None, ...]
 
     @property

@@ -12,12 +12,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._types import FloatArray
 from ..certificates import Certificates
 from ..gate.arrays import reject_text_columns
 from ..gate.distances import check_scale
 from ..gate.labels import check_kind_of_labels, number_classes
 from ..gate.numbers import as_whole_number
-from ..kernels.contract import Floats
 from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
@@ -163,7 +163,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         labels: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
         return labels
 
-    def predict_proba(self, X: Matrix) -> Floats:
+    def predict_proba(self, X: Matrix) -> FloatArray:
         """Return the probability of each class under the noise, Eq. (21) of RAB.
 
         Parameters

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import __version__, kernels
+from .. import kernels
+from .._types import FloatArray
+from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Claims
-from ..kernels.contract import Floats
 from ..kernels.scans import distance_shift, relative_distance_error
 from ..progress import paced
 from ..smoothing import SmoothedKNN
@@ -64,9 +65,9 @@ class Question(NamedTuple):
 class Evaluation(NamedTuple):
     """What one question found: (m, C) probabilities and errors, (m,) table shifts and claims."""
 
-    probabilities: Floats
-    errors: Floats
-    table_shift: Floats
+    probabilities: FloatArray
+    errors: FloatArray
+    table_shift: FloatArray
     claims: Claims
 
     @classmethod
@@ -165,11 +166,11 @@ def _is_scan(questions: list[Question]) -> bool:
 
 
 def _votes(
-    table: Table, distances: Floats, questions: list[Question]
-) -> dict[VoteKey, tuple[Floats, Floats, Floats]]:
+    table: Table, distances: FloatArray, questions: list[Question]
+) -> dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]:
     """Return the votes of all settings by the distances."""
     shifts = distance_shift(distances, table.shape[1])
-    votes: dict[VoteKey, tuple[Floats, Floats, Floats]] = {}
+    votes: dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]] = {}
     for settings in (question.settings for question in questions):
         if settings.key not in votes:
             settings.check_distances(distances)
@@ -179,10 +180,10 @@ def _votes(
 
 def _claims(
     table: Table,
-    distances: Floats,
+    distances: FloatArray,
     settings: VoteSettings,
     threat: StructuredThreat,
-    vote: tuple[Floats, Floats, Floats],
+    vote: tuple[FloatArray, FloatArray, FloatArray],
 ) -> Claims:
     probabilities, errors, _ = vote
     queries = ThreatenedQueries(

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..kernels.contract import Floats, Integers
+from .._types import FloatArray, WholeArray
 from ..threats import (
     Deletions,
     Insertions,
@@ -61,24 +61,24 @@ class Victim(NamedTuple):
     settings: VoteSettings
 
     @property
-    def labels(self) -> Integers:
+    def labels(self) -> WholeArray:
         """Classes of the training rows."""
         return self.table.labels
 
-    def distances(self, query: Floats) -> Floats:
+    def distances(self, query: FloatArray) -> FloatArray:
         """Return distances from a query to all training rows."""
-        distances: Floats = self.table.distances(query[None], self.settings.kernel, self.settings.n_threads)[
-            0
-        ]
+        distances: FloatArray = self.table.distances(
+            query[None], self.settings.kernel, self.settings.n_threads
+        )[0]
         return distances
 
-    def distances_to(self, query: Floats, rows: Floats) -> Floats:
+    def distances_to(self, query: FloatArray, rows: FloatArray) -> FloatArray:
         """Return distances from a query to any rows."""
         kernel, rows = self.settings.kernel, np.ascontiguousarray(rows)
-        distances: Floats = kernel.distances(query[None], rows, n_threads=1)[0]
+        distances: FloatArray = kernel.distances(query[None], rows, n_threads=1)[0]
         return distances
 
-    def vote(self, distances: Floats, labels: Integers) -> tuple[Floats, Floats]:
+    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
         """Return (C,) probabilities for one query, and their errors."""
         p, error = self.settings.vote(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels))
         return p[0], error[0]
@@ -87,21 +87,21 @@ class Victim(NamedTuple):
 class _Tampering(NamedTuple):
     """What is done with a budget; labels are positions in the classes, features come at the end."""
 
-    moved: Integers  # rows whose distance or label changes
-    away: Floats  # by how much each moves away from the query, negative: towards it
-    labels: Integers  # of all rows
-    deleted: Integers
+    moved: WholeArray  # rows whose distance or label changes
+    away: FloatArray  # by how much each moves away from the query, negative: towards it
+    labels: WholeArray  # of all rows
+    deleted: WholeArray
     inserted: int  # rows of the rival at the query
 
 
 def attack_all(
     victim: Victim,
-    queries: Floats,
-    predictions: Integers,
+    queries: FloatArray,
+    predictions: WholeArray,
     threat: StructuredThreat,
-    certified: Floats,
+    certified: FloatArray,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[Floats, list[Counterexample | None]]:
+) -> tuple[FloatArray, list[Counterexample | None]]:
     """Try to change each prediction; return the budgets used, NaN without success, and how.
 
     Parameters
@@ -183,7 +183,7 @@ def _smallest_radius(
 class _Attacker:
     """Tries tamperings of one query within a given budget."""
 
-    def __init__(self, victim: Victim, query: Floats, label: int):
+    def __init__(self, victim: Victim, query: FloatArray, label: int):
         self._victim, self._query, self._label = victim, query, label
         self.n_rows, self.sigma = len(victim.labels), victim.settings.sigma
         self._distances = victim.distances(query)
@@ -258,12 +258,12 @@ class _Attacker:
         most = threat.most_rows(self.n_rows, self._victim.settings.n_neighbors)
         return min(threat.tampered_rows(self.n_rows), most)
 
-    def _nearest_own(self, threat: RowBudget) -> Integers:
-        own: Integers = self._own[: self._count(threat)]
+    def _nearest_own(self, threat: RowBudget) -> WholeArray:
+        own: WholeArray = self._own[: self._count(threat)]
         return own
 
-    def _given_to_rival(self, rows: Integers) -> Integers:
-        labels: Integers = self._victim.labels.copy()
+    def _given_to_rival(self, rows: WholeArray) -> WholeArray:
+        labels: WholeArray = self._victim.labels.copy()
         labels[rows] = self._rival
         return labels
 
@@ -297,7 +297,7 @@ class _Attacker:
                     return example
         return None
 
-    def _checked(self, tampering: _Tampering, query: Floats) -> Counterexample | None:
+    def _checked(self, tampering: _Tampering, query: FloatArray) -> Counterexample | None:
         """Write the tampering down in features, and return it if the exact prediction has changed."""
         victim = self._victim
         moved = victim.table.rows(tampering.moved)
@@ -337,7 +337,7 @@ class _Attacker:
         )
 
 
-def _moved(rows: Floats, directions: Floats, lengths: Floats) -> Floats:
+def _moved(rows: FloatArray, directions: FloatArray, lengths: FloatArray) -> FloatArray:
     """Return rows moved by at most these lengths along directions of norm 1, as features can hold them.
 
     Far from the origin these are coarse, and a sum is rounded by more than moves may be longer: such rows

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.contract import Floats, Integers
+from .._types import FloatArray, WholeArray
 from .settings import VoteSettings
 from .table import Table
 
@@ -36,14 +36,14 @@ class Influence:
     """
 
     label: NDArray[Any]
-    probability: Floats
-    rows: Integers
-    change: Floats
+    probability: FloatArray
+    rows: WholeArray
+    change: FloatArray
 
 
 def influence_of(
     table: Table, X: Any, settings: VoteSettings, top: int
-) -> tuple[Integers, Floats, Integers, Floats]:
+) -> tuple[WholeArray, FloatArray, WholeArray, FloatArray]:
     """Return prediction (as position), its probability, rows and changes of each query, see `Influence`.
 
     Parameters
@@ -68,8 +68,8 @@ def influence_of(
 
 
 def _removal_effects(
-    distances: Floats, labels: Integers, probabilities: Floats, top: int, settings: VoteSettings
-) -> tuple[Integers, Floats]:
+    distances: FloatArray, labels: WholeArray, probabilities: FloatArray, top: int, settings: VoteSettings
+) -> tuple[WholeArray, FloatArray]:
     """Return rows, and what the winning probability of one query changes by without each of them.
 
     Of the winner's own rows nearer ones weigh more (the vote is monotone in their distances), and with two

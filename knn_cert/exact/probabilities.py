@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import kernels
+from .._types import FloatArray
 from ..gate.distances import check_query_distances, check_resolution, check_scale, check_sq_distances
 from ..gate.labels import check_labels, check_n_classes
 from ..gate.numbers import check_dof, check_rank, check_sigma
-from ..kernels.contract import Floats
 from .settings import VoteSettings
 
 __all__ = ["race_probability", "vote_probabilities"]
@@ -29,7 +29,7 @@ def vote_probabilities(
     edges: ArrayLike | None = None,
     backend: str = "auto",
     with_errors: Literal[False] = False,
-) -> Floats: ...
+) -> FloatArray: ...
 @overload
 def vote_probabilities(
     sq_distances: ArrayLike,
@@ -42,7 +42,7 @@ def vote_probabilities(
     edges: ArrayLike | None = None,
     backend: str = "auto",
     with_errors: Literal[True],
-) -> tuple[Floats, Floats]: ...
+) -> tuple[FloatArray, FloatArray]: ...
 @overload
 def vote_probabilities(
     sq_distances: ArrayLike,
@@ -55,7 +55,7 @@ def vote_probabilities(
     edges: ArrayLike | None = None,
     backend: str = "auto",
     with_errors: bool,
-) -> Floats | tuple[Floats, Floats]: ...
+) -> FloatArray | tuple[FloatArray, FloatArray]: ...
 def vote_probabilities(
     sq_distances: ArrayLike,
     labels: ArrayLike,
@@ -67,7 +67,7 @@ def vote_probabilities(
     edges: ArrayLike | None = None,
     backend: str = "auto",
     with_errors: bool = False,
-) -> Floats | tuple[Floats, Floats]:
+) -> FloatArray | tuple[FloatArray, FloatArray]:
     """Probability of each class to win the vote of the K nearest noisy training rows, Eq. (21) of RAB.
 
     Row i carries independent noise N(0, sigma^2 I_d) and lies, without it, at squared distance
@@ -237,7 +237,7 @@ def race_probability(
     return (p_a, float(error)) if with_errors else p_a
 
 
-def _one_list(values: ArrayLike, name: str, sigma: float) -> Floats:
+def _one_list(values: ArrayLike, name: str, sigma: float) -> FloatArray:
     """Return the roots of one list of squared distances."""
     squares = check_sq_distances(values, name)
     if squares.ndim != 1:

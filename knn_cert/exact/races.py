@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from .._types import FloatArray
 from ..certificates.issue import RaceBounds
-from ..kernels.contract import Floats
 from ..kernels.families import RaceFamily, pack
 from .settings import VoteSettings
 
@@ -58,7 +58,7 @@ def evaluate(settings: VoteSettings, requests: list[RaceRequest], tolerance: flo
 
 def margins_to_half(
     settings: VoteSettings, requests: list[RaceRequest], *, members_are_budgets: bool
-) -> list[Floats]:
+) -> list[FloatArray]:
     """Return the normal quantile of p - error of each member: positive where A provably has more than half.
 
     Members are evaluated again with a tighter tolerance where the sign is undecided. Where members are

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..kernels.contract import Floats, Integers
+from .._types import FloatArray, WholeArray
 
 __all__ = ["counts_near", "largest_counts", "largest_radii"]
 
@@ -45,12 +45,12 @@ _STEPS_TO_INFINITY, _STEPS_TO_DOUBLING, _STEPS_TO_BISECTION = 4, 8, 8
 
 
 def largest_counts(
-    margins: Callable[[Integers, list[Integers]], list[Floats]],
+    margins: Callable[[WholeArray, list[WholeArray]], list[FloatArray]],
     n_queries: int,
     limit: int,
     at_once: int,
-    first: Sequence[Integers] | None = None,
-) -> Integers:
+    first: Sequence[WholeArray] | None = None,
+) -> WholeArray:
     """Return the largest certified number of rows of each query, -1 where 0 is not certified.
 
     Parameters
@@ -80,7 +80,7 @@ def largest_counts(
     return low
 
 
-def counts_near(expected: int, limit: int) -> Integers:
+def counts_near(expected: int, limit: int) -> WholeArray:
     """Return numbers of rows to look at first, increasing, if the answer is expected here."""
     steps = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.0, 0.01, 0.03, 0.1, 0.3])
     near = np.concatenate([expected * (1.0 + steps), [expected - 1, expected + 1]])
@@ -88,8 +88,8 @@ def counts_near(expected: int, limit: int) -> Integers:
 
 
 def largest_radii(
-    margins: Callable[[Integers, Floats], Floats], n_queries: int, sigma: float, everywhere: float
-) -> Floats:
+    margins: Callable[[WholeArray, FloatArray], FloatArray], n_queries: int, sigma: float, everywhere: float
+) -> FloatArray:
     """Return the largest certified radius of each query, from below and to a relative 1e-3.
 
     By false position: the margin, a normal quantile, is nearly a straight line in the radius.
@@ -141,8 +141,8 @@ def largest_radii(
 
 
 def _next_radii(
-    low: Floats, high: Floats, at_low: Floats, crossing: Floats, sigma: float, step: int
-) -> Floats:
+    low: FloatArray, high: FloatArray, at_low: FloatArray, crossing: FloatArray, sigma: float, step: int
+) -> FloatArray:
     """Return the radius to try next for each query, between its ends or beyond the only one."""
     beside = _BESIDE_CROSSING * _RADIUS_ACCURACY * np.maximum(low, _LEAST_RADIUS * sigma)
     # one end only: along the line through two points, or along one as steep as most are
@@ -161,8 +161,10 @@ def _next_radii(
 
 
 def _crossing(
-    low: tuple[Floats, Floats], high: tuple[Floats, Floats], previous: tuple[Floats, Floats]
-) -> Floats:
+    low: tuple[FloatArray, FloatArray],
+    high: tuple[FloatArray, FloatArray],
+    previous: tuple[FloatArray, FloatArray],
+) -> FloatArray:
     """Return where a falling curve through two points crosses zero: by inverse quadratic interpolation.
 
     `previous` is a third point, or NaN; with an infinite `high` it is the second. By a line where the
@@ -179,7 +181,7 @@ def _crossing(
         return np.where((parabola > x0) & (parabola < x1), parabola, line)
 
 
-def _counts_between(low: int, high: int, open_end: bool, at_once: int) -> Integers:
+def _counts_between(low: int, high: int, open_end: bool, at_once: int) -> WholeArray:
     """Return increasing numbers to look at: over orders of magnitude while none has failed, then evenly."""
     if open_end:
         start, end = max(low + 1, 1), min(high - 1, max(_FIRST_COUNTS, 4 * low))

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import kernels
+from .._types import FloatArray, WholeArray
 from ..gate.distances import check_edges, check_resolution, check_scale
 from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_sigma
-from ..kernels.contract import Floats, Integers, Kernel
+from ..kernels.contract import Kernel
 from ..smoothing import Noise
 
 __all__ = ["VoteKey", "VoteSettings"]
@@ -52,7 +53,7 @@ class VoteSettings:
     labels_are_classes: bool
     kernel: Kernel
     n_threads: int
-    edges: Floats | None = None
+    edges: FloatArray | None = None
 
     @classmethod
     def checked(
@@ -101,13 +102,13 @@ class VoteSettings:
         """The noise on the training rows."""
         return Noise(self.sigma)
 
-    def check_distances(self, distances: Floats) -> None:
+    def check_distances(self, distances: FloatArray) -> None:
         """Raise InvalidInput where distances are too large: finite rows can be infinitely far apart."""
         farthest = float(distances.max(initial=0.0))
         check_scale(farthest * farthest, self.sigma)
         check_resolution(distances, self.n_neighbors, self.sigma)
 
-    def vote(self, distances: Floats, labels: Integers) -> tuple[Floats, Floats]:
+    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
         """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
         if self.edges is None:
             probabilities, errors = self.kernel.vote(
@@ -134,8 +135,8 @@ class VoteSettings:
         return np.minimum(probabilities, 1.0), errors
 
     def scan(
-        self, queries: Floats, rows: Floats, labels: Integers, keys: list[VoteKey]
-    ) -> dict[VoteKey, tuple[Floats, Floats, Floats]]:
+        self, queries: FloatArray, rows: FloatArray, labels: WholeArray, keys: list[VoteKey]
+    ) -> dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]:
         """Return probabilities, errors and table shifts of several votes by one scan of the rows.
 
         The votes differ from this one in K and sigma alone, and the classifier has no edges.
@@ -159,7 +160,7 @@ class VoteSettings:
             for k, number in enumerate(numbers)
         }
 
-    def reach(self, distances: Floats, row: int) -> float:
+    def reach(self, distances: FloatArray, row: int) -> float:
         """Upper bound on the probability that a row, of one query's, is among the K nearest."""
         p, _, error = self.kernel.race(
             distances[row : row + 1],

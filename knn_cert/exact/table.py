@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 
+from .._types import FloatArray, WholeArray
 from ..gate.distances import is_resolved
-from ..kernels.contract import Floats, Integers, Kernel
+from ..kernels.contract import Kernel
 
 __all__ = ["Table", "dense"]
 
@@ -17,9 +18,9 @@ __all__ = ["Table", "dense"]
 class _CsrArrays(NamedTuple):
     """A CSR matrix in the order in which the kernel takes it."""
 
-    indptr: Integers
-    indices: Integers
-    data: Floats
+    indptr: WholeArray
+    indices: WholeArray
+    data: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +36,13 @@ class Table:
         The largest feature, without its sign.
     """
 
-    labels: Integers
+    labels: WholeArray
     shape: tuple[int, int]
     largest: float
-    _rows: Floats | _CsrArrays
+    _rows: FloatArray | _CsrArrays
 
     @classmethod
-    def of(cls, X: Any, labels: Integers) -> Table:
+    def of(cls, X: Any, labels: WholeArray) -> Table:
         """Keep checked rows, dense or CSR, without a copy where they are float64 already."""
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
         # maximum.
@@ -66,31 +67,31 @@ class Table:
         return all(is_resolved(farthest, sigma) for sigma in sigmas)
 
     @property
-    def dense_rows(self) -> Floats:
+    def dense_rows(self) -> FloatArray:
         """The rows as an array of shape (n, d), for a scan."""
         if isinstance(self._rows, _CsrArrays):
             raise TypeError("sparse rows cannot be scanned")
         return self._rows
 
-    def distances(self, queries: Any, kernel: Kernel, n_threads: int) -> Floats:
+    def distances(self, queries: Any, kernel: Kernel, n_threads: int) -> FloatArray:
         """Return (m, n) distances by direct differences; queries take the storage of the training rows."""
         if isinstance(self._rows, _CsrArrays):
             of_queries = _csr_arrays(sp.csr_array(queries))
             return kernel.distances_csr(*of_queries, *self._rows, n_threads=n_threads)
         return kernel.distances(np.ascontiguousarray(dense(queries)), self._rows, n_threads=n_threads)
 
-    def rows(self, indices: Integers) -> Floats:
+    def rows(self, indices: WholeArray) -> FloatArray:
         """Return the features of some training rows, dense."""
         if not isinstance(self._rows, _CsrArrays):
             return self._rows[indices]
         matrix = sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=self.shape)
-        rows: Floats = matrix[indices].toarray()
+        rows: FloatArray = matrix[indices].toarray()
         return rows
 
 
-def dense(X: Any) -> Floats:
+def dense(X: Any) -> FloatArray:
     """Return a matrix as an array."""
-    array: Floats = X.toarray() if sp.issparse(X) else X
+    array: FloatArray = X.toarray() if sp.issparse(X) else X
     return array
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates.issue import (
-    Booleans,
     Bounds,
     Claims,
     claim_asked,
@@ -18,7 +18,6 @@ from ..certificates.issue import (
     issue_ball,
     wins,
 )
-from ..kernels.contract import Floats, Integers
 from ..kernels.families import RaceFamily
 from ..threats import BlackBoxBall, StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
@@ -60,14 +59,14 @@ class _Case(NamedTuple):
 
     query: int
     threat: RaceThreat
-    rows: Integers | None = None
+    rows: WholeArray | None = None
 
     @property
     def members_are_budgets(self) -> bool:
         """True: members are different budgets. False: different attacks with the same budget."""
         return self.rows is not None
 
-    def worst_rows(self, a: Floats, b: Floats) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray) -> RaceFamily:
         return self.threat.worst_rows(a, b, self.rows)
 
 
@@ -98,19 +97,19 @@ class ThreatenedQueries:
     def __init__(
         self,
         settings: VoteSettings,
-        distances: Floats,
-        labels: Integers,
-        targets: Integers,
+        distances: FloatArray,
+        labels: WholeArray,
+        targets: WholeArray,
         *,
         distance_error: float = 0.0,
-        vote: tuple[Floats, Floats] | None = None,
+        vote: tuple[FloatArray, FloatArray] | None = None,
     ):
         self._settings = settings
         self._distances, self._labels, self._targets = distances, labels, targets
         self._widening = distance_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
         self._farthest = float(distances.max(initial=0.0))
         self._vote = vote
-        self._sides: dict[int, tuple[Floats, Floats]] = {}
+        self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
 
@@ -129,7 +128,7 @@ class ThreatenedQueries:
         worst, certified = self.at_budget(threat)
         return claim_asked(threat.asked_budget(self.n_rows), certified, worst)
 
-    def smallest_probability(self, threat: StructuredThreat) -> Floats:
+    def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
         """Return a lower bound on each query's target probability over everything within the budget."""
         if self._is_beyond(threat):
             return np.zeros(len(self))
@@ -137,7 +136,7 @@ class ThreatenedQueries:
         lowest = [float(bounds.lower().min()) for bounds in evaluate(self._settings, requests, 0.0)]
         return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
 
-    def at_budget(self, threat: StructuredThreat) -> tuple[Floats, Booleans]:
+    def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
         """Return `smallest_probability`, and whether the target provably stays the prediction."""
         worst = self.smallest_probability(threat)
         certified = wins(worst)
@@ -146,7 +145,7 @@ class ThreatenedQueries:
             certified[rest] = self._margins([_Case(int(i), threat) for i in rest]) > 0.0
         return worst, certified
 
-    def largest_budget(self, threat: StructuredThreat) -> Floats | Integers:
+    def largest_budget(self, threat: StructuredThreat) -> FloatArray | WholeArray:
         """Return the budget that the threat leaves open: rows, -1 without any; or a radius, NaN likewise."""
         if self._is_beyond(threat):  # whatever was done besides what is open
             return np.full(len(self), np.nan)
@@ -159,7 +158,7 @@ class ThreatenedQueries:
 
     # ------------------------------------------------------------------------------------------- searches
 
-    def _largest_count(self, threat: RowBudget) -> Integers:
+    def _largest_count(self, threat: RowBudget) -> WholeArray:
         """Return the largest certified number of rows, -1 if 0 is not, for each query."""
         settings = self._settings
         limit = threat.most_rows(self.n_rows, settings.n_neighbors)
@@ -170,7 +169,7 @@ class ThreatenedQueries:
             ]
         most_at_once = max(_FEWEST_AT_ONCE, _VOTES_AT_ONCE // settings.n_neighbors)
 
-        def margins(queries: Integers, counts: list[Integers]) -> list[Floats]:
+        def margins(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
             cases = [_Case(int(i), threat, rows) for i, rows in zip(queries, counts, strict=True)]
             return self._member_margins(cases)
 
@@ -190,10 +189,10 @@ class ThreatenedQueries:
             low, high = (middle, high) if arrives < others else (low, middle)
         return low
 
-    def _largest_radius(self, threat: RowShift | QueryShift) -> Floats:
+    def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
 
-        def margins(queries: Integers, radii: Floats) -> Floats:
+        def margins(queries: WholeArray, radii: FloatArray) -> FloatArray:
             cases = [
                 _Case(int(i), replace(threat, radius=float(radius)))
                 for i, radius in zip(queries, radii, strict=True)
@@ -205,11 +204,11 @@ class ThreatenedQueries:
 
     # -------------------------------------------------------------------------------------------- margins
 
-    def _margins(self, cases: list[_Case]) -> Floats:
+    def _margins(self, cases: list[_Case]) -> FloatArray:
         """Return the smallest margin of each case."""
         return np.array([margins.min() for margins in self._member_margins(cases)])
 
-    def _member_margins(self, cases: list[_Case]) -> list[Floats]:
+    def _member_margins(self, cases: list[_Case]) -> list[FloatArray]:
         """Return a margin for each member of each case, positive if the target provably wins.
 
         The normal quantile of the smallest probability where one half decides, less the bound on its error;
@@ -226,9 +225,9 @@ class ThreatenedQueries:
                     margins[k] = np.where((margins[k] <= 0.0) & (more > 0.0), more, margins[k])
         return margins
 
-    def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], Floats]]:
+    def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], FloatArray]]:
         """Return margins that also certify where the majority alone does not."""
-        ways: list[Callable[[_Case], Floats]] = []
+        ways: list[Callable[[_Case], FloatArray]] = []
         if case.threat.ball_of_table(self.n_rows) is not None:
             ways.append(self._margins_of_the_ball)
         # For two classes the majority is the vote itself, unless a new label can take the ties of the first.
@@ -238,7 +237,7 @@ class ThreatenedQueries:
             ways += [self._margins_untouched, self._margins_over_rivals]
         return ways
 
-    def _margins_over_rivals(self, case: _Case) -> Floats:
+    def _margins_over_rivals(self, case: _Case) -> FloatArray:
         """Return the smallest probability of the target's majority less the largest of any other class.
 
         A class wins at least with a majority, and at most where it has enough votes to win at all; both are
@@ -273,7 +272,7 @@ class ThreatenedQueries:
             return smallest - largest
         return np.full(len(smallest), smallest.min() - largest.max())
 
-    def _margins_untouched(self, case: _Case) -> Floats:
+    def _margins_untouched(self, case: _Case) -> FloatArray:
         """Return the margin of the untampered vote less twice the chance that a touched row is among the K.
 
         Else the K nearest rows and their labels are the same before and after, and so is the vote. Replacing
@@ -288,7 +287,7 @@ class ThreatenedQueries:
         bounds = self._untampered(case.query).bounds
         return bounds.p_lower - bounds.p_upper - 2.0 * race.upper(0)
 
-    def _margins_of_the_ball(self, case: _Case) -> Floats:
+    def _margins_of_the_ball(self, case: _Case) -> FloatArray:
         """Return what Eq. (15) of RAB leaves: few rows that move a little stay within the table's radius."""
         needed = case.threat.ball_of_table(self.n_rows)
         return np.array([-1.0 if needed is None else self._ball(case.query) - needed])
@@ -338,13 +337,13 @@ class ThreatenedQueries:
         """Whether tampered rows may carry labels that are none of the classes."""
         return threat.relabels and not self._settings.labels_are_classes
 
-    def _lists(self, i: int) -> tuple[Floats, Floats]:
+    def _lists(self, i: int) -> tuple[FloatArray, FloatArray]:
         """Return increasing distances of the target's rows, and of all others; kept for the next budget."""
         if i not in self._sides:
             self._sides[i] = self._sorted(i, self._labels == self._targets[i])
         return self._sides[i]
 
-    def _sorted(self, i: int, is_to_win: Booleans) -> tuple[Floats, Floats]:
+    def _sorted(self, i: int, is_to_win: BoolArray) -> tuple[FloatArray, FloatArray]:
         """Return increasing distances of some rows and of all others.
 
         Rounding is taken against the rows that are to win: theirs are lengthened, all others shortened.

@@ -11,7 +11,7 @@ from .errors import InvalidInput
 
 def check_edges(edges: ArrayLike) -> NDArray[np.float64]:
     """Return bucket edges on the squared distance: 1-D float64, finite, positive, strictly increasing."""
-    checked = as_float_array(edges, "edges").copy()
+    checked: NDArray[np.float64] = as_float_array(edges, "edges").copy()
     if checked.ndim != 1 or checked.size == 0:
         raise InvalidInput(
             f"edges must be a 1-D array with at least one entry, got shape {checked.shape}; leave edges out "

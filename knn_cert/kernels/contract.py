@@ -10,13 +10,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from .._types import FloatArray, WholeArray
 
-__all__ = ["Floats", "Integers", "Kernel"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+__all__ = ["Kernel"]
 
 
 class Kernel(Protocol):
@@ -26,59 +22,59 @@ class Kernel(Protocol):
     FAMILY_SIZE: int
     __name__: str
 
-    def ncx2_cdf(self, x: Floats, dof: Floats, nonc: Floats) -> Floats:
+    def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""
 
-    def ncx2_sf(self, x: Floats, dof: Floats, nonc: Floats) -> Floats:
+    def ncx2_sf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Upper tail."""
 
-    def ncx2_logcdf(self, x: Floats, dof: Floats, nonc: Floats) -> Floats:
+    def ncx2_logcdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Logarithm of the lower tail."""
 
-    def ncx2_logsf(self, x: Floats, dof: Floats, nonc: Floats) -> Floats:
+    def ncx2_logsf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Logarithm of the upper tail."""
 
-    def distances(self, queries: Floats, rows: Floats, *, n_threads: int) -> Floats:
+    def distances(self, queries: FloatArray, rows: FloatArray, *, n_threads: int) -> FloatArray:
         """(m, d), (n, d) -> (m, n), by direct differences."""
 
     def distances_csr(
         self,
-        q_indptr: Integers,
-        q_indices: Integers,
-        q_data: Floats,
-        r_indptr: Integers,
-        r_indices: Integers,
-        r_data: Floats,
+        q_indptr: WholeArray,
+        q_indices: WholeArray,
+        q_data: FloatArray,
+        r_indptr: WholeArray,
+        r_indices: WholeArray,
+        r_data: FloatArray,
         *,
         n_threads: int,
-    ) -> Floats:
+    ) -> FloatArray:
         """The same for two CSR matrices with sorted indices and no duplicates."""
 
     def vote(
         self,
-        distances: Floats,
-        labels: Integers,
+        distances: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
         n_neighbors: int,
         sigma: float,
         dof: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray]:
         """(m, n), (n,) -> probabilities (m, C), errors (m, C)."""
 
     def vote_scan(
         self,
-        queries: Floats,
-        rows: Floats,
-        labels: Integers,
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
-        n_neighbors: Integers,
-        sigma: Floats,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
         dof: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """(m, d), (n, d), (n,) -> probabilities (m, s, k, C), errors (m, s, k, C), table shifts (m,).
 
         For every one of s values of sigma and k of n_neighbors. The shift is how far the table must be moved,
@@ -87,38 +83,45 @@ class Kernel(Protocol):
 
     def vote_bucketed(
         self,
-        distances: Floats,
-        labels: Integers,
+        distances: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
         n_neighbors: int,
         sigma: float,
         dof: float,
-        edges: Floats,
+        edges: FloatArray,
         n_threads: int,
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray]:
         """As `vote`; edges increase and are on the squared distance, as they define the classifier."""
 
     def race(
-        self, distances_a: Floats, m_a: int, distances_b: Floats, m_b: int, *, sigma: float, dof: float
+        self,
+        distances_a: FloatArray,
+        m_a: int,
+        distances_b: FloatArray,
+        m_b: int,
+        *,
+        sigma: float,
+        dof: float,
     ) -> tuple[float, float, float]:
         """Probabilities that the m_a-th nearest of A, or the m_b-th of B, comes first, and their error."""
 
     def race_families(
         self,
-        distances: Floats,
-        first: Integers,
-        end: Integers,
-        start: Integers,
-        n_members: Integers,
-        m_a: Integers,
-        m_b: Integers,
+        distances: FloatArray,
+        first: WholeArray,
+        end: WholeArray,
+        start: WholeArray,
+        n_members: WholeArray,
+        m_a: WholeArray,
+        m_b: WholeArray,
         *,
         sigma: float,
         dof: float,
         tolerance: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Races of families as `families.pack` packs them -> probabilities (members, 2), errors (members, 2).
 
         ``tolerance`` is the absolute error that is enough, 0 for full relative accuracy.

@@ -6,59 +6,59 @@ from typing import Protocol
 
 import numpy as np
 
-from .contract import Floats, Integers
+from .._types import FloatArray, WholeArray
 
 # Size of the arrays of distances that exist at one time.
 _CHUNK_BYTES = 32 << 20
 
 
 class _Distances(Protocol):
-    def __call__(self, queries: Floats, rows: Floats, *, n_threads: int) -> Floats: ...
+    def __call__(self, queries: FloatArray, rows: FloatArray, *, n_threads: int) -> FloatArray: ...
 
 
 class _Vote(Protocol):
     def __call__(
         self,
-        distances: Floats,
-        labels: Integers,
+        distances: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
         n_neighbors: int,
         sigma: float,
         dof: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats]: ...
+    ) -> tuple[FloatArray, FloatArray]: ...
 
 
 class _VoteScan(Protocol):
     def __call__(
         self,
-        queries: Floats,
-        rows: Floats,
-        labels: Integers,
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
-        n_neighbors: Integers,
-        sigma: Floats,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
         dof: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats, Floats]: ...
+    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
 
 
 def scan_by(distances: _Distances, vote: _Vote) -> _VoteScan:
     """Return what the contract calls ``vote_scan``, by a kernel's ``distances`` and ``vote``."""
 
     def vote_scan(
-        queries: Floats,
-        rows: Floats,
-        labels: Integers,
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
         *,
         n_classes: int,
-        n_neighbors: Integers,
-        sigma: Floats,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
         dof: float,
         n_threads: int,
-    ) -> tuple[Floats, Floats, Floats]:
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the votes for every sigma and number of neighbours: probabilities, errors, table shifts."""
         shape = len(queries), len(sigma), len(n_neighbors), n_classes
         probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
@@ -92,10 +92,10 @@ def relative_distance_error(n_features: int) -> float:
     return (n_features + 2) * float(np.finfo(np.float64).eps) / 2.0
 
 
-def distance_shift(distances: Floats, n_features: int) -> Floats:
+def distance_shift(distances: FloatArray, n_features: int) -> FloatArray:
     """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
 
     A row can be moved along the ray from the query to the computed distance.
     """
-    shift: Floats = relative_distance_error(n_features) * np.linalg.norm(distances, axis=1)
+    shift: FloatArray = relative_distance_error(n_features) * np.linalg.norm(distances, axis=1)
     return shift

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..bounds.confidence import check_level
+from ..bounds.arguments import check_level
 from ..certificates import Certificates
 from ..gate.numbers import as_whole_number
 from .copies import Copies

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds.arguments import check_level
 from ..gate.distances import check_scale, check_sq_distances
 from ..gate.labels import check_labels, check_n_classes
 from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_sigma
@@ -157,12 +159,22 @@ def monte_carlo_vote(
         bounds = vote_bounds(counts, alpha, label=np.argmax(pilot, axis=1), selection="pilot")
     else:
         bounds = vote_bounds(counts, alpha, selection="none")
-    lower = clopper_pearson_lower(counts, n_samples, alpha / 2)
-    upper = clopper_pearson_upper(counts, n_samples, alpha / 2)
-    arrays = (counts, bounds.label, bounds.p_lower, bounds.p_upper, lower, upper)
-    if single:
-        arrays = tuple(array[0] for array in arrays)
-    return MonteCarloVote(*arrays, alpha=alpha, n_samples=n_samples, n_pilot=n_pilot)
+
+    def given(array: ArrayLike) -> NDArray[Any]:
+        """Return an array without its first axis where one query was given without it."""
+        return np.asarray(array)[0] if single else np.asarray(array)
+
+    return MonteCarloVote(
+        counts=given(counts),
+        label=given(bounds.label),
+        p_lower=given(bounds.p_lower),
+        p_upper=given(bounds.p_upper),
+        interval_lower=given(clopper_pearson_lower(counts, n_samples, alpha / 2)),
+        interval_upper=given(clopper_pearson_upper(counts, n_samples, alpha / 2)),
+        alpha=alpha,
+        n_samples=n_samples,
+        n_pilot=n_pilot,
+    )
 
 
 class _Sampler:

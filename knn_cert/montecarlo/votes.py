@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import __version__
-from ..bounds.confidence import check_level, fewest_votes, vote_bounds
+from .._version import __version__
+from ..bounds import fewest_votes, vote_bounds
+from ..bounds.arguments import check_level
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, default_ball
 from ..smoothing import Noise, VotingModels
@@ -187,12 +188,12 @@ def bounds_of_votes(
             raise ValueError(f"pilot must have the shape {counts.shape} of counts, got {pilot.shape}")
         label = np.argmax(pilot, axis=1)
         n_pilot = int(pilot[0].sum()) if n_queries else 0
+    chosen, p_lower, p_upper = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
     if n_queries:
-        chosen, p_lower, p_upper = vote_bounds(
+        found = vote_bounds(
             counts, alpha_of_one, label=label, selection=selection, method=method, runner_up=runner_up
         )
-    else:
-        chosen, p_lower, p_upper = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
+        chosen, p_lower, p_upper = map(np.asarray, found)
     tail_upper = np.minimum(np.nextafter(1.0 - p_lower, 2.0), 1.0)
     return BoundedVotes(
         label=classes[chosen],

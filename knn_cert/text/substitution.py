@@ -507,7 +507,7 @@ def floored(law: SubstitutionLaw, eta: float) -> SubstitutionLaw:
     TypeError, ValueError
         If ``eta`` is no such number.
     """
-    eta = float(chance("eta", eta)[0])
+    eta = float(chance(eta, "eta")[0])
     return SubstitutionLaw(
         law.network,
         f"{law.name}, floor {eta:g}",

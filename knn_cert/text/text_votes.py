@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import __version__
+from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, claim_asked, claim_largest, tells_apart
 from ..gate.numbers import as_whole_number

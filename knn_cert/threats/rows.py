@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._types import FloatArray, WholeArray
 from ..gate.numbers import as_radius, check_rows
 from ..kernels.families import RaceFamily
 from . import worst_rows
@@ -32,15 +32,12 @@ __all__ = [
     "given",
 ]
 
-Distances = NDArray[np.float64]
-Counts = NDArray[np.int64]
-
 
 class RaceThreat(ThreatModel):
     """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
 
     @abstractmethod
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return races the smallest of which bounds every attack within the budget.
 
         Parameters
@@ -53,7 +50,9 @@ class RaceThreat(ThreatModel):
         """
 
     @abstractmethod
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily | None:
+    def touched_rows(
+        self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None
+    ) -> RaceFamily | None:
         """Return races of what is touched, as near as it gets, against the K-th of the rows left alone.
 
         None where every row is touched. The increasing distances of all rows lie between ``near`` and
@@ -106,11 +105,11 @@ class RowBudget(RowsThreat, RaceThreat):
         """Whether the threat tampers with more rows than are ever certified, see `most_rows`."""
         return self.rows is not None and self.tampered_rows(n_rows) > self.most_rows(n_rows, n_neighbors)
 
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily:
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the touched rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_rows(near, far, self._counts(rows, len(near)))
 
-    def _counts(self, rows: Counts | None, n_rows: int) -> Counts:
+    def _counts(self, rows: WholeArray | None, n_rows: int) -> WholeArray:
         return np.array([self.tampered_rows(n_rows)]) if rows is None else rows
 
 
@@ -124,7 +123,7 @@ class LabelFlips(RowBudget):
         open: the largest number is computed.
     """
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races after the nearest rows of the class went over to the others."""
         return worst_rows.after_flips(a, b, self._counts(rows, len(a) + len(b)))
 
@@ -153,7 +152,7 @@ class Deletions(RowBudget):
         """Return n - K: tables with fewer than K rows have no K nearest."""
         return n_rows - n_neighbors
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races after the nearest rows of the class went."""
         return worst_rows.after_deletions(a, b, self._counts(rows, len(a) + len(b)))
 
@@ -185,11 +184,11 @@ class Insertions(RowBudget):
         """
         return 64 * (n_rows + n_neighbors)
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races after rows of the others were put at the query."""
         return worst_rows.after_insertions(a, b, self._counts(rows, len(a) + len(b)))
 
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily:
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the inserted rows against the table, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_insertions(near, far, self._counts(rows, len(near)))
 
@@ -201,11 +200,11 @@ class Insertions(RowBudget):
 class Replacements(RowBudget):
     """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races after the nearest rows of the class went, and as many others came to the query."""
         return worst_rows.after_replacements(a, b, self._counts(rows, len(a) + len(b)))
 
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily:
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of replaced rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_replacements(near, far, self._counts(rows, len(near)))
 
@@ -252,12 +251,12 @@ class RowShift(RowsThreat, RaceThreat):
         """Whether the threat tampers with more rows than are ever certified: moved rows never do."""
         return False
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races after each split of the rows between the class and the others."""
         moved = self.tampered_rows(len(a) + len(b))
         return worst_rows.after_moves(a, b, moved, given(self.radius), relabel=self.relabel)
 
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> RaceFamily:
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""
         moved = self.tampered_rows(len(near))
         return worst_rows.touched_by_moves(near, far, moved, given(self.radius), relabel=self.relabel)
@@ -333,12 +332,12 @@ class QueryShift(RaceThreat):
         """Whether the training threat tampers with more rows than are ever certified."""
         return self.training is not None and self.training.is_beyond(n_rows, n_neighbors)
 
-    def worst_rows(self, a: Distances, b: Distances, rows: Counts | None = None) -> RaceFamily:
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the races of the training threat, with every distance changed by at most the radius."""
         family = worst_rows.untampered(a, b) if self.training is None else self.training.worst_rows(a, b)
         return worst_rows.moved_query(family, given(self.radius))
 
-    def touched_rows(self, near: Distances, far: Distances, rows: Counts | None = None) -> None:
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> None:
         """Return None: a moved query touches every row."""
         return
 

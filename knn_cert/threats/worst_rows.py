@@ -25,7 +25,7 @@ budget, p rows of A and q of the others, and the smallest probability over the s
 are in the units of the features.
 
 Functions come in families: one member a race, for each of some increasing ``counts`` of tampered rows or for
-each split. Distances ``a`` and ``b`` increase.
+each split. FloatArray ``a`` and ``b`` increase.
 
 What is touched is also set against the rows left alone: while the first touched row comes after the K-th of
 the others, the K nearest rows and their labels are those of the untampered table. There the increasing
@@ -35,8 +35,8 @@ distances of all rows lie between ``near`` and ``far``, and touched rows are as 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .._types import FloatArray, WholeArray
 from ..kernels.families import FamilyRows, RaceFamily, join
 
 __all__ = [
@@ -53,44 +53,42 @@ __all__ = [
     "untampered",
 ]
 
-Distances = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 # Up to so many splits of a budget of moved rows are looked at one by one; more are covered by so many ranges.
 _MOST_SPLITS = 96
 
 
-def untampered(a: Distances, b: Distances) -> RaceFamily:
+def untampered(a: FloatArray, b: FloatArray) -> RaceFamily:
     """Return the one race of the table as it is."""
     return RaceFamily(1, _in_all(a, 1), _in_all(b, 1))
 
 
-def after_flips(a: Distances, b: Distances, counts: Counts) -> RaceFamily:
+def after_flips(a: FloatArray, b: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return the races after so many labels were flipped."""
     kept, lost = _nearest_lost(a, counts)
     return RaceFamily(len(counts), kept, join(lost, _in_all(b, len(counts))))
 
 
-def after_deletions(a: Distances, b: Distances, counts: Counts) -> RaceFamily:
+def after_deletions(a: FloatArray, b: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return the races after so many rows were deleted."""
     kept, _ = _nearest_lost(a, counts)
     return RaceFamily(len(counts), kept, _in_all(b, len(counts)))
 
 
-def after_insertions(a: Distances, b: Distances, counts: Counts) -> RaceFamily:
+def after_insertions(a: FloatArray, b: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return the races after so many rows were inserted."""
     n_members = len(counts)
     return RaceFamily(n_members, _in_all(a, n_members), join(_at_the_query(counts), _in_all(b, n_members)))
 
 
-def after_replacements(a: Distances, b: Distances, counts: Counts) -> RaceFamily:
+def after_replacements(a: FloatArray, b: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return the races after so many rows were replaced, at most all of them."""
     replaced = np.minimum(counts, len(a) + len(b))
     kept, _ = _nearest_lost(a, replaced)
     return RaceFamily(len(counts), kept, join(_at_the_query(replaced), _in_all(b, len(counts))))
 
 
-def after_moves(a: Distances, b: Distances, rows: int, radius: float, *, relabel: bool) -> RaceFamily:
+def after_moves(a: FloatArray, b: FloatArray, rows: int, radius: float, *, relabel: bool) -> RaceFamily:
     """Return the races after ``rows`` rows were moved by at most ``radius``, one for each split of them."""
     if radius == 0.0 and not relabel:
         rows = 0  # nothing moves, however the budget is split
@@ -113,17 +111,17 @@ def moved_query(family: RaceFamily, radius: float) -> RaceFamily:
     return family._replace(a=family.a._replace(distances=farther), b=_nearer(family.b, radius))
 
 
-def touched_rows(near: Distances, far: Distances, counts: Counts) -> RaceFamily:
+def touched_rows(near: FloatArray, far: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return so many touched rows that stay where they are, against the rows left alone."""
     return RaceFamily(len(counts), _nearest_lost(near, counts)[1], _nearest_lost(far, counts)[0])
 
 
-def touched_by_insertions(near: Distances, far: Distances, counts: Counts) -> RaceFamily:
+def touched_by_insertions(near: FloatArray, far: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return so many rows at the query, against all rows of the table."""
     return RaceFamily(len(counts), _at_the_query(counts), _in_all(far, len(counts)))
 
 
-def touched_by_replacements(near: Distances, far: Distances, counts: Counts) -> RaceFamily:
+def touched_by_replacements(near: FloatArray, far: FloatArray, counts: WholeArray) -> RaceFamily:
     """Return so many rows before and after they were replaced, against the rows left alone."""
     _, lost = _nearest_lost(near, counts)
     kept, _ = _nearest_lost(far, counts)
@@ -131,7 +129,7 @@ def touched_by_replacements(near: Distances, far: Distances, counts: Counts) -> 
 
 
 def touched_by_moves(
-    near: Distances, far: Distances, rows: int, radius: float, *, relabel: bool
+    near: FloatArray, far: FloatArray, rows: int, radius: float, *, relabel: bool
 ) -> RaceFamily:
     """Return moved rows, as near as they get, against the rows left alone.
 
@@ -142,7 +140,7 @@ def touched_by_moves(
     return RaceFamily(1, _nearer(lost, radius), _nearest_lost(far, counts)[0])
 
 
-def _in_all(distances: Distances, n_members: int) -> FamilyRows:
+def _in_all(distances: FloatArray, n_members: int) -> FamilyRows:
     """Return rows that belong to every member."""
     n = len(distances)
     return FamilyRows(distances, np.zeros(n, dtype=np.int64), np.full(n, n_members))
@@ -153,7 +151,7 @@ def _nearer(rows: FamilyRows, radius: float) -> FamilyRows:
     return rows._replace(distances=np.maximum(rows.distances - radius, 0.0))
 
 
-def _nearest_lost(distances: Distances, counts: Counts) -> tuple[FamilyRows, FamilyRows]:
+def _nearest_lost(distances: FloatArray, counts: WholeArray) -> tuple[FamilyRows, FamilyRows]:
     """Return the rows that each member keeps when it loses so many of the nearest, and those lost."""
     n, n_members = len(distances), len(counts)
     loses = np.searchsorted(counts, np.arange(n), side="right")  # the first member that loses row i
@@ -162,7 +160,7 @@ def _nearest_lost(distances: Distances, counts: Counts) -> tuple[FamilyRows, Fam
     return kept, FamilyRows(distances[lost], loses[lost], np.full(np.count_nonzero(lost), n_members))
 
 
-def _at_the_query(counts: Counts) -> FamilyRows:
+def _at_the_query(counts: WholeArray) -> FamilyRows:
     """Return so many rows at distance zero."""
     n = int(counts[-1])
     return FamilyRows(
@@ -170,7 +168,7 @@ def _at_the_query(counts: Counts) -> FamilyRows:
     )
 
 
-def _moved_out(a: Distances, eps: float, ranks: Counts) -> FamilyRows:
+def _moved_out(a: FloatArray, eps: float, ranks: WholeArray) -> FamilyRows:
     """Return min(a_{j+p}, a_j + eps) for every j, and for each p of some increasing ranks.
 
     Of the rows of this list max(N - p, M) lie within t, where N rows of a do, and M of those moved by eps.
@@ -191,7 +189,7 @@ def _moved_out(a: Distances, eps: float, ranks: Counts) -> FamilyRows:
     )
 
 
-def _moved_in(b: Distances, eps: float, ranks: Counts) -> FamilyRows:
+def _moved_in(b: FloatArray, eps: float, ranks: WholeArray) -> FamilyRows:
     """Return max(b_j - eps, b_{j-q}, 0) for every j, and for each q of some decreasing ranks.
 
     Of the rows of this list min(N + q, M) lie within t, where N rows of b do, and M of those moved by eps.
@@ -209,7 +207,7 @@ def _moved_in(b: Distances, eps: float, ranks: Counts) -> FamilyRows:
     )
 
 
-def _splits(r: int, n_a: int, n_b: int) -> tuple[Counts, Counts]:
+def _splits(r: int, n_a: int, n_b: int) -> tuple[WholeArray, WholeArray]:
     """Return numbers (p, q), p increasing, such that every split of r is dominated by one of them.
 
     More rows never help the target, in either list. So the splits first <= p <= last are all covered by
