@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ..bounds.arguments import check_level
 from ..certificates import Certificates
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
 from .copies import Copies
 from .groups import Groups, ModelStore, NothingKept
@@ -119,7 +120,7 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
         store: ModelStore = NothingKept()
         if checkpoint is not None:
             if self.random_state is None:
-                raise ValueError("a checkpoint needs random_state: nothing can be continued without a seed")
+                raise InvalidInput("a checkpoint needs random_state: nothing can be continued without a seed")
             settings = {
                 "n_models": int(self.n_models),
                 "n_pilot": int(self.n_pilot),
@@ -181,7 +182,7 @@ class VotingEnsemble(ClassifierMixin, BaseEstimator, ABC, Generic[Q, T]):  # typ
         got = probes.look(twins[-1])
         was_loaded = groups.start_of(compared) not in groups.missing
         if was_loaded and not training.stacked and not expected.same(got):
-            raise ValueError(
+            raise InvalidInput(
                 "a model of the checkpoint is not what the trainer gives here for the same rows and seed "
                 f"({expected.difference(got)}): it was trained on another machine, with other versions "
                 "or by another trainer. Continue where it was begun, or choose another folder"

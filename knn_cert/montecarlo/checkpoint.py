@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .._npz import open_npz
 from .._writing import whole_or_nothing
+from ..gate.errors import InvalidInput
 from .fingerprint import parameters_digest
 from .protocols import KeepableTrainer
 
@@ -41,9 +42,9 @@ class Checkpoint:
             try:
                 theirs = json.loads(head.read_text(encoding="utf-8"))
             except ValueError as error:
-                raise ValueError(f"{head} is cut off or none ({error}); delete the folder") from error
+                raise InvalidInput(f"{head} is cut off or none ({error}); delete the folder") from error
             if theirs != self._mine:
-                raise ValueError(
+                raise InvalidInput(
                     f"{folder} holds models of another ensemble: other rows, settings or seed; choose "
                     "another folder, or delete this one"
                 )
@@ -71,9 +72,9 @@ class Checkpoint:
                 raise ValueError("its models are others than those that were saved under this name")
             models = list(self._trainer.unpack(arrays))
         except Exception as error:  # zip, zlib and NumPy raise many kinds for a damaged file
-            raise ValueError(f"{path} is damaged ({error}); delete it and fit again") from error
+            raise InvalidInput(f"{path} is damaged ({error}); delete it and fit again") from error
         if len(models) != n_models:
-            raise ValueError(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
+            raise InvalidInput(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
         return models
 
     def save(self, start: int, models: Sequence[Any]) -> None:

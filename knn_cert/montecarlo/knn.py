@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
 from ..bounds.arguments import check_level
 from ..gate.distances import check_scale, check_sq_distances
+from ..gate.errors import InvalidInput
 from ..gate.labels import check_labels, check_n_classes
 from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_sigma
 
@@ -122,7 +123,7 @@ def monte_carlo_vote(
     """
     sq_distances = check_sq_distances(sq_distances)
     if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
-        raise ValueError(
+        raise InvalidInput(
             "sq_distances must have shape (n_rows,) or (n_queries, n_rows) with n_rows >= 1, "
             f"got {sq_distances.shape}"
         )
@@ -134,10 +135,6 @@ def monte_carlo_vote(
     n_neighbors = check_n_neighbors(n_neighbors, n_rows)
     sigma = check_sigma(sigma)
     degrees = check_dof(dof)
-    if degrees < 1:
-        raise ValueError(
-            f"dof must be at least 1, got {degrees}; the sampler adds dof - 1 squared normals to one"
-        )
     if n_queries:
         check_scale(sq_distances.max(), sigma)
     distances = np.sqrt(sq_distances)
@@ -243,7 +240,7 @@ def _seeds(
         isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
     ):
         if random_state is not None and random_state < 0:
-            raise ValueError(f"random_state must not be negative, got {random_state}")
+            raise InvalidInput(f"random_state must not be negative, got {random_state}")
         root = np.random.SeedSequence(random_state if random_state is None else int(random_state))
     else:
         raise TypeError(

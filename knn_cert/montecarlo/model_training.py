@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from joblib import Parallel, delayed, parallel_config
 
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
 from .copies import Copies
 from .groups import ModelStore
@@ -77,7 +78,7 @@ def train_job(job: Job) -> list[Any]:
 def check_n_jobs(n_jobs: object) -> None:
     """Raise unless n_jobs is a number of processes, -1 for one a core, or None."""
     if n_jobs is not None and as_whole_number(n_jobs, "n_jobs", least=-1) == 0:
-        raise ValueError("n_jobs must be at least 1, or -1 for all cores, got 0")
+        raise InvalidInput("n_jobs must be at least 1, or -1 for all cores, got 0")
 
 
 def train_in_order(

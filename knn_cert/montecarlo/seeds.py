@@ -7,6 +7,8 @@ from typing import NamedTuple, SupportsIndex
 
 import numpy as np
 
+from ..gate.errors import InvalidInput
+
 __all__ = ["ModelSeed", "model_seeds"]
 
 
@@ -36,7 +38,7 @@ def model_seeds(random_state: SupportsIndex | None, n: int) -> list[ModelSeed]:
                 f"random_state must be an int or None, got {type(random_state).__name__}"
             ) from None
         if random_state < 0:
-            raise ValueError(f"random_state must not be negative, got {random_state}")
+            raise InvalidInput(f"random_state must not be negative, got {random_state}")
     seeds = []
     for child in np.random.SeedSequence(random_state).spawn(n):
         noise, training, queries = child.spawn(3)

@@ -13,6 +13,7 @@ from ..bounds import fewest_votes, vote_bounds
 from ..bounds.arguments import check_level
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, default_ball
+from ..gate.errors import InvalidInput
 from ..smoothing import Noise, VotingModels
 from ..threats import BlackBoxBall
 
@@ -170,7 +171,7 @@ def bounds_of_votes(
     n_queries, n_classes = counts.shape
     classes = np.arange(n_classes) if classes is None else np.asarray(classes)
     if classes.shape != (n_classes,):
-        raise ValueError(
+        raise InvalidInput(
             f"classes must name the {n_classes} columns of counts, got an array of shape {classes.shape}"
         )
     alpha_of_one = level_of_one(alpha, n_queries, simultaneous=simultaneous)
@@ -185,7 +186,7 @@ def bounds_of_votes(
     if pilot is not None:
         pilot = _checked_counts(pilot, "pilot")
         if pilot.shape != counts.shape:
-            raise ValueError(f"pilot must have the shape {counts.shape} of counts, got {pilot.shape}")
+            raise InvalidInput(f"pilot must have the shape {counts.shape} of counts, got {pilot.shape}")
         label = np.argmax(pilot, axis=1)
         n_pilot = int(pilot[0].sum()) if n_queries else 0
     chosen, p_lower, p_upper = np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0)
@@ -245,7 +246,7 @@ def check_enough(
     """
     needed = fewest_votes(n_classes, alpha, selection=selection, method=method, runner_up=runner_up)
     if n_models < needed:
-        raise ValueError(
+        raise InvalidInput(
             f"{n_models} models cannot certify anything at alpha = {alpha:g} for one query with {n_classes} "
             f"classes, not even if all agree; train at least {needed}, or raise alpha"
         )
@@ -256,15 +257,15 @@ def _checked_counts(counts: ArrayLike, name: str) -> NDArray[np.int64]:
     if counts.dtype.kind not in "iu":
         raise TypeError(f"{name} must be whole numbers of votes, got an array of dtype {counts.dtype}")
     if counts.ndim != 2 or counts.shape[1] < 2:
-        raise ValueError(f"{name} must have shape (n_queries, C) with C >= 2 classes, got {counts.shape}")
+        raise InvalidInput(f"{name} must have shape (n_queries, C) with C >= 2 classes, got {counts.shape}")
     if np.any(counts < 0):
-        raise ValueError(f"{name} must not be negative, got {counts.min()}")
+        raise InvalidInput(f"{name} must not be negative, got {counts.min()}")
     totals = counts.sum(axis=1)
     if np.any(totals != totals[:1]):
-        raise ValueError(
+        raise InvalidInput(
             f"every query must have the votes of the same models, got {totals.min()} to {totals.max()} votes "
             f"in {name}"
         )
     if len(totals) and totals[0] == 0:
-        raise ValueError(f"{name} must hold at least one vote for each query")
+        raise InvalidInput(f"{name} must hold at least one vote for each query")
     return counts.astype(np.int64)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..certificates import Certificates
+from ..gate.errors import InvalidInput
 from ..gate.labels import number_classes
 from ..montecarlo.base import VotingEnsemble
 from ..montecarlo.protocols import Progress
@@ -235,7 +236,7 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
     def _check_settings(self) -> None:
         super()._check_settings()
         if self.query_noise and not self._law.on_words:
-            raise ValueError(
+            raise InvalidInput(
                 f"{self._law} does not touch words, so queries cannot be noised: leave out query_noise, or "
                 "compose it with Deletion or Masking"
             )
@@ -247,7 +248,7 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
         _check_tokenizer(fresh, texts, corpus)
         labels = np.asarray(labels)
         if labels.shape != (len(corpus),):
-            raise ValueError(
+            raise InvalidInput(
                 f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
             )
         self.classes_, numbers = number_classes(labels, self.classes)
@@ -260,7 +261,7 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
     def _checked_queries(self, queries: Any, *, least: int) -> TextQueries:
         corpus = Corpus.from_texts(queries, self._tokenizer)
         if len(corpus) < least:
-            raise ValueError("texts must hold at least one query, got none")
+            raise InvalidInput("texts must hold at least one query, got none")
         known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
         strange = np.flatnonzero(np.bincount(corpus.row_of_token()[known], minlength=len(corpus)) == 0)
         if len(strange):
@@ -279,7 +280,7 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
         # What would change where a threat makes or wipes out a class is settled by ``classes`` alone.
         if threat.whole_rows and not self._labels_are_classes:
             training = threat.training if isinstance(threat, QueryWords) else threat
-            raise ValueError(
+            raise InvalidInput(
                 f"{training!r} may add a class or wipe one out, and models depend on which there are "
                 "(without a text that is left they vote for the first one, and LabelNoise draws from all): "
                 "give the ensemble the labels that can occur, "
@@ -334,7 +335,7 @@ def _check_tokenizer(tokenizer: Callable[[str], Sequence[str]], texts: list[str]
     for i in range(max(0, len(texts) - _CUT_AGAIN), len(texts))[::-1]:
         words = list(tokenizer(normalized(texts[i])))
         if words != corpus.words(i):
-            raise ValueError(
+            raise InvalidInput(
                 f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
                 f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
             )

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Bounds, claim_asked, claim_largest, tells_apart
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
 from ..threats import Deletions, LabelFlips
@@ -102,7 +103,7 @@ def certify_text_votes(
     votes = bounds_of_votes(counts, classes=classes, alpha=alpha, pilot=pilot, simultaneous=simultaneous)
     n_queries = len(votes.label)
     if isinstance(threat, QueryWords) and (queries is None or len(queries) != n_queries):
-        raise ValueError(
+        raise InvalidInput(
             f"{threat!r} needs the words of every query: expected queries of length {n_queries}, got "
             f"{None if queries is None else len(queries)}"
         )
@@ -134,7 +135,7 @@ def check_question(law: Composition, threat: WordThreat | RowThreat, *, query_no
     """Raise where no votes can answer: the law does not cover the threat, or queries were not noised."""
     law.check(threat)
     if isinstance(threat, QueryWords) and not query_noise:
-        raise ValueError(
+        raise InvalidInput(
             f"{threat!r} needs queries that were noised as well: set query_noise=True, or ask about the "
             "training texts alone (TrainingWords)"
         )

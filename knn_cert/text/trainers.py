@@ -20,6 +20,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.utils import murmurhash3_32
 from threadpoolctl import threadpool_limits
 
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_positive, as_whole_number
 from ..montecarlo.protocols import having
 from .corpus import Corpus
@@ -50,9 +51,9 @@ class BagOfWords:
         self, classifier: str = "logistic", *, ngrams: int = 1, C: float = 4.0, balanced: bool = True
     ) -> None:
         if classifier not in ("logistic", "naive-bayes"):
-            raise ValueError(f'classifier must be "logistic" or "naive-bayes", got {classifier!r}')
+            raise InvalidInput(f'classifier must be "logistic" or "naive-bayes", got {classifier!r}')
         if as_whole_number(ngrams, "ngrams", least=1) > 2:
-            raise ValueError(f"ngrams must be 1 or 2, got {ngrams}")
+            raise InvalidInput(f"ngrams must be 1 or 2, got {ngrams}")
         self.classifier, self.ngrams, self.C = classifier, int(ngrams), as_positive(C, "C")
         self.balanced = bool(balanced)
 
