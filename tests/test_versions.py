@@ -6,6 +6,7 @@ import copy
 import importlib
 import json
 import math
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import knn_cert
 
 FOLDER = Path(__file__).resolve().parents[1] / "benchmarks" / "versions"
 
@@ -106,9 +109,13 @@ def test_public_names_have_signatures_without_annotations(tool):
 
 
 def test_the_tool_runs_and_finds_this_version_to_be_itself(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(Path(knn_cert.__file__).parents[1])}
+
     def run(*arguments):
         command = [sys.executable, str(FOLDER), *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
 
     for name in ("a.json", "b.json"):
         assert run("dump", name, "--parts", "bounds").returncode == 0

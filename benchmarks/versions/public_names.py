@@ -56,10 +56,8 @@ def _exported(module: ModuleType) -> list[str]:
 
 
 def _member(owner: type, name: str) -> str:
-    value = inspect.getattr_static(owner, name, None)
-    if isinstance(value, property) or not callable(getattr(owner, name, None)):
-        return "attribute"
-    return _signature(getattr(owner, name))
+    value = getattr(owner, name, None)  # a property is no callable here, a field without a default is None
+    return _signature(value) if callable(value) else "attribute"
 
 
 def _signature(value: object) -> str:
