@@ -15,7 +15,7 @@
 
 #include "ncx2.hpp"
 #include "many_features.hpp"
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 
