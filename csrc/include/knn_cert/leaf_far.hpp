@@ -112,34 +112,21 @@ void far_sums(const FarTask& task) {
     task.density ? far_sums_with<true>(task) : far_sums_with<false>(task);
 }
 
-// exp(sum log U + sum_m (-1)^(m+1) z^m S_m / m) by Newton's identities, k e_k = sum_m (-1)^(m-1) e_{k-m} S_m, and with density
-// that times sum_m (-z)^m T_m (far_rows.hpp). Else P(count >= degree) is bounded by that of a Poisson number of the same mean
-// (Hoeffding 1956, Anderson & Samuels 1967: where degree >= mean + 1), and the mean by S_1.
-void far_polynomials(const FarTask& task, int degree, const Record& out) {
-    double exponential[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) exponential[lane] = exp(task.S[lane]);
+// Coefficient k of the polynomial times sum_m (-1)^m z^m sums[m], m from `from` on, or of its negative; never negative itself.
+KNN_CERT_INLINE Lanes alternating(const FarTask& task, const double* polynomial, const double* sums, int from, int k, double scale) {
     const Lanes zero = Lanes::all(0.0);
-    Lanes::load(exponential).store(out.G);
-    for (int k = 1; k < degree; ++k) {
-        Lanes sum = zero;
-        for (int m = 1; m <= k && m <= task.n_powers; ++m) {
-            const Lanes term = Lanes::load(out.G + (k - m) * kLanes) * Lanes::load(task.S + m * kLanes);
-            sum = m % 2 == 1 ? sum + term : sum - term;
-        }
-        sum = sum * Lanes::all(1.0 / static_cast<double>(k));
-        where_lt(sum, zero, zero, sum).store(out.G + k * kLanes);
+    Lanes sum = zero;
+    for (int m = from; m <= k && m <= task.n_powers; ++m) {
+        const Lanes term = Lanes::load(polynomial + (k - m) * kLanes) * Lanes::load(sums + m * kLanes);
+        sum = (m - from) % 2 == 0 ? sum + term : sum - term;
     }
-    if (task.density) {
-        for (int k = 0; k < degree; ++k) {
-            Lanes sum = zero;
-            for (int m = 0; m <= k && m <= task.n_powers; ++m) {
-                const Lanes term = Lanes::load(out.G + (k - m) * kLanes) * Lanes::load(task.T + m * kLanes);
-                sum = m % 2 == 0 ? sum + term : sum - term;
-            }
-            where_lt(sum, zero, zero, sum).store(out.A + k * kLanes);
-        }
-        return;
-    }
+    sum = sum * Lanes::all(scale);
+    return where_lt(sum, zero, zero, sum);
+}
+
+// P(count >= degree) is bounded by that of a Poisson number of the same mean (Hoeffding 1956, Anderson & Samuels 1967: where degree >=
+// mean + 1), and the mean by S_1.
+KNN_CERT_INLINE void far_bounds(const FarTask& task, int degree, const Record& out) {
     for (int lane = 0; lane < kLanes; ++lane) {
         const double mean = task.S[kLanes + lane] + task.S_error[kLanes + lane];
         double beyond = 1.0;
@@ -150,6 +137,15 @@ void far_polynomials(const FarTask& task, int degree, const Record& out) {
         out.at_least()[lane] = beyond < 1.0 ? beyond : 1.0;
         out.mean()[lane] = mean;
     }
+}
+
+// G = exp(sum log U + sum_m (-1)^(m+1) z^m S_m / m) by Newton's identities, k e_k = sum_m (-1)^(m-1) e_{k-m} S_m, and with density
+// A = G times sum_m (-z)^m T_m (far_rows.hpp).
+void far_polynomials(const FarTask& task, int degree, const Record& out) {
+    for (int lane = 0; lane < kLanes; ++lane) out.G[lane] = exp(task.S[lane]);
+    for (int k = 1; k < degree; ++k) alternating(task, out.G, task.S, 1, k, 1.0 / static_cast<double>(k)).store(out.G + k * kLanes);
+    if (!task.density) return far_bounds(task, degree, out);
+    for (int k = 0; k < degree; ++k) alternating(task, out.G, task.T, 0, k, 1.0).store(out.A + k * kLanes);
 }
 
 // ---- what the errors of the far sums do to the record of all rows

@@ -7,51 +7,70 @@
 namespace knn_cert {
 namespace {
 
-// One row: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms positive.
-// kDegree > 0: the polynomials stay in registers; 0: any degree, in memory.
+// The counting polynomials of a tally. One row more: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms
+// positive. kDegree > 0: they stay in registers; 0: any degree, in memory.
+template <int kDegree, bool kDensity>
+struct TalliedPolynomials {
+    Lanes G[kDegree], A[kDensity ? kDegree : 1];
+
+    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) {
+        for (int k = 0; k < kDegree; ++k) {
+            G[k] = Lanes::load(task.G + k * kLanes);
+            if (kDensity) A[k] = Lanes::load(task.A + k * kLanes);
+        }
+    }
+    KNN_CERT_INLINE Lanes last() const { return G[kDegree - 1]; }
+    KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
+        for (int k = kDegree - 1; k >= 1; --k) {
+            if (kDensity) A[k] = U * A[k] + (F * A[k - 1] + f * G[k]);
+            G[k] = U * G[k] + F * G[k - 1];
+        }
+        if (kDensity) A[0] = U * A[0] + f * G[0];
+        G[0] = U * G[0];
+    }
+    KNN_CERT_INLINE void write(const TallyTask& task) const {
+        for (int k = 0; k < kDegree; ++k) {
+            G[k].store(task.G + k * kLanes);
+            if (kDensity) A[k].store(task.A + k * kLanes);
+        }
+    }
+};
+
+template <bool kDensity>
+struct TalliedPolynomials<0, kDensity> {
+    double *G, *A;
+    int degree;
+
+    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree) {}
+    KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
+    KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
+        for (int k = degree - 1; k >= 0; --k) {
+            const Lanes g = Lanes::load(G + k * kLanes), g_less = k > 0 ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
+            if (kDensity) {
+                const Lanes a = Lanes::load(A + k * kLanes), a_less = k > 0 ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
+                (U * a + (F * a_less + f * g)).store(A + k * kLanes);
+            }
+            (U * g + F * g_less).store(G + k * kLanes);
+        }
+    }
+    KNN_CERT_INLINE void write(const TallyTask&) const {}
+};
+
 template <int kDegree, bool kDensity>
 void tally_rows(const TallyTask& task) {
-    const int degree = kDegree > 0 ? kDegree : task.degree;
-    Lanes held_G[kDegree > 0 ? kDegree : 1], held_A[kDegree > 0 ? kDegree : 1];
+    TalliedPolynomials<kDegree, kDensity> polynomials(task);
     Lanes absorbed = Lanes::all(0.0), mean = absorbed;
-    if (kDegree > 0)
-        for (int k = 0; k < kDegree; ++k) {
-            held_G[k] = Lanes::load(task.G + k * kLanes);
-            if (kDensity) held_A[k] = Lanes::load(task.A + k * kLanes);
-        }
     if (task.at_least) absorbed = Lanes::load(task.at_least);
     for (std::int64_t i = 0; i < task.n_rows; ++i) {
         Lanes F, U, f;
         row_law(task, i, F, U, f);
         if (!kDensity) {
             mean += F;
-            absorbed += F * (kDegree > 0 ? held_G[kDegree - 1] : Lanes::load(task.G + (degree - 1) * kLanes));
+            absorbed += F * polynomials.last();
         }
-        if (kDegree > 0) {
-            for (int k = kDegree - 1; k >= 1; --k) {
-                if (kDensity) held_A[k] = U * held_A[k] + (F * held_A[k - 1] + f * held_G[k]);
-                held_G[k] = U * held_G[k] + F * held_G[k - 1];
-            }
-            if (kDensity) held_A[0] = U * held_A[0] + f * held_G[0];
-            held_G[0] = U * held_G[0];
-        } else {
-            for (int k = degree - 1; k >= 0; --k) {
-                const Lanes g = Lanes::load(task.G + k * kLanes);
-                const Lanes g_less = k > 0 ? Lanes::load(task.G + (k - 1) * kLanes) : Lanes::all(0.0);
-                if (kDensity) {
-                    const Lanes a = Lanes::load(task.A + k * kLanes);
-                    const Lanes a_less = k > 0 ? Lanes::load(task.A + (k - 1) * kLanes) : Lanes::all(0.0);
-                    (U * a + (F * a_less + f * g)).store(task.A + k * kLanes);
-                }
-                (U * g + F * g_less).store(task.G + k * kLanes);
-            }
-        }
+        polynomials.add(F, U, f);
     }
-    if (kDegree > 0)
-        for (int k = 0; k < kDegree; ++k) {
-            held_G[k].store(task.G + k * kLanes);
-            if (kDensity) held_A[k].store(task.A + k * kLanes);
-        }
+    polynomials.write(task);
     if (!kDensity && task.at_least) absorbed.store(task.at_least);
     if (!kDensity && task.mean) (Lanes::load(task.mean) + mean).store(task.mean);
 }

@@ -31,6 +31,17 @@ KNN_CERT_INLINE Lanes coefficient(const double* a, int n_a, const double* b, int
 
 inline int smaller_of(int a, int b) { return a < b ? a : b; }
 
+KNN_CERT_INLINE void set_one(double* to, int n) {
+    Lanes::all(1.0).store(to);
+    for (int i = 1; i < n; ++i) Lanes::all(0.0).store(to + i * kLanes);
+}
+
+// out = in times the counting polynomial of a list that is capped, or in where the list is left out; n coefficients.
+KNN_CERT_INLINE void multiply_capped(const double* in, int n, const double* G, int n_capped, bool left_out, double* out) {
+    if (!left_out) return multiply(in, n, G, n_capped, out, n);
+    for (int i = 0; i < n * kLanes; ++i) out[i] = in[i];
+}
+
 // W[y * K + k], all y, k < K; G of list c at G + c * stride (K coefficients). boundary = b is left out of the products.
 // work: (2 n + 2)(K + 1) + (K + 1) Lanes.
 inline void winner_weights(int n_lists, int K, int boundary, const double* G, std::int64_t stride, double* work, double* W) {
@@ -39,40 +50,28 @@ inline void winner_weights(int n_lists, int K, int boundary, const double* G, st
     double* const right = work + (n_lists + 1) * span;  // right[c]: product over lists >= c
     double* const others = right + (n_lists + 1) * span;
     for (int i = 0; i < n_lists * K; ++i) Lanes::all(0.0).store(W + i * kLanes);
-    const auto one = [](double* to, int n) {
-        Lanes::all(1.0).store(to);
-        for (int i = 1; i < n; ++i) Lanes::all(0.0).store(to + i * kLanes);
-    };
-    const auto copy = [](const double* from, double* to, int n) {
-        for (int i = 0; i < n * kLanes; ++i) to[i] = from[i];
-    };
     for (int g = (K + n_lists - 1) / n_lists; g <= K; ++g) {
         const int n = K - g + 1;  // coefficients that matter
-        one(left, n);
+        set_one(left, n);
         for (int c = 0; c < n_lists; ++c)
-            if (c == boundary)
-                copy(left + c * span, left + (c + 1) * span, n);
-            else
-                multiply(left + c * span, n, G + c * stride, smaller_of(g, K), left + (c + 1) * span, n);
-        one(right + n_lists * span, n);
+            multiply_capped(left + c * span, n, G + c * stride, smaller_of(g, K), c == boundary, left + (c + 1) * span);
+        set_one(right + n_lists * span, n);
         for (int c = n_lists - 1; c >= 0; --c)
-            if (c == boundary)
-                copy(right + (c + 1) * span, right + c * span, n);
-            else
-                multiply(right + (c + 1) * span, n, G + c * stride, smaller_of(g + 1, K), right + c * span, n);
+            multiply_capped(right + (c + 1) * span, n, G + c * stride, smaller_of(g + 1, K), c == boundary, right + c * span);
         for (int y = 0; y < n_lists; ++y) {
             const double* const below = left + y * span;
             const double* const above = right + (y + 1) * span;
             if (y == boundary) {
                 coefficient(below, n, above, n, K - g).store(W + (y * K + g - 1) * kLanes);
-            } else if (g < K) {
-                multiply(below, n, above, n, others, n - 1);
-                const Lanes votes = Lanes::load(G + y * stride + g * kLanes);
-                const int cap = boundary < y ? g - 1 : g;  // the boundary class holds k + 1 rows
-                for (int k = 0; k + 1 <= cap && k < K - g; ++k) {
-                    double* const to = W + (y * K + k) * kLanes;
-                    (Lanes::load(to) + votes * Lanes::load(others + (K - g - k - 1) * kLanes)).store(to);
-                }
+                continue;
+            }
+            if (g == K) continue;
+            multiply(below, n, above, n, others, n - 1);
+            const Lanes votes = Lanes::load(G + y * stride + g * kLanes);
+            const int cap = boundary < y ? g - 1 : g;  // the boundary class holds k + 1 rows
+            for (int k = 0; k + 1 <= cap && k < K - g; ++k) {
+                double* const to = W + (y * K + k) * kLanes;
+                (Lanes::load(to) + votes * Lanes::load(others + (K - g - k - 1) * kLanes)).store(to);
             }
         }
     }
