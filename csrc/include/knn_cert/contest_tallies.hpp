@@ -144,8 +144,8 @@ private:
         for (std::size_t c = 0; c < n_lists_; ++c) doubts_.push_back(tallies_[c].tally(block, law_, leaf_, accuracy, density, records_[c]));
     }
 
-    void combine(const Contest& contest, Records& records, std::vector<double>& density) {
-        leaf_.combine(contest, records[0].G, records[0].A, records.stride(), work_.data(), density.data());
+    void combine(const Contest& contest, const Records& records, std::vector<double>& density) {
+        leaf_.combine(contest, &records[0], work_.data(), density.data());
     }
 
     // Whether these relative errors matter: rounding alone is of that size.

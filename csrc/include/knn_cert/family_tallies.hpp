@@ -71,7 +71,6 @@ public:
             side.set(rows[c], n_members, degree, one_by_one);
             n_rows_ += side.shared.n_near() + side.rows.size();
         }
-        pair_.resize(2, max_degree());
     }
 
     // Whether the rows summed by moments are all within their reach.
@@ -116,9 +115,8 @@ public:
         for (int lane = 0; lane < kLanes; ++lane)
             for (int side = 0; side < 2; ++side) relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
         for (std::size_t i = 0; i < n_members_; ++i) {
-            for (std::size_t side = 0; side < 2; ++side)
-                copy_record(sides_[side].of_member[i], contest_.degree[side], true, pair_[side]);
-            leaf_.combine(contest_, pair_[0].G, pair_[0].A, pair_.stride(), nullptr, density);
+            const Record lists[2] = {sides_[0].of_member[i], sides_[1].of_member[i]};
+            leaf_.combine(contest_, lists, nullptr, density);
             for (std::size_t side = 0; side < 2; ++side)
                 add_density(density + side * kLanes, weight, relative[side], lanes + (2 * i + side) * kLanes, doubt + 2 * i + side);
         }
@@ -255,7 +253,6 @@ private:
     std::size_t n_rows_ = 0, n_members_ = 0;
     double start_ = 0.0;
     std::array<Side, 2> sides_;
-    Records pair_;
 };
 
 }  // namespace knn_cert

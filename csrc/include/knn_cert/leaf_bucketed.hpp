@@ -151,14 +151,16 @@ struct BucketPass {
     // Row i, the rows behind it as they were saved.
     KNN_CERT_INLINE void row(std::int64_t i) {
         const int c = task.list[i], degree = contest.degree_of(c);
-        for (int k = 0; k < degree * kLanes; ++k) behind[c * stride + k] = task.saved[i * stride + k];
+        const double* const saved = task.saved + i * stride;
+        double *const before = task.before + c * stride, *const to = behind + c * stride;
+        for (int k = 0; k < degree * kLanes; ++k) to[k] = saved[k];
         const BucketLaw& law = task.laws[i];
         const Lanes F_high = Lanes::load(law.F_high), U_low = Lanes::load(law.U_low), zero = Lanes::all(0.0);
         // the difference of the smaller tails; never negative, whatever the last digit
         const Lanes between = where_le(F_high, U_low, F_high - Lanes::load(law.F_low), U_low - Lanes::load(law.U_high));
         const Lanes p = where_le(between, zero, zero, between), tail = smaller(F_high, U_low);
         contest.race ? race_row(c, p, tail) : vote_row(c, p, tail);
-        add_row(task.before + c * stride, degree, F_high, Lanes::load(law.U_high));
+        add_row(before, degree, Lanes::load(law.F_high), Lanes::load(law.U_high));
     }
 };
 

@@ -77,7 +77,7 @@ public:
         return doubt;
     }
 
-    Record error() { return error_[0]; }
+    const Record& error() const { return error_[0]; }
 
 private:
     // G grows by its doubt. Where that is large the near rows alone bound P(count < k) for every k, and P(count >= degree) is left at 1.

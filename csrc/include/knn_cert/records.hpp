@@ -28,20 +28,29 @@ inline void copy_record(const Record& from, int degree, bool density, const Reco
 // Records of one size, one after the other.
 class Records {
 public:
+    Records() = default;
+    Records(Records&&) = default;  // the values stay where they are
+    Records& operator=(Records&&) = default;
+
     // n records with room for `degree` powers.
     void resize(std::size_t n, int degree) {
-        half_ = std::max(first_size(degree), second_size(degree, false));
-        values_.resize(n * 2 * half_);
+        const std::size_t half = std::max(first_size(degree), second_size(degree, false));
+        if (n == records_.size() && half == half_) return;
+        half_ = half;
+        values_.resize(n * 2 * half);
+        records_.resize(n);
+        for (std::size_t i = 0; i < n; ++i) {
+            records_[i].G = values_.data() + i * 2 * half;
+            records_[i].A = records_[i].G + half;
+        }
     }
-    Record operator[](std::size_t i) {
-        double* const start = values_.data() + i * 2 * half_;
-        return {start, start + half_};
-    }
+    const Record& operator[](std::size_t i) const { return records_[i]; }
     // Doubles from one record to the next.
     std::int64_t stride() const { return static_cast<std::int64_t>(2 * half_); }
 
 private:
     std::vector<double> values_;
+    std::vector<Record> records_;
     std::size_t half_ = 0;
 };
 

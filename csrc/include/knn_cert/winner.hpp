@@ -104,7 +104,7 @@ KNN_CERT_INLINE void multiply_pair(const double* in, int n, const double* P, int
 // The K-th row is at the node and belongs to the winner, who has g votes with it, or to another class b, which has k + 1 with it:
 // the sum over b is one coefficient of a product of pairs (capped G, capped A z), never taken class by class.
 // work: 4 (n + 1)(K + 1) Lanes.
-inline void combine_votes(int n_lists, int K, const double* G, const double* A, std::int64_t stride, double* work, double* density) {
+inline void combine_votes(int n_lists, int K, const Record* lists, double* work, double* density) {
     const int span = 2 * (K + 1) * kLanes;
     double* const left = work;                          // left[c]: lists < c, at most g - 1 votes each
     double* const right = work + (n_lists + 1) * span;  // right[c]: lists >= c, at most g votes each
@@ -116,30 +116,30 @@ inline void combine_votes(int n_lists, int K, const double* G, const double* A, 
             Lanes::all(i == 0 ? 1.0 : 0.0).store(right + n_lists * span + i * kLanes);
         }
         for (int c = 0; c + 1 < n_lists; ++c)
-            multiply_pair(left + c * span, n, G + c * stride, g, A + c * stride, g - 1, left + (c + 1) * span);
+            multiply_pair(left + c * span, n, lists[c].G, g, lists[c].A, g - 1, left + (c + 1) * span);
         for (int c = n_lists - 1; c > 0; --c)
-            multiply_pair(right + (c + 1) * span, n, G + c * stride, smaller_of(g + 1, K), A + c * stride, g, right + c * span);
+            multiply_pair(right + (c + 1) * span, n, lists[c].G, smaller_of(g + 1, K), lists[c].A, g, right + c * span);
         for (int y = 0; y < n_lists; ++y) {
             const double* const below = left + y * span;
             const double* const above = right + (y + 1) * span;
-            Lanes sum = Lanes::load(A + y * stride + (g - 1) * kLanes) * coefficient(below, n, above, n, K - g);
+            Lanes sum = Lanes::load(lists[y].A + (g - 1) * kLanes) * coefficient(below, n, above, n, K - g);
             if (g < K)
-                sum += Lanes::load(G + y * stride + g * kLanes) *
+                sum += Lanes::load(lists[y].G + g * kLanes) *
                        (coefficient(below + n * kLanes, n, above, n, K - g) + coefficient(below, n, above + n * kLanes, n, K - g));
             (Lanes::load(density + y * kLanes) + sum).store(density + y * kLanes);
         }
     }
 }
 
-void combine(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density) {
+void combine(const Contest& contest, const Record* lists, double* work, double* density) {
     if (contest.race) {  // A_A[m-1] H_B, H_B = sum_{k < m'} G_B[k], and the other way round
         for (int c = 0; c < 2; ++c) {
             const int m = contest.degree[c], other = contest.degree[1 - c];
-            (Lanes::load(A + c * stride + (m - 1) * kLanes) * sum_of(G + (1 - c) * stride, other)).store(density + c * kLanes);
+            (Lanes::load(lists[c].A + (m - 1) * kLanes) * sum_of(lists[1 - c].G, other)).store(density + c * kLanes);
         }
         return;
     }
-    combine_votes(contest.n_lists, contest.n_neighbors, G, A, stride, work, density);
+    combine_votes(contest.n_lists, contest.n_neighbors, lists, work, density);
 }
 
 void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
