@@ -19,8 +19,19 @@ knn_cert::VoteRequest make_request(const Doubles& distances, const Integers& lab
            "distances must be (m, n) and labels (n,)");
     expect(n_neighbors >= 1 && n_neighbors <= labels.shape(0) && n_threads >= 1, "n_neighbors or n_threads out of range");
     expect_labels(labels, n_classes);
-    return {distances.data(), distances.shape(0), distances.shape(1), labels.data(),    n_classes, n_neighbors,
-            sigma,               dof,                   recurrence,            n_threads, &python_checkpoint};
+    knn_cert::VoteRequest request;
+    request.distances = distances.data();
+    request.n_queries = distances.shape(0);
+    request.n_rows = distances.shape(1);
+    request.labels = labels.data();
+    request.n_classes = n_classes;
+    request.n_neighbors = n_neighbors;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.recurrence = recurrence;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
+    return request;
 }
 
 py::tuple vote(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
@@ -42,14 +53,24 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
     expect(queries.ndim() == 2 && rows.ndim() == 2 && queries.shape(1) == rows.shape(1) && labels.ndim() == 1 &&
                labels.shape(0) == rows.shape(0),
            "queries (m, d), rows (n, d) and labels (n,) expected");
-    knn_cert::ScanRequest request{queries.data(), queries.shape(0), {rows.data(), rows.shape(0), rows.shape(1)}, labels.data(), n_classes,
-                                  {}, {sigma.data(), sigma.data() + sigma.size()}, dof, n_threads, &python_checkpoint};
+    expect(n_threads >= 1, "n_threads must be at least 1");
+    expect_labels(labels, n_classes);
+    knn_cert::ScanRequest request;
+    request.queries = queries.data();
+    request.n_queries = queries.shape(0);
+    request.rows.data = rows.data();
+    request.rows.n = rows.shape(0);
+    request.rows.dim = rows.shape(1);
+    request.labels = labels.data();
+    request.n_classes = n_classes;
+    request.sigmas.assign(sigma.data(), sigma.data() + sigma.size());
+    request.dof = dof;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
     for (py::ssize_t i = 0; i < n_neighbors.size(); ++i) {
         expect(n_neighbors.data()[i] >= 1 && n_neighbors.data()[i] <= labels.size(), "n_neighbors out of range");
         request.n_neighbors.push_back(static_cast<int>(n_neighbors.data()[i]));
     }
-    expect_labels(labels, n_classes);
-    expect(n_threads >= 1, "n_threads must be at least 1");
     const std::vector<py::ssize_t> shape = {queries.shape(0), sigma.size(), n_neighbors.size(), static_cast<py::ssize_t>(n_classes)};
     Doubles probability(shape), error(shape);
     double* const p = probability.mutable_data();
@@ -86,9 +107,21 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
                start.data()[2 * n_families] == n_rows,
            "every row needs a range of members, and two lists a family");
-    const knn_cert::FamilyRequest request{distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
-                                          m_b.data(),          n_families,   sigma,      dof,          tolerance,        recurrence, n_threads,
-                                          &python_checkpoint};
+    knn_cert::FamilyRequest request;
+    request.distances = distances.data();
+    request.first = first.data();
+    request.end = end.data();
+    request.start = start.data();
+    request.n_members = n_members.data();
+    request.m_a = m_a.data();
+    request.m_b = m_b.data();
+    request.n_families = n_families;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.tolerance = tolerance;
+    request.recurrence = recurrence;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
     std::int64_t total = 0;
     for (std::int64_t f = 0; f < n_families; ++f) {
         expect(request.m_a[f] >= 1 && request.m_b[f] >= 1 && request.n_members[f] >= 1 && request.start[2 * f] <= request.start[2 * f + 1] &&
@@ -112,9 +145,17 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
 
 py::tuple race(const Doubles& distances_a, int m_a, const Doubles& distances_b, int m_b, double sigma, double dof, bool recurrence) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
-    const knn_cert::RaceRequest request{
-        distances_a.data(), distances_a.size(), m_a, distances_b.data(), distances_b.size(), m_b, sigma, dof, recurrence,
-        &python_checkpoint};
+    knn_cert::RaceRequest request;
+    request.distances_a = distances_a.data();
+    request.n_a = distances_a.size();
+    request.m_a = m_a;
+    request.distances_b = distances_b.data();
+    request.n_b = distances_b.size();
+    request.m_b = m_b;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.recurrence = recurrence;
+    request.checkpoint = &python_checkpoint;
     double p[2], e[2];
     without_gil([&] {  // plain arrays from here on
         knn_cert::race(request, p, e);

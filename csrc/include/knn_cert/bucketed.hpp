@@ -278,25 +278,25 @@ private:
     void bound_above() {
         std::vector<double> O(static_cast<std::size_t>(n_lists_ + 2) * kLanes);
         const std::vector<double> unused(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);  // P(closed) is not asked for
-        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->rest.data(), work_.data(),
+        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->max_others.data(), work_.data(),
                         O.data());
         for (int c = 0; c < n_lists_; ++c) {
             double open = 0.0;
             for (int k = 0; k < bounded_->contest.degree_of(c); ++k)
                 open += before_[static_cast<std::size_t>(c * stride_ + k * kLanes + kLanes - 1)];
             const std::size_t y = static_cast<std::size_t>(c);
-            const bool possible = count_[y] >= static_cast<std::size_t>(bounded_->least[y]);
+            const bool possible = count_[y] >= static_cast<std::size_t>(bounded_->min_own[y]);
             above_[y] = possible ? std::min(std::min(1.0, open) * std::min(1.0, O[y * kLanes + kLanes - 1]),
                                             O[static_cast<std::size_t>(n_lists_ * kLanes + kLanes - 1)])
                                  : 0.0;
         }
     }
 
-    // y wins below the block only with g = least rows there: at most e_g(F) <= (sum F)^g / g!.
+    // y wins below the block only with g = min_own rows there: at most e_g(F) <= (sum F)^g / g!.
     void bound_below(const std::vector<double>& mean) {
         for (std::size_t y = 0; y < mean.size(); ++y) {
             double bound = 1.0;
-            for (int k = 1; k <= bounded_->least[y]; ++k) bound *= mean[y] / k;
+            for (int k = 1; k <= bounded_->min_own[y]; ++k) bound *= mean[y] / k;
             below_[y] = std::min(1.0, bound);
         }
     }

@@ -1,7 +1,6 @@
 // contest_solver.hpp: contests of one query, with as many rows one by one as it takes. No Python.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "contest_tallies.hpp"
@@ -9,23 +8,6 @@
 #include "parallel.hpp"
 
 namespace knn_cert {
-
-// What each thread keeps from query to query of the continuous classifier, made on first use.
-template <class Worker>
-class Workers {
-public:
-    Workers(int n_threads, double dof) : workers_(static_cast<std::size_t>(n_threads)), dof_(dof), leaf_(leaf_loops()) {}
-    Worker& operator[](int w) {
-        std::unique_ptr<Worker>& worker = workers_[static_cast<std::size_t>(w)];
-        if (!worker) worker.reset(new Worker(dof_, leaf_));
-        return *worker;
-    }
-
-private:
-    std::vector<std::unique_ptr<Worker>> workers_;
-    double dof_;
-    const LeafLoops& leaf_;
-};
 
 // Near rows enough for these contests.
 inline std::size_t near_rows_for(const std::vector<BoundedContest>& contests) {
@@ -41,8 +23,8 @@ class ContestSolver {
 public:
     ContestSolver(double dof, const LeafLoops& leaf) : tallies_(dof, leaf), leaf_(leaf), dof_(dof) {}
 
-    // Lists whose rows have been added and finished. Not settled where they leave too much doubt, unless any will do or nothing could
-    // be done about it.
+    // Lists whose rows have been added and finished. The outcome is not settled if the error bound of far rows is too large, unless
+    // `any_doubt`, or unless nothing could make it smaller: no far rows, and distances that are as good as they get.
     Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
                   bool any_doubt = false) {
         bool complete = true, far = false;
@@ -57,8 +39,8 @@ public:
         return integral_.solve(tallies_, accuracy);
     }
 
-    // Lists that fill(lists) adds rows to: more near rows each time until it is settled, at last all of them. recurrence: all from the
-    // beginning.
+    // fill(lists) adds the rows to their lists. They are filled with more near rows each time, until the outcome is settled, at last with
+    // all rows near; if `recurrence`, at once with all of them.
     template <class Fill>
     Outcome solve_filled(std::size_t n_lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error, bool recurrence,
                          Fill&& fill) {

@@ -3,7 +3,7 @@
 // q(y) = int density of "the K-th nearest row is at t and y wins" dt (DESIGN section 2), by the trapezoid rule in u
 // (quadrature.hpp). The trapezoid rule speaks of the sum over all nodes of the line, so that what counts is what the nodes left
 // out would add. Write the integrand at t as sum over rows i of f_i P(i stands at t, K - 1 others within, y wins), and let
-//     T_y = P(N_y >= least_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most rest_y),  S = P(contest open),  C = P(closed).
+//     T_y = P(N_y >= min_own_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most max_others_y),  S = P(contest open),  C = P(closed).
 // * Count i as within: f_i = (f_i / F_i) F_i, and each configuration with K rows within is met K times. So the integrand is at most
 //   K max(f / F) P(K within, y wins), and with f / F <= d / t + s (from f(rt) / f(t) >= r^(d-1+st), r < 1: the logarithm of
 //   L(z) = 0F1(; d/2; z^2/4) has a slope in [0, 1] for d >= 1) at most K (d / t + s) O_y T_y and K (d / t + s) C.

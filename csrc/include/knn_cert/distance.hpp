@@ -8,7 +8,7 @@
 #include <cstdint>
 
 #include "parallel.hpp"
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 

@@ -11,50 +11,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "error_of_squares.hpp"
+#include "leaf_interface.hpp"
 #include "parallel.hpp"
-#include "simd.hpp"
 
 namespace knn_cert {
 
 struct DenseRows {
-    const double* data;  // [n][dim]
-    std::int64_t n, dim;
+    const double* data = nullptr;  // [n][dim]
+    std::int64_t n = 0, dim = 0;
     const double* row(std::int64_t i) const { return data + i * dim; }
 };
 
 constexpr std::int64_t kTileRows = 256, kTileQueries = 128, kTileFeatures = 128;
-
-// By how much the square of a distance may err, from norms of query and row about the centre; all in units of sigma.
-struct SquareError {
-    double product = 0.0, square = 0.0;  // factors of a b and of a^2 + b^2
-    double query_norm = 0.0, largest_norm = 0.0;
-    double relative = 0.0;  // factor of the squared distance itself
-    double from = 0.0;      // nothing at radii below
-
-    // Of direct differences: (d / 8 + 5) u, see leaf_distances.hpp.
-    static SquareError of_differences(std::int64_t dim) {
-        SquareError out;
-        out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
-        return out;
-    }
-    // Of distances that are given, roots of squares that somebody else has given: the root is rounded, and its quotient by sigma, each
-    // by a relative 2^-53 at most; the square by four times that. Within 50 sigma that moves F, U and f by less than a relative 5e-13 at
-    // 39 standard deviations, which the law's own error (tallies.hpp) has room for.
-    static SquareError of_roots() {
-        SquareError out;
-        out.relative = std::ldexp(4.01, -53);
-        out.from = 50.0;
-        return out;
-    }
-    // Whether direct differences would do no better.
-    bool is_least() const { return product == 0.0 && square == 0.0; }
-    bool any() const { return product > 0.0 || relative > 0.0; }
-    // of rows not farther than `reach` from the query
-    double within(double reach) const {
-        const double row_norm = std::min(largest_norm, query_norm + reach);
-        return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
-    }
-};
 
 // What all queries share: the rows in the order in which they are scanned.
 class ScanRows {
@@ -105,7 +74,12 @@ public:
         const double unit = 1.01 * std::ldexp(1.0, -53), d = static_cast<double>(std::max<std::int64_t>(rows_.dim, 1));
         const double features = static_cast<double>(kTileFeatures), products = static_cast<double>(kProductTerms);
         const double terms = std::min(products, d) + std::min(features, d) / products + 1.0 + d / features;
-        return {2.0 * (terms + 3.0) * unit, (std::log2(d) + 12.0) * unit, query_norm / sigma, largest_norm_ / sigma, 0.0, 0.0};
+        SquareError out;
+        out.product = 2.0 * (terms + 3.0) * unit;
+        out.square = (std::log2(d) + 12.0) * unit;
+        out.query_norm = query_norm / sigma;
+        out.largest_norm = largest_norm_ / sigma;
+        return out;
     }
 
 private:

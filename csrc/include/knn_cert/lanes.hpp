@@ -4,7 +4,7 @@
 // instruction set, and a linker that merged two such copies would run AVX-512 code on a machine without it.
 #pragma once
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 namespace {

@@ -15,7 +15,7 @@
 
 #include "ncx2.hpp"
 #include "many_features.hpp"
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 
@@ -65,58 +65,66 @@ public:
 
 private:
     void evaluate_points(int n, const Split* s, double* F, double* U, double* f) {
-        if (without_sums(n, s, F, U, f)) return;
-        double least = kInfinity, most = 0.0;
-        for (int i = 0; i < n; ++i) {
-            least = std::min(least, s[i].value);
-            most = std::max(most, s[i].value);
-        }
-        // the node nearest to the middle of the law: its largest term is the largest of all
-        const double middle = std::sqrt(s[0].value * s[0].value + dof_);
+        if (without_sums(n, s, F, U, f) || by_sums(n, s, F, U, f)) return;
+        for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
+    }
+
+    // The node nearest to the middle of the law of a row at s: its largest term is the largest of all.
+    int nearest_node(double s) const {
+        const double middle = std::sqrt(s * s + dof_);
         int nearest = 0;
         for (int l = 1; l < kLanes; ++l)
             if (std::fabs(t_[l] - middle) < std::fabs(t_[nearest] - middle)) nearest = l;
-        double smallest = kInfinity, largest = 0.0;  // of the finite nodes
-        for (int l = 0; l < kLanes; ++l)
-            if (t_[l] < kInfinity) {
-                smallest = std::min(smallest, t_[l]);
-                largest = std::max(largest, t_[l]);
-            }
+        return nearest;
+    }
+
+    struct Range {
+        double least = kInfinity, most = 0.0;
+        void include(double x) {
+            least = std::min(least, x);
+            most = std::max(most, x);
+        }
+    };
+
+    // False where the sums are too long, or their terms underflow.
+    bool by_sums(int n, const Split* s, double* F, double* U, double* f) {
+        const int nearest = nearest_node(s[0].value);
         const double t = t_[nearest];
-        const double a = 0.5 * dof_;
+        Range rows, nodes;  // of the finite nodes
+        for (int i = 0; i < n; ++i) rows.include(s[i].value);
+        for (int l = 0; l < kLanes; ++l)
+            if (t_[l] < kInfinity) nodes.include(t_[l]);
+        if (!(t > 0.0 && t < kInfinity && rows.most * nodes.most <= kLongSum && nodes.most <= kFarNode)) return false;
         const double j0 = peak(s[0].value, t);
         double mu[kLawPoints], p_j0[kLawPoints];
-        bool by_sums = t > 0.0 && t < kInfinity && most * largest <= kLongSum && largest <= kFarNode;
-        for (int i = 0; i < n && by_sums; ++i) {
+        for (int i = 0; i < n; ++i) {
             const Split mean = half(squared(s[i]));
             mu[i] = mean.value;
             const double log_p = log_poisson_weight({j0}, mean);
             p_j0[i] = std::exp(log_p);
-            by_sums = log_p + log_poisson_weight(a + j0, y_[nearest].value) >= -690.0;
-        }
-        if (!by_sums) {
-            for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
-            return;
+            if (!(log_p + log_poisson_weight(0.5 * dof_ + j0, y_[nearest].value) >= kSmallestLogTerm)) return false;
         }
         // F's and U's terms peak between mu and s t / 2 - a / 2 or so; they are below 1e-19 of their sums ten deviations off
-        const double low = std::min({0.5 * least * least, j0, peak(least, smallest)});
-        const double high = std::max({0.5 * most * most, j0, peak(most, largest)});
-        const std::int64_t first =
-            std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
+        const double low = std::min({0.5 * rows.least * rows.least, j0, peak(rows.least, nodes.least)});
+        const double high = std::max({0.5 * rows.most * rows.most, j0, peak(rows.most, nodes.most)});
+        const std::int64_t first = std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
         const std::int64_t end = static_cast<std::int64_t>(high + 11.0 * std::sqrt(high + 20.0) + 40.0) + 1;
         double sums[3 * kLanes * kLawPoints];
         leaf_->law_sums(n, mu, static_cast<std::int64_t>(j0), p_j0, terms(first, end), first, end, sums);
-        for (int i = 0; i < n; ++i)
-            for (int l = 0; l < kLanes; ++l) {
-                // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
-                // thousands of factors U near 1 would add it up.
-                const double* const sum = sums + 3 * kLanes * i + l;
-                const int at = i * kLanes + l;
-                const bool lower = sum[0] <= sum[kLanes];
-                F[at] = lower ? sum[0] : 1.0 - sum[kLanes];
-                U[at] = lower ? 1.0 - sum[0] : sum[kLanes];
-                f[at] = t_[l] < kInfinity ? t_[l] * sum[2 * kLanes] : 0.0;
-            }
+        for (int i = 0; i < n; ++i) take_sums(sums + 3 * kLanes * i, F + i * kLanes, U + i * kLanes, f + i * kLanes);
+        return true;
+    }
+
+    // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and thousands of
+    // factors U near 1 would add it up.
+    void take_sums(const double* sums, double* F, double* U, double* f) const {
+        for (int l = 0; l < kLanes; ++l) {
+            const double sum_F = sums[l], sum_U = sums[kLanes + l];
+            const bool lower = sum_F <= sum_U;
+            F[l] = lower ? sum_F : 1.0 - sum_U;
+            U[l] = lower ? 1.0 - sum_F : sum_U;
+            f[l] = t_[l] < kInfinity ? t_[l] * sums[2 * kLanes + l] : 0.0;
+        }
     }
 
     // Far rows, or many features: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
@@ -140,8 +148,10 @@ private:
         return true;
     }
 
-    // Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails
+    // Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails (measured).
     static constexpr double kLongSum = 4e5, kFarNode = 4500.0;
+    // The largest term must be well above exp(-745), where numbers end.
+    static constexpr double kSmallestLogTerm = -690.0;
 
     // j with the largest p_j g_j at node t: j (j + a) = mu y
     double peak(double s, double t) const {
@@ -184,32 +194,20 @@ private:
 
     void make_chunk(std::int64_t chunk, double* to) const {
         for (int l = 0; l < kLanes; ++l) {
-            const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
-            const double y = y_[l].value, rest = y_[l].rest;
             double* const P = to + l;
             double* const Q = P + kLanes;
             double* const g = Q + kLanes;
-            if (y == 0.0 || y == kInfinity) {
+            if (y_[l].value == 0.0 || y_[l].value == kInfinity) {
                 for (std::int64_t j = 0; j < kChunk; ++j) {
-                    P[j * kTerm] = y == 0.0 ? 0.0 : 1.0;
-                    Q[j * kTerm] = y == 0.0 ? 1.0 : 0.0;
+                    P[j * kTerm] = y_[l].value == 0.0 ? 0.0 : 1.0;
+                    Q[j * kTerm] = y_[l].value == 0.0 ? 1.0 : 0.0;
                     g[j * kTerm] = 0.0;
                 }
                 continue;
             }
-            // g_{j-1} = w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a
-            // number that has underflowed
-            for (std::int64_t from = 0; from < kChunk; from += 64) {
-                const double above_first = std::floor(y - (a + static_cast<double>(from)));
-                const std::int64_t top = from + static_cast<std::int64_t>(std::min(63.0, std::max(0.0, above_first)));
-                const Split order = split_sum(a, static_cast<double>(top));
-                g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y_[l]))
-                                                    : std::exp(log_poisson_weight(order, y_[l])) * (order.value / y);
-                for (std::int64_t j = top + 1; j < from + 64; ++j)
-                    g[j * kTerm] = g[(j - 1) * kTerm] * (y / (a + static_cast<double>(j - 1)));
-                for (std::int64_t j = top - 1; j >= from; --j)
-                    g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y);
-            }
+            const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
+            const double y = y_[l].value, rest = y_[l].rest;
+            for (std::int64_t from = 0; from < kChunk; from += kRun) make_weights(a, y_[l], from, g);
             P[(kChunk - 1) * kTerm] = gamma_tails(a + static_cast<double>(kChunk - 1), y, rest).p;
             for (std::int64_t j = kChunk - 2; j >= 0; --j) P[j * kTerm] = P[(j + 1) * kTerm] + g[(j + 1) * kTerm];
             Q[0] = gamma_tails(a, y, rest).q;
@@ -217,7 +215,19 @@ private:
         }
     }
 
-    static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
+    // g_{j-1} = w(a + j - 1, y), from <= j < from + kRun, from the largest of them both ways: errors do not pile up, and nothing starts
+    // from a number that has underflowed.
+    static void make_weights(double a, const Split& y, std::int64_t from, double* g) {
+        const double above_first = std::floor(y.value - (a + static_cast<double>(from)));
+        const std::int64_t top = from + static_cast<std::int64_t>(std::min(static_cast<double>(kRun - 1), std::max(0.0, above_first)));
+        const Split order = split_sum(a, static_cast<double>(top));
+        g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y))
+                                            : std::exp(log_poisson_weight(order, y)) * (order.value / y.value);
+        for (std::int64_t j = top + 1; j < from + kRun; ++j) g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
+        for (std::int64_t j = top - 1; j >= from; --j) g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y.value);
+    }
+
+    static constexpr std::int64_t kChunk = 256, kRun = 64, kTerm = 3 * kLanes;
     double dof_ = 1.0;
     NearNormal near_normal_;
     ManyFeatures many_features_;

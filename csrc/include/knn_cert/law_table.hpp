@@ -244,69 +244,95 @@ inline double supremum(double d, double t, double from, double to, double f_from
 
 }  // namespace detail
 
-// A piece for far rows. Where nothing is known about U it holds nothing, with infinite bounds.
+namespace detail {
+
+// The law at the nodes around a piece that starts at `left`: at left - 1, left - 1/2, ..., left + 3/2. The ellipses reach no farther.
+struct PieceSurroundings {
+    static constexpr int kSamples = 6, kLeft = 2, kRight = 3;
+    static_assert(kPiecesPerUnit == 2.0 && kEllipseReach[1] == 1.0, "samples are 1/2 apart and as far as the ellipses");
+
+    double left;
+    Split s[kSamples];  // the law depends on |s|
+    double F[kSamples][kLanes], U[kSamples][kLanes], f[kSamples][kLanes];
+
+    PieceSurroundings(NodeLaw& law, double left_end) : left(left_end) {
+        for (int i = 0; i < kSamples; ++i) s[i] = {std::fabs(left + 0.5 * (i - kLeft))};
+        law.evaluate(s[0].value, F[0], U[0], f[0]);
+        law.evaluate_close(kSamples - 1, s + 1, F[1], U[1], f[1]);
+    }
+
+    // First and last sample of the ellipse e.
+    static int first(int e) { return static_cast<int>(kLeft - 2.0 * kEllipseReach[e]); }
+    static int last(int e) { return static_cast<int>(kRight + 2.0 * kEllipseReach[e]); }
+    // The sample of it that is nearest to the query, where F is largest: the ellipse may reach beyond s = 0.
+    int nearest(int e) const { return left >= kEllipseReach[e] ? first(e) : kLeft - static_cast<int>(2.0 * left); }
+    double hazard(int i, int lane) const { return U[i][lane] > 0.0 ? f[i][lane] / U[i][lane] : 0.0; }
+
+    double largest_density(int e, int lane, double d, double t) const {
+        double largest = 0.0;
+        for (int i = first(e); i < last(e); ++i) {
+            const bool rises = s[i].value < s[i + 1].value;
+            const int nearer = rises ? i : i + 1, farther = rises ? i + 1 : i;
+            largest = std::max(largest, supremum(d, t, s[nearer].value, s[farther].value, f[nearer][lane], f[farther][lane]));
+        }
+        return largest;
+    }
+};
+
+// Where nothing is known about U a piece holds nothing: its bounds are this, its values 0.
+constexpr double kInvalidPiece = 1e300;
+
+// Bounds of |w| and |log U|, and of |g|, on an ellipse.
 //
 // For complex s, |F(s + iy)| <= exp(y^2 / 2) F(s), and so for f and U (the noise is Gaussian: the bound holds at each of its points).
 // With F falling in s, F on an ellipse is at most exp(y^2 / 2) F(left end - reach), y its half axis, and |U| at least 1 less
-// that, or detail::least_share of U(left end - reach). In the first case |log U| <= |F| / |U|. In the second |log U| is at most
+// that, or least_share of U(left end - reach). In the first case |log U| <= |F| / |U|. In the second |log U| is at most
 // log(1 / |U|), or y^2 / 2 where |U| > 1, and the angle of U at most y E N + pi / 2, as the mean of cos(y (N - E N)) is positive;
 // E N = rho g <= g. (The law is needed for d >= 1 alone: the gate sees to it.)
+inline void bound_on_ellipse(const PieceSurroundings& around, int e, int lane, double d, double t, double* sup_odds, double* sup_hazard) {
+    // half axes y of the ellipses, sqrt(reach (reach + 1/2)) with foci 1/2 apart, rounded up; and exp(y^2 / 2)
+    constexpr double kHalfAxis[2] = {0.70711, 1.22475}, kGrowth[2] = {1.28404, 2.11702};
+    constexpr double kLargest = 1e100;  // of a quotient |F| / |U|: beyond, nothing is known about U
+    constexpr double kAngle = 1.5708;   // pi / 2, rounded up
+    const int nearest = around.nearest(e), last = PieceSurroundings::last(e);
+    const double cdf = kGrowth[e] * around.F[nearest][lane], g = around.hazard(nearest, lane);
+    const double by_share = around.U[nearest][lane] * least_share(d, t, around.s[nearest].value, around.s[last].value, g,
+                                                                  around.hazard(last, lane), kHalfAxis[e]);
+    const double sf = std::max(1.0 - cdf, by_share);
+    const bool safe = sf > 0.0 && cdf <= kLargest * sf;
+    *sup_odds = safe ? cdf / sf : kInvalidPiece;
+    if (safe && by_share > 1.0 - cdf)
+        *sup_odds = std::max(*sup_odds, std::hypot(std::max(-std::log(sf), 0.5 * kHalfAxis[e] * kHalfAxis[e]), kHalfAxis[e] * g + kAngle));
+    *sup_hazard = safe ? kGrowth[e] * around.largest_density(e, lane, d, t) / sf : kInvalidPiece;
+}
+
+}  // namespace detail
+
+// A piece for far rows.
 inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
-    // half axes y of the ellipses, rounded up, and exp(y^2 / 2)
-    constexpr double kHalfAxis[2] = {0.70711, 1.22475}, kGrowth[2] = {1.28404, 2.11702}, kInvalid = 1e300, kLargest = 1e100;
-    constexpr double kAngle = 1.5708;  // pi / 2, rounded up
+    using Around = detail::PieceSurroundings;
+    const Around around(law, static_cast<double>(index) / kPiecesPerUnit);
     auto piece = std::make_unique<Piece>();
-    const double d = law.dof(), left = static_cast<double>(index) / kPiecesPerUnit;
-    double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
-    const Split around[6] = {{std::fabs(left - 1.0)}, {std::fabs(left - 0.5)}, {left}, {left + 0.5}, {left + 1.0}, {left + 1.5}};
-    law.evaluate(around[0].value, F[0], U[0], f[0]);
-    law.evaluate_close(5, around + 1, F[1], U[1], f[1]);
-    const int at_left = 2, at_right = 3;
-    static_assert(kPiecesPerUnit == 2.0, "samples are 1/2 apart");
-    piece->cdf_left = F[at_left][kLanes - 1];
-    piece->pdf_left = f[at_left][kLanes - 1];
-    piece->cdf_right = F[at_right][kLanes - 1];
-    bool valid[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) {
-        const double t = law.node(lane);
-        for (int e = 0; e < 2; ++e) {
-            const int from = static_cast<int>(at_left - 2.0 * kEllipseReach[e]), to = static_cast<int>(at_right + 2.0 * kEllipseReach[e]);
-            double largest_f = 0.0;
-            for (int i = from; i < to; ++i) {
-                const bool rises = around[i].value < around[i + 1].value;  // the ellipse may reach beyond s = 0
-                const int nearer = rises ? i : i + 1, farther = rises ? i + 1 : i;
-                const double between =
-                    detail::supremum(d, t, around[nearer].value, around[farther].value, f[nearer][lane], f[farther][lane]);
-                largest_f = std::max(largest_f, between);
-            }
-            // ... where F is largest
-            const int nearest = left >= kEllipseReach[e] ? from : at_left - static_cast<int>(2.0 * left);
-            const double cdf = kGrowth[e] * F[nearest][lane], g = U[nearest][lane] > 0.0 ? f[nearest][lane] / U[nearest][lane] : 0.0;
-            const double g_least = U[to][lane] > 0.0 ? f[to][lane] / U[to][lane] : 0.0;
-            const double by_share =
-                U[nearest][lane] * detail::least_share(d, t, around[nearest].value, around[to].value, g, g_least, kHalfAxis[e]);
-            const double sf = std::max(1.0 - cdf, by_share);
-            const bool safe = sf > 0.0 && cdf <= kLargest * sf;
-            double odds = safe ? cdf / sf : kInvalid;
-            if (safe && by_share > 1.0 - cdf)
-                odds = std::max(odds, std::hypot(std::max(-std::log(sf), 0.5 * kHalfAxis[e] * kHalfAxis[e]), kHalfAxis[e] * g + kAngle));
-            piece->sup_odds[e][lane] = odds;
-            piece->sup_hazard[e][lane] = safe ? kGrowth[e] * largest_f / sf : kInvalid;
-        }
-        valid[lane] = std::min(piece->sup_odds[0][lane], piece->sup_odds[1][lane]) < kInvalid && U[at_left][lane] > 0.0;
-        piece->odds_left[lane] = valid[lane] ? F[at_left][lane] / U[at_left][lane] : kInvalid;
-        piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
-    }
+    piece->cdf_left = around.F[Around::kLeft][kLanes - 1];
+    piece->pdf_left = around.f[Around::kLeft][kLanes - 1];
+    piece->cdf_right = around.F[Around::kRight][kLanes - 1];
     Split s[kMoments];
-    double F_at[kMoments][kLanes], U_at[kMoments][kLanes], f_at[kMoments][kLanes];
+    double F[kMoments][kLanes], U[kMoments][kLanes], f[kMoments][kLanes];
     for (int i = 0; i < kMoments; ++i) s[i] = detail::point(static_cast<double>(index), PiecePoints::get().point(i), kPiecesPerUnit);
-    law.evaluate_close(kMoments, s, F_at[0], U_at[0], f_at[0]);
-    for (int i = 0; i < kMoments; ++i)
-        for (int lane = 0; lane < kLanes; ++lane) {
-            piece->log_sf[i][lane] = !valid[lane] ? 0.0 : F_at[i][lane] < 0.5 ? std::log1p(-F_at[i][lane]) : std::log(U_at[i][lane]);
-            piece->odds[i][lane] = valid[lane] ? F_at[i][lane] / U_at[i][lane] : 0.0;
-            piece->hazard[i][lane] = valid[lane] ? f_at[i][lane] / U_at[i][lane] : 0.0;
+    law.evaluate_close(kMoments, s, F[0], U[0], f[0]);
+    for (int lane = 0; lane < kLanes; ++lane) {
+        for (int e = 0; e < 2; ++e)
+            detail::bound_on_ellipse(around, e, lane, law.dof(), law.node(lane), &piece->sup_odds[e][lane], &piece->sup_hazard[e][lane]);
+        const double F_left = around.F[Around::kLeft][lane], U_left = around.U[Around::kLeft][lane];
+        const bool valid = std::min(piece->sup_odds[0][lane], piece->sup_odds[1][lane]) < detail::kInvalidPiece && U_left > 0.0;
+        piece->odds_left[lane] = valid ? F_left / U_left : detail::kInvalidPiece;
+        piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
+        for (int i = 0; i < kMoments; ++i) {
+            piece->log_sf[i][lane] = !valid ? 0.0 : F[i][lane] < 0.5 ? std::log1p(-F[i][lane]) : std::log(U[i][lane]);
+            piece->odds[i][lane] = valid ? F[i][lane] / U[i][lane] : 0.0;
+            piece->hazard[i][lane] = valid ? f[i][lane] / U[i][lane] : 0.0;
         }
+    }
     return piece;
 }
 

@@ -80,24 +80,28 @@ void sq_distances(const double* queries, std::int64_t n_queries, const double* r
 // How many rows stay in the registers of the instruction set, with two sums each.
 constexpr int kProductRows = kLanesPerRegister == 8 ? 8 : kLanesPerRegister == 4 ? 2 : 1;
 
-// Eight rows and a group of eight queries. Each product is added up in the order of the features, kProductTerms at a time.
+// kProductRows rows and a group of eight queries. Each product is added up in the order of the features, kProductTerms at a time.
+KNN_CERT_INLINE void products_of_rows(const double* queries, const double* rows, std::int64_t n_features, Lanes* total) {
+    for (int r = 0; r < kProductRows; ++r) total[r] = Lanes::all(0.0);
+    for (std::int64_t from = 0; from < n_features; from += kProductTerms) {
+        const std::int64_t to = from + kProductTerms < n_features ? from + kProductTerms : n_features;
+        Lanes sum[kProductRows];
+        for (int r = 0; r < kProductRows; ++r) sum[r] = Lanes::all(0.0);
+        for (std::int64_t k = from; k < to; ++k) {
+            const Lanes query = Lanes::load(queries + k * kLanes);
+            for (int r = 0; r < kProductRows; ++r) sum[r] += Lanes::all(rows[r * n_features + k]) * query;
+        }
+        for (int r = 0; r < kProductRows; ++r) total[r] += sum[r];
+    }
+}
+
+// Eight rows and a group of eight queries.
 KNN_CERT_INLINE void add_products(const double* queries, const double* rows, std::int64_t n_features, bool first, double* out,
                                   std::int64_t out_stride) {
     Lanes turned[kLanes];
     for (int r0 = 0; r0 < kLanes; r0 += kProductRows) {
         Lanes total[kProductRows];
-        for (int r = 0; r < kProductRows; ++r) total[r] = Lanes::all(0.0);
-        const double* const row = rows + r0 * n_features;
-        for (std::int64_t from = 0; from < n_features; from += kProductTerms) {
-            const std::int64_t to = from + kProductTerms < n_features ? from + kProductTerms : n_features;
-            Lanes sum[kProductRows];
-            for (int r = 0; r < kProductRows; ++r) sum[r] = Lanes::all(0.0);
-            for (std::int64_t k = from; k < to; ++k) {
-                const Lanes query = Lanes::load(queries + k * kLanes);
-                for (int r = 0; r < kProductRows; ++r) sum[r] += Lanes::all(row[r * n_features + k]) * query;
-            }
-            for (int r = 0; r < kProductRows; ++r) total[r] += sum[r];
-        }
+        products_of_rows(queries, rows + r0 * n_features, n_features, total);
         for (int r = 0; r < kProductRows; ++r) turned[r0 + r] = total[r];
     }
     transpose(turned);

@@ -112,34 +112,21 @@ void far_sums(const FarTask& task) {
     task.density ? far_sums_with<true>(task) : far_sums_with<false>(task);
 }
 
-// exp(sum log U + sum_m (-1)^(m+1) z^m S_m / m) by Newton's identities, k e_k = sum_m (-1)^(m-1) e_{k-m} S_m, and with density
-// that times sum_m (-z)^m T_m (DESIGN section 3). Else P(count >= degree) is bounded by that of a Poisson number of the same mean
-// (Hoeffding 1956, Anderson & Samuels 1967: where degree >= mean + 1), and the mean by S_1.
-void far_polynomials(const FarTask& task, int degree, double* G, double* second) {
-    double exponential[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) exponential[lane] = exp(task.S[lane]);
+// Coefficient k of the polynomial times sum_m (-1)^m z^m sums[m], m from `from` on, or of its negative; never negative itself.
+KNN_CERT_INLINE Lanes alternating(const FarTask& task, const double* polynomial, const double* sums, int from, int k, double scale) {
     const Lanes zero = Lanes::all(0.0);
-    Lanes::load(exponential).store(G);
-    for (int k = 1; k < degree; ++k) {
-        Lanes sum = zero;
-        for (int m = 1; m <= k && m <= task.n_powers; ++m) {
-            const Lanes term = Lanes::load(G + (k - m) * kLanes) * Lanes::load(task.S + m * kLanes);
-            sum = m % 2 == 1 ? sum + term : sum - term;
-        }
-        sum = sum * Lanes::all(1.0 / static_cast<double>(k));
-        where_lt(sum, zero, zero, sum).store(G + k * kLanes);
+    Lanes sum = zero;
+    for (int m = from; m <= k && m <= task.n_powers; ++m) {
+        const Lanes term = Lanes::load(polynomial + (k - m) * kLanes) * Lanes::load(sums + m * kLanes);
+        sum = (m - from) % 2 == 0 ? sum + term : sum - term;
     }
-    if (task.density) {
-        for (int k = 0; k < degree; ++k) {
-            Lanes sum = zero;
-            for (int m = 0; m <= k && m <= task.n_powers; ++m) {
-                const Lanes term = Lanes::load(G + (k - m) * kLanes) * Lanes::load(task.T + m * kLanes);
-                sum = m % 2 == 0 ? sum + term : sum - term;
-            }
-            where_lt(sum, zero, zero, sum).store(second + k * kLanes);
-        }
-        return;
-    }
+    sum = sum * Lanes::all(scale);
+    return where_lt(sum, zero, zero, sum);
+}
+
+// P(count >= degree) is bounded by that of a Poisson number of the same mean (Hoeffding 1956, Anderson & Samuels 1967: where degree >=
+// mean + 1), and the mean by S_1.
+KNN_CERT_INLINE void far_bounds(const FarTask& task, int degree, const Record& out) {
     for (int lane = 0; lane < kLanes; ++lane) {
         const double mean = task.S[kLanes + lane] + task.S_error[kLanes + lane];
         double beyond = 1.0;
@@ -147,73 +134,103 @@ void far_polynomials(const FarTask& task, int degree, double* G, double* second)
             beyond = exp(-mean) / (1.0 - mean / (degree + 1.0));
             for (int k = 1; k <= degree; ++k) beyond *= mean / k;
         }
-        second[lane] = beyond < 1.0 ? beyond : 1.0;
-        second[kLanes + lane] = mean;
+        out.at_least()[lane] = beyond < 1.0 ? beyond : 1.0;
+        out.mean()[lane] = mean;
     }
 }
 
-// What the errors of the far sums do to the polynomials of all rows. G is multiplied by exp(sum of z^m d_m), |d_m| at most the error p_m
-// of S_m / m. With p the polynomial of these and r the largest quotient (p G)[k] / G[k], p^j G <= r^(j-1) p G in every coefficient, so
-// that exp(p) G - G <= p G (e^r - 1) / r. A errs likewise, and by exp(p) e G <= e^r e G, with e the errors of T, as p (e G) = e (p G).
-void far_error(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt) {
-    constexpr double kNothing = 1e-290, kNoIdea = 1e30, kLargest = 60.0;
-    const auto error_of = [&](const double* polynomial, const double* errors, int k, bool logarithm) {
-        Lanes sum = Lanes::all(0.0);
-        for (int m = 0; m <= k && m <= task.n_powers; ++m) {
-            const double share = logarithm && m > 1 ? 1.0 / static_cast<double>(m) : 1.0;
-            sum += Lanes::load(polynomial + (k - m) * kLanes) * Lanes::load(errors + m * kLanes) * Lanes::all(share);
-        }
-        return sum;
-    };
-    // p times the polynomial, to `to`; the largest quotient r, and (e^r - 1) / r (no idea where r is large, or no number)
-    const auto first_order = [&](const double* polynomial, double* to, double* r, double* factor) {
-        for (int lane = 0; lane < kLanes; ++lane) r[lane] = 0.0;
-        for (int k = 0; k < degree; ++k) {
-            double* const e = to + k * kLanes;
-            error_of(polynomial, task.S_error, k, true).store(e);
-            for (int lane = 0; lane < kLanes; ++lane) {
-                const double ratio = e[lane] / (polynomial[k * kLanes + lane] + kNothing);
-                if (!(ratio <= r[lane])) r[lane] = ratio <= kLargest ? ratio : kNoIdea;
-            }
-        }
-        for (int lane = 0; lane < kLanes; ++lane)
-            factor[lane] = r[lane] >= kLargest ? kNoIdea : r[lane] > 1e-8 ? expm1(r[lane]) / r[lane] : 1.0 + r[lane];
-    };
-    const auto note = [](const double* absolute, const double* value, double* to) {
+// G = exp(sum log U + sum_m (-1)^(m+1) z^m S_m / m) by Newton's identities, k e_k = sum_m (-1)^(m-1) e_{k-m} S_m, and with density
+// A = G times sum_m (-z)^m T_m (far_rows.hpp).
+void far_polynomials(const FarTask& task, int degree, const Record& out) {
+    for (int lane = 0; lane < kLanes; ++lane) out.G[lane] = exp(task.S[lane]);
+    for (int k = 1; k < degree; ++k) alternating(task, out.G, task.S, 1, k, 1.0 / static_cast<double>(k)).store(out.G + k * kLanes);
+    if (!task.density) return far_bounds(task, degree, out);
+    for (int k = 0; k < degree; ++k) alternating(task, out.G, task.T, 0, k, 1.0).store(out.A + k * kLanes);
+}
+
+// ---- what the errors of the far sums do to the record of all rows
+//
+// G is multiplied by exp(sum of z^m d_m), |d_m| at most the error p_m of S_m / m. With p the polynomial of these and r the largest
+// quotient (p G)[k] / G[k], p^j G <= r^(j-1) p G in every coefficient, so that exp(p) G - G <= p G (e^r - 1) / r. A errs likewise, and by
+// exp(p) e G <= e^r e G, with e the errors of T, as p (e G) = e (p G).
+
+// Added to denominators that may be zero; a relative error that says nothing; and r from which on e^r says nothing.
+constexpr double kNothing = 1e-290, kNoIdea = 1e30, kLargestRatio = 60.0;
+
+// Coefficient k of the polynomial times sum_m z^m errors[m], or sum_m z^m errors[m] / m, errors[0] as it is.
+KNN_CERT_INLINE Lanes times_errors(const FarTask& task, const double* polynomial, const double* errors, int k, bool over_m) {
+    Lanes sum = Lanes::all(0.0);
+    for (int m = 0; m <= k && m <= task.n_powers; ++m) {
+        const double share = over_m && m > 1 ? 1.0 / static_cast<double>(m) : 1.0;
+        sum += Lanes::load(polynomial + (k - m) * kLanes) * Lanes::load(errors + m * kLanes) * Lanes::all(share);
+    }
+    return sum;
+}
+
+// r at each node, and (e^r - 1) / r.
+struct Growth {
+    double r[kLanes] = {}, factor[kLanes];
+
+    bool known(int lane) const { return r[lane] < kLargestRatio; }
+};
+
+// p times the polynomial, to `to`.
+KNN_CERT_INLINE Growth first_order(const FarTask& task, int degree, const double* polynomial, double* to) {
+    Growth growth;
+    for (int k = 0; k < degree; ++k) {
+        double* const e = to + k * kLanes;
+        times_errors(task, polynomial, task.S_error, k, true).store(e);
         for (int lane = 0; lane < kLanes; ++lane) {
-            const double ratio = absolute[lane] / (value[lane] + kNothing);
-            const double relative = ratio < kNoIdea ? ratio : kNoIdea;
-            if (relative > to[lane]) to[lane] = relative;
-        }
-    };
-    double r[kLanes], factor[kLanes], r_A[kLanes], factor_A[kLanes], below[kLanes] = {}, below_error[kLanes] = {};
-    for (int lane = 0; lane < kLanes; ++lane) doubt->any[lane] = doubt->open[lane] = 0.0;
-    first_order(record, error, r, factor);
-    if (task.density) {
-        const double* const A = record + half;
-        double* const A_error = error + half;
-        first_order(A, A_error, r_A, factor_A);
-        for (int k = 0; k < degree; ++k) {
-            double by_T[kLanes], *const to = A_error + k * kLanes;
-            error_of(record, task.T_error, k, false).store(by_T);
-            for (int lane = 0; lane < kLanes; ++lane) {
-                const double growth = 1.0 + r[lane] * factor[lane];  // e^r
-                const double sum = to[lane] * factor_A[lane] + by_T[lane] * growth;
-                to[lane] = r[lane] < kLargest && r_A[lane] < kLargest && sum <= kNoIdea ? sum : kNoIdea;
-            }
-            note(to, A + k * kLanes, doubt->any);
+            const double ratio = e[lane] / (polynomial[k * kLanes + lane] + kNothing);
+            if (!(ratio <= growth.r[lane])) growth.r[lane] = ratio <= kLargestRatio ? ratio : kNoIdea;
         }
     }
+    for (int lane = 0; lane < kLanes; ++lane) {
+        const double r = growth.r[lane];
+        growth.factor[lane] = !growth.known(lane) ? kNoIdea : r > 1e-8 ? expm1(r) / r : 1.0 + r;
+    }
+    return growth;
+}
+
+// The largest relative error so far.
+KNN_CERT_INLINE void note_relative(const double* absolute, const double* value, double* largest) {
+    for (int lane = 0; lane < kLanes; ++lane) {
+        const double ratio = absolute[lane] / (value[lane] + kNothing);
+        const double relative = ratio < kNoIdea ? ratio : kNoIdea;
+        if (relative > largest[lane]) largest[lane] = relative;
+    }
+}
+
+KNN_CERT_INLINE void error_of_density(const FarTask& task, int degree, const Record& record, const Growth& of_G, double* error,
+                                      FarDoubt* doubt) {
+    const Growth of_A = first_order(task, degree, record.A, error);
     for (int k = 0; k < degree; ++k) {
-        const double* const G = record + k * kLanes;
-        double* const to = error + k * kLanes;
+        double by_T[kLanes], *const to = error + k * kLanes;
+        times_errors(task, record.G, task.T_error, k, false).store(by_T);
         for (int lane = 0; lane < kLanes; ++lane) {
-            to[lane] = r[lane] < kLargest ? to[lane] * factor[lane] : kNoIdea;
+            const double growth = 1.0 + of_G.r[lane] * of_G.factor[lane];  // e^r
+            const double sum = to[lane] * of_A.factor[lane] + by_T[lane] * growth;
+            to[lane] = of_G.known(lane) && of_A.known(lane) && sum <= kNoIdea ? sum : kNoIdea;
+        }
+        note_relative(to, record.A + k * kLanes, doubt->any_coefficient);
+    }
+}
+
+void far_error(const FarTask& task, int degree, const Record& record, const Record& error, FarDoubt* doubt) {
+    *doubt = FarDoubt{};
+    const Growth growth = first_order(task, degree, record.G, error.G);
+    if (task.density) error_of_density(task, degree, record, growth, error.A, doubt);
+    double below[kLanes] = {}, below_error[kLanes] = {};  // P(count <= k)
+    for (int k = 0; k < degree; ++k) {
+        const double* const G = record.G + k * kLanes;
+        double* const to = error.G + k * kLanes;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            to[lane] = growth.known(lane) ? to[lane] * growth.factor[lane] : kNoIdea;
             below[lane] += G[lane];
             below_error[lane] += to[lane];
         }
-        note(to, G, doubt->any);
-        note(below_error, below, doubt->open);
+        note_relative(to, G, doubt->any_coefficient);
+        note_relative(below_error, below, doubt->below_degree);
     }
 }
 

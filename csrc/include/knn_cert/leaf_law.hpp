@@ -8,8 +8,9 @@ namespace {
 
 // Both directions from j0, in steps of 16 terms, until the last term is negligible in every sum. The terms are log-concave
 // in j: once one is below the sum of those before it, the later ones fall faster than a geometric series.
+// In one piece: compilers that fuse products and sums do so differently where it is cut, and the last bits of every answer move.
 template <int kPoints>
-void law_sums_of_points(const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first,
+void law_sums_of_points(const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first,  // NOLINT(readability-function-cognitive-complexity)
                         std::int64_t end, double* sums) {
     constexpr double kNegligibleTerm = 1e-19;
     constexpr std::int64_t kTerm = 3 * kLanes;

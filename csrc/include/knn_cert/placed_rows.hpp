@@ -127,7 +127,9 @@ public:
 private:
     void set_negligible(const NodeBlock& block, const Horizon& horizon, double F, double f) {
         const double share = horizon.skip / horizon.n_rows;
-        negligible_ = {F * share / horizon.degree, f * share, radius_of(block.position(kLanes - 1))};
+        negligible_.cdf = F * share / horizon.degree;
+        negligible_.pdf = f * share;
+        negligible_.from = radius_of(block.position(kLanes - 1));
     }
 
     std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {

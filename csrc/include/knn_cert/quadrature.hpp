@@ -8,7 +8,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 

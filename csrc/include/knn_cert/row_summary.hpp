@@ -1,6 +1,6 @@
 // row_summary.hpp: one list of rows as a query sees it: its nearest rows one by one, the others as moments. No Python, no threads.
 //
-// Rows come in any order and any number of portions. The far ones leave nothing but sums over their pieces of s (simd.hpp), from
+// Rows come in any order and any number of portions. The far ones leave nothing but sums over their pieces of s (leaf_interface.hpp), from
 // which every smooth function can be summed over them (far_rows.hpp): neither memory nor the work that follows depends on
 // their number.
 #pragma once
@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 

@@ -29,7 +29,7 @@ struct Accuracy {
     double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
     // Relative change of each list's polynomials by the rows left out of a tally (placed_rows.hpp).
     double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
-    // Whether fewer terms of the distance law do (simd.hpp), and the relative error of f and of the smaller one of F and U, to which
+    // Whether fewer terms of the distance law do (leaf_interface.hpp), and the relative error of f and of the smaller one of F and U, to which
     // the other is the complement: measured (tests), not proven.
     bool rough() const { return tolerance >= 1e-4; }
     double law_error() const { return rough() ? 1e-6 : 1e-12; }
@@ -65,14 +65,14 @@ struct CoarseBlock {
           mean(n_members * kLanes) {}
 };
 
-// T = P(N >= least), H = P(N < open) from a counting polynomial of `degree` powers and the mass at `degree` and beyond
-inline void list_bounds(const double* G, const double* beyond, int degree, int least, int open, double* T, double* H) {
+// T = P(N >= from), H = P(N < below) from the record, without density, of a list with `degree` powers
+inline void list_bounds(const Record& record, int degree, int from, int below, double* T, double* H) {
     for (int lane = 0; lane < kLanes; ++lane) {
-        double at_least = beyond[lane], below = 0.0;
-        for (int k = degree - 1; k >= least; --k) at_least += G[k * kLanes + lane];
-        for (int k = open - 1; k >= 0; --k) below += G[k * kLanes + lane];
+        double at_least = record.at_least()[lane], less = 0.0;
+        for (int k = degree - 1; k >= from; --k) at_least += record.G[k * kLanes + lane];
+        for (int k = below - 1; k >= 0; --k) less += record.G[k * kLanes + lane];
         T[lane] = std::min(1.0, at_least);
-        H[lane] = std::min(1.0, below);
+        H[lane] = std::min(1.0, less);
     }
 }
 

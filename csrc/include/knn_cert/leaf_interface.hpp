@@ -1,4 +1,5 @@
-// simd.hpp: the leaf loops that exist once per instruction set, and the data they read. No Python, no threads.
+// leaf_interface.hpp: the leaf loops that exist once per instruction set, as a table of functions, and the data they read.
+// No Python, no threads.
 //
 // A leaf loop takes plain pointers and allocates nothing. leaf_loops.hpp has the source; each file in simd/
 // compiles it for one instruction set; leaf_loops() picks one at run time.
@@ -8,6 +9,8 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "contest.hpp"
 
 namespace knn_cert {
 
@@ -36,7 +39,8 @@ enum class CellKind : std::int32_t {
 struct Cell {
     CellKind kind;
     int terms;         // kCellTerms or kLongCellTerms
-    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller; and f
+    // Of cells of the continuous classifier, at the last node: F at the left end, the largest in the cell, and at the right end, the
+    // smallest; and f there.
     double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
     std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
@@ -82,9 +86,20 @@ struct FarTask {
     double* T_error;
 };
 
-// Relative errors at eight nodes by sums over far rows: of any coefficient of G and A, and of any P(count <= k).
+// What sums over far rows leave in doubt at eight nodes: the largest relative error of a coefficient of G or A, and of a
+// P(count < k), k up to the degree.
 struct FarDoubt {
-    double any[kLanes] = {}, open[kLanes] = {};
+    double any_coefficient[kLanes] = {}, below_degree[kLanes] = {};
+};
+
+// What is known about the counts of one list of rows at eight nodes, D powers of it, as [power][lane]:
+//     G[k] = P(k rows within), k < D, the counting polynomial;
+//     A[k] = the density of one row exactly at the node and k others within ("density").
+// Where no density is asked for, P(count >= D) and the expected count stand in the place of A.
+struct Record {
+    double *G, *A;
+    double* at_least() const { return A; }       // P(count >= D)
+    double* mean() const { return A + kLanes; }  // expected count
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
@@ -97,29 +112,17 @@ struct TallyTask {
     bool rough;                  // F, U and f to a relative 1e-6 only
     double* G;                   // [D][8], counting polynomial
     double* A;                   // [D][8], with a row exactly at the node; null: not wanted
-    double* T;                   // [8], P(count >= D); null: not wanted (and never together with A)
+    double* at_least;            // [8], P(count >= D); null: not wanted (and never together with A)
     double* mean;                // [8], sum of F; null: not wanted (likewise)
 };
 
-// Rows that are tallied in different records. Record k starts at records[k * record] with G[degree][8]; from its middle on it has
-// A[degree][8] (density), or T[8] and mean[8].
+// Rows that are tallied in different records, `stride` doubles apart.
 struct ScatterTask {
     TallyTask rows;                 // cells, x or values, n_rows and degree
     const std::int32_t* record_of;  // of each row
-    double* records;
-    std::int64_t record;
+    Record first;                   // record 0
+    std::int64_t stride;
     bool density;
-};
-
-// What the vote asks of the counts of each list (winner.hpp).
-struct Contest {
-    int n_lists;            // lists of rows: the classes that have rows, in the order of their index
-    int degree[2];          // race: powers kept for each of the two lists; vote: degree[0] = K for all
-    bool race;              // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
-    int n_neighbors;        // K, for the vote
-    int degree_of(int list) const { return race ? degree[list] : degree[0]; }
-    // K: of all rows, the one that decides at the latest
-    int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
 // The law of one row at the two ends of eight buckets.
@@ -157,19 +160,19 @@ struct LeafLoops {
     void (*tally)(const TallyTask& task);
     // adds each row to its record
     void (*scatter)(const ScatterTask& task);
-    // the record of two sets of rows together, laid out as in ScatterTask; `second` is its middle
-    void (*merge)(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out);
-    // sums over far rows; their counting polynomial G[degree][8] and, in `second`, A[degree][8] or a bound of P(count >= degree)
-    // and the mean; the errors by these sums of the record of all rows, laid out as that (its second half at `half`)
+    // out = the record of the rows of a and b together
+    void (*merge)(int degree, bool density, const Record& a, const Record& b, const Record& out);
+    // sums over far rows; their record (without density: bounds of P(count >= degree) and of the mean from above); what errors
+    // these sums leave in the record of all rows of the list, and how large they are at most
     void (*far_sums)(const FarTask& task);
-    void (*far_polynomials)(const FarTask& task, int degree, double* G, double* second);
-    void (*far_error)(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt);
+    void (*far_polynomials)(const FarTask& task, int degree, const Record& out);
+    void (*far_error)(const FarTask& task, int degree, const Record& record, const Record& error, FarDoubt* doubt);
     // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
                              double* moments);
-    // density[list][kLanes] of "this list wins, the K-th row at the node"
-    void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density);
+    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density
+    void (*combine)(const Contest& contest, const Record* lists, double* work, double* density);
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     // T[list][kLanes] = P(the list holds at least its degree)
