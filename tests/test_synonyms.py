@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knn_cert.text import synonyms
 from knn_cert.text.synonyms import SynonymNetwork
+from knn_cert.text.synonyms import vectors as vectors_of
 
 LETTERS = "abcdefg"
 tables = st.dictionaries(st.sampled_from(LETTERS), st.lists(st.sampled_from(LETTERS)), min_size=1)
@@ -225,7 +225,7 @@ def test_the_network_does_not_depend_on_blocks_order_layout_or_precision(monkeyp
         == SynonymNetwork.from_vectors([words[i] for i in order], frozen, threshold=0.5, n_neighbors=3).digest
     )
     for block in (1, 7 * 60, 61):
-        monkeypatch.setattr(synonyms, "_BLOCK", block)
+        monkeypatch.setattr(vectors_of, "_BLOCK", block)
         again = SynonymNetwork.from_vectors(words, vectors, threshold=0.5, n_neighbors=3)
         assert again.digest == network.digest
 
@@ -334,7 +334,7 @@ CUT = gzip.compress(json.dumps({"a": ["b"], "b": ["a"]}).encode(), mtime=0)[:-9]
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", b'{"a": ["b"],\n "\xe9": []}', "a.json, line 2: expected UTF-8, got the byte 0xe9"),
+        ("a.json", b'{"a": ["b"],\n "\xe9": []}', "a.json, line 2: expected UTF-8 text, got byte 0xe9"),
         ("a.txt", b"a b\nc d\n\xff e\n", "a.txt, line 3: expected UTF-8"),
         ("a.json.gz", CUT, "a.json.gz: expected a whole gzip file, got one that is cut off or corrupt"),
         ("a.json", b'{"a": ["b"],\n "b": ["a"', r"a.json, line 2: expected JSON.*cut off"),

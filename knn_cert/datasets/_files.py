@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import gzip
 import hashlib
 import http.client
 import os
@@ -12,15 +11,16 @@ import secrets
 import sys
 import urllib.request
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-_CHUNK = 1 << 20
-_LARGEST_CONTENT = 1 << 29  # bytes, of files that are read whole: the largest of ours has 47 MB
+from .. import _reading
+
+# Seconds in which a server has to send something; a slow download that goes on is not given up.
 _TIMEOUT_S = 30.0
+
+REPLACE = "delete the file and load again to download it, or put a good copy there"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,7 @@ def data_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
 
 
 def find(candidates: Iterable[str], data_dir: str | os.PathLike[str] | None) -> Path | None:
-    """Return the first existing candidate, in the user's data folder and then in the cache; None if there "
-    "is none."""
+    """Return the first existing candidate in the user's data folder, else in the cache; None without one."""
     wanted = list(candidates)
     for folder in (data_folder(data_dir), cache_dir()):
         if folder is None:
@@ -178,7 +177,7 @@ def check_content(remote: RemoteFile, path: Path) -> None:
     if path.name in remote.without_sha256:
         warn_of_no_checksum(path)
         return
-    got = sha256_of(path)
+    got = _reading.sha256_of(path)
     if got == remote.sha256:
         return
     pinned = {remote.sha256, remote.sha256_unpacked}
@@ -201,7 +200,7 @@ def warn_of_no_checksum(path: Path) -> None:
 
 def _other_forms(remote: RemoteFile, path: Path) -> Iterator[bytes]:
     """Yield what the content of a file may be meant as; nothing where it is too large to be the file."""
-    if path.stat().st_size > _LARGEST_CONTENT:
+    if path.stat().st_size > _reading.LARGEST_CONTENT:
         return
     content = read_bytes(path)
     for form in (content, content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")):
@@ -230,7 +229,7 @@ def fetch(remote: RemoteFile) -> Path:
                 sink.write(chunk)
         if remote.extract is not None:
             part.write_bytes(remote.extract(part.read_bytes()))
-        got = sha256_of(part)
+        got = _reading.sha256_of(part)
         if got != remote.sha256:
             raise ValueError(
                 f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
@@ -257,7 +256,7 @@ def _stream(remote: RemoteFile) -> Iterable[bytes]:
     received = 0
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read(_reading.CHUNK):
                 received += len(chunk)
                 if received > remote.max_bytes:
                     break
@@ -271,46 +270,14 @@ def _stream(remote: RemoteFile) -> Iterable[bytes]:
         )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file, unpacked if it is gzip (told by its first bytes, not by its name).
-
-    Raises
-    ------
-    ValueError
-        If the gzip stream is cut off or corrupt, or unpacks to more than any of the files holds.
-    """
-    with open(path, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        if not packed:
-            return raw.read()
-        content = _unpack(raw, path)
-    if len(content) > _LARGEST_CONTENT:
-        raise ValueError(
-            f"{path}: expected at most {_LARGEST_CONTENT >> 20} MiB once unpacked, got more; {REPLACE}"
-        )
-    return content
+    """Return the content of a file, unpacked if it is gzip; see `knn_cert._reading.read_bytes`."""
+    return _reading.read_bytes(path, remedy=REPLACE)
 
 
-def _unpack(raw: BinaryIO, path: Path) -> bytes:
-    try:
-        return gzip.GzipFile(fileobj=raw).read(_LARGEST_CONTENT + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(
-            f"{path}: expected a whole gzip file, got one that is cut off or corrupt ({error}); {REPLACE}"
-        ) from error
-
-
-REPLACE = "delete the file and load again to download it, or put a good copy there"
+def read_text(path: Path, *, remedy: str = REPLACE) -> str:
+    """Return the text of a UTF-8 file, unpacked if it is gzip; see `knn_cert._reading.read_text`."""
+    return _reading.read_text(path, remedy=remedy)
 
 
 def _instructions(remotes: Sequence[RemoteFile]) -> str:

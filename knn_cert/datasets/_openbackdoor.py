@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._corpora import read_text
+from ._files import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

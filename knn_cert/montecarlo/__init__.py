@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..fingerprint import parameters_digest
 from .ensemble import SmoothedEnsemble
-from .fingerprint import parameters_digest
 from .knn import MonteCarloVote, monte_carlo_vote
 from .models import UnsoundTrainer
 from .votes import certify_votes

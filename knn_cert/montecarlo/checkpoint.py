@@ -10,7 +10,7 @@ import numpy as np
 
 from .._npz import open_npz
 from .._writing import whole_or_nothing
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 
 __all__ = ["Checkpoint"]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 
 try:
     import cloudpickle

@@ -18,13 +18,13 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..certificates import Certificates
+from ..fingerprint import parameters_digest
 from ..gate.arrays import reject_text_columns
 from ..gate.labels import number_classes
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .checkpoint import Checkpoint
 from .copies import Copies
-from .fingerprint import parameters_digest
 from .independence import Probes, Seen, Tables, check_alike, check_distinct, check_trainer
 from .trainer import Job, Trainer, once_more, train_job, train_small
 from .training import ModelSeed, exchange_between, first_of_each, in_turn, model_seeds

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..fingerprint import parameters_digest
 from .copies import Copies
-from .fingerprint import parameters_digest
 from .models import UnsoundTrainer
 
 __all__ = ["Probes", "Seen", "Tables", "check_alike", "check_distinct", "check_trainer"]

@@ -15,7 +15,8 @@ from ..montecarlo.votes import bounds_of_votes
 from ..smoothing import VotingModels
 from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
-from .smoothing import Composition, TextLaw, compose
+from .composition import Composition, compose
+from .laws import TextLaw
 
 __all__ = ["certify_text_votes", "default_threat"]
 

@@ -18,9 +18,10 @@ from ..montecarlo.training import in_turn, model_seeds
 from ..montecarlo.voting import VotingEnsemble
 from ..threats.words import QueryWords, RowThreat, WordThreat
 from .certify import certify_text_votes, check_question, default_threat
+from .composition import compose
 from .corpus import Corpus, check_texts
+from .laws import Deletion
 from .sampling import Sampler
-from .smoothing import Deletion, compose
 from .tokens import normalized, tokenize, tokenizer_name
 from .trainers import BagOfWords
 from .training import Job, Training, labels_of, train_job
