@@ -133,10 +133,11 @@ def _quiet() -> Iterator[None]:
             reports.enable_progress_bar()
 
 
-def n_positions(model: Any) -> float:
+def n_positions(model: Any) -> int | float:
     """Return how many tokens the model has positions for, infinity where it does not say."""
     table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
     # RoBERTa and its kin number them from behind that of the padding.
     start = 0 if padding is None else padding + 1
-    return float(getattr(model.config, "max_position_embeddings", math.inf)) - start
+    most: int | float = getattr(model.config, "max_position_embeddings", math.inf)
+    return most - start
