@@ -28,6 +28,7 @@ from ..threats import Deletions, Insertions, LabelFlips, Replacements
 from ..threats.words import EDITS, QueryWords, RowThreat, TrainingWords, WordThreat
 from .laws import Deletion, LabelNoise, Masking, Number, RowDropping, TextLaw
 from .substitution import SubstitutionLaw
+from .substitution.hull import Pair
 from .swaps import Swaps
 
 __all__ = ["Composition", "compose"]
@@ -223,29 +224,29 @@ class Composition:
         return thinned or (edit == "synonyms" and self.part(SubstitutionLaw) is not None)
 
     @singledispatchmethod
-    def _row_pair(self, threat: object, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _row_pair(self, threat: object, n_classes: int, words: Iterable[str] | None) -> Pair:
         """Return the pair of laws of one training text that was tampered with."""
         raise TypeError(f"threat must be one to the training texts, got {threat!r}")
 
     @_row_pair.register(Deletions)
-    def _(self, threat: Deletions, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _(self, threat: Deletions, n_classes: int, words: Iterable[str] | None) -> Pair:
         return row_dropping(self._loss, only_observed=1)
 
     @_row_pair.register(Insertions)
-    def _(self, threat: Insertions, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _(self, threat: Insertions, n_classes: int, words: Iterable[str] | None) -> Pair:
         return row_dropping(self._loss, only_other=1)
 
     @_row_pair.register(Replacements)
-    def _(self, threat: Replacements, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _(self, threat: Replacements, n_classes: int, words: Iterable[str] | None) -> Pair:
         return row_dropping(self._loss, modified=1)
 
     @_row_pair.register(LabelFlips)
-    def _(self, threat: LabelFlips, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _(self, threat: LabelFlips, n_classes: int, words: Iterable[str] | None) -> Pair:
         flips = self.part(LabelNoise)
         return self._unless_dropped(_DISJOINT if flips is None else label_noise(n_classes, flips.flip))
 
     @_row_pair.register(TrainingWords)
-    def _(self, threat: TrainingWords, n_classes: int, words: Iterable[str] | None) -> TradeOff:
+    def _(self, threat: TrainingWords, n_classes: int, words: Iterable[str] | None) -> Pair:
         return self._unless_dropped(self._edited(threat.edit, threat.words, words))
 
     @property
@@ -254,11 +255,11 @@ class Composition:
         drop = self.part(RowDropping)
         return Fraction(0) if drop is None else drop.pi
 
-    def _unless_dropped(self, changed: TradeOff) -> TradeOff:
+    def _unless_dropped(self, changed: Pair) -> Pair:
         drop = self.part(RowDropping)
         return changed if drop is None else unless_lost(drop.pi, changed)
 
-    def _edited(self, edit: str, budget: int, words: Iterable[str] | None) -> TradeOff:
+    def _edited(self, edit: str, budget: int, words: Iterable[str] | None) -> Pair:
         """Return the pair of one text in which so many words were edited; ``words`` may be exchanged."""
         thinning = self.part(Deletion)
         p: Number = Fraction(0) if thinning is None else thinning.p
@@ -279,7 +280,7 @@ class Composition:
             return self._thinned(law.hull_of(words)) ** budget
         return self._thinned(_DISJOINT) ** budget
 
-    def _thinned(self, pair: TradeOff) -> TradeOff:
+    def _thinned(self, pair: Pair) -> Pair:
         """Return the pair of a word in a known place, drawn as ``pair`` says, then masked or deleted."""
         for part in self.parts:
             if isinstance(part, Masking):

@@ -18,6 +18,7 @@ from ..bounds import (
     worst_overlaps,
 )
 from .substitution import SubstitutionLaw
+from .substitution.hull import Pair
 
 __all__ = ["Swaps", "largest_word_budget"]
 
@@ -42,7 +43,7 @@ class Swaps:
     Parameters
     ----------
     law : SubstitutionLaw
-    thinned : callable (TradeOff) -> TradeOff, optional
+    thinned : callable (pair) -> pair, optional
         What later laws, masking or deletion, make of the pair of one exchanged word. None: there are none.
     training : TradeOff
         The pair of laws of the training texts.
@@ -51,11 +52,11 @@ class Swaps:
     def __init__(
         self,
         law: SubstitutionLaw,
-        thinned: Callable[[TradeOff], TradeOff] | None = None,
+        thinned: Callable[[Pair], Pair] | None = None,
         training: TradeOff = IDENTICAL,
     ) -> None:
         self._law, self._thinned, self._training = law, thinned, training
-        self._hulls: dict[str, TradeOff] = {}
+        self._hulls: dict[str, Pair] = {}
         # Later laws, and training texts, may give pairs of one ratio a second one.
         self._overlapping = thinned is None and (training is IDENTICAL or isinstance(training, Overlap))
 
@@ -117,7 +118,7 @@ class Swaps:
         options = [overlaps for word in words if (overlaps := self._law.overlaps(word)) is not None]
         return options if len(options) == len(words) else None
 
-    def _hull(self, word: str) -> TradeOff:
+    def _hull(self, word: str) -> Pair:
         """Return the hull of a word, thinned by later laws."""
         if word not in self._hulls:
             hull = self._law.hull(word)
@@ -189,7 +190,7 @@ def _largest_by_overlaps(
 
 
 def _largest_by_hulls(
-    hulls: list[TradeOff], p_a: Probability, p_b: Probability | None, training: TradeOff = IDENTICAL
+    hulls: Sequence[TradeOff], p_a: Probability, p_b: Probability | None, training: TradeOff = IDENTICAL
 ) -> int:
     """Return the largest budget for changes each dominated by the hull of its position, certified alone."""
     if not hulls:
@@ -205,11 +206,11 @@ def _largest_by_hulls(
     return budget
 
 
-def _worst_first(hulls: list[TradeOff]) -> list[TradeOff]:
+def _worst_first(hulls: Sequence[TradeOff]) -> list[TradeOff]:
     return sorted(hulls, key=lambda hull: hull.least_p_a, reverse=True)
 
 
-def _suffix_envelopes(hulls: list[TradeOff]) -> list[TradeOff]:
+def _suffix_envelopes(hulls: Sequence[TradeOff]) -> list[TradeOff]:
     """Return pairs of which the first R together dominate the hulls of any R positions.
 
     With the worst positions first, the j-th of any changed ones comes at place j or later. So the envelope of
@@ -223,7 +224,7 @@ def _suffix_envelopes(hulls: list[TradeOff]) -> list[TradeOff]:
     return envelopes[::-1]
 
 
-def _few_sets(hulls: list[TradeOff], budget: int) -> bool:
+def _few_sets(hulls: Sequence[TradeOff], budget: int) -> bool:
     """Whether all sets of so many positions can be looked at."""
     if math.comb(len(hulls), budget) > _MOST_SETS:
         return False
@@ -235,7 +236,7 @@ def _certified_factors(
     pairs: list[TradeOff], p_a: Probability, p_b: Probability | None, training: TradeOff = IDENTICAL
 ) -> int:
     """Return how many of the pairs, from the first on, have a product that is certified."""
-    product = training.atoms().rounded()
+    product: TradeOff = training.atoms().rounded()
     for number, pair in enumerate(pairs):
         product = _bounded(product * pair)
         if not product.certified(p_a, p_b):
@@ -245,6 +246,7 @@ def _certified_factors(
 
 def _bounded(product: TradeOff) -> TradeOff:
     """Return the pair, on a grid where it has too many atoms."""
-    if isinstance(product, Overlap) or len(product) <= _MOST_ATOMS:
+    if isinstance(product, Overlap):
         return product
-    return Grid.of(product, _STEP).atoms()
+    atoms = product.atoms()
+    return atoms if len(atoms) <= _MOST_ATOMS else Grid.of(atoms, _STEP).atoms()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -62,6 +62,8 @@ class ProbableVictim(Victim, Protocol):
         """Return the probability of each class of ``classes_``, shape (n, C)."""
 
 
+_Defence = TypeVar("_Defence", bound="Defence")
+
 # What trains a victim: texts, labels and a seed in, a model out. What it offers is checked when it is there.
 Trainer = Callable[[list[str], NDArray[Any], int], Any]
 
@@ -97,14 +99,14 @@ class Defence(BaseEstimator, ABC):  # type: ignore[misc]  # scikit-learn comes w
         self.tokenizer = tokenizer
 
     def fit(
-        self,
+        self: _Defence,
         texts: Iterable[str],
         labels: ArrayLike,
         *,
         clean_texts: Iterable[str] | None = None,
         clean_labels: ArrayLike | None = None,
         random_state: int = 0,
-    ) -> Defence:
+    ) -> _Defence:
         """Train the victim on texts that may be poisoned, and set up the defence.
 
         Parameters

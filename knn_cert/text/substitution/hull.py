@@ -8,8 +8,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ...bounds import IDENTICAL, Atoms, Overlap, TradeOff, envelope
+from ...bounds import IDENTICAL, Atoms, Overlap, envelope
 from .grid import UNITS
+
+# The pairs of one word or one text: the kinds that have powers and can be rounded.
+Pair = Overlap | Atoms
 
 
 def undominated(pairs: Iterable[Overlap]) -> list[Overlap]:
@@ -21,7 +24,7 @@ def undominated(pairs: Iterable[Overlap]) -> list[Overlap]:
     return found
 
 
-def hull_of_overlaps(pairs: Iterable[Overlap]) -> TradeOff:
+def hull_of_overlaps(pairs: Iterable[Overlap]) -> Pair:
     """Return a pair that dominates all of these, the pair of two equal laws if there are none."""
     front = undominated(pairs)
     if not front:

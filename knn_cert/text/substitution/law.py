@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...bounds import IDENTICAL, Atoms, Overlap, TradeOff, envelope, uniform_sets
+from ...bounds import IDENTICAL, Atoms, Overlap, envelope, uniform_sets
 from ..synonyms import SynonymNetwork
 from .grid import law_of_weights
-from .hull import hull_of_laws, hull_of_overlaps, undominated
+from .hull import Pair, hull_of_laws, hull_of_overlaps, undominated
 
 # Candidates that a table for draws may list in all: half a GB.
 _MOST_ENTRIES = 1 << 25
@@ -43,7 +43,7 @@ class SubstitutionLaw:
     weigh: Weigh = field(repr=False)
     meaning: str = field(repr=False)
     _laws: dict[str, Distribution] = field(default_factory=dict, init=False, repr=False)
-    _hulls: dict[str, TradeOff | None] = field(default_factory=dict, init=False, repr=False)
+    _hulls: dict[str, Pair | None] = field(default_factory=dict, init=False, repr=False)
     _fronts: dict[str, list[Overlap]] = field(default_factory=dict, init=False, repr=False)
 
     def distribution(self, word: str) -> Distribution:
@@ -71,7 +71,7 @@ class SubstitutionLaw:
             law = self._laws[word] = candidates, law_of_weights(word, candidates, weights)
         return law
 
-    def pairs(self, word: str) -> Sequence[TradeOff]:
+    def pairs(self, word: str) -> Sequence[Pair]:
         """Return the pair of laws for every word that ``word`` may have been made from.
 
         Parameters
@@ -94,7 +94,7 @@ class SubstitutionLaw:
         observed = self._mapping(word)
         return [Atoms.from_laws(observed, self._mapping(other)) for other in self.network.neighbours(word)]
 
-    def hull(self, word: str) -> TradeOff | None:
+    def hull(self, word: str) -> Pair | None:
         """Return one pair that dominates all `pairs` of a word, computed once; None if there are none.
 
         Raises
@@ -110,7 +110,7 @@ class SubstitutionLaw:
         """Return the `pairs` that no other dominates where each has one likelihood ratio, else None."""
         return None
 
-    def hull_of(self, words: Iterable[str]) -> TradeOff:
+    def hull_of(self, words: Iterable[str]) -> Pair:
         """Return one pair that dominates all `pairs` of all these words.
 
         It is the one of a change in a training set: its R-th power is that of R changes.
@@ -207,7 +207,7 @@ class SubstitutionLaw:
         candidates, probabilities = self.distribution(word)
         return dict(zip(candidates, probabilities.tolist(), strict=True))
 
-    def _hull(self, word: str) -> TradeOff:
+    def _hull(self, word: str) -> Pair:
         candidates, null = self.distribution(word)
         laws = map(self._mapping, self.network.neighbours(word))
         return hull_of_laws(null, np.array([[law.get(z, 0.0) for z in candidates] for law in laws]))
@@ -226,11 +226,11 @@ class OverlappingLaw(SubstitutionLaw):
             self._fronts[word] = undominated(self.pairs(word))
         return self._fronts[word]
 
-    def hull_of(self, words: Iterable[str]) -> TradeOff:
+    def hull_of(self, words: Iterable[str]) -> Pair:
         """Return one pair that dominates all `pairs` of all these words, from the undominated ones alone."""
         return hull_of_overlaps({pair for word in dict.fromkeys(words) for pair in self.overlaps(word)})
 
-    def _hull(self, word: str) -> TradeOff:
+    def _hull(self, word: str) -> Pair:
         return hull_of_overlaps(self.overlaps(word))
 
 
