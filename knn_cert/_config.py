@@ -25,7 +25,8 @@ def show_config(mode: str = "print") -> dict | None:
         raise ValueError(f"mode must be 'print' or 'dict', got {mode!r}")
     import numpy as np
 
-    from . import __version__, kernels
+    from . import kernels
+    from ._version import __version__
     from .gate.numbers import default_n_threads
 
     backends = kernels.available_backends()

@@ -21,9 +21,9 @@ from knn_cert.threats import LabelFlips
 def race(kernel, sq_distances_a, m_a, sq_distances_b, m_b, *, sigma=1.0, dof=3):
     """(p_a, p_b, error) as floats."""
     answer = kernel.race(
-        np.array(sq_distances_a, dtype=np.float64),
+        np.sqrt(np.array(sq_distances_a, dtype=np.float64)),
         m_a,
-        np.array(sq_distances_b, dtype=np.float64),
+        np.sqrt(np.array(sq_distances_b, dtype=np.float64)),
         m_b,
         sigma=sigma,
         dof=dof,
@@ -135,7 +135,7 @@ def test_a_family_of_many_rows_agrees_with_the_races_of_its_members(kernel, back
     rng = np.random.default_rng(0)
     a, b = np.sort(rng.uniform(2, 9, 300)), np.sort(rng.uniform(2, 9, 200))
     flipped = np.array([0, 1, 2, 10, 33])
-    family = LabelFlips().family(a, b, flipped)
+    family = LabelFlips().worst_rows(a, b, flipped)
     p, _ = kernel.race_families(
         *pack([family]), np.array([3]), np.array([3]), sigma=1.0, dof=20, tolerance=0.0, n_threads=1
     )
@@ -222,7 +222,13 @@ def test_the_binary_vote_is_a_race(kernel, n_neighbors):
     rng = np.random.default_rng(n_neighbors)
     sq_distances, labels = rng.uniform(0.0, 25.0, 8), np.array([0, 1, 1, 0, 1, 0, 0, 1])
     p, _ = kernel.vote(
-        sq_distances[None, :], labels, n_classes=2, n_neighbors=n_neighbors, sigma=1.5, dof=4, n_threads=1
+        np.sqrt(sq_distances)[None, :],
+        labels,
+        n_classes=2,
+        n_neighbors=n_neighbors,
+        sigma=1.5,
+        dof=4,
+        n_threads=1,
     )
     m = (n_neighbors + 1) // 2
     p_a, p_b, _ = race(

@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with one subparser a command."""
-    from knn_cert import __version__
+    from knn_cert._version import __version__
 
     parser = _Parser(
         prog="knn-cert",

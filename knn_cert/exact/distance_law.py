@@ -10,14 +10,28 @@ measured, not proven.
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .. import kernels
+from .._types import FloatArray, Real, Reals
 from ..gate.arrays import as_float_array
 
+__all__ = ["ncx2_cdf", "ncx2_logcdf", "ncx2_logsf", "ncx2_sf"]
 
-def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
-    """P(X <= x) for X non-central chi-square.
+
+@overload
+def ncx2_cdf(x: Real, dof: Real, nonc: Real, *, backend: str = "auto") -> float: ...
+@overload
+def ncx2_cdf(x: Reals, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> FloatArray: ...
+@overload
+def ncx2_cdf(
+    x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto"
+) -> float | FloatArray: ...
+def ncx2_cdf(x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> float | FloatArray:
+    """Return P(X <= x) for X non-central chi-square.
 
     Parameters
     ----------
@@ -33,7 +47,8 @@ def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
     Returns
     -------
     float or ndarray of float64
-        Of the broadcast shape; a float where all three are scalars. NaN wherever x, dof or nonc is NaN.
+        The probabilities, of the broadcast shape; a float where all three are scalars. NaN wherever x, dof or
+        nonc is NaN.
 
     Raises
     ------
@@ -44,22 +59,57 @@ def ncx2_cdf(x, dof, nonc, *, backend: str = "auto"):
     return _law("ncx2_cdf", x, dof, nonc, at_zero=0.0, at_infinity=1.0, backend=backend)
 
 
-def ncx2_sf(x, dof, nonc, *, backend: str = "auto"):
-    """P(X > x), the upper tail; parameters as in `ncx2_cdf`."""
+@overload
+def ncx2_sf(x: Real, dof: Real, nonc: Real, *, backend: str = "auto") -> float: ...
+@overload
+def ncx2_sf(x: Reals, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> FloatArray: ...
+@overload
+def ncx2_sf(
+    x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto"
+) -> float | FloatArray: ...
+def ncx2_sf(x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> float | FloatArray:
+    """Return P(X > x), the upper tail; parameters as in `ncx2_cdf`."""
     return _law("ncx2_sf", x, dof, nonc, at_zero=1.0, at_infinity=0.0, backend=backend)
 
 
-def ncx2_logcdf(x, dof, nonc, *, backend: str = "auto"):
-    """log P(X <= x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
+@overload
+def ncx2_logcdf(x: Real, dof: Real, nonc: Real, *, backend: str = "auto") -> float: ...
+@overload
+def ncx2_logcdf(x: Reals, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> FloatArray: ...
+@overload
+def ncx2_logcdf(
+    x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto"
+) -> float | FloatArray: ...
+def ncx2_logcdf(
+    x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto"
+) -> float | FloatArray:
+    """Return log P(X <= x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
     return _law("ncx2_logcdf", x, dof, nonc, at_zero=-np.inf, at_infinity=0.0, backend=backend)
 
 
-def ncx2_logsf(x, dof, nonc, *, backend: str = "auto"):
-    """log P(X > x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
+@overload
+def ncx2_logsf(x: Real, dof: Real, nonc: Real, *, backend: str = "auto") -> float: ...
+@overload
+def ncx2_logsf(x: Reals, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> FloatArray: ...
+@overload
+def ncx2_logsf(
+    x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto"
+) -> float | FloatArray: ...
+def ncx2_logsf(x: ArrayLike, dof: ArrayLike, nonc: ArrayLike, *, backend: str = "auto") -> float | FloatArray:
+    """Return log P(X > x), finite where the probability itself underflows; parameters as in `ncx2_cdf`."""
     return _law("ncx2_logsf", x, dof, nonc, at_zero=0.0, at_infinity=-np.inf, backend=backend)
 
 
-def _law(name: str, x, dof, nonc, *, at_zero: float, at_infinity: float, backend: str):
+def _law(
+    name: str,
+    x: ArrayLike,
+    dof: ArrayLike,
+    nonc: ArrayLike,
+    *,
+    at_zero: float,
+    at_infinity: float,
+    backend: str,
+) -> float | FloatArray:
     kernel = getattr(kernels.get_backend(backend), name)
     x, dof, nonc = as_float_array(x, "x"), as_float_array(dof, "dof"), as_float_array(nonc, "nonc")
     _check_domain(dof, (dof < 1e-3) | (dof > 1e12), "dof must be from 1e-3 to 1e12")
@@ -77,7 +127,7 @@ def _law(name: str, x, dof, nonc, *, at_zero: float, at_infinity: float, backend
     return float(result) if result.ndim == 0 else result
 
 
-def _check_domain(values: np.ndarray, outside: np.ndarray, expected: str) -> None:
+def _check_domain(values: FloatArray, outside: NDArray[np.bool_], expected: str) -> None:
     # NaN is not outside: it passes, because it is an answer here and not an error.
     bad = values[outside]
     if bad.size:

@@ -8,6 +8,7 @@ import operator
 import numpy as np
 from scipy.special import chndtrix, gammaincinv
 
+from .._types import FloatArray, Whole
 from ..gate.numbers import check_dof, check_sigma
 
 __all__ = ["rab_edges"]
@@ -17,8 +18,8 @@ __all__ = ["rab_edges"]
 _TAIL = 1e-4
 
 
-def rab_edges(dof, sigma, levels=200, shrink=1.0):
-    """Edges of RAB's buckets on the squared distance: ``levels - 1`` of them, equally spaced.
+def rab_edges(dof: float, sigma: float, levels: Whole = 200, shrink: float = 1.0) -> FloatArray:
+    """Return the edges of RAB's buckets on the squared distance: ``levels - 1`` of them, equally spaced.
 
     They run from the 1e-4 quantile of chi-square with ``shrink * dof`` degrees of freedom (a row at the
     query) to the 1 - 1e-4 quantile of non-central chi-square with ``shrink * dof`` degrees of freedom and
@@ -70,7 +71,7 @@ def rab_edges(dof, sigma, levels=200, shrink=1.0):
         # The upper quantile is asked for as 1 - 1e-4 itself: it is the definition, and no small tail is lost
         # in it.
         highest = chndtrix(1.0 - _TAIL, freedom, freedom / variance)
-        edges = variance * np.linspace(lowest, highest, levels - 1)
+        edges: FloatArray = variance * np.linspace(lowest, highest, levels - 1)
     if not np.all(np.isfinite(edges)) or not 0.0 <= lowest < highest or np.any(np.diff(edges) <= 0.0):
         raise ValueError(
             f"edges cannot be computed for dof={dof!r}, sigma={sigma!r}, levels={levels}, shrink={shrink!r}: "
@@ -80,7 +81,8 @@ def rab_edges(dof, sigma, levels=200, shrink=1.0):
     return edges
 
 
-def _factor(shrink):
+def _factor(shrink: object) -> float:
+    """Return the shrink factor as a float that is finite and > 0."""
     array = np.asarray(shrink)
     if array.ndim or array.dtype.kind not in "iuf":
         raise TypeError(f"shrink must be a real number; got {type(shrink).__name__}.")

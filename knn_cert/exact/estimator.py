@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-import scipy.sparse as sp
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .. import __version__, kernels
+from .._types import FloatArray
 from ..certificates import Certificates
 from ..gate.arrays import reject_text_columns
-from ..gate.distances import check_edges, check_resolution, check_scale, is_resolved
+from ..gate.distances import check_scale
 from ..gate.labels import check_kind_of_labels, number_classes
-from ..gate.numbers import check_n_neighbors, check_n_threads, check_sigma
-from ..kernels.scans import distance_shift, relative_distance_error
-from ..progress import paced
-from ..smoothing import Noise, SmoothedKNN
-from ..threats import BlackBoxBall, StructuredThreat, Threat, asked_budget, is_open
-from .falsify import Counterexample, Falsification, Victim, attack
-from .influence import Influence, removal_effects
-from .worst_case import Law, WorstCases, check_threat
+from ..gate.numbers import as_whole_number
+from ..threats import BlackBoxBall, StructuredThreat, Threat
+from ..threats.base import check_threat
+from .counterexample import Counterexample, Falsification
+from .evaluate import Question, certificates_of, evaluate
+from .falsify import Victim, attack_all
+from .grid import GridPoint, as_axis
+from .influence import Influence, influence_of
+from .settings import VoteSettings
+from .table import Table, dense
 
-# Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
-_CHUNK_BYTES = 32 * 2**20
+if TYPE_CHECKING:
+    from typing import TypeAlias
 
-# Someone who watches gets a report at least so often; the answers do not depend on it either.
-_QUERIES_PER_REPORT = 128
+    import scipy.sparse as sp
 
+    Matrix: TypeAlias = ArrayLike | sp.csr_array | sp.csr_matrix
 
-class GridPoint(NamedTuple):
-    """One setting of `SmoothedKNNClassifier.certify_grid`."""
-
-    n_neighbors: int
-    sigma: float
-    threat: Threat
+__all__ = ["SmoothedKNNClassifier"]
 
 
-class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
+class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
     """K-nearest-neighbours vote under Gaussian noise on every training row, computed exactly and certified.
 
     The probability of class y is that of the K nearest rows of the noisy training table to vote for y, Eq.
@@ -90,7 +86,20 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
     no False
     """
 
-    def __init__(self, n_neighbors=5, sigma=1.0, *, edges=None, classes=None, backend="auto", n_threads=None):
+    classes_: NDArray[Any]
+    n_features_in_: int
+    n_samples_fit_: int
+
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        sigma: float = 1.0,
+        *,
+        edges: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        backend: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
         self.n_neighbors = n_neighbors
         self.sigma = sigma
         self.edges = edges
@@ -98,7 +107,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         self.backend = backend
         self.n_threads = n_threads
 
-    def fit(self, X, y):
+    def fit(self, X: Matrix, y: ArrayLike) -> SmoothedKNNClassifier:
         """Store the training table.
 
         Parameters
@@ -121,33 +130,25 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             a parameter is out of its range (n_neighbors > n, sigma <= 0, ...).
         """
         # A fit that fails must not leave the old table under a new number of features.
-        vars(self).pop("classes_", None)
+        if hasattr(self, "classes_"):
+            del self.classes_
         reject_text_columns(X)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         classes, labels = number_classes(y, self.classes)
         if self.classes is None:
             check_kind_of_labels(classes)
         check_classification_targets(y)
-        self._settings(X.shape[0])
-        # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
-        # maximum.
-        table = _csr_arrays(X) if sp.issparse(X) else X
-        values = table.data if isinstance(table, _CsrArrays) else table
-        # The farthest that two rows of this magnitude can be apart: overflow shows up before any work.
-        largest = max(values.max(initial=0.0), -values.min(initial=0.0))
-        with np.errstate(over="ignore"):
-            farthest = X.shape[1] * (2.0 * largest) ** 2
-        check_scale(farthest, self.sigma, "squared distances between training rows")
+        table = Table.of(X, labels)
+        self._checked_settings(self.n_neighbors, self.sigma, table, len(classes), self.classes is not None)
+        check_scale(table.farthest_square, self.sigma, "squared distances between training rows")
 
         self.classes_ = classes
         self._labels_are_classes = self.classes is not None
-        self.n_samples_fit_ = X.shape[0]
-        self._rows = table
-        self._largest = largest
-        self._labels = labels
+        self.n_samples_fit_ = table.shape[0]
+        self._table = table
         return self
 
-    def predict(self, X) -> np.ndarray:
+    def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the most probable class of each query, the first in ``classes_`` among equals.
 
         Parameters
@@ -159,9 +160,10 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_queries,)
         """
         check_is_fitted(self, "classes_")
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        labels: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return labels
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: Matrix) -> FloatArray:
         """Return the probability of each class under the noise, Eq. (21) of RAB.
 
         Parameters
@@ -175,13 +177,12 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             Columns as in ``classes_``; none above 1. Not renormalised: how far a row adds up to 1 is a free
             check.
         """
-        check_is_fitted(self, "classes_")
-        settings = self._settings(self.n_samples_fit_)
-        return self._evaluate(X, [_Question(settings, None)])[0].probabilities
+        question = Question(self._settings(), BlackBoxBall())
+        return evaluate(self._table, self._checked_queries(X), [question])[0].probabilities
 
     def certify(
         self,
-        X,
+        X: Matrix,
         threat: Threat | None = None,
         *,
         progress: Callable[[int, int], None] | None = None,
@@ -214,16 +215,17 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             `BlackBoxBall`.
         """
         check_is_fitted(self, "classes_")
-        question = self._question(self.n_neighbors, self.sigma, BlackBoxBall() if threat is None else threat)
-        return self._certificates(question, self._evaluate(X, [question], progress)[0])
+        question = Question.of(self._settings(), BlackBoxBall() if threat is None else threat)
+        (found,) = evaluate(self._table, self._checked_queries(X), [question], progress)
+        return certificates_of(question, found, self.classes_, self._table)
 
     def certify_grid(
         self,
-        X,
+        X: Matrix,
         *,
-        n_neighbors=None,
-        sigma=None,
-        threats=None,
+        n_neighbors: Sequence[int] | None = None,
+        sigma: Sequence[float] | None = None,
+        threats: Sequence[Threat] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[GridPoint, Certificates]:
         """Certify with several K, several sigma and several threats, and measure the distances only once.
@@ -263,35 +265,23 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         >>> [(point.n_neighbors, point.sigma, str(cert.label[0])) for point, cert in grid.items()]
         [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
         """
-        check_is_fitted(self, "classes_")
-        for name, values in (("n_neighbors", n_neighbors), ("sigma", sigma), ("threats", threats)):
-            if values is not None and not np.iterable(values):
-                raise TypeError(f"{name} must be a sequence, such as [{values!r}], got {values!r}")
-        chosen = {
-            "n_neighbors": [self.n_neighbors] if n_neighbors is None else list(n_neighbors),
-            "sigma": [self.sigma] if sigma is None else list(sigma),
-            "threats": [BlackBoxBall()] if threats is None else list(threats),
-        }
-        for name, values in chosen.items():
-            if not values:
-                raise ValueError(f"{name} is empty; give at least one, or leave it out")
         questions = [
-            self._question(one_k, one_sigma, threat)
-            for one_k in chosen["n_neighbors"]
-            for one_sigma in chosen["sigma"]
-            for threat in chosen["threats"]
+            Question.of(self._settings(one_k, one_sigma), threat)
+            for one_k in as_axis(n_neighbors, "n_neighbors", self.n_neighbors)
+            for one_sigma in as_axis(sigma, "sigma", self.sigma)
+            for threat in as_axis(threats, "threats", BlackBoxBall())
         ]
-        evaluations = self._evaluate(X, questions, progress)
+        evaluations = evaluate(self._table, self._checked_queries(X), questions, progress)
         return {
-            GridPoint(question.settings.n_neighbors, question.settings.sigma, question.threat): (
-                self._certificates(question, evaluation)
+            GridPoint(*question.settings.key, question.threat): certificates_of(
+                question, found, self.classes_, self._table
             )
-            for question, evaluation in zip(questions, evaluations, strict=True)
+            for question, found in zip(questions, evaluations, strict=True)
         }
 
     def falsify(
         self,
-        X,
+        X: Matrix,
         threat: StructuredThreat,
         *,
         progress: Callable[[int, int], None] | None = None,
@@ -320,33 +310,17 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             As `certify`; TypeError also for `BlackBoxBall`.
         """
         check_is_fitted(self, "classes_")
-        check_threat(threat)
+        check_threat(threat, get_args(StructuredThreat))
         certificates = self.certify(X, threat)
-        settings = self._settings(self.n_samples_fit_)
-        queries = _dense(self._checked_queries(X))
-        victim = Victim(
-            rows=self._rows_at,
-            labels=self._labels,
-            sq_distances=lambda query, rows: self._sq_distances_to(query, rows, settings),
-            vote=lambda sq_distances, labels: self._vote(
-                np.ascontiguousarray(sq_distances), settings, np.ascontiguousarray(labels)
-            ),
-            n_neighbors=settings.n_neighbors,
-            sigma=settings.sigma,
-        )
         certified = np.where(certificates.abstained, np.nan, certificates.budget.astype(np.float64))
-        labels = np.searchsorted(self.classes_, certificates.label)
-        budgets, examples = np.full(len(queries), np.nan), []
-        if progress is not None:
-            progress(0, len(queries))
-        for i, query in enumerate(queries):
-            budgets[i], example = attack(victim, query, int(labels[i]), threat, certified[i])
-            examples.append(None if example is None else self._with_labels(example))
-            if progress is not None:
-                progress(i + 1, len(queries))
-        return Falsification(threat, certificates.label, certified, budgets, tuple(examples))
+        predictions = np.searchsorted(self.classes_, certificates.label)
+        victim = Victim(self._table, self._settings())
+        queries = dense(self._checked_queries(X))
+        budgets, found = attack_all(victim, queries, predictions, threat, certified, progress)
+        examples = tuple(None if example is None else self._with_labels(example) for example in found)
+        return Falsification(threat, certificates.label, certified, budgets, examples)
 
-    def influence(self, X, *, top: int = 10) -> Influence:
+    def influence(self, X: Matrix, *, top: int = 10) -> Influence:
         """Which training rows the predictions hinge on: those whose removal lowers their probability most.
 
         Parameters
@@ -365,344 +339,60 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
         """
         check_is_fitted(self, "classes_")
-        settings = self._settings(self.n_samples_fit_)
+        settings = self._settings()
         if settings.edges is not None:
             raise ValueError("influence is for the continuous classifier; leave out edges")
-        if not isinstance(top, (int, np.integer)) or not 1 <= top:
-            raise ValueError(f"top must be a whole number of rows, at least 1, got {top!r}")
+        as_whole_number(top, "top", least=1, remedy="it is a number of rows")
         if settings.n_neighbors == self.n_samples_fit_:
             raise ValueError(
                 f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
             )
-        X = self._checked_queries(X)
-        p, found = np.empty((X.shape[0], len(self.classes_))), []
-        for i in range(len(p)):
-            sq_distances = self._sq_distances(X[i : i + 1], settings)
-            self._check_distances(sq_distances, settings)
-            p[i] = self._vote(sq_distances, settings)[0][0]
-            found.append(
-                removal_effects(
-                    sq_distances[0],
-                    self._labels,
-                    p[i],
-                    top,
-                    lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
-                    partial(self._reach, sq_distances[0], settings),
-                )
-            )
-        return Influence(
-            label=self.classes_[np.argmax(p, axis=1)],
-            probability=p.max(axis=1),
-            rows=np.array([rows for rows, _ in found]),
-            change=np.array([change for _, change in found]),
+        labels, probability, rows, change = influence_of(
+            self._table, self._checked_queries(X), settings, int(top)
         )
+        return Influence(self.classes_[labels], probability, rows, change)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
-    def _settings(self, n_rows: int, n_neighbors=None, sigma=None) -> _Settings:
+    def _settings(self, n_neighbors: object = None, sigma: object = None) -> VoteSettings:
         """Check the parameters as they are now (scikit-learn lets users set them at any time), or others."""
-        sigma = check_sigma(self.sigma if sigma is None else sigma)
-        edges = None
-        if self.edges is not None:
-            edges = check_edges(self.edges)
-            check_scale(edges[-1], sigma, "edges")
-        return _Settings(
-            n_neighbors=check_n_neighbors(self.n_neighbors if n_neighbors is None else n_neighbors, n_rows),
+        check_is_fitted(self, "classes_")
+        return self._checked_settings(
+            self.n_neighbors if n_neighbors is None else n_neighbors,
+            self.sigma if sigma is None else sigma,
+            self._table,
+            len(self.classes_),
+            self._labels_are_classes,
+        )
+
+    def _checked_settings(
+        self, n_neighbors: object, sigma: object, table: Table, n_classes: int, labels_are_classes: bool
+    ) -> VoteSettings:
+        return VoteSettings.checked(
+            n_neighbors=n_neighbors,
             sigma=sigma,
-            edges=edges,
-            n_threads=check_n_threads(self.n_threads),
-            kernel=kernels.get_backend(self.backend),
+            dof=table.shape[1],
+            n_classes=n_classes,
+            labels_are_classes=labels_are_classes,
+            n_rows=table.shape[0],
+            backend=self.backend,
+            n_threads=self.n_threads,
+            edges=self.edges,
         )
 
-    def _question(self, n_neighbors, sigma, threat: Threat) -> _Question:
-        settings = self._settings(self.n_samples_fit_, n_neighbors, sigma)
-        check_threat(threat, Threat)
-        if not isinstance(threat, BlackBoxBall):
-            if settings.edges is not None:
-                raise ValueError(
-                    f"{threat!r} is certified for the continuous classifier only, where the order of the "
-                    "distances decides; leave out edges, or ask for BlackBoxBall()"
-                )
-        return _Question(settings, threat)
-
-    def _certificates(self, question: _Question, evaluation: _Evaluation) -> Certificates:
-        settings = question.settings
-        certificates = Certificates.from_probabilities(
-            evaluation.probabilities,
-            evaluation.errors,
-            classes=self.classes_,
-            noise=Noise(settings.sigma),
-            distance_error=evaluation.distance_error,
-            threat=None if question.structured else question.threat,
-            classifier=SmoothedKNN(
-                settings.n_neighbors,
-                settings.edges,
-                kernels.backend_name(settings.kernel),
-                self._labels_are_classes,
-            ),
-            n_features=self.n_features_in_,
-            n_train=self.n_samples_fit_,
-            version=__version__,
-        )
-        if not question.structured:
-            return certificates
-        return replace(
-            certificates,
-            threat=question.threat,
-            budget=evaluation.budget,
-            worst_probability=evaluation.worst_probability,
-            abstained=evaluation.abstained,
-        )
-
-    def _evaluate(
-        self,
-        X,
-        questions: list[_Question],
-        progress: Callable[[int, int], None] | None = None,
-    ) -> list[_Evaluation]:
-        """Answer all questions, which differ in K, sigma and threat, from the same distances."""
-        X = self._checked_queries(X)
-        n_queries = X.shape[0]
-        evaluations = [_Evaluation.to_fill(n_queries, len(self.classes_), one) for one in questions]
-        n_threads = questions[0].settings.n_threads
-        scanned = self._can_be_scanned(X, questions)
-        chunk = n_queries if scanned else self._chunk_size(n_threads)
-        parts = _chunks(n_queries, chunk)
-        if progress is not None:
-            parts = paced(n_queries, least=n_threads, most=min(chunk, _QUERIES_PER_REPORT * n_threads))
-            progress(0, n_queries)
-        for part in parts:
-            sq_distances = None if scanned else self._sq_distances(X[part], questions[0].settings)
-            votes = self._scan(X[part], questions) if scanned else self._votes(sq_distances, questions)
-            for question, found in zip(questions, evaluations, strict=True):
-                probabilities, found.errors[part], found.distance_error[part] = votes[question.law]
-                # a little above 1 by rounding: 1 is nearer to the truth
-                found.probabilities[part] = np.minimum(probabilities, 1.0)
-                if question.structured:
-                    vote = found.probabilities[part], found.errors[part]
-                    found.budget[part], found.worst_probability[part], found.abstained[part] = (
-                        self._worst_cases(question.threat, sq_distances, vote, question.settings)
-                    )
-            if progress is not None:
-                progress(part.stop, n_queries)
-        return evaluations
-
-    def _can_be_scanned(self, X, questions: list[_Question]) -> bool:
-        """Whether the kernel can measure the distances as it goes: nobody else looks at them."""
-        if isinstance(self._rows, _CsrArrays) or sp.issparse(X) or X.shape[0] == 0:
-            return False
-        if any(question.structured or question.settings.edges is not None for question in questions):
-            return False
-        # No two rows are farther apart than this: then no distance has to be checked.
-        with np.errstate(over="ignore"):
-            farthest = X.shape[1] * (np.abs(X).max(initial=0.0) + np.float64(self._largest)) ** 2
-        return all(is_resolved(farthest, question.settings.sigma) for question in questions)
-
-    def _scan(self, queries, questions: list[_Question]) -> dict:
-        """Votes of all laws by one scan of the rows."""
-        settings = questions[0].settings
-        numbers = sorted({question.settings.n_neighbors for question in questions})
-        sigmas = sorted({question.settings.sigma for question in questions})
-        probabilities, errors, shifts = settings.kernel.vote_scan(
-            np.ascontiguousarray(queries),
-            self._rows,
-            self._labels,
-            n_classes=len(self.classes_),
-            n_neighbors=np.array(numbers, dtype=np.int64),
-            sigma=np.array(sigmas),
-            dof=self.n_features_in_,
-            n_threads=settings.n_threads,
-        )
-        return {
-            (number, sigma): (probabilities[:, i, k], errors[:, i, k], shifts)
-            for i, sigma in enumerate(sigmas)
-            for k, number in enumerate(numbers)
-        }
-
-    def _votes(self, sq_distances: np.ndarray, questions: list[_Question]) -> dict:
-        """Votes of all laws by the distances."""
-        shifts = distance_shift(sq_distances, self.n_features_in_)
-        votes = {}
-        for question in questions:
-            if question.law not in votes:
-                self._check_distances(sq_distances, question.settings)
-                votes[question.law] = *self._vote(sq_distances, question.settings), shifts
-        return votes
-
-    def _checked_queries(self, X):
+    def _checked_queries(self, X: Matrix) -> Any:
         check_is_fitted(self, "classes_")
         reject_text_columns(X)
         return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
 
-    def _worst_cases(self, threat: StructuredThreat, sq_distances, vote, settings: _Settings):
-        """Budget, worst probability and abstention of each query, as `Certificates` has them."""
-        law = Law(
-            settings.n_neighbors,
-            settings.sigma,
-            self.n_features_in_,
-            len(self.classes_),
-            settings.kernel,
-            settings.n_threads,
-            self._labels_are_classes,
-        )
-        queries = WorstCases(
-            np.sqrt(sq_distances),
-            self._labels,
-            np.argmax(vote[0], axis=1),
-            law,
-            distance_error=relative_distance_error(self.n_features_in_),
-            vote=vote,
-        )
-        if is_open(threat):
-            found = queries.largest_budget(threat)
-            abstained = ~(found >= 0)  # NaN, or -1 rows
-            return np.where(abstained, 0, found), np.nan, abstained
-        worst_probability, certified = queries.at_budget(threat)
-        budget = asked_budget(threat, self.n_samples_fit_) if certified.any() else 0
-        return np.where(certified, budget, 0), worst_probability, ~certified
-
-    def _chunk_size(self, n_threads: int) -> int:
-        """Return how many queries to take at a time: at least one for every thread."""
-        # Sparse queries to dense training rows are made dense chunk by chunk, so d counts as well as n.
-        return max(n_threads, _CHUNK_BYTES // (8 * max(self.n_samples_fit_, self.n_features_in_)))
-
-    @staticmethod
-    def _check_distances(sq_distances: np.ndarray, settings: _Settings) -> None:
-        """Finite rows can be infinitely far apart in double precision."""
-        check_scale(sq_distances.max(), settings.sigma)
-        check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
-
-    def _sq_distances(self, queries, settings: _Settings) -> np.ndarray:
-        """Squared distances by direct differences; queries take the storage of the training rows."""
-        kernel, n_threads = settings.kernel, settings.n_threads
-        if isinstance(self._rows, _CsrArrays):
-            queries = _csr_arrays(sp.csr_array(queries))
-            return kernel.sq_distances_csr(*queries, *self._rows, n_threads=n_threads)
-        return kernel.sq_distances(np.ascontiguousarray(_dense(queries)), self._rows, n_threads=n_threads)
-
-    def _rows_at(self, indices: np.ndarray) -> np.ndarray:
-        """Features of some training rows, dense."""
-        if not isinstance(self._rows, _CsrArrays):
-            return self._rows[indices]
-        shape = (self.n_samples_fit_, self.n_features_in_)
-        return sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=shape)[
-            indices
-        ].toarray()
-
-    def _sq_distances_to(self, query: np.ndarray, rows: np.ndarray | None, settings: _Settings) -> np.ndarray:
-        """From one query to some rows, or to all training rows."""
-        if rows is None:
-            return self._sq_distances(query[None], settings)[0]
-        return settings.kernel.sq_distances(query[None], np.ascontiguousarray(rows), n_threads=1)[0]
-
     def _with_labels(self, example: Counterexample) -> Counterexample:
-        """Labels in the place of positions in classes_."""
+        """Return a counterexample with labels in the place of positions in classes_."""
         return replace(
             example,
             y=None if example.y is None else self.classes_[example.y],
             inserted_y=self.classes_[example.inserted_y],
             label=self.classes_[example.label],
         )
-
-    def _reach(self, sq_distances: np.ndarray, settings: _Settings, row: int) -> float:
-        """Upper bound on the probability that a training row is among the K nearest of a query."""
-        p, _, error = settings.kernel.race(
-            sq_distances[row : row + 1],
-            1,
-            np.delete(sq_distances, row),
-            settings.n_neighbors,
-            sigma=settings.sigma,
-            dof=self.n_features_in_,
-        )
-        return p + error
-
-    def _vote(
-        self, sq_distances: np.ndarray, settings: _Settings, labels: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        labels = self._labels if labels is None else labels
-        arguments = {
-            "n_classes": len(self.classes_),
-            "n_neighbors": settings.n_neighbors,
-            "sigma": settings.sigma,
-            "dof": self.n_features_in_,
-            "n_threads": settings.n_threads,
-        }
-        if settings.edges is None:
-            return settings.kernel.vote(sq_distances, labels, **arguments)
-        return settings.kernel.vote_bucketed(sq_distances, labels, edges=settings.edges, **arguments)
-
-
-class _CsrArrays(NamedTuple):
-    """A CSR matrix in the order in which the kernel takes it."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
-
-
-class _Settings(NamedTuple):
-    """Checked parameters of one call."""
-
-    n_neighbors: int
-    sigma: float
-    edges: np.ndarray | None
-    n_threads: int
-    kernel: object
-
-
-class _Question(NamedTuple):
-    """What is asked about the queries; without a threat, for probabilities only."""
-
-    settings: _Settings
-    threat: Threat | None
-
-    @property
-    def structured(self) -> bool:
-        return self.threat is not None and not isinstance(self.threat, BlackBoxBall)
-
-    @property
-    def law(self) -> tuple[int, float]:
-        return self.settings.n_neighbors, self.settings.sigma
-
-
-class _Evaluation(NamedTuple):
-    """What one question found: (m, C) probabilities and errors, (m,) all others."""
-
-    probabilities: np.ndarray
-    errors: np.ndarray
-    distance_error: np.ndarray
-    budget: np.ndarray
-    worst_probability: np.ndarray
-    abstained: np.ndarray
-
-    @classmethod
-    def to_fill(cls, n_queries: int, n_classes: int, question: _Question) -> _Evaluation:
-        in_rows = question.structured and question.threat.budget_name == "rows"
-        return cls(
-            probabilities=np.empty((n_queries, n_classes)),
-            errors=np.empty((n_queries, n_classes)),
-            distance_error=np.empty(n_queries),
-            budget=np.zeros(n_queries, dtype=np.int64 if in_rows else np.float64),
-            worst_probability=np.full(n_queries, np.nan),
-            abstained=np.ones(n_queries, dtype=bool),
-        )
-
-
-def _chunks(total: int, size: int) -> Iterator[slice]:
-    for start in range(0, total, size):
-        yield slice(start, min(start + size, total))
-
-
-def _dense(X) -> np.ndarray:
-    return X.toarray() if sp.issparse(X) else X
-
-
-def _csr_arrays(matrix) -> _CsrArrays:
-    """Return what the kernel takes: sorted indices without duplicates. The caller's matrix stays as it is."""
-    if not matrix.has_canonical_format:
-        matrix = matrix.copy()
-        matrix.sum_duplicates()
-    return _CsrArrays(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data)

@@ -1,5 +1,4 @@
-"""Concrete tampering that changes a smoothed prediction, checked by exact evaluation: the other side of
-certificates.
+"""Concrete tampering that changes a prediction, checked by exact evaluation: the other side of certificates.
 
 A certificate says up to which budget no tampering changes a prediction; a counterexample is one beyond it
 that does. Between the two nothing is known. The attacks follow the worst cases of `knn_cert.threats`: the
@@ -10,11 +9,13 @@ of the runner-up come closer.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import singledispatchmethod
 from typing import NamedTuple
 
 import numpy as np
 
+from .._types import FloatArray, WholeArray
 from ..threats import (
     Deletions,
     Insertions,
@@ -23,10 +24,13 @@ from ..threats import (
     Replacements,
     RowShift,
     StructuredThreat,
-    asked_budget,
-    is_open,
-    tampered_rows,
 )
+from ..threats.rows import RaceThreat, RowBudget, given
+from .counterexample import Counterexample
+from .settings import VoteSettings
+from .table import Table
+
+__all__ = ["attack_all"]
 
 # Splits of a budget of moved rows that are tried at a time; the next ones lie around the best.
 _SPLITS = 9
@@ -34,154 +38,118 @@ _SPLITS = 9
 # The smallest radius that breaks a prediction is closed in on to this relative accuracy.
 _RADIUS_ACCURACY = 0.01
 
+# The search for that radius begins with steps of this share of the certified one, but of so many sigma at
+# least, and ends at radii of so many sigma.
+_FIRST_STEP, _LEAST_STEP_IN_SIGMA, _LEAST_RADIUS_IN_SIGMA = 0.02, 1e-2, 1e-3
+
+# More rows than this many times the table are not inserted to find a counterexample.
+_MOST_TABLES = 4
+
 # Rows that moved past all others by so many sigma are as good as gone.
-_GONE = 10.0
+_FAR_IN_SIGMA = 10.0
 
 # Moves are at first by this share shorter than allowed, so that rounding does not make them longer.
-_SHORTER = 1e-12
+_MOVE_SHRINK = 1e-12
 
-_NOBODY = np.empty(0, dtype=np.int64)
-
-
-@dataclass(frozen=True, eq=False)
-class Counterexample:
-    """What was done to a table, and to a query, to change a prediction.
-
-    Attributes
-    ----------
-    rows : ndarray of int, shape (r,)
-        Training rows that are changed or deleted.
-    X : ndarray of shape (r, d) or None
-        Their new features; None where they are deleted.
-    y : ndarray of shape (r,) or None
-        Their new labels; None where they are deleted.
-    inserted_X, inserted_y : ndarray of shape (s, d), (s,)
-        Rows that are added at the end.
-    query : ndarray of shape (d,)
-        The query, moved or not.
-    label
-        What the classifier predicts now.
-    probability : float
-        Of the class that was predicted before.
-    """
-
-    rows: np.ndarray
-    X: np.ndarray | None
-    y: np.ndarray | None
-    inserted_X: np.ndarray
-    inserted_y: np.ndarray
-    query: np.ndarray
-    label: object
-    probability: float
-
-    def apply(self, X, y) -> tuple[np.ndarray, np.ndarray]:
-        """The tampered table made of a training table, copied.
-
-        Parameters
-        ----------
-        X : array_like of shape (n, d)
-        y : array_like of shape (n,)
-
-        Returns
-        -------
-        ndarray of shape (m, d), ndarray of shape (m,)
-        """
-        X, y = np.array(X, dtype=np.float64), np.array(y)
-        if self.X is None:
-            X, y = np.delete(X, self.rows, axis=0), np.delete(y, self.rows)
-        else:
-            # together first: new labels may need another type
-            y = np.concatenate([y, self.y])[: len(y)]
-            X[self.rows], y[self.rows] = self.X, self.y
-        return np.concatenate([X, self.inserted_X]), np.concatenate([y, self.inserted_y])
-
-
-@dataclass(frozen=True, eq=False)
-class Falsification:
-    """What was found against the predictions of some queries; `SmoothedKNNClassifier.falsify` makes these.
-
-    Attributes
-    ----------
-    threat : threat
-        What the attacker may do.
-    label : ndarray of shape (n_queries,)
-        The predictions under attack.
-    certified : ndarray of shape (n_queries,)
-        Budget up to which no tampering changes them, NaN where there is no certificate.
-    budget : ndarray of float, shape (n_queries,)
-        Budget with which a tampering was found that does: the one asked for or, if it was left open, the
-        smallest; NaN where none was found.
-    counterexamples : tuple of (Counterexample or None), one for each query
-    """
-
-    threat: StructuredThreat
-    label: np.ndarray
-    certified: np.ndarray
-    budget: np.ndarray
-    counterexamples: tuple[Counterexample | None, ...]
-
-    @property
-    def found(self) -> np.ndarray:
-        """Whether a tampering was found, for each query."""
-        return np.array([example is not None for example in self.counterexamples], dtype=bool)
+_NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 class Victim(NamedTuple):
     """A fitted classifier as the attacker sees it: all of it."""
 
-    rows: Callable[[np.ndarray], np.ndarray]  # indices -> their features
-    labels: np.ndarray
-    # (query, their features) -> squared distances to some rows; None: to all training rows
-    sq_distances: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-    vote: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # (m, n), labels -> p, errors
-    n_neighbors: int
-    sigma: float
+    table: Table
+    settings: VoteSettings
+
+    @property
+    def labels(self) -> WholeArray:
+        """Classes of the training rows."""
+        return self.table.labels
+
+    def distances(self, query: FloatArray) -> FloatArray:
+        """Return distances from a query to all training rows."""
+        distances: FloatArray = self.table.distances(
+            query[None], self.settings.kernel, self.settings.n_threads
+        )[0]
+        return distances
+
+    def distances_to(self, query: FloatArray, rows: FloatArray) -> FloatArray:
+        """Return distances from a query to any rows."""
+        kernel, rows = self.settings.kernel, np.ascontiguousarray(rows)
+        distances: FloatArray = kernel.distances(query[None], rows, n_threads=1)[0]
+        return distances
+
+    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
+        """Return (C,) probabilities for one query, and their errors."""
+        p, error = self.settings.vote(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels))
+        return p[0], error[0]
 
 
 class _Tampering(NamedTuple):
     """What is done with a budget; labels are positions in the classes, features come at the end."""
 
-    moved: np.ndarray  # rows whose distance or label changes
-    away: np.ndarray  # by how much each moves away from the query, negative: towards it
-    labels: np.ndarray  # of all rows
-    deleted: np.ndarray
+    moved: WholeArray  # rows whose distance or label changes
+    away: FloatArray  # by how much each moves away from the query, negative: towards it
+    labels: WholeArray  # of all rows
+    deleted: WholeArray
     inserted: int  # rows of the rival at the query
 
 
-def attack(
-    victim: Victim, query: np.ndarray, label: int, threat: StructuredThreat, certified: float
-) -> tuple[float, Counterexample | None]:
-    """Try to change one prediction; returns the budget used, NaN without success, and how.
+def attack_all(
+    victim: Victim,
+    queries: FloatArray,
+    predictions: WholeArray,
+    threat: StructuredThreat,
+    certified: FloatArray,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[FloatArray, list[Counterexample | None]]:
+    """Try to change each prediction; return the budgets used, NaN without success, and how.
 
     Parameters
     ----------
     victim : Victim
-    query : ndarray of shape (d,)
-    label : int
-        The prediction, as a position in the classes.
+    queries : ndarray of shape (m, d)
+    predictions : ndarray of int, shape (m,)
+        Positions in the classes, as those of the counterexamples are.
     threat : threat
-    certified : float
-        The largest budget that is certified, NaN if none; only searched beyond it.
+    certified : ndarray of shape (m,)
+        The largest budgets that are certified, NaN if none; only searched beyond them.
+    progress : callable(done, total), optional
+        Called after each query, and once before the first with done = 0.
     """
-    attacker = _Attacker(victim, query, label)
-    if not is_open(threat):
+    budgets = np.full(len(queries), np.nan)
+    examples: list[Counterexample | None] = []
+    if progress is not None:
+        progress(0, len(queries))
+    for i, query in enumerate(queries):
+        attacker = _Attacker(victim, query, int(predictions[i]))
+        budgets[i], example = _attack(attacker, threat, float(certified[i]))
+        examples.append(example)
+        if progress is not None:
+            progress(i + 1, len(queries))
+    return budgets, examples
+
+
+def _attack(
+    attacker: _Attacker, threat: StructuredThreat, certified: float
+) -> tuple[float, Counterexample | None]:
+    """Return the smallest budget that changes one prediction, or the given one; NaN without success."""
+    if not threat.is_open:
         example = attacker.best(threat)
-        return (np.nan if example is None else asked_budget(threat, len(victim.labels))), example
+        return (np.nan if example is None else threat.asked_budget(attacker.n_rows)), example
     if np.isinf(certified):
         return np.nan, None
-    if threat.budget_name == "rows":
+    if isinstance(threat, RowBudget):
         return _smallest_count(attacker, threat, -1 if np.isnan(certified) else int(certified))
     if np.isnan(certified):
         at_once = attacker.best(replace(threat, radius=0.0))
         if at_once is not None:
             return 0.0, at_once
-    return _smallest_radius(attacker, threat, 0.0 if np.isnan(certified) else float(certified))
+    return _smallest_radius(attacker, threat, 0.0 if np.isnan(certified) else certified)
 
 
-def _smallest_count(attacker: _Attacker, threat, low: int) -> tuple[float, Counterexample | None]:
-    n_rows, step, found = len(attacker.victim.labels), 1, None
-    high = low
-    while found is None and high < 4 * n_rows:
+def _smallest_count(attacker: _Attacker, threat: RowBudget, low: int) -> tuple[float, Counterexample | None]:
+    step, found, high = 1, None, low
+    while found is None and high < _MOST_TABLES * attacker.n_rows:
         high, step = low + step, 2 * step
         found = attacker.best(replace(threat, rows=high))
         low = high if found is None else low
@@ -192,17 +160,20 @@ def _smallest_count(attacker: _Attacker, threat, low: int) -> tuple[float, Count
     return (np.nan if found is None else float(high)), found
 
 
-def _smallest_radius(attacker: _Attacker, threat, low: float) -> tuple[float, Counterexample | None]:
+def _smallest_radius(
+    attacker: _Attacker, threat: RowShift | QueryShift, low: float
+) -> tuple[float, Counterexample | None]:
+    sigma = attacker.sigma
     high = max(attacker.reach, 2.0 * low)
     found = attacker.best(replace(threat, radius=high))
-    step = max(0.02 * low, 1e-2 * attacker.victim.sigma)
+    step = max(_FIRST_STEP * low, _LEAST_STEP_IN_SIGMA * sigma)
     while found is not None and low + step < high:  # the end is mostly near
         example = attacker.best(replace(threat, radius=low + step))
         if example is not None:
             high, found = low + step, example
             break
         low, step = low + step, 2.0 * step
-    while found is not None and high - low > _RADIUS_ACCURACY * max(high, 1e-3 * attacker.victim.sigma):
+    while found is not None and high - low > _RADIUS_ACCURACY * max(high, _LEAST_RADIUS_IN_SIGMA * sigma):
         middle = 0.5 * (low + high)
         example = attacker.best(replace(threat, radius=middle))
         low, high, found = (middle, high, found) if example is None else (low, middle, example)
@@ -212,21 +183,21 @@ def _smallest_radius(attacker: _Attacker, threat, low: float) -> tuple[float, Co
 class _Attacker:
     """Tries tamperings of one query within a given budget."""
 
-    def __init__(self, victim: Victim, query: np.ndarray, label: int):
-        self.victim, self._query, self._label = victim, query, label
-        self._sq_distances = victim.sq_distances(query, None)
-        self._distances = np.sqrt(self._sq_distances)
-        self.reach = float(self._distances.max()) + _GONE * victim.sigma
-        p, _ = victim.vote(self._sq_distances[None], victim.labels)
-        others = p[0].copy()
+    def __init__(self, victim: Victim, query: FloatArray, label: int):
+        self._victim, self._query, self._label = victim, query, label
+        self.n_rows, self.sigma = len(victim.labels), victim.settings.sigma
+        self._distances = victim.distances(query)
+        self.reach = float(self._distances.max()) + _FAR_IN_SIGMA * self.sigma
+        p, _ = victim.vote(self._distances, victim.labels)
+        others = p.copy()
         others[label] = -1.0
         self._rival = int(np.argmax(others))
         order = np.argsort(self._distances, kind="stable")
         self._own = order[victim.labels[order] == label]  # nearest first
         self._rivals = order[victim.labels[order] == self._rival]
 
-    def best(self, threat: StructuredThreat) -> Counterexample | None:
-        """A tampering within the budget that changes the prediction, or None."""
+    def best(self, threat: RaceThreat) -> Counterexample | None:
+        """Return a tampering within the budget that changes the prediction, or None."""
         if isinstance(threat, QueryShift):
             return self._with_moved_query(threat)
         for tampering in self._tamperings(threat):
@@ -235,27 +206,33 @@ class _Attacker:
                 return example
         return None
 
-    def _tamperings(self, threat) -> Iterator[_Tampering]:
-        labels = self.victim.labels
-        count = tampered_rows(threat, len(labels))
-        if not isinstance(threat, RowShift):  # what goes beyond is never better
-            count = min(count, threat.most_rows(len(labels), self.victim.n_neighbors))
-        own = self._own[:count]
-        if isinstance(threat, (LabelFlips, Replacements)):
-            changed = labels.copy()
-            changed[own] = self._rival
-            to_query = -self._distances[own] if isinstance(threat, Replacements) else np.zeros(len(own))
-            yield _Tampering(own, to_query, changed, _NOBODY, 0)
-        elif isinstance(threat, Deletions):
-            yield _Tampering(_NOBODY, np.empty(0), labels, own, 0)
-        elif isinstance(threat, Insertions):
-            yield _Tampering(_NOBODY, np.empty(0), labels, _NOBODY, count)
-        elif isinstance(threat, RowShift):
-            yield from self._shifts(threat)
+    @singledispatchmethod
+    def _tamperings(self, threat: RaceThreat) -> Iterator[_Tampering]:
+        """Yield what the worst case of a threat to the rows does, the most harmful of several last."""
+        raise TypeError(f"nothing is known of how to attack with {threat!r}")
 
+    @_tamperings.register(LabelFlips)
+    def _flips(self, threat: LabelFlips) -> Iterator[_Tampering]:
+        own = self._nearest_own(threat)
+        yield _Tampering(own, np.zeros(len(own)), self._given_to_rival(own), _NO_ROWS, 0)
+
+    @_tamperings.register(Replacements)
+    def _replacements(self, threat: Replacements) -> Iterator[_Tampering]:
+        own = self._nearest_own(threat)
+        yield _Tampering(own, -self._distances[own], self._given_to_rival(own), _NO_ROWS, 0)
+
+    @_tamperings.register(Deletions)
+    def _deletions(self, threat: Deletions) -> Iterator[_Tampering]:
+        yield _Tampering(_NO_ROWS, np.empty(0), self._victim.labels, self._nearest_own(threat), 0)
+
+    @_tamperings.register(Insertions)
+    def _insertions(self, threat: Insertions) -> Iterator[_Tampering]:
+        yield _Tampering(_NO_ROWS, np.empty(0), self._victim.labels, _NO_ROWS, self._count(threat))
+
+    @_tamperings.register(RowShift)
     def _shifts(self, threat: RowShift) -> Iterator[_Tampering]:
-        """Splits of the rows between the predicted class and the runner-up, the most harmful ones last."""
-        r = tampered_rows(threat, len(self.victim.labels))
+        """Yield splits of the rows between the predicted class and the runner-up, the worst ones last."""
+        r = threat.tampered_rows(self.n_rows)
         last = min(r, len(self._own))
         first = min(max(0, r - len(self._rivals)), last)  # rows of third classes stay where they are
         while True:
@@ -270,37 +247,49 @@ class _Attacker:
 
     def _shift(self, threat: RowShift, p: int, q: int) -> _Tampering:
         own, rivals = self._own[:p], self._rivals[:q]
-        labels = self.victim.labels
-        if threat.relabel:
-            labels = labels.copy()
-            labels[own] = self._rival
-        towards = -np.minimum(threat.radius, self._distances)
-        away = np.concatenate(
-            [towards[own] if threat.relabel else np.full(p, threat.radius), towards[rivals]]
-        )
-        return _Tampering(np.concatenate([own, rivals]), away, labels, _NOBODY, 0)
+        labels = self._given_to_rival(own) if threat.relabel else self._victim.labels
+        radius = given(threat.radius)
+        towards = -np.minimum(radius, self._distances)
+        away = np.concatenate([towards[own] if threat.relabel else np.full(p, radius), towards[rivals]])
+        return _Tampering(np.concatenate([own, rivals]), away, labels, _NO_ROWS, 0)
+
+    def _count(self, threat: RowBudget) -> int:
+        """Return how many rows to tamper with: what goes beyond what can be certified is never better."""
+        most = threat.most_rows(self.n_rows, self._victim.settings.n_neighbors)
+        return min(threat.tampered_rows(self.n_rows), most)
+
+    def _nearest_own(self, threat: RowBudget) -> WholeArray:
+        own: WholeArray = self._own[: self._count(threat)]
+        return own
+
+    def _given_to_rival(self, rows: WholeArray) -> WholeArray:
+        labels: WholeArray = self._victim.labels.copy()
+        labels[rows] = self._rival
+        return labels
 
     def _probability(self, tampering: _Tampering) -> float:
-        """Of the attacked class, from the distances that the moves aim at."""
+        """Return the probability of the attacked class, from the distances that the moves aim at."""
         distances = self._distances.copy()
         distances[tampering.moved] += tampering.away
-        p, _ = self.victim.vote(np.maximum(distances, 0.0)[None] ** 2, tampering.labels)
-        return float(p[0, self._label])
+        p, _ = self._victim.vote(np.maximum(distances, 0.0), tampering.labels)
+        return float(p[self._label])
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
         """Move the query towards the nearest rows of the runner-up, or away from those of its class."""
         if threat.training is None:
-            tamperings = [_Tampering(_NOBODY, np.empty(0), self.victim.labels, _NOBODY, 0)]
+            tamperings = [_Tampering(_NO_ROWS, np.empty(0), self._victim.labels, _NO_ROWS, 0)]
         else:
             tamperings = list(self._tamperings(threat.training))
-        k = self.victim.n_neighbors
-        near_own = self.victim.rows(self._own[:k]).mean(axis=0) if len(self._own) else self._query
-        near_rival = self.victim.rows(self._rivals[:k]).mean(axis=0) if len(self._rivals) else self._query
+        k = self._victim.settings.n_neighbors
+        near_own = self._victim.table.rows(self._own[:k]).mean(axis=0) if len(self._own) else self._query
+        near_rival = (
+            self._victim.table.rows(self._rivals[:k]).mean(axis=0) if len(self._rivals) else self._query
+        )
         for direction in (near_rival - self._query, near_rival - near_own, self._query - near_own):
             length = np.linalg.norm(direction)
             if length == 0.0:
                 continue
-            reach = min(threat.radius, 2.0 * length)  # farther, both classes are far
+            reach = min(given(threat.radius), 2.0 * length)  # farther, both classes are far
             moved = _moved(self._query[None], direction[None] / length, np.array([reach]))[0]
             for tampering in tamperings:
                 example = self._checked(tampering, moved)
@@ -308,10 +297,10 @@ class _Attacker:
                     return example
         return None
 
-    def _checked(self, tampering: _Tampering, query: np.ndarray) -> Counterexample | None:
+    def _checked(self, tampering: _Tampering, query: FloatArray) -> Counterexample | None:
         """Write the tampering down in features, and return it if the exact prediction has changed."""
-        victim = self.victim
-        moved = victim.rows(tampering.moved)
+        victim = self._victim
+        moved = victim.table.rows(tampering.moved)
         gaps = moved - self._query
         lengths = np.linalg.norm(gaps, axis=1, keepdims=True)
         ahead = np.zeros_like(gaps)
@@ -320,22 +309,19 @@ class _Attacker:
         moved = _moved(moved, directions, tampering.away)
         inserted = np.repeat(self._query[None], tampering.inserted, axis=0)
         here = query is self._query
-        sq_distances = self._sq_distances.copy() if here else victim.sq_distances(query, None)
-        sq_distances[tampering.moved] = victim.sq_distances(query, moved)
-        sq_distances = np.concatenate(
-            [np.delete(sq_distances, tampering.deleted), victim.sq_distances(query, inserted)]
+        distances = self._distances.copy() if here else victim.distances(query)
+        distances[tampering.moved] = victim.distances_to(query, moved)
+        distances = np.concatenate(
+            [np.delete(distances, tampering.deleted), victim.distances_to(query, inserted)]
         )
         labels = np.concatenate(
             [np.delete(tampering.labels, tampering.deleted), np.full(tampering.inserted, self._rival)]
         )
-        if len(labels) < victim.n_neighbors:
+        if len(labels) < victim.settings.n_neighbors:
             return None
-        p, error = victim.vote(sq_distances[None], labels)
-        winner = int(np.argmax(p[0]))
-        if (
-            winner == self._label
-            or p[0, winner] - error[0, winner] <= p[0, self._label] + error[0, self._label]
-        ):
+        p, error = victim.vote(distances, labels)
+        winner = int(np.argmax(p))
+        if winner == self._label or p[winner] - error[winner] <= p[self._label] + error[self._label]:
             return None
         deletes = len(tampering.deleted) > 0
         rows = tampering.deleted if deletes else tampering.moved
@@ -347,17 +333,17 @@ class _Attacker:
             inserted_y=np.full(tampering.inserted, self._rival),
             query=query,
             label=winner,
-            probability=float(p[0, self._label]),
+            probability=float(p[self._label]),
         )
 
 
-def _moved(rows: np.ndarray, directions: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Rows moved by at most these lengths along directions of norm 1, in the numbers that hold features.
+def _moved(rows: FloatArray, directions: FloatArray, lengths: FloatArray) -> FloatArray:
+    """Return rows moved by at most these lengths along directions of norm 1, as features can hold them.
 
     Far from the origin these are coarse, and a sum is rounded by more than moves may be longer: such rows
     move less far, at last not at all.
     """
-    shorter = np.full(len(rows), _SHORTER)
+    shorter = np.full(len(rows), _MOVE_SHRINK)
     while True:
         moved = rows + directions * ((1.0 - shorter) * lengths)[:, None]
         made = np.linalg.norm(moved - rows, axis=1) * (1.0 + (rows.shape[1] + 2) * np.finfo(np.float64).eps)

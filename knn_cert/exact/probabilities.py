@@ -2,32 +2,72 @@
 
 from __future__ import annotations
 
+from typing import Literal, overload
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import kernels
-from ..gate.distances import (
-    check_edges,
-    check_query_distances,
-    check_resolution,
-    check_scale,
-    check_sq_distances,
-)
+from .._types import FloatArray
+from ..gate.distances import check_query_distances, check_resolution, check_scale, check_sq_distances
 from ..gate.labels import check_labels, check_n_classes
-from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_rank, check_sigma
+from ..gate.numbers import check_dof, check_rank, check_sigma
+from .settings import VoteSettings
+
+__all__ = ["race_probability", "vote_probabilities"]
 
 
+@overload
 def vote_probabilities(
-    sq_distances,
-    labels,
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
     *,
     n_neighbors: int,
     sigma: float,
     dof: float,
     n_classes: int | None = None,
-    edges=None,
+    edges: ArrayLike | None = None,
+    backend: str = "auto",
+    with_errors: Literal[False] = False,
+) -> FloatArray: ...
+@overload
+def vote_probabilities(
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_classes: int | None = None,
+    edges: ArrayLike | None = None,
+    backend: str = "auto",
+    with_errors: Literal[True],
+) -> tuple[FloatArray, FloatArray]: ...
+@overload
+def vote_probabilities(
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_classes: int | None = None,
+    edges: ArrayLike | None = None,
+    backend: str = "auto",
+    with_errors: bool,
+) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+def vote_probabilities(
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_classes: int | None = None,
+    edges: ArrayLike | None = None,
     backend: str = "auto",
     with_errors: bool = False,
-) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+) -> FloatArray | tuple[FloatArray, FloatArray]:
     """Probability of each class to win the vote of the K nearest noisy training rows, Eq. (21) of RAB.
 
     Row i carries independent noise N(0, sigma^2 I_d) and lies, without it, at squared distance
@@ -71,43 +111,70 @@ def vote_probabilities(
         If an array holds NaN, infinity or negative numbers, has the wrong shape or is empty, if labels are
         not 0..C-1, n_neighbors > n, sigma <= 0, edges do not increase, or squares over sigma^2 overflow.
     """
-    sigma, dof = check_sigma(sigma), check_dof(dof)
-    sq_distances = check_query_distances(sq_distances)
-    n_rows = sq_distances.shape[-1]
-    labels = check_labels(labels, n_rows)
-    arguments = {
-        "n_classes": check_n_classes(n_classes, labels),
-        "n_neighbors": check_n_neighbors(n_neighbors, n_rows),
-        "sigma": sigma,
-        "dof": dof,
-        "n_threads": check_n_threads(None),
-    }
-    if edges is not None:
-        edges = check_edges(edges)
-        check_scale(edges[-1], sigma, "edges")
-    kernel = kernels.get_backend(backend)
-    if sq_distances.size == 0:
-        none = np.empty((0, arguments["n_classes"]))
-        return (none, none.copy()) if with_errors else none
-    check_scale(sq_distances.max(), sigma)
-    check_resolution(sq_distances, arguments["n_neighbors"], sigma)
-
-    table = np.atleast_2d(sq_distances)
-    if edges is None:
-        probabilities, errors = kernel.vote(table, labels, **arguments)
+    squares = check_query_distances(sq_distances)
+    n_rows = squares.shape[-1]
+    checked_labels = check_labels(labels, n_rows)
+    settings = VoteSettings.checked(
+        n_neighbors=n_neighbors,
+        sigma=sigma,
+        dof=dof,
+        n_classes=check_n_classes(n_classes, checked_labels),
+        labels_are_classes=True,
+        n_rows=n_rows,
+        backend=backend,
+        edges=edges,
+    )
+    distances = np.sqrt(np.atleast_2d(squares))
+    if distances.size:
+        settings.check_distances(distances)
+        probabilities, errors = settings.vote(distances, checked_labels)
     else:
-        probabilities, errors = kernel.vote_bucketed(table, labels, edges=edges, **arguments)
-    # a little above 1 by rounding: 1 is nearer to the truth
-    probabilities = np.minimum(probabilities, 1.0)
-    if sq_distances.ndim == 1:
+        probabilities, errors = np.empty((2, 0, settings.n_classes))
+    if squares.ndim == 1:
         probabilities, errors = probabilities[0], errors[0]
     return (probabilities, errors) if with_errors else probabilities
 
 
+@overload
 def race_probability(
-    sq_distances_a,
+    sq_distances_a: ArrayLike,
     m_a: int,
-    sq_distances_b,
+    sq_distances_b: ArrayLike,
+    m_b: int,
+    *,
+    sigma: float,
+    dof: float,
+    backend: str = "auto",
+    with_errors: Literal[False] = False,
+) -> float: ...
+@overload
+def race_probability(
+    sq_distances_a: ArrayLike,
+    m_a: int,
+    sq_distances_b: ArrayLike,
+    m_b: int,
+    *,
+    sigma: float,
+    dof: float,
+    backend: str = "auto",
+    with_errors: Literal[True],
+) -> tuple[float, float]: ...
+@overload
+def race_probability(
+    sq_distances_a: ArrayLike,
+    m_a: int,
+    sq_distances_b: ArrayLike,
+    m_b: int,
+    *,
+    sigma: float,
+    dof: float,
+    backend: str = "auto",
+    with_errors: bool,
+) -> float | tuple[float, float]: ...
+def race_probability(
+    sq_distances_a: ArrayLike,
+    m_a: int,
+    sq_distances_b: ArrayLike,
     m_b: int,
     *,
     sigma: float,
@@ -151,29 +218,30 @@ def race_probability(
     """
     sigma, dof = check_sigma(sigma), check_dof(dof)
     m_a, m_b = check_rank(m_a, "m_a"), check_rank(m_b, "m_b")
-    sq_distances_a = _one_list(sq_distances_a, "sq_distances_a", sigma)
-    sq_distances_b = _one_list(sq_distances_b, "sq_distances_b", sigma)
+    distances_a = _one_list(sq_distances_a, "sq_distances_a", sigma)
+    distances_b = _one_list(sq_distances_b, "sq_distances_b", sigma)
     kernel = kernels.get_backend(backend)
-    a_never_comes, b_never_comes = sq_distances_a.size < m_a, sq_distances_b.size < m_b
+    a_never_comes, b_never_comes = distances_a.size < m_a, distances_b.size < m_b
     if a_never_comes and b_never_comes:
         raise ValueError(
-            f"nobody wins this race: list A has {sq_distances_a.size} rows and m_a = {m_a}, list B has "
-            f"{sq_distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
+            f"nobody wins this race: list A has {distances_a.size} rows and m_a = {m_a}, list B has "
+            f"{distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
         )
     if a_never_comes or b_never_comes:
         certain = 0.0 if a_never_comes else 1.0
         return (certain, 0.0) if with_errors else certain
-    together = np.concatenate([sq_distances_a, sq_distances_b])
+    together = np.concatenate([distances_a, distances_b])
     check_resolution(together, min(m_a + m_b - 1, together.size), sigma)
-    p_a, _, error = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
+    p_a, _, error = kernel.race(distances_a, m_a, distances_b, m_b, sigma=sigma, dof=dof)
     p_a = min(float(p_a), 1.0)
     return (p_a, float(error)) if with_errors else p_a
 
 
-def _one_list(values, name: str, sigma: float) -> np.ndarray:
-    values = check_sq_distances(values, name)
-    if values.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), got {values.shape}; pass one query at a time")
-    if values.size:
-        check_scale(values.max(), sigma, name)
-    return values
+def _one_list(values: ArrayLike, name: str, sigma: float) -> FloatArray:
+    """Return the roots of one list of squared distances."""
+    squares = check_sq_distances(values, name)
+    if squares.ndim != 1:
+        raise ValueError(f"{name} must have shape (n,), got {squares.shape}; pass one query at a time")
+    if squares.size:
+        check_scale(squares.max(), sigma, name)
+    return np.sqrt(squares)

@@ -11,60 +11,62 @@ from .errors import InvalidInput
 
 def check_edges(edges: ArrayLike) -> NDArray[np.float64]:
     """Return bucket edges on the squared distance: 1-D float64, finite, positive, strictly increasing."""
-    edges = as_float_array(edges, "edges").copy()
-    if edges.ndim != 1 or edges.size == 0:
+    checked: NDArray[np.float64] = as_float_array(edges, "edges").copy()
+    if checked.ndim != 1 or checked.size == 0:
         raise InvalidInput(
-            f"edges must be a 1-D array with at least one entry, got shape {edges.shape}; leave edges out "
+            f"edges must be a 1-D array with at least one entry, got shape {checked.shape}; leave edges out "
             "for the continuous classifier"
         )
-    bad = np.flatnonzero(~np.isfinite(edges) | (edges <= 0.0))
+    bad = np.flatnonzero(~np.isfinite(checked) | (checked <= 0.0))
     if bad.size:
         raise InvalidInput(
-            f"edges must be finite and > 0, got {edges[bad[0]]!r} at position {bad[0]}; they cut the squared "
-            "distance into buckets, and 0 and infinity are implied"
+            f"edges must be finite and > 0, got {checked[bad[0]]!r} at position {bad[0]}; they cut the "
+            "squared distance into buckets, and 0 and infinity are implied"
         )
-    bad = np.flatnonzero(np.diff(edges) <= 0.0)
+    bad = np.flatnonzero(np.diff(checked) <= 0.0)
     if bad.size:
         i = int(bad[0])
         raise InvalidInput(
-            f"edges must be strictly increasing, got {edges[i]!r} followed by {edges[i + 1]!r} at position "
-            f"{i + 1}; numpy.unique(edges) sorts and drops repeats"
+            f"edges must be strictly increasing, got {checked[i]!r} followed by {checked[i + 1]!r} at "
+            f"position {i + 1}; numpy.unique(edges) sorts and drops repeats"
         )
-    return edges
+    return checked
 
 
 def check_sq_distances(sq_distances: ArrayLike, name: str = "sq_distances") -> NDArray[np.float64]:
     """Return squared distances as a C-contiguous float64 array: finite and >= 0, of any shape."""
-    sq_distances = as_float_array(sq_distances, name)
-    if sq_distances.size == 0:
-        return sq_distances
+    squares = as_float_array(sq_distances, name)
+    if squares.size == 0:
+        return squares
     # min and max see every entry, and a NaN makes both NaN: no temporary of the size of the array.
-    smallest, largest = sq_distances.min(), sq_distances.max()
+    smallest, largest = squares.min(), squares.max()
     if not (np.isfinite(smallest) and np.isfinite(largest)):
-        where = _first(~np.isfinite(sq_distances))
+        where = _first(~np.isfinite(squares))
         raise InvalidInput(
-            f"{name} must be finite, got {float(sq_distances[where])!r} at {_position(where)}; drop or "
+            f"{name} must be finite, got {float(squares[where])!r} at {_position(where)}; drop or "
             "repair rows with missing values, rescale features whose squares overflow"
         )
     if smallest < 0.0:
-        where = _first(sq_distances < 0.0)
+        where = _first(squares < 0.0)
         raise InvalidInput(
-            f"{name} must be >= 0, got {float(sq_distances[where])!r} at {_position(where)}; if it came from "
+            f"{name} must be >= 0, got {float(squares[where])!r} at {_position(where)}; if it came from "
             "|x|^2 + |y|^2 - 2xy, use direct differences, which cannot go below zero"
         )
     # Adding zero turns -0.0 into 0.0, which a kernel may divide by or take the sign of.
-    return sq_distances + 0.0 if smallest == 0.0 and np.signbit(sq_distances).any() else sq_distances
+    if smallest == 0.0 and np.signbit(squares).any():
+        squares = squares + 0.0
+    return squares
 
 
 def check_query_distances(sq_distances: ArrayLike) -> NDArray[np.float64]:
-    """As `check_sq_distances`, for one query (n,) or several (n_queries, n) and at least one training row."""
-    sq_distances = check_sq_distances(sq_distances)
-    if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
+    """Return checked squared distances of one query (n,) or several (n_queries, n); n is at least 1."""
+    squares = check_sq_distances(sq_distances)
+    if squares.ndim not in (1, 2) or squares.shape[-1] == 0:
         raise InvalidInput(
-            f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {sq_distances.shape}; "
+            f"sq_distances must have shape (n,) or (n_queries, n) with n >= 1, got {squares.shape}; "
             "the last axis runs over the training rows"
         )
-    return sq_distances
+    return squares
 
 
 def check_scale(largest_square: float, sigma: float, what: str = "squared distances") -> None:
@@ -80,23 +82,23 @@ def check_scale(largest_square: float, sigma: float, what: str = "squared distan
 
 
 # Beyond so many sigma the spacing of doubles is no longer small against the noise.
-_FARTHEST_NEIGHBOR = 1e11
+FARTHEST_NEIGHBOR = 1e11
 
 
-def is_resolved(sq_distance: float, sigma: float) -> bool:
+def is_resolved(distance: float, sigma: float) -> bool:
     """Whether double precision tells the noise at this distance."""
-    return bool(sq_distance <= (_FARTHEST_NEIGHBOR * sigma) ** 2)
+    return bool(distance <= FARTHEST_NEIGHBOR * sigma)
 
 
-def check_resolution(sq_distances: NDArray[np.float64], n_neighbors: int, sigma: float) -> None:
+def check_resolution(distances: NDArray[np.float64], n_neighbors: int, sigma: float) -> None:
     """Raise where the K-th nearest row of a query is so far away that double precision loses the noise."""
-    if is_resolved(sq_distances.max(initial=0.0), sigma):
+    if is_resolved(distances.max(initial=0.0), sigma):
         return
-    kth = np.partition(sq_distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
+    kth = np.partition(distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
     if not is_resolved(kth, sigma):
         raise InvalidInput(
             f"sigma is too small against the distances: the {n_neighbors}-th nearest row of a query is "
-            f"{np.sqrt(kth) / sigma:.3g} sigma away, expected at most {_FARTHEST_NEIGHBOR:g}; use a larger "
+            f"{kth / sigma:.3g} sigma away, expected at most {FARTHEST_NEIGHBOR:g}; use a larger "
             "sigma, or plain K-NN, which the smoothed classifier then equals"
         )
 

@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import sys
-from typing import cast
+from typing import TypeGuard, cast
 
 import numpy as np
 
@@ -28,10 +28,16 @@ _LEAST_SIGMA, _LARGEST_SIGMA = 1e-140, 1e140
 FEWEST_FEATURES, MOST_FEATURES = 1.0, 1e9
 
 
-def as_whole_number(value: object, name: str, *, least: int | None, remedy: str = "") -> int:
-    """Return an int that is not below ``least``, None for any; True and False are no numbers.
+def is_whole_number(value: object) -> TypeGuard[int]:
+    """Whether this is an integer of Python or NumPy; True and False are no numbers.
 
     This is the only place that decides what a whole number is.
+    """
+    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def as_whole_number(value: object, name: str, *, least: int | None, remedy: str = "") -> int:
+    """Return an int that is not below ``least``, or any int for None.
 
     Raises
     ------
@@ -41,7 +47,7 @@ def as_whole_number(value: object, name: str, *, least: int | None, remedy: str 
         If it is below ``least``, or has more than 30 digits.
     """
     remedy = f"; {remedy}" if remedy else ""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if not is_whole_number(value):
         raise TypeError(
             f"{name} must be a whole number, got {value!r} of type {type(value).__name__}{remedy}"
         )
@@ -121,9 +127,10 @@ def check_rows(rows: object, *, least: int = 0) -> None:
                 f"rows as a share must lie between 0 and 1, got {rows}; pass an int for a number of rows"
             )
         return
-    if isinstance(rows, (bool, np.bool_)) or not isinstance(rows, numbers.Integral):
+    if not is_whole_number(rows):
         raise TypeError(f"rows must be a whole number or a share of the table between 0 and 1, got {rows!r}")
-    as_whole_number(rows, "rows", least=least)
+    if rows < least:  # however long it is: more rows than there are, are all of them
+        raise InvalidInput(f"rows must be at least {least}, got {shortened(rows)}")
 
 
 def check_n_threads(n_threads: object) -> int:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds.arguments import check_level
 from ..gate.distances import check_scale, check_sq_distances
 from ..gate.labels import check_labels, check_n_classes
 from ..gate.numbers import check_dof, check_n_neighbors, check_sigma
@@ -137,6 +138,7 @@ def monte_carlo_vote(
         )
     if n_queries:
         check_scale(sq_distances.max(), sigma)
+    distances = np.sqrt(sq_distances)
     alpha = check_level(alpha)
     n_samples = _draws("n_samples", n_samples, least=1)
     n_pilot = _draws("n_pilot", n_pilot, least=0)
@@ -147,9 +149,7 @@ def monte_carlo_vote(
         # Normals and chi-squares from a stream each: either is then consumed in the order (draw, row), in any
         # block.
         normals, squares = (np.random.Generator(np.random.PCG64(child)) for child in seed.spawn(2))
-        noise = _Sampler(
-            np.sqrt(sq_distances[query]) / sigma, labels, n_classes, n_neighbors, dof, normals, squares
-        )
+        noise = _Sampler(distances[query] / sigma, labels, n_classes, n_neighbors, dof, normals, squares)
         pilot[query] = noise.votes(n_pilot)
         counts[query] = noise.votes(n_samples)
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import __version__
-from ..bounds.confidence import check_level, fewest_votes, vote_bounds
+from ..bounds import fewest_votes, vote_bounds
+from ..bounds.arguments import check_level
 from ..certificates import Certificates
 from ..smoothing import Noise, VotingModels
 from ..threats import BlackBoxBall

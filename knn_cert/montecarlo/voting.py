@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ..bounds.confidence import check_level
+from ..bounds.arguments import check_level
 from ..gate.numbers import as_whole_number
 from .training import check_n_jobs
 from .votes import check_enough

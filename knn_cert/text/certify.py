@@ -13,7 +13,7 @@ from ..certificates.issue import Bounds, tells_apart
 from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
 from ..smoothing import VotingModels
-from ..threats import Deletions, Insertions, LabelFlips, asked_budget, is_open, tampered_rows
+from ..threats import Deletions, Insertions, LabelFlips
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
 from .composition import Composition, compose
 from .laws import TextLaw
@@ -112,12 +112,12 @@ def certify_text_votes(
     abstained = ~tells_apart(Bounds(p_lower, p_upper, tail_upper))
     for members, words in _alike(p_lower, p_upper, queries if worst_cases.per_query else None):
         p_a, p_b = float(p_lower[members[0]]), float(p_upper[members[0]])
-        if is_open(threat):
+        if threat.is_open:
             largest = worst_cases.largest(words, p_a, p_b)
             budget[members] = max(largest, 0)
             abstained[members] |= largest < 0
         else:
-            asked = asked_budget(threat, n_train)
+            asked = threat.asked_budget(n_train)
             certified, worst[members] = worst_cases.answer(words, asked, p_a, p_b)
             budget[members] = asked
             abstained[members] |= not certified
@@ -163,7 +163,7 @@ class _WorstCases:
         self._training, self._swaps = IDENTICAL, None
         if self.per_query:
             if threat.training is not None:
-                rows = tampered_rows(threat.training, n_train)
+                rows = threat.training.tampered_rows(n_train)
                 self._training = self._of_rows(threat.training, rows)
             self._swaps = law.swaps(threat.edit, self._training)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from .ball import BlackBoxBall
 from .rows import (
-    BlackBoxBall,
     Deletions,
     Insertions,
     LabelFlips,
@@ -11,15 +11,6 @@ from .rows import (
     Replacements,
     RowShift,
     StructuredThreat,
-    Threat,
-    asked_budget,
-    check_rows,
-    is_beyond,
-    is_open,
-    share_of_rows,
-    tampered_rows,
-    votes_needed,
-    votes_that_can_win,
 )
 
 __all__ = [
@@ -32,12 +23,6 @@ __all__ = [
     "RowShift",
     "StructuredThreat",
     "Threat",
-    "asked_budget",
-    "check_rows",
-    "is_beyond",
-    "is_open",
-    "share_of_rows",
-    "tampered_rows",
-    "votes_needed",
-    "votes_that_can_win",
 ]
+
+Threat = BlackBoxBall | StructuredThreat

@@ -10,10 +10,11 @@ included, is `knn_cert.threats`: `Deletions`, `Insertions`, `Replacements`, `Lab
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from ..gate.numbers import as_whole_number
-from . import Deletions, Insertions, LabelFlips, Replacements, check_rows, is_open, share_of_rows
+from ..gate.numbers import as_whole_number, check_rows
+from .base import RowsThreat, ThreatModel, share_of_rows
+from .rows import Deletions, Insertions, LabelFlips, Replacements
 
 __all__ = ["EDITS", "QueryWords", "RowThreat", "TrainingWords", "WordThreat"]
 
@@ -27,10 +28,11 @@ EDITS = {
 }
 
 RowThreat = Deletions | Insertions | Replacements | LabelFlips
+ROW_KINDS = (Deletions, Insertions, Replacements, LabelFlips)
 
 
 @dataclass(frozen=True)
-class TrainingWords:
+class TrainingWords(RowsThreat):
     """Words of at most `rows` training texts were edited, at most `words` in each; labels are as they were.
 
     Parameters
@@ -50,25 +52,29 @@ class TrainingWords:
     edit: str
     words: int = 1
     rows: int | float | None = None
-    budget_name: ClassVar[str] = "rows"
+    budget_name: ClassVar[Literal["radius", "rows", "words"]] = "rows"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_edit(self.edit)
         as_whole_number(self.words, "words", least=1)
-        check_rows(self.rows)
+        if self.rows is not None:
+            check_rows(self.rows)
 
     def not_covered(self) -> str:
+        """Return what else could be done and is not covered."""
         return "changed labels, added or deleted texts, any other change of a text, a changed query"
 
-    def what_it_means(self) -> str:
+    def consequence(self) -> str:
+        """Return what follows for the clean texts."""
         return _MEANING
 
     def describe(self) -> str:
+        """Return what is done to the texts, as the end of a sentence."""
         return f"{_words(self.words)} {EDITS[self.edit]}, in each of at most {share_of_rows(self.rows)}"
 
 
 @dataclass(frozen=True)
-class QueryWords:
+class QueryWords(ThreatModel):
     """Words of the query were edited, alone or together with the training texts (a backdoor's trigger).
 
     Parameters
@@ -84,36 +90,50 @@ class QueryWords:
     edit: str
     words: int | None = None
     training: TrainingWords | RowThreat | None = None
-    budget_name: ClassVar[str] = "words"
+    budget_name: ClassVar[Literal["radius", "rows", "words"]] = "words"
+    moves_query: ClassVar[bool] = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_edit(self.edit)
         if self.words is not None:
             as_whole_number(self.words, "words", least=0)
         if self.training is None:
             return
-        if not isinstance(self.training, (TrainingWords, Deletions, Insertions, Replacements, LabelFlips)):
+        if not isinstance(self.training, (TrainingWords, *ROW_KINDS)):
             raise TypeError(
                 "training of QueryWords must be TrainingWords, Deletions, Insertions, Replacements or "
                 f"LabelFlips, got {self.training!r}"
             )
-        if is_open(self.training):
+        if self.training.is_open:
             raise ValueError(
                 f"{self!r} leaves the rows of its training threat open; only its own words may be"
             )
 
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered training texts may carry any label."""
+        return self.training is not None and self.training.relabels
+
+    @property
+    def whole_rows(self) -> bool:
+        """Whether whole training texts or labels are tampered with."""
+        return self.training is not None and self.training.whole_rows
+
     def not_covered(self) -> str:
+        """Return what else could be done and is not covered."""
         other = "any other change of the query"
         return f"{other}, {'any other' if self.training else 'any'} change of the training texts"
 
-    def what_it_means(self) -> str:
+    def consequence(self) -> str:
+        """Return what follows for the clean texts."""
         if self.training is None:
             return "So if the attacker did no more than that, this is the prediction of the clean query."
         return (
-            f"{self.training.what_it_means()} The same holds for the query: both may have been tampered with."
+            f"{self.training.consequence()} The same holds for the query: both may have been tampered with."
         )
 
     def describe(self) -> str:
+        """Return what is done to the texts, as the end of a sentence."""
         number = f"the stated number of tokens {_CUT}" if self.words is None else _words(self.words)
         alone = f"{number} of the query {EDITS[self.edit]}"
         return alone if self.training is None else f"{self.training.describe()}, and {alone}"
@@ -129,6 +149,6 @@ def _words(number: int) -> str:
     return f"at most {number} token{'' if number == 1 else 's'} {_CUT}"
 
 
-def _check_edit(edit) -> None:
+def _check_edit(edit: object) -> None:
     if edit not in EDITS:
         raise ValueError(f"edit must be one of {', '.join(EDITS)}, got {edit!r}")

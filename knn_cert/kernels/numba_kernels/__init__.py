@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 
+from ...gate.distances import FARTHEST_NEIGHBOR
 from ..families import PackedFamilies, members
 from ..scans import scan_by
 from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
@@ -33,14 +34,14 @@ from .winner import race_contest, vote_contest
 
 __all__ = [
     "FAMILY_SIZE",
+    "distances",
+    "distances_csr",
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
     "race",
     "race_families",
-    "sq_distances",
-    "sq_distances_csr",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -48,9 +49,6 @@ __all__ = [
 
 # Members of a family that are worth asking for at once: here each is a race of its own.
 FAMILY_SIZE = 4
-
-# Beyond this distance / sigma the spacing of doubles is no longer small against the noise of 1.
-_LARGEST_DISTANCE = 1e11
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -91,16 +89,16 @@ def _ncx2(what, x, dof, nonc):
 # Votes and races
 
 
-def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
-    """The continuous classifier: squared distances (m, n), labels (n,) -> probabilities, errors (m, C).
+def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
+    """The continuous classifier: distances (m, n), labels (n,) -> probabilities, errors (m, C).
 
     Raises
     ------
     RuntimeError
         If the kernel cannot answer to its stated accuracy.
     """
-    classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
-    probabilities, errors = np.zeros((2, len(sq_distances), n_classes))
+    classes = _Classes(distances, labels, n_classes, n_neighbors)
+    probabilities, errors = np.zeros((2, len(distances), n_classes))
     if classes.certain_winner is not None:
         probabilities[:, classes.certain_winner] = 1.0
         return probabilities, errors
@@ -110,21 +108,21 @@ def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads)
         solver = _ContinuousSolver(classes.offsets, contest, float(dof), n_threads)
 
         def worker(query):
-            np.divide(np.sqrt(sq_distances[query, classes.order]), sigma, out=solver.s)
+            np.divide(distances[query, classes.order], sigma, out=solver.s)
             solver.solve()
             probabilities[query, classes.present] = solver.q
             errors[query, classes.present] = solver.error
 
         return worker, solver.close
 
-    for_each_query(len(sq_distances), n_threads, make_worker)
+    for_each_query(len(distances), n_threads, make_worker)
     return probabilities, errors
 
 
-def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
+def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
     """As `vote`, the bucketed classifier of Theorem 3 of RAB; edges on the squared distance, increasing."""
-    classes = _Classes(sq_distances, labels, n_classes, n_neighbors)
-    probabilities, errors = np.zeros((2, len(sq_distances), n_classes))
+    classes = _Classes(distances, labels, n_classes, n_neighbors)
+    probabilities, errors = np.zeros((2, len(distances), n_classes))
     if classes.certain_winner is not None:
         probabilities[:, classes.certain_winner] = 1.0
         return probabilities, errors
@@ -135,27 +133,27 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
         solver = _BucketedSolver(classes, contest, float(dof), nodes, n_threads)
 
         def worker(query):
-            np.divide(np.sqrt(sq_distances[query]), sigma, out=solver.s)
+            np.divide(distances[query], sigma, out=solver.s)
             solver.solve()
             probabilities[query, classes.present] = solver.q
             errors[query, classes.present] = solver.error
 
         return worker, solver.close
 
-    for_each_query(len(sq_distances), n_threads, make_worker)
+    for_each_query(len(distances), n_threads, make_worker)
     return probabilities, errors
 
 
-def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
+def race(distances_a, m_a, distances_b, m_b, *, sigma, dof):
     """(p_a, p_b, error): the m_a-th of A comes first; the m_b-th of B does. A short list never arrives."""
     if m_a < 1 or m_b < 1:
         raise ValueError("m_a and m_b must be at least 1")
-    a_arrives, b_arrives = len(sq_distances_a) >= m_a, len(sq_distances_b) >= m_b
+    a_arrives, b_arrives = len(distances_a) >= m_a, len(distances_b) >= m_b
     if not (a_arrives and b_arrives):
         return float(a_arrives), float(b_arrives), 0.0
-    offsets = np.cumsum([0, len(sq_distances_a), len(sq_distances_b)])
+    offsets = np.cumsum([0, len(distances_a), len(distances_b)])
     solver = _ContinuousSolver(offsets, race_contest(m_a, m_b), float(dof), 1)
-    np.divide(np.sqrt(np.concatenate([sq_distances_a, sq_distances_b])), sigma, out=solver.s)
+    np.divide(np.concatenate([distances_a, distances_b]), sigma, out=solver.s)
     solver.solve()
     solver.close()
     return float(solver.q[0]), float(solver.q[1]), float(solver.error.max())
@@ -185,7 +183,7 @@ def race_families(
 
     def worker(member):
         family, a, b = races[member]
-        p_a, p_b, error = race(a**2, m_a[family], b**2, m_b[family], sigma=sigma, dof=dof)
+        p_a, p_b, error = race(a, m_a[family], b, m_b[family], sigma=sigma, dof=dof)
         probabilities[member], errors[member] = (p_a, p_b), error
 
     for_each_query(len(races), n_threads, lambda: (worker, None))
@@ -195,9 +193,9 @@ def race_families(
 class _Classes:
     """Classes that have rows, in the order of their index: they become the lists of the contest."""
 
-    def __init__(self, sq_distances, labels, n_classes, n_neighbors):
-        if sq_distances.ndim != 2 or labels.ndim != 1 or sq_distances.shape[1] != labels.size:
-            raise ValueError("sq_distances must be (m, n) and labels (n,)")
+    def __init__(self, distances, labels, n_classes, n_neighbors):
+        if distances.ndim != 2 or labels.ndim != 1 or distances.shape[1] != labels.size:
+            raise ValueError("distances must be (m, n) and labels (n,)")
         if not 1 <= n_neighbors <= labels.size:
             raise ValueError("n_neighbors out of range")
         if labels.min() < 0 or labels.max() >= n_classes:
@@ -259,11 +257,11 @@ class _Solver:
             self.table.used[:] = 0
 
     @staticmethod
-    def check_scale(distance):
-        if distance > _LARGEST_DISTANCE:
+    def check_resolution(distance):
+        if distance > FARTHEST_NEIGHBOR:
             raise RuntimeError(
-                f"sigma is too small against the distances: the K-th nearest row lies at {distance:f} sigma, "
-                "expected at most 1e11; use a larger sigma, or rescale the features"
+                f"sigma is too small against the distances: the K-th nearest row lies at {distance:g} sigma, "
+                f"expected at most {FARTHEST_NEIGHBOR:g}; use a larger sigma, or rescale the features"
             )
 
     @staticmethod
@@ -299,7 +297,7 @@ class _ContinuousSolver(_Solver):
                 own = s[offsets[c] : offsets[c + 1]]
                 if own.size >= degree:
                     decided = min(decided, _distance_of(own, degree))
-        self.check_scale(decided)
+        self.check_resolution(decided)
         start = starting_position(decided, self._dof)
         one_by_one = goes_one_by_one(s.size, start)
         if one_by_one:
@@ -333,18 +331,18 @@ class _BucketedSolver(_Solver):
         for first, end, degree in zip(offsets[:-1], offsets[1:], self._query.contest.degree, strict=True):
             nth = min(degree, end - first) - 1
             start = min(start, float(np.partition(by_list[first:end], nth)[nth]))
-        self.check_scale(start)
+        self.check_resolution(start)
         self.start_afresh_if_full()
         status = solve_bucketed_njit(self._query, start, self.q, self._q_of_tails, self.error)
         self.check_status(*status, "this table and these edges")
 
 
 # ------------------------------------------------------------------------------------------------------------
-# Squared distances
+# Distances
 
 
-def sq_distances(queries, rows, *, n_threads):
-    """(m, d), (n, d) float64 -> (m, n) squared Euclidean distances by direct differences."""
+def distances(queries, rows, *, n_threads):
+    """(m, d), (n, d) float64 -> (m, n) Euclidean distances by direct differences."""
     if queries.ndim != 2 or rows.ndim != 2 or queries.shape[1] != rows.shape[1]:
         raise ValueError("queries (m, d) and rows (n, d) expected")
     out = np.empty((len(queries), len(rows)))
@@ -355,6 +353,7 @@ def sq_distances(queries, rows, *, n_threads):
         def worker(group):
             part = slice(group * QUERIES, (group + 1) * QUERIES)
             sq_distances_njit(queries[part], rows, sums, out[part])
+            np.sqrt(out[part], out=out[part])
 
         return worker, None
 
@@ -362,8 +361,8 @@ def sq_distances(queries, rows, *, n_threads):
     return out
 
 
-def sq_distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads):
-    """Two CSR matrices with sorted column indices, none twice -> (m, n) squared Euclidean distances."""
+def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads):
+    """Two CSR matrices with sorted column indices, none twice -> (m, n) Euclidean distances."""
     for indptr, indices, data in ((q_indptr, q_indices, q_data), (r_indptr, r_indices, r_data)):
         if indptr.size == 0 or indices.size != data.size or indptr[0] != 0 or indptr[-1] != indices.size:
             raise ValueError("indptr, indices and data do not fit together")
@@ -373,9 +372,10 @@ def sq_distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *
 
     def worker(query):
         sq_distances_csr_njit(query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
+        np.sqrt(out[query], out=out[query])
 
     for_each_query(len(out), n_threads, lambda: (worker, None))
     return out
 
 
-vote_scan = scan_by(sq_distances, vote)
+vote_scan = scan_by(distances, vote)

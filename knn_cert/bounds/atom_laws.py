@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from .arguments import chance, count
+from .._types import Whole
+from .arguments import as_whole_number, chance
 from .atoms import Atoms
-from .overlap import deletion, unless_lost
+from .mixing import unless_lost
+from .overlap_laws import deletion
+from .rounding import Number
 
 __all__ = ["drop_then_delete", "label_noise", "vocabulary_noise"]
 
 
-def vocabulary_noise(size, keep):
-    """A token kept with probability ``keep``, else any other of the vocabulary, for one token replaced.
+def vocabulary_noise(size: Whole, keep: Number) -> Atoms:
+    """Return the laws of a token kept with probability ``keep``, else any other, for one token replaced.
 
     Parameters
     ----------
@@ -31,17 +34,17 @@ def vocabulary_noise(size, keep):
     TypeError, ValueError
         If an argument is not such a number.
     """
-    return _kept_or_uniform(count("size", size, least=2), *chance("keep", keep))
+    return _kept_or_uniform(as_whole_number(size, "size", least=2), *chance(keep, "keep"))
 
 
-def label_noise(n_classes, flip):
-    """A label replaced, with probability ``flip``, by another class drawn uniformly; for one label changed.
+def label_noise(n_classes: Whole, flip: Number) -> Atoms:
+    """Return the laws of a label replaced with probability ``flip`` by another class, for one label changed.
 
     Parameters
     ----------
     n_classes : int >= 2
     flip : number, in [0, 1]
-        Probability that the label is replaced.
+        Probability that the label is replaced, by a class drawn uniformly from the others.
 
     Returns
     -------
@@ -54,12 +57,14 @@ def label_noise(n_classes, flip):
     TypeError, ValueError
         If an argument is not such a number.
     """
-    flip, exact = chance("flip", flip)
-    return _kept_or_uniform(count("n_classes", n_classes, least=2), 1 - flip, exact)
+    flipped, exact = chance(flip, "flip")
+    return _kept_or_uniform(as_whole_number(n_classes, "n_classes", least=2), 1 - flipped, exact)
 
 
-def drop_then_delete(pi, p, *, only_observed=0, only_other=0, substituted=0):
-    """A training row dropped with probability ``pi``, else each token deleted with probability ``p``.
+def drop_then_delete(
+    pi: Number, p: Number, *, only_observed: Whole = 0, only_other: Whole = 0, substituted: Whole = 0
+) -> Atoms:
+    """Return the laws of a row dropped with probability ``pi``, else its tokens deleted with ``p`` each.
 
     Parameters
     ----------
@@ -73,20 +78,20 @@ def drop_then_delete(pi, p, *, only_observed=0, only_other=0, substituted=0):
     Returns
     -------
     Atoms
-        For one row; r rows are its r-th power. With tokens inserted into the observed row its ratios are 1
-        (dropped) and ``p**-only_observed``, so it is no `Overlap`.
+        The pair for one row; r rows are its r-th power. With tokens inserted into the observed row its ratios
+        are 1 (dropped) and ``p**-only_observed``, so it is no `Overlap`.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not such a number.
     """
-    chance("pi", pi)
+    chance(pi, "pi")
     stays = deletion(p, only_observed=only_observed, only_other=only_other, substituted=substituted)
     return unless_lost(pi, stays).atoms()
 
 
-def _kept_or_uniform(size, keep, exact):
+def _kept_or_uniform(size: int, keep: Fraction, exact: bool) -> Atoms:
     other = (1 - keep) / Fraction(size - 1)
     neither = (size - 2) * other
     pair = Atoms.from_laws([keep, other, neither], [other, keep, neither])

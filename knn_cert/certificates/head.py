@@ -7,17 +7,15 @@ import math
 import re
 import reprlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from ..threats import Threat as RowsThreat
-from ..threats.words import WordThreat
-
-if TYPE_CHECKING:
-    from .certificate import Certificates
+from .record import Record, Threat
 
 __all__ = [
     "MOST_LABEL_BYTES",
@@ -29,6 +27,8 @@ __all__ = [
     "settings_of",
     "whole_number",
 ]
+
+_Kind = TypeVar("_Kind")
 
 _FORMAT = "knn_cert.certificates"
 # Raised by whoever changes what a file holds, how `issue.enclose` rounds, or the words of a guarantee.
@@ -48,7 +48,14 @@ _HEAD = (
 )
 
 # Types of labels by the letter of their dtype: booleans, whole numbers, real numbers, text, objects.
-_LABEL_TYPES = {"b": bool, "i": int, "u": int, "f": (int, float), "U": str, "O": (str, int, float)}
+_LABEL_TYPES: dict[str, Any] = {
+    "b": bool,
+    "i": int,
+    "u": int,
+    "f": (int, float),
+    "U": str,
+    "O": (str, int, float),
+}
 _LABEL_DTYPE = re.compile(r"[<>|][biufUO]\d{0,6}")
 
 # A dtype can ask for any amount of memory a label; nobody's labels need more than this together.
@@ -68,7 +75,7 @@ def parse_json(text: str) -> object:
     )
 
 
-def head_of(certificates: Certificates) -> dict:
+def head_of(certificates: Record) -> dict[str, Any]:
     """Everything but the queries, as JSON holds it.
 
     Raises
@@ -99,7 +106,7 @@ def head_of(certificates: Certificates) -> dict:
     return head
 
 
-def settings_of(head: dict) -> dict:
+def settings_of(head: Any) -> dict[str, Any]:
     """Those arguments of `Certificates` that are not about the queries.
 
     Raises
@@ -124,14 +131,14 @@ def settings_of(head: dict) -> dict:
         else whole_number(settings["n_features"], "n_features"),
         "n_train": whole_number(settings["n_train"], "n_train"),
         "version": _value(settings["version"], str, "version"),
-        "threat": _part(head["threat"], get_args(RowsThreat | WordThreat), "threat"),
+        "threat": _part(head["threat"], get_args(Threat), "threat"),
         "classifier": _part(head["classifier"], (SmoothedKNN, VotingModels), "classifier"),
         "noise": _noise(head["noise"]),
         "classes": label_values(head["classes"], head["classes_dtype"]),
     }
 
 
-def label_values(values, dtype: str) -> np.ndarray:
+def label_values(values: Any, dtype: Any) -> NDArray[Any]:
     """Labels as an array of this dtype that holds exactly these values.
 
     Raises
@@ -159,7 +166,7 @@ def label_values(values, dtype: str) -> np.ndarray:
     return array
 
 
-def expect_keys(record, names, where: str) -> None:
+def expect_keys(record: Any, names: Iterable[str], where: str) -> None:
     """Raise ValueError unless this is an object with these keys and no other."""
     if not isinstance(record, dict):
         raise ValueError(f"{where} must be an object, got {reprlib.repr(record)}")
@@ -168,14 +175,14 @@ def expect_keys(record, names, where: str) -> None:
         raise ValueError(f"{where} lacks {missing or 'nothing'} and has {extra or 'nothing'} besides")
 
 
-def whole_number(value, name: str) -> int:
+def whole_number(value: Any, name: str) -> int:
     """A whole number as JSON writes it, that fits into 64 bits."""
     if type(value) is not int or not -(2**63) <= value < 2**63:
         raise ValueError(f"{name} must be a whole number of at most 64 bits, got {reprlib.repr(value)}")
     return value
 
 
-def real_number(value, name: str, *, infinite: bool = False, missing: bool = False) -> float:
+def real_number(value: Any, name: str, *, infinite: bool = False, missing: bool = False) -> float:
     """A real number as JSON writes it; also "inf" where it may be infinite, null where it may be missing."""
     if type(value) is float:
         return value
@@ -188,23 +195,23 @@ def real_number(value, name: str, *, infinite: bool = False, missing: bool = Fal
     raise ValueError(f"{name} must be a number, got {reprlib.repr(value)}")
 
 
-def real_numbers(values: list, name: str, **options) -> np.ndarray:
+def real_numbers(values: list[Any], name: str, **options: bool) -> NDArray[np.float64]:
     """A list of real numbers; options as in `real_number`."""
     if set(map(type, values)) <= {float}:  # nearly always: no need to look at each of millions
         return np.array(values, dtype=np.float64)
     return np.array([real_number(value, name, **options) for value in values], dtype=np.float64)
 
 
-def _record_of(part) -> dict:
+def _record_of(part: Any) -> dict[str, Any]:
     """A threat or a classifier with the name of its kind."""
     return {"kind": type(part).__name__} | _fields_of(part)
 
 
-def _fields_of(part) -> dict:
+def _fields_of(part: Any) -> dict[str, Any]:
     return {field.name: _json_value(getattr(part, field.name)) for field in fields(part)}
 
 
-def _json_value(value):
+def _json_value(value: Any) -> Any:
     """JSON has neither infinity nor numbers of NumPy's types."""
     if is_dataclass(value):
         return _record_of(value)
@@ -213,7 +220,7 @@ def _json_value(value):
     return "inf" if value == math.inf else value
 
 
-def _part(record, kinds: tuple[type, ...], where: str):
+def _part(record: Any, kinds: tuple[type, ...], where: str) -> Any:
     """The threat or classifier of a record."""
     by_name = {kind.__name__: kind for kind in kinds}
     name = record.get("kind") if isinstance(record, dict) else None
@@ -223,19 +230,20 @@ def _part(record, kinds: tuple[type, ...], where: str):
     return _made(by_name[name], values, where)
 
 
-def _noise(record) -> Noise | DiscreteNoise:
-    kind = DiscreteNoise if isinstance(record, dict) and "law" in record else Noise
-    return _made(kind, record, "noise")
+def _noise(record: Any) -> Noise | DiscreteNoise:
+    if isinstance(record, dict) and "law" in record:
+        return _made(DiscreteNoise, record, "noise")
+    return _made(Noise, record, "noise")
 
 
-def _made(kind: type, values, where: str):
-    names = [field.name for field in fields(kind)]
+def _made(kind: type[_Kind], values: Any, where: str) -> _Kind:
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]  # all kinds are dataclasses
     expect_keys(values, names, where)
     hints = get_type_hints(kind)
     return kind(**{name: _value(values[name], hints[name], f"{where}.{name}") for name in names})
 
 
-def _value(value, hint, where: str):
+def _value(value: Any, hint: Any, where: str) -> Any:
     """A value of a field, if JSON can mean one of the types in its annotation by it."""
     types = get_args(hint) or (hint,)
     if type(value) in types and not isinstance(value, (list, dict)):
@@ -244,13 +252,13 @@ def _value(value, hint, where: str):
         return real_number(value, where, infinite=True)
     if np.ndarray in types and isinstance(value, list):
         return real_numbers(value, where)
-    parts = tuple(one for one in types if is_dataclass(one))
+    parts: tuple[Any, ...] = tuple(one for one in types if is_dataclass(one))
     if parts and isinstance(value, dict):
         return _part(value, parts, where)
     raise ValueError(f"{where} must be of type {hint}, got {reprlib.repr(value)}")
 
 
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
     if len(record) != len(pairs):
         twice = [name for name, times in Counter(name for name, _ in pairs).items() if times > 1]
@@ -258,7 +266,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict:
     return record
 
 
-def _no_constant(text: str):
+def _no_constant(text: str) -> None:
     raise ValueError(f"{text} is no number in JSON")
 
 
