@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import http.client
 import os
-import secrets
 import sys
 import urllib.request
 import warnings
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import _reading
+from .._writing import whole_or_nothing
 
 # Seconds in which a server has to send something; a slow download that goes on is not given up.
 _TIMEOUT_S = 30.0
@@ -213,45 +213,46 @@ def _other_forms(remote: RemoteFile, path: Path) -> Iterator[bytes]:
 def fetch(remote: RemoteFile) -> Path:
     """Download one file into the cache and return its path.
 
-    The bytes go to a temporary file beside the target; only when its sha256 is the pinned one is it renamed,
-    in one step. An interrupted or wrong download leaves nothing behind.
+    It appears there only when its sha256 is the pinned one. An interrupted or wrong download leaves nothing
+    behind.
     """
     target = cache_dir() / remote.store_as
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Opened by a name of our own rather than by mkstemp, so that the file gets the user's usual
-        # permissions.
-        with open(part, "xb") as sink:
+        with whole_or_nothing(target) as part:
             if sys.stderr is not None and sys.stderr.isatty():
                 print(f"downloading {remote.url} to {target}", file=sys.stderr)
-            for chunk in _stream(remote):
-                sink.write(chunk)
-        if remote.extract is not None:
-            part.write_bytes(remote.extract(part.read_bytes()))
-        got = _reading.sha256_of(part)
-        if got != remote.sha256:
-            raise ValueError(
-                f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
-                f"{remote.sha256}, got {got}; nothing was stored. The server or a proxy sent something else: "
-                f"try again, or fetch it by hand.\n{_instructions([remote])}"
-            )
-        os.replace(part, target)
-    except (ConnectionError, ValueError):
-        raise
+            with open(part, "wb") as sink:
+                for chunk in _stream(remote):
+                    sink.write(chunk)
+            if remote.extract is not None:
+                part.write_bytes(remote.extract(part.read_bytes()))
+            _check_download(remote, _reading.sha256_of(part))
+    except _Unreachable as error:
+        raise ConnectionError(str(error)) from error
     except OSError as error:
         raise OSError(
             f"{remote.title} could not be stored at {target}: {error}; set KNN_CERT_CACHE to a folder you "
             "can write"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # gone after the rename; never hide the first error
-            part.unlink()
     return target
 
 
+def _check_download(remote: RemoteFile, got: str) -> None:
+    if got != remote.sha256:
+        raise ValueError(
+            f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
+            f"{remote.sha256}, got {got}; nothing was stored. The server or a proxy sent something else: "
+            f"try again, or fetch it by hand.\n{_instructions([remote])}"
+        )
+
+
+class _Unreachable(Exception):
+    """A failure of the network; no OSError, so that nobody takes it for one of the disk."""
+
+
 def _stream(remote: RemoteFile) -> Iterable[bytes]:
-    """Yield the bytes of ``remote.url``; every failure of the network is a ConnectionError."""
+    """Yield the bytes of ``remote.url``; every failure of the network is an `_Unreachable`."""
     request = urllib.request.Request(remote.url, headers={"User-Agent": "knn-cert"})
     received = 0
     try:
@@ -262,7 +263,7 @@ def _stream(remote: RemoteFile) -> Iterable[bytes]:
                     break
                 yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise ConnectionError(f"{remote.url}: {error or type(error).__name__}") from error
+        raise _Unreachable(f"{remote.url}: {error or type(error).__name__}") from error
     if received > remote.max_bytes:
         raise ValueError(
             f"{remote.title}: the download from {remote.url} is not the expected file: expected at most "

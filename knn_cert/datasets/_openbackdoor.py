@@ -23,6 +23,7 @@ _REMEDY = "correct it, or generate the file again"
 _NAMES = ["text", "label", "poison_label"]
 # A pandas frame without column names numbers its columns; the first header cell is that of the row numbers.
 _HEADERS = (_NAMES, ["", *_NAMES], ["", "0", "1", "2"], ["index", *_NAMES])
+# Up to 18 digits, which an int64 always holds.
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
 

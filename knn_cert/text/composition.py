@@ -158,7 +158,7 @@ class Composition:
         return self._edited(edit, budget, query) if swaps is None else swaps.pair(query, budget)
 
     def swaps(self, edit: str, training: TradeOff = IDENTICAL) -> Swaps | None:
-        """Return what exchanged words of a query can do; None where its length alone decides that."""
+        """Return what exchanged words of a query can do; None where the number of words alone decides that."""
         law = self.part(SubstitutionLaw)
         if edit != "synonyms" or law is None:
             return None
@@ -218,6 +218,7 @@ class Composition:
         return self._reaches_words(threat.edit)
 
     def _reaches_words(self, edit: str) -> bool:
+        """Whether the laws at a text and at an edited one have something in common."""
         if edit in ("inserted", "removed", "any"):
             return self.part(Deletion) is not None
         thinned = self.part(Deletion) is not None or self.part(Masking) is not None
@@ -256,6 +257,7 @@ class Composition:
         return Fraction(0) if drop is None else drop.pi
 
     def _unless_dropped(self, changed: Pair) -> Pair:
+        """Return the pair of a row that is left out, or else drawn as ``changed``."""
         drop = self.part(RowDropping)
         return changed if drop is None else unless_lost(drop.pi, changed)
 
