@@ -158,7 +158,7 @@ class Composition:
         return self._edited(edit, budget, query) if swaps is None else swaps.pair(query, budget)
 
     def swaps(self, edit: str, training: TradeOff = IDENTICAL) -> Swaps | None:
-        """Return what exchanged words of a query can do; None where the number of words alone decides that."""
+        """Return what exchanged words of a query can do; None where their number alone decides that."""
         law = self.part(SubstitutionLaw)
         if edit != "synonyms" or law is None:
             return None
