@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from knn_cert import _reading
 from knn_cert.text.synonyms import SynonymNetwork
 from knn_cert.text.synonyms import vectors as vectors_of
 
@@ -313,6 +314,21 @@ def test_tables_and_pairs_are_read_from_files_packed_or_not(tmp_path, name, cont
     network = SynonymNetwork.read(str(path))
     assert network.words == ("alone", "big", "groß")
     assert edges_without_similarities(network) == {("big", "groß")}
+
+
+@pytest.mark.parametrize("name", ["table.json", "pairs.txt"])
+def test_a_byte_order_mark_is_no_part_of_a_word(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('{"a": ["b"], "b": ["a"]}' if name.endswith("json") else "a b", encoding="utf-8-sig")
+    assert SynonymNetwork.read(path).words == ("a", "b")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(_reading, "LARGEST_CONTENT", 1 << 20)
+    path = tmp_path / "pairs.txt.gz"
+    path.write_bytes(gzip.compress(b"a b\n" * (1 << 19)))
+    with pytest.raises(ValueError, match="expected at most 1 MiB once unpacked, got more; fetch it again"):
+        SynonymNetwork.read(path)
 
 
 def edges_without_similarities(network):
