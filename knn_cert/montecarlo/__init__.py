@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..fingerprint import parameters_digest
-from .ensemble import SmoothedEnsemble
 from .knn import MonteCarloVote, monte_carlo_vote
 from .models import UnsoundTrainer
+from .rows import SmoothedEnsemble
 from .votes import certify_votes
 
 __all__ = [

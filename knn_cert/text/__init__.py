@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..threats.words import QueryWords, TrainingWords
-from .certify import certify_text_votes
 from .composition import Composition, compose
 from .corpus import Corpus, tokenize
 from .ensemble import SmoothedTextEnsemble
@@ -22,6 +21,7 @@ from .substitution import (
 )
 from .swaps import largest_word_budget
 from .synonyms import SynonymNetwork
+from .text_votes import certify_text_votes
 from .trainers import BagOfWords, Embeddings
 
 __all__ = [
