@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from knn_cert import _reading
 from knn_cert.datasets import _files, _mnist, load_dataset
 
 
@@ -97,7 +98,7 @@ def test_the_checksum_is_that_of_what_is_extracted(tmp_path, data):
 
 
 def test_a_file_that_unpacks_to_more_than_any_file_holds_is_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(_files, "_LARGEST_CONTENT", 1 << 20)
+    monkeypatch.setattr(_reading, "LARGEST_CONTENT", 1 << 20)
     (data / "spambase.data.gz").write_bytes(gzip.compress(bytes(1 << 22)))
     with pytest.raises(ValueError, match="expected at most 1 MiB once unpacked, got more"):
         load_dataset("spambase", download=False)

@@ -19,6 +19,8 @@ from knn_cert.gate.distances import check_edges, check_scale, check_sq_distances
 from knn_cert.gate.errors import InvalidInput
 from knn_cert.gate.labels import check_labels, check_n_classes, number_classes
 from knn_cert.gate.numbers import (
+    as_flag,
+    as_real_within,
     as_whole_number,
     check_dof,
     check_n_neighbors,
@@ -348,3 +350,52 @@ def test_names_of_columns_are_printable_and_may_repeat():
 def test_one_class_of_an_attacker_is_named_printably():
     with pytest.raises(ValueError, match=r"got one class: 'a\\x1b\\n'"):
         number_classes(np.array(["a\x1b\n"] * 3))
+
+
+@given(st.floats(-2.0, 2.0), st.sampled_from(["[]", "[)", "(]", "()"]))
+def test_a_round_bracket_leaves_its_end_out_of_an_interval(value, ends):
+    inside = (value > 0 or (ends[0] == "[" and value == 0)) and (value < 1 or (ends[1] == "]" and value == 1))
+    if inside:
+        assert as_real_within(value, "share", 0, 1, ends=ends) == value
+    else:
+        with pytest.raises(InvalidInput, match="share must lie in .0, 1., got"):
+            as_real_within(value, "share", 0, 1, ends=ends)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+@pytest.mark.parametrize("ends", ["[]", "()"])
+def test_the_ends_of_an_interval_are_in_it_or_not(end, ends):
+    if ends == "[]":
+        assert as_real_within(end, "share", 0, 1, ends=ends) == end
+    else:
+        with pytest.raises(InvalidInput, match=r"share must lie in \(0, 1\), got [01].0; halve it"):
+            as_real_within(end, "share", 0, 1, ends=ends, remedy="halve it")
+
+
+def test_a_fraction_next_to_an_end_is_on_its_own_side_of_it():
+    near = 1 - Fraction(1, 10**30)
+    assert float(near) == 1.0
+    assert as_real_within(near, "share", 0, 1, ends="[)") == 1.0
+    with pytest.raises(InvalidInput, match="must lie in"):
+        as_real_within(2 - near, "share", 0, 1)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, "0.5", None, 1j])
+def test_what_is_no_real_number_is_in_no_interval(value):
+    with pytest.raises(TypeError, match="share must be a real number"):
+        as_real_within(value, "share", 0, 1)
+    with pytest.raises(InvalidInput, match="must lie in"):
+        as_real_within(float("nan"), "share", -np.inf, np.inf)
+
+
+def test_only_true_and_false_are_flags():
+    assert as_flag(np.False_, "flag") is False and as_flag(True, "flag") is True
+    for value in (0, 1, "yes", None):
+        with pytest.raises(TypeError, match="flag must be True or False, got"):
+            as_flag(value, "flag")
+
+
+def test_whole_numbers_without_a_least_one_may_be_negative_but_not_endless():
+    assert as_whole_number(np.int64(-7), "place", least=None) == -7
+    with pytest.raises(InvalidInput, match="at most 30 digits"):
+        as_whole_number(-(10**31), "place", least=None)

@@ -123,7 +123,7 @@ def _norm_and_relu(channels: int) -> list[nn.Module]:
 class _Block(nn.Module):
     """Two convolutions and a shortcut; more channels than before go with half the resolution."""
 
-    def __init__(self, before: int, channels: int):
+    def __init__(self, before: int, channels: int) -> None:
         super().__init__()
         self.stride = 1 if channels == before else 2
         self.more_channels = channels - before

@@ -1,4 +1,4 @@
-"""Checked numbers: counts, sizes of noise, numbers of features."""
+"""Checked numbers: counts, shares, sizes of noise, numbers of features; True and False."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import sys
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import numpy as np
 
@@ -36,8 +36,8 @@ def is_whole_number(value: object) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
 
 
-def as_whole_number(value: object, name: str, *, least: int, remedy: str = "") -> int:
-    """Return an int that is not below ``least``.
+def as_whole_number(value: object, name: str, *, least: int | None, remedy: str = "") -> int:
+    """Return an int that is not below ``least``, or any int for None.
 
     Raises
     ------
@@ -47,14 +47,14 @@ def as_whole_number(value: object, name: str, *, least: int, remedy: str = "") -
         If it is below ``least``, or has more than 30 digits.
     """
     remedy = f"; {remedy}" if remedy else ""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
+    if not is_whole_number(value):
         raise TypeError(
             f"{name} must be a whole number, got {value!r} of type {type(value).__name__}{remedy}"
         )
     whole = int(value)
-    if whole < least:
+    if least is not None and whole < least:
         raise InvalidInput(f"{name} must be at least {least}, got {shortened(whole)}{remedy}")
-    if whole > _TOO_LONG:
+    if abs(whole) > _TOO_LONG:
         raise InvalidInput(f"{name} must have at most 30 digits, got {shortened(whole)}{remedy}")
     return whole
 
@@ -78,6 +78,29 @@ def as_positive(value: object, name: str) -> float:
     if not 0.0 < value < math.inf:
         raise InvalidInput(f"{name} must be finite and > 0, got {value!r}")
     return value
+
+
+def as_real_within(
+    value: object, name: str, low: float, high: float, *, ends: str = "[]", remedy: str = ""
+) -> float:
+    """Return a float from ``low`` to ``high``; a bracket of ``ends`` that is round leaves its end out.
+
+    The value itself is compared, not its float: a fraction next to an end is on its own side of it.
+    """
+    number, given = as_real(value, name), cast("float", value)
+    above = given >= low if ends[0] == "[" else given > low
+    below = given <= high if ends[1] == "]" else given < high
+    if not (above and below):  # written so that NaN fails
+        remedy = f"; {remedy}" if remedy else ""
+        raise InvalidInput(f"{name} must lie in {ends[0]}{low:g}, {high:g}{ends[1]}, got {value!r}{remedy}")
+    return number
+
+
+def as_flag(value: object, name: str) -> bool:
+    """Return True or False, or raise TypeError."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r} of type {type(value).__name__}")
+    return bool(value)
 
 
 def as_radius(value: object, name: str = "radius") -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 from .knn import MonteCarloVote, monte_carlo_vote
 from .models import UnsoundTrainer
 from .rows import SmoothedEnsemble

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .._npz import open_npz
 from .._writing import whole_or_nothing
+from ..fingerprint import parameters_digest
 from ..gate.errors import InvalidInput
-from .fingerprint import parameters_digest
 from .protocols import KeepableTrainer
 
 __all__ = ["Checkpoint"]

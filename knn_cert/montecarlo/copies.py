@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, BinaryIO
 
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 
 try:
     import cloudpickle

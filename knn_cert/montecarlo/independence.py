@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 from .models import UnsoundTrainer
 
 __all__ = ["REMEDY", "Probes", "Seen", "Watched", "check_alike", "check_distinct"]

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..fingerprint import parameters_digest
 from ..gate.numbers import as_whole_number
 from ..smoothing import Noise
 from .checkpoint import Checkpoint
 from .copies import Copies
-from .fingerprint import parameters_digest
 from .independence import Probes
 from .model_training import ModelTraining
 from .models import UnsoundTrainer, check_callable, class_positions, description_of, predict_of

@@ -17,12 +17,12 @@ from sklearn.utils.validation import validate_data
 
 from ..certificates import Certificates
 from ..certificates.issue import default_ball
+from ..fingerprint import parameters_digest
 from ..gate.arrays import reject_text_columns
 from ..gate.labels import number_classes
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .base import VotingEnsemble
-from .fingerprint import parameters_digest
 from .protocols import Progress, RowTrainer
 from .row_training import CheckedTrainer, RowTraining
 from .seeds import ModelSeed

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ..threats.words import QueryWords, TrainingWords
+from .composition import Composition, compose
 from .corpus import Corpus, tokenize
 from .ensemble import SmoothedTextEnsemble
-from .smoothing import Composition, Deletion, LabelNoise, Masking, RowDropping, compose
+from .laws import Deletion, LabelNoise, Masking, RowDropping
 from .substitution import (
     SubstitutionLaw,
     UniformSubstitution,

@@ -17,9 +17,10 @@ from ..montecarlo.base import VotingEnsemble
 from ..montecarlo.protocols import Progress
 from ..montecarlo.seeds import ModelSeed
 from ..threats.words import QueryWords, RowThreat, WordThreat
+from .composition import Composition, compose
 from .corpus import Corpus, check_texts
+from .laws import Deletion, TextLaw
 from .sampling import Sampler
-from .smoothing import Composition, Deletion, TextLaw, compose
 from .text_protocols import TextTrainer
 from .text_queries import TextQueries, labels_of
 from .text_training import CheckedTextTrainer, TextTraining

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..bounds import IDENTICAL, TradeOff, largest_certified
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
-from .smoothing import Composition
+from .composition import Composition
 from .swaps import Swaps
 
 __all__ = ["PairsByBudget"]

@@ -16,8 +16,9 @@ from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
 from ..threats import Deletions, LabelFlips
 from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
+from .composition import Composition, compose
+from .laws import TextLaw
 from .pairs_by_budget import PairsByBudget
-from .smoothing import Composition, TextLaw, compose
 
 __all__ = ["certify_text_votes", "check_question", "default_threat"]
 

@@ -6,8 +6,13 @@ import hashlib
 import struct
 from collections.abc import Mapping
 from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 __all__ = ["parameters_digest"]
 
@@ -18,7 +23,7 @@ _NOTES = ("_sklearn_version", "_stop_words_id")
 _TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 
 
-def parameters_digest(model) -> bytes:
+def parameters_digest(model: object) -> bytes:
     """Return the SHA-256 of the canonical bytes of a model's parameters.
 
     The same parameters give the same digest in any process and on any machine; it changes with any of them.
@@ -58,12 +63,13 @@ def parameters_digest(model) -> bytes:
 class _Walk:
     """Feeds a digest with one value after the other: a tag, a length, the content."""
 
-    def __init__(self, digest):
+    def __init__(self, digest: _Hash) -> None:
         self._digest = digest
         self._seen: dict[int, int] = {}
-        self._kept = []  # so that no address is used twice
+        self._kept: list[object] = []  # so that no address is used twice
 
-    def feed(self, value) -> None:
+    def feed(self, value: Any) -> None:
+        """Feed the canonical bytes of a value, with all that it holds."""
         if value is None or isinstance(value, (bool, np.bool_)):
             self._put("constant", repr(None if value is None else bool(value)).encode())
         elif isinstance(value, (int, np.integer)):
@@ -92,8 +98,8 @@ class _Walk:
         self._digest.update(f"{tag}:{len(content)}:".encode())
         self._digest.update(content)
 
-    def _function(self, function) -> None:
-        """A function is its name and what it holds: the object it is bound to, variables, defaults."""
+    def _function(self, function: Any) -> None:
+        """Feed a function: its name and what it holds, the object it is bound to, variables, defaults."""
         if self._again(function):
             return
         self._put("function", _name_of(function).encode())
@@ -104,7 +110,7 @@ class _Walk:
         for part in (*(cell.cell_contents for cell in cells), getattr(function, "__defaults__", None)):
             self.feed(part)
 
-    def _array(self, array: np.ndarray) -> None:
+    def _array(self, array: NDArray[Any]) -> None:
         if array.dtype.names is not None:
             # Field by field: what lies between the fields of a record is not part of it.
             self._put("record", repr((array.dtype.names, array.shape)).encode())
@@ -120,7 +126,7 @@ class _Walk:
         self._put("array", f"{plain.dtype.str}{array.shape}".encode())
         self._digest.update(plain.tobytes())
 
-    def _again(self, value) -> bool:
+    def _again(self, value: object) -> bool:
         """Whether this very object was fed before; what holds itself would never end."""
         if id(value) in self._seen:
             self._put("again", str(self._seen[id(value)]).encode())
@@ -129,7 +135,7 @@ class _Walk:
         self._kept.append(value)
         return False
 
-    def _composite(self, value) -> None:
+    def _composite(self, value: Any) -> None:
         if self._again(value):
             return
         if isinstance(value, Mapping):
@@ -151,13 +157,13 @@ class _Walk:
                 self.feed(part)
 
 
-def _is_tensor(value) -> bool:
+def _is_tensor(value: object) -> bool:
     """Whether this is a tensor of torch, which is not imported here."""
     return type(value).__module__.startswith("torch") and hasattr(value, "detach") and hasattr(value, "cpu")
 
 
-def _state_of(value) -> tuple:
-    """What an object would be pickled by, without pickling it."""
+def _state_of(value: object) -> tuple[object, ...]:
+    """Return what an object would be pickled by, without pickling it."""
     try:
         reduced = value.__reduce_ex__(2)
     except TypeError as error:
@@ -173,12 +179,12 @@ def _state_of(value) -> tuple:
     return make, arguments, state, list(items or ()), list(pairs or ())
 
 
-def _no_bytes(value) -> TypeError:
+def _no_bytes(value: object) -> TypeError:
     return TypeError(
         f"a {_name_of(type(value))} among the model's parameters has no canonical bytes; give the model a "
         "method canonical_parameters() that returns its parameters, a mapping of names to arrays"
     )
 
 
-def _name_of(thing) -> str:
+def _name_of(thing: Any) -> str:
     return f"{getattr(thing, '__module__', '')}.{thing.__qualname__}"

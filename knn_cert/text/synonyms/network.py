@@ -1,4 +1,4 @@
-"""Which words may stand for which: a symmetric graph of words, fixed before any training text is seen."""
+"""The network of synonyms: made from tables, pairs or vectors; neighbours, similarities, components."""
 
 from __future__ import annotations
 
@@ -6,25 +6,20 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..datasets._files import read_bytes
-from ..gate.arrays import as_float_array
-from ..gate.numbers import as_real, as_whole_number
+from ...gate.errors import InvalidInput
+from ...gate.numbers import as_real_within, as_whole_number
+from .entries import Similarities, as_word, as_words, checked_similarities
+from .files import is_json, read_pairs, read_table
+from .vectors import check_vectors, cosines_of, nearest, unit_rows, without_top
 
 __all__ = ["SynonymNetwork"]
-
-# Cosines that are held at once while neighbours are searched: 128 MB.
-_BLOCK = 1 << 24
-
-# Cosines from a matrix product differ from those that count by rounding, far less than this.
-_ROUNDING = 1e-9
-
-Similarities = Mapping[tuple[str, str], float] | Callable[[str, str], float]
 
 
 class SynonymNetwork:
@@ -56,7 +51,7 @@ class SynonymNetwork:
         added: int = 0,
         dropped: int = 0,
     ):
-        # symmetric and sorted already, with similarities of the pairs (a, b) where a < b
+        # The graph is symmetric and sorted already; similarities are those of the pairs (a, b) with a < b.
         self._neighbours = neighbours
         self._similarities = similarities
         self.added = added
@@ -113,9 +108,9 @@ class SynonymNetwork:
         table: dict[str, set[str]] = {}
         for pair in pairs:
             if isinstance(pair, str) or len(pair) != 2:
-                raise ValueError(f"pairs must hold two words each, got {pair!r}")
+                raise InvalidInput(f"pairs must hold two words each, got {pair!r}")
             for word, other in (pair, reversed(pair)):
-                table.setdefault(_as_word(word), set()).add(other)
+                table.setdefault(as_word(word), set()).add(other)
         network, _ = cls._from_table({word: sorted(others) for word, others in table.items()}, similarities)
         return network
 
@@ -123,7 +118,7 @@ class SynonymNetwork:
     def from_vectors(
         cls,
         words: Sequence[str],
-        vectors: np.ndarray,
+        vectors: ArrayLike,
         *,
         threshold: float = 0.8,
         n_neighbors: int = 8,
@@ -159,20 +154,18 @@ class SynonymNetwork:
             If a word occurs twice, a vector is zero (also after the processing), NaN or infinite, shapes
             differ, or a number is out of range.
         """
-        names, rows = _check_vectors(words, vectors)
-        threshold = as_real(threshold, "threshold")
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(
-                f"threshold must lie in [0, 1], got {threshold!r}; it is the least cosine of neighbours"
-            )
+        names, rows = check_vectors(words, vectors)
+        remedy = "it is the least cosine of neighbours"
+        threshold = as_real_within(threshold, "threshold", 0.0, 1.0, remedy=remedy)
         n_neighbors = as_whole_number(n_neighbors, "n_neighbors", least=1)
         if all_but_the_top is not None:
-            rows = _without_top(rows, as_whole_number(all_but_the_top, "all_but_the_top", least=0))
+            rows = without_top(rows, as_whole_number(all_but_the_top, "all_but_the_top", least=0))
         # Sorted, so that the first of equally near words is the one that sorts first.
         order = sorted(range(len(names)), key=names.__getitem__)
-        names, units = [names[i] for i in order], _unit_rows(rows[order], [names[i] for i in order])
-        table, cosines = {}, {}
-        for i, near in enumerate(_nearest(units, threshold, n_neighbors)):
+        names, units = [names[i] for i in order], unit_rows(rows[order], [names[i] for i in order])
+        table: dict[str, list[str]] = {}
+        cosines: dict[tuple[str, str], float] = {}
+        for i, near in enumerate(nearest(units, threshold, n_neighbors)):
             table[names[i]] = [names[j] for j in near]
             for j, cosine in near.items():
                 cosines[names[min(i, j)], names[max(i, j)]] = cosine
@@ -202,43 +195,31 @@ class SynonymNetwork:
             If it is not UTF-8, cut off or of another layout; with the line where that is known.
         """
         path = Path(path)
+        if not is_json(path):
+            return cls.from_pairs(read_pairs(path))
+        table = read_table(path)
         try:
-            data = read_bytes(path)
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: expected a whole gzip file, got one that is cut off or corrupt "
-                f"({error.__cause__}); fetch it again"
-            ) from error
-        try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise ValueError(
-                f"{path}, line {line}: expected UTF-8, got the byte {data[error.start]:#04x}; convert the "
-                "file, for instance with iconv"
-            ) from None
-        if path.name.endswith((".json", ".json.gz")):
-            table = _parse_json(text, path)
-            try:
-                network, example = cls._from_table(table, None)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"{path}: {error}") from None
-            network._warn_of_added(example)
-            return network
-        return cls.from_pairs(_parse_lines(text, path))
+            network, example = cls._from_table(table, None)
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(f"{path}: {error}") from None
+        network._warn_of_added(example)
+        return network
 
     @classmethod
-    def _from_table(cls, table, similarities) -> tuple[SynonymNetwork, tuple[str, str] | None]:
-        """The network of a table, and an entry whose reverse is missing there."""
+    def _from_table(
+        cls, table: Mapping[str, Sequence[str]], similarities: Similarities | None
+    ) -> tuple[SynonymNetwork, tuple[str, str] | None]:
+        """Return the network of a table, and an entry whose reverse is missing there, if there is one."""
         if not isinstance(table, Mapping):
             raise TypeError(
                 f"the table must map each word to a sequence of words, got {type(table).__name__}; "
                 "SynonymNetwork.from_pairs takes pairs"
             )
         if not table:
-            raise ValueError("the table is empty, expected at least one word")
-        given = {_as_word(word): _as_words(word, others) for word, others in table.items()}
-        added, example = 0, None
+            raise InvalidInput("the table is empty, expected at least one word")
+        given = {as_word(word): as_words(word, others) for word, others in table.items()}
+        added = 0
+        example: tuple[str, str] | None = None
         both: dict[str, set[str]] = {word: set(others) for word, others in given.items()}
         for word, others in given.items():
             for other in others:
@@ -247,9 +228,8 @@ class SynonymNetwork:
                     added += 1
                     example = example or (word, other)
         neighbours = {word: tuple(sorted(both[word])) for word in sorted(both)}
-        if similarities is not None:
-            similarities = _checked_similarities(neighbours, similarities)
-        return cls(neighbours, similarities, added=added), example
+        checked = None if similarities is None else checked_similarities(neighbours, similarities)
+        return cls(neighbours, checked, added=added), example
 
     def _warn_of_added(self, example: tuple[str, str] | None) -> None:
         if example is not None:
@@ -263,9 +243,9 @@ class SynonymNetwork:
             )
 
     def with_similarities(
-        self, words: Sequence[str], vectors: np.ndarray, *, missing: str = "raise"
+        self, words: Sequence[str], vectors: ArrayLike, *, missing: str = "raise"
     ) -> SynonymNetwork:
-        """The same graph with the cosines of word vectors as similarities.
+        """Return the same graph with the cosines of word vectors as similarities.
 
         Parameters
         ----------
@@ -282,8 +262,8 @@ class SynonymNetwork:
             As `from_vectors`; ValueError also if ``missing`` is something else, or an edge is to be refused.
         """
         if missing not in ("raise", "drop"):
-            raise ValueError(f"missing must be 'raise' or 'drop', got {missing!r}")
-        names, rows = _check_vectors(words, vectors)
+            raise InvalidInput(f"missing must be 'raise' or 'drop', got {missing!r}")
+        names, rows = check_vectors(words, vectors)
         number = {word: i for i, word in enumerate(names)}
         kept = []
         for word, other in self._edges():
@@ -291,14 +271,14 @@ class SynonymNetwork:
                 kept.append((word, other))
             elif missing == "raise":
                 lacking = other if word in number else word
-                raise ValueError(
+                raise InvalidInput(
                     f"the word {lacking!r} of the edge {word!r} - {other!r} has no vector; give vectors of "
                     "all words that have neighbours, or pass missing='drop' to leave such edges out"
                 )
         used = sorted({number[word] for edge in kept for word in edge})
         units = np.zeros(rows.shape)
-        units[used] = _unit_rows(rows[used], [names[i] for i in used])
-        cosines = _cosines(units, [number[a] for a, _ in kept], [number[b] for _, b in kept])
+        units[used] = unit_rows(rows[used], [names[i] for i in used])
+        cosines = cosines_of(units, [number[a] for a, _ in kept], [number[b] for _, b in kept])
         neighbours: dict[str, list[str]] = {word: [] for word in self._neighbours}
         for word, other in kept:
             neighbours[word].append(other)
@@ -323,22 +303,24 @@ class SynonymNetwork:
 
     @property
     def words(self) -> tuple[str, ...]:
+        """All words, sorted."""
         return tuple(self._neighbours)
 
     @property
     def has_similarities(self) -> bool:
+        """Whether the edges carry similarities."""
         return self._similarities is not None
 
     def neighbours(self, word: str) -> tuple[str, ...]:
-        """The words that may stand for ``word``, sorted, without itself; none for a word outside."""
+        """Return the words that may stand for ``word``, sorted, without itself; none for a word outside."""
         return self._neighbours.get(word, ())
 
     def candidates(self, word: str) -> tuple[str, ...]:
-        """The word itself, then its neighbours, sorted."""
+        """Return the word itself, then its neighbours, sorted."""
         return (word, *self.neighbours(word))
 
     def similarity(self, word: str, other: str) -> float:
-        """The similarity of two neighbours; 1 for a word and itself.
+        """Return the similarity of two neighbours; 1 for a word and itself.
 
         Raises
         ------
@@ -348,19 +330,19 @@ class SynonymNetwork:
         if word == other:
             return 1.0
         if self._similarities is None:
-            raise ValueError(
+            raise InvalidInput(
                 "the network has no similarities; build it with SynonymNetwork.from_vectors, or attach them "
                 "by with_similarities(words, vectors)"
             )
         try:
             return self._similarities[min(word, other), max(word, other)]
         except KeyError:
-            raise ValueError(
+            raise InvalidInput(
                 f"{word!r} and {other!r} are no neighbours, so they have no similarity"
             ) from None
 
     def component(self, word: str) -> tuple[str, ...]:
-        """All words that chains of substitutions can reach from ``word``, sorted, with itself."""
+        """Return all words that chains of substitutions can reach from ``word``, sorted, with itself."""
         return self._components.get(word, (word,))
 
     @cached_property
@@ -380,178 +362,16 @@ class SynonymNetwork:
 
     @cached_property
     def digest(self) -> str:
+        """SHA-256 of the graph and its similarities, in hexadecimal."""
         digest = hashlib.sha256()
         for word, others in self._neighbours.items():
-            near = others
+            near: Sequence[object] = others
             if self._similarities is not None:
                 near = [(other, self.similarity(word, other).hex()) for other in others]
             digest.update(json.dumps([word, near]).encode() + b"\n")
         return digest.hexdigest()
 
-    def _edges(self) -> Iterable[tuple[str, str]]:
+    def _edges(self) -> Iterator[tuple[str, str]]:
         return (
             (word, other) for word, others in self._neighbours.items() for other in others if word < other
         )
-
-
-def _as_word(word) -> str:
-    if not isinstance(word, str):
-        remedy = "; decode it" if isinstance(word, bytes) else ""
-        raise TypeError(f"every word must be a str, got {word!r} of type {type(word).__name__}{remedy}")
-    if not word:
-        raise ValueError("every word must have a character, got an empty one")
-    return str(word)
-
-
-def _as_words(word: str, others) -> set[str]:
-    if isinstance(others, (str, bytes, Mapping)) or not isinstance(others, Iterable):
-        raise TypeError(f"the entry of {word!r} must be a sequence of words, got {others!r:.60}")
-    return {_as_word(other) for other in others} - {word}
-
-
-def _checked_similarities(neighbours, similarities: Similarities) -> dict[tuple[str, str], float]:
-    checked = {}
-    for word, others in neighbours.items():
-        for other in others:
-            if word > other:
-                continue
-            name = f"the similarity of {word!r} and {other!r}"
-            if callable(similarities):
-                values = [similarities(word, other)]
-            else:
-                values = [
-                    similarities[pair] for pair in ((word, other), (other, word)) if pair in similarities
-                ]
-            for value in values:
-                if not -1.0 <= as_real(value, name) <= 1.0:
-                    raise ValueError(f"{name} must lie in [-1, 1], got {value!r}")
-            if not values:
-                raise ValueError(f"{name} is missing; give one for every edge, or leave the edge out")
-            if values[0] != values[-1]:
-                raise ValueError(f"{name} must be the same both ways, got {values[0]!r} and {values[1]!r}")
-            checked[word, other] = float(values[0])
-    return checked
-
-
-def _parse_json(text: str, path: Path) -> dict:
-    try:
-        table = json.loads(text, object_pairs_hook=_distinct_keys)
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path}, line {error.lineno}: expected JSON, got something else or a file that is cut off "
-            f"({error.msg}); fetch it again"
-        ) from None
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
-    if not isinstance(table, dict):
-        raise ValueError(
-            f"{path}: expected a JSON object of words and lists of words, got "
-            f"{type(table).__name__} at the top"
-        )
-    return table
-
-
-def _distinct_keys(items: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(items)
-    if len(table) != len(items):
-        seen: set[str] = set()
-        twice = next(word for word, _ in items if word in seen or seen.add(word))
-        raise ValueError(f"the word {twice!r} has two entries; join them")
-    return table
-
-
-def _parse_lines(text: str, path: Path) -> list[tuple[str, str]]:
-    lines = text.split("\n")
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if not lines:
-        raise ValueError(f"{path} is empty, expected lines with two words each")
-    pairs = []
-    for number, line in enumerate(lines, start=1):
-        words = line.split()
-        if len(words) != 2:
-            raise ValueError(f"{path}, line {number}: expected two words, got {line[:60]!r}")
-        pairs.append((words[0], words[1]))
-    return pairs
-
-
-def _check_vectors(words, vectors) -> tuple[list[str], np.ndarray]:
-    if isinstance(words, (str, bytes)):
-        raise TypeError("words must be a sequence of words, got one string")
-    names = [_as_word(word) for word in words]
-    rows = as_float_array(vectors, "vectors")
-    if rows.ndim != 2 or rows.shape[0] != len(names) or not rows.size:
-        raise ValueError(
-            f"vectors must have shape ({len(names)}, d), one row for each word, and not be empty; got "
-            f"{rows.shape}"
-        )
-    if len(set(names)) != len(names):
-        seen: set[str] = set()
-        twice = next(word for word in names if word in seen or seen.add(word))
-        raise ValueError(f"the word {twice!r} occurs twice in words; keep one of its vectors")
-    bad = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if bad.size:
-        raise ValueError(
-            f"the vector of {names[bad[0]]!r} must be finite, got NaN or infinity; leave the word out"
-        )
-    return names, rows
-
-
-def _without_top(rows: np.ndarray, n_components: int) -> np.ndarray:
-    if n_components >= min(rows.shape):
-        raise ValueError(
-            f"all_but_the_top must be less than {min(rows.shape)}, the rank that {rows.shape[0]} vectors of "
-            f"{rows.shape[1]} numbers can have; got {n_components}"
-        )
-    centred = rows - rows.mean(axis=0)
-    # eigh sorts upwards
-    top = np.linalg.eigh(centred.T @ centred)[1][:, rows.shape[1] - n_components :]
-    return centred - (centred @ top) @ top.T
-
-
-def _unit_rows(rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    # Scaled first: squares of huge or tiny entries leave the range of doubles.
-    largest = np.abs(rows).max(axis=1, keepdims=True)
-    zero = np.flatnonzero(largest == 0.0)
-    if zero.size:
-        raise ValueError(f"the vector of {names[zero[0]]!r} is zero and has no direction; leave the word out")
-    rows = rows / largest
-    return rows / np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
-
-
-def _cosines(units: np.ndarray, first: Sequence[int], second: Sequence[int]) -> np.ndarray:
-    """Cosines of pairs of rows, the same whatever else is computed beside them."""
-    first, second = np.asarray(first, dtype=np.intp), np.asarray(second, dtype=np.intp)
-    size = max(1, _BLOCK // units.shape[1])
-    parts = [
-        np.einsum("ij,ij->i", units[first[i : i + size]], units[second[i : i + size]])
-        for i in range(0, len(first), size)
-    ]
-    return np.clip(np.concatenate([np.zeros(0), *parts]), -1.0, 1.0)
-
-
-def _nearest(units: np.ndarray, threshold: float, n_neighbors: int) -> Iterable[dict[int, float]]:
-    """For each row its nearest others by cosine, at most ``n_neighbors`` and none below the threshold."""
-    n = len(units)
-    size = max(1, _BLOCK // n)
-    for start in range(0, n, size):
-        block = units[start : start + size] @ units.T
-        rows = np.arange(len(block))
-        block[rows, start + rows] = -np.inf
-        least = np.full(len(block), threshold)
-        if n_neighbors < n:
-            least = np.maximum(least, np.partition(block, n - n_neighbors, axis=1)[:, n - n_neighbors])
-        # A little more than needed, then the choice by cosines that do not depend on the block.
-        row, column = np.nonzero(block >= least[:, None] - _ROUNDING)
-        low, high = np.minimum(start + row, column), np.maximum(start + row, column)
-        cosines = _cosines(units, low, high)
-        order = np.lexsort((column, -cosines, row))
-        row, column, cosines = row[order], column[order], cosines[order]
-        ends = np.searchsorted(row, np.arange(len(block) + 1))
-        for i in rows:
-            taken = slice(ends[i], min(ends[i] + n_neighbors, ends[i + 1]))
-            yield {
-                j: cosine
-                for j, cosine in zip(column[taken].tolist(), cosines[taken].tolist(), strict=True)
-                if cosine >= threshold
-            }
