@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import Any, Literal, overload
 
 
-def show_config(mode: str = "print") -> dict | None:
+@overload
+def show_config(mode: Literal["print"] = "print") -> None: ...
+@overload
+def show_config(mode: Literal["dict"]) -> dict[str, object]: ...
+def show_config(mode: str = "print") -> dict[str, object] | None:
     """Print, or return, the version, the backends and the machine that knn_cert sees.
 
     Parameters
@@ -34,7 +39,7 @@ def show_config(mode: str = "print") -> dict | None:
         chosen = kernels.backend_name(kernels.get_backend())
     except (ImportError, ValueError) as error:
         chosen = f"none: {error}"
-    native = kernels.get_backend("native") if "native" in backends else None
+    native: Any = kernels.get_backend("native") if "native" in backends else None
     facts = {
         "version": __version__,
         "backend": chosen,
