@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
 from typing import Any
 
 import numpy as np
@@ -54,9 +53,7 @@ class Noise:
             noise = self.width * (generator.random(shape) - 0.5)
         return noise
 
-    def add_to(
-        self, X: NDArray[Any], generator: np.random.Generator, dtype: DTypeLike
-    ) -> NDArray[Any]:
+    def add_to(self, X: NDArray[Any], generator: np.random.Generator, dtype: DTypeLike) -> NDArray[Any]:
         """Return X of shape (n, d) with noise on it: summed in float64, kept as ``dtype``."""
         noised = np.empty(X.shape, dtype=dtype)
         rows = max(1, _BLOCK // max(1, X.shape[1]))

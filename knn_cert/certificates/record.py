@@ -43,7 +43,7 @@ class Record:
     p_lower: NDArray[np.float64]
     p_upper: NDArray[np.float64]
     tail_upper: NDArray[np.float64]
-    budget: NDArray[Any]
+    budget: NDArray[np.float64] | NDArray[np.int64]
     worst_probability: NDArray[np.float64]
     abstained: NDArray[np.bool_]
     classes: NDArray[Any]
