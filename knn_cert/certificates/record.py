@@ -89,7 +89,7 @@ class Record:
                 f"{self.threat!r} has no radius: its budget is a number of {self.threat.budget_name}, see "
                 ".budget"
             )
-        return self.budget
+        return self.budget.astype(np.float64, copy=False)
 
     @property
     def guarantee(self) -> str:
