@@ -9,7 +9,7 @@ import reprlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -250,7 +250,7 @@ def _value(value: Any, hint: Any, where: str) -> Any:
         return value
     if float in types and (type(value) is int or value == "inf"):
         return real_number(value, where, infinite=True)
-    if np.ndarray in types and isinstance(value, list):
+    if np.ndarray in map(get_origin, types) and isinstance(value, list):
         return real_numbers(value, where)
     parts: tuple[Any, ...] = tuple(one for one in types if is_dataclass(one))
     if parts and isinstance(value, dict):
