@@ -250,7 +250,7 @@ def _value(value: Any, hint: Any, where: str) -> Any:
         return value
     if float in types and (type(value) is int or value == "inf"):
         return real_number(value, where, infinite=True)
-    if np.ndarray in map(get_origin, types) and isinstance(value, list):
+    if isinstance(value, list) and any(get_origin(one) is np.ndarray for one in types):
         return real_numbers(value, where)
     parts: tuple[Any, ...] = tuple(one for one in types if is_dataclass(one))
     if parts and isinstance(value, dict):
