@@ -11,7 +11,9 @@ Doubles distances(const Doubles& queries, const Doubles& rows, int n_threads) {
     const double* const q = queries.data();
     const double* const r = rows.data();
     double* const o = out.mutable_data();
-    const std::int64_t m = queries.shape(0), n = rows.shape(0), dim = rows.shape(1);
+    const std::int64_t m = queries.shape(0);
+    const std::int64_t n = rows.shape(0);
+    const std::int64_t dim = rows.shape(1);
     without_gil([&] {  // plain arrays from here on
         knn_cert::distances(q, m, r, n, dim, o, n_threads, &python_checkpoint);
     });

@@ -72,7 +72,8 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
         request.n_neighbors.push_back(static_cast<int>(n_neighbors.data()[i]));
     }
     const std::vector<py::ssize_t> shape = {queries.shape(0), sigma.size(), n_neighbors.size(), static_cast<py::ssize_t>(n_classes)};
-    Doubles probability(shape), error(shape);
+    Doubles probability(shape);
+    Doubles error(shape);
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
     without_gil([&] {  // worker threads touch no Python object
@@ -101,7 +102,8 @@ py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_
 py::tuple race_families(const Doubles& distances, const Integers& first, const Integers& end, const Integers& start,
                         const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof,
                         double tolerance, bool recurrence, int n_threads) {
-    const py::ssize_t n_rows = distances.size(), n_families = n_members.size();
+    const py::ssize_t n_rows = distances.size();
+    const py::ssize_t n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
            "m_a, m_b, n_threads or tolerance out of range");
     expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
@@ -156,7 +158,8 @@ py::tuple race(const Doubles& distances_a, int m_a, const Doubles& distances_b, 
     request.dof = dof;
     request.recurrence = recurrence;
     request.checkpoint = &python_checkpoint;
-    double p[2], e[2];
+    double p[2];
+    double e[2];
     without_gil([&] {  // plain arrays from here on
         knn_cert::race(request, p, e);
     });

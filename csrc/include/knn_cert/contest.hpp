@@ -32,9 +32,9 @@ struct Contest {
         return out;
     }
 
-    int degree_of(int list) const { return race ? degree[list] : degree[0]; }
+    [[nodiscard]] int degree_of(int list) const { return race ? degree[list] : degree[0]; }
     // K: of all rows, the one that decides at the latest
-    int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
+    [[nodiscard]] int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
 // A contest with what bounds its outcomes: list y wins with at least min_own[y] rows and at most max_others[y] rows of the others.
@@ -42,7 +42,7 @@ struct BoundedContest {
     Contest contest;
     std::vector<int> min_own, max_others;
 
-    int max_degree() const { return std::max(contest.degree_of(0), contest.degree_of(1)); }
+    [[nodiscard]] int max_degree() const { return std::max(contest.degree_of(0), contest.degree_of(1)); }
 
     static BoundedContest of_race(int m_a, int m_b) {
         BoundedContest out;

@@ -27,7 +27,8 @@ public:
     // `any_doubt`, or unless nothing could make it smaller: no far rows, and distances that are as good as they get.
     Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
                   bool any_doubt = false) {
-        bool complete = true, far = false;
+        bool complete = true;
+        bool far = false;
         for (const RowSummary& list : lists) {
             complete = complete && list.complete();
             far = far || list.has_far();

@@ -67,18 +67,18 @@ public:
         standings_.resize((n_lists_ + 2) * kLanes);
     }
 
-    std::size_t n_members() const override { return contests_->size(); }
-    std::size_t per_member() const override { return n_lists_; }
-    bool possible(std::size_t y) const override {
+    [[nodiscard]] std::size_t n_members() const override { return contests_->size(); }
+    [[nodiscard]] std::size_t per_member() const override { return n_lists_; }
+    [[nodiscard]] bool possible(std::size_t y) const override {
         return sizes_[y % n_lists_] >= static_cast<std::size_t>((*contests_)[y / n_lists_].min_own[y % n_lists_]);
     }
-    double start() const override { return start_; }
-    double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
-    double closing_distance(std::size_t member) const override { return decided_[member]; }
-    std::size_t n_rows() const override { return n_near_; }
-    std::size_t n_all_rows() const override { return n_all_; }
-    double dof() const override { return law_.dof(); }
-    int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
+    [[nodiscard]] double start() const override { return start_; }
+    [[nodiscard]] double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
+    [[nodiscard]] double closing_distance(std::size_t member) const override { return decided_[member]; }
+    [[nodiscard]] std::size_t n_rows() const override { return n_near_; }
+    [[nodiscard]] std::size_t n_all_rows() const override { return n_all_; }
+    [[nodiscard]] double dof() const override { return law_.dof(); }
+    [[nodiscard]] int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members());
@@ -112,7 +112,9 @@ public:
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
         tally(block, accuracy, true);
         has_upper_ = false;
-        double by_distances[kLanes], by_coefficients[kLanes] = {}, relative[kLanes];
+        double by_distances[kLanes];
+        double by_coefficients[kLanes] = {};
+        double relative[kLanes];
         for (const FarDoubt& of_list : doubts_)
             for (int lane = 0; lane < kLanes; ++lane) by_coefficients[lane] = both(by_coefficients[lane], of_list.any_coefficient[lane]);
         distance_errors(block, by_distances);
@@ -150,7 +152,8 @@ private:
 
     // Whether these relative errors matter: rounding alone is of that size.
     static bool counts(const double* density, const double* weight, const double* relative) {
-        double mass = 0.0, by_rows = 0.0;
+        double mass = 0.0;
+        double by_rows = 0.0;
         for (int lane = 0; lane < kLanes; ++lane) {
             mass += weight[lane] * density[lane];
             by_rows += weight[lane] * density[lane] * relative[lane];
@@ -167,7 +170,9 @@ private:
     void combine_upper(const Contest& contest) {
         if (!has_upper_)
             for (std::size_t c = 0; c < n_lists_; ++c) {
-                const Record record = records_[c], error = tallies_[c].error(), upper = upper_[c];
+                const Record record = records_[c];
+                const Record error = tallies_[c].error();
+                const Record upper = upper_[c];
                 for (std::size_t k = 0; k < first_size(degree_[c]); ++k) {
                     upper.G[k] = record.G[k] + error.G[k];
                     upper.A[k] = record.A[k] + error.A[k];
@@ -183,7 +188,8 @@ private:
     // a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2) bounds f' / f - 1:
     // f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least as in
     // NearNormal::certain. Since A[k] sums f G without the row, G[k] errs by e a (A[k - 1] + A[k]); so does G without a row, within a
-    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F
+    // is below exp(-50).
     void distance_errors(const NodeBlock& block, double* relative) {
         std::fill_n(relative, kLanes, 0.0);
         if (!sq_error_.any()) return;
@@ -202,7 +208,8 @@ private:
             }
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
             const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
-            double a = t / (2.0 * d), b = std::max(1.0, t * t / d);
+            double a = t / (2.0 * d);
+            double b = std::max(1.0, t * t / d);
             if (least > 0.0) {
                 a = std::min(a, 0.5 / least);
                 b = std::min(b, (std::max(t - least, reach - t) + d / (2.0 * least)) / least);
@@ -217,7 +224,8 @@ private:
         const double d = law_.dof();
         double grow[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
-            const double t = radius_of(block.position(lane)), reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+            const double t = radius_of(block.position(lane));
+            const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
             const double rates = std::max(max_degree() * (d + t * (t + 40.0)), static_cast<double>(n_all_) * t * (t + 1.0)) / (2.0 * d);
             grow[lane] = std::exp(std::min(60.0, static_cast<double>(n_lists_) * sq_error_.within(reach) * rates));
         }

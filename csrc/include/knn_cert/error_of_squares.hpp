@@ -31,10 +31,10 @@ struct SquareError {
         return out;
     }
     // Whether direct differences would do no better.
-    bool is_least() const { return product == 0.0 && square == 0.0; }
-    bool any() const { return product > 0.0 || relative > 0.0; }
+    [[nodiscard]] bool is_least() const { return product == 0.0 && square == 0.0; }
+    [[nodiscard]] bool any() const { return product > 0.0 || relative > 0.0; }
     // of rows not farther than `reach` from the query
-    double within(double reach) const {
+    [[nodiscard]] double within(double reach) const {
         const double row_norm = std::min(largest_norm, query_norm + reach);
         return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
     }

@@ -47,7 +47,7 @@ struct Lanes {
         for (int p = 0; p < kParts; ++p)
             *reinterpret_cast<UnalignedRegister*>(to + p * kLanesPerRegister) = part[p];
     }
-    KNN_CERT_INLINE double sum() const {
+    [[nodiscard]] KNN_CERT_INLINE double sum() const {
         double values[kLanes];
         store(values);
         return ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]));
@@ -119,7 +119,8 @@ KNN_CERT_INLINE void transpose_registers(Register* row) {
     if constexpr (kSpan < kLanesPerRegister) {
         for (int i = 0; i < kLanesPerRegister; ++i)
             if (!(i & kSpan)) {
-                const Register a = row[i], b = row[i + kSpan];
+                const Register a = row[i];
+                const Register b = row[i + kSpan];
                 row[i] = interleave<kSpan, false>(a, b);
                 row[i + kSpan] = interleave<kSpan, true>(a, b);
             }
@@ -133,7 +134,8 @@ KNN_CERT_INLINE void transpose_registers(Register*) {}
 
 // Lane i of row[j] and lane j of row[i] change places.
 KNN_CERT_INLINE void transpose(Lanes* row) {
-    constexpr int kPer = kLanesPerRegister, kBlocks = kLanes / kPer;
+    constexpr int kPer = kLanesPerRegister;
+    constexpr int kBlocks = kLanes / kPer;
     Lanes out[kLanes];
     for (int i = 0; i < kBlocks; ++i)
         for (int j = 0; j < kBlocks; ++j) {

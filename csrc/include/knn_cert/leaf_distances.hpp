@@ -46,8 +46,10 @@ void add_features_of_rows(const double* queries, std::int64_t n_queries, const d
 // At most kDistanceQueries queries. Features in pieces, so that four queries and two rows of a piece stay in the first cache.
 void sq_distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
                   double* out, std::int64_t out_stride) {
-    constexpr std::int64_t kPiece = 512, kRowsAtATime = 16;
-    const std::int64_t whole = dim - dim % kLanes, row_stride = n_queries * kLanes;
+    constexpr std::int64_t kPiece = 512;
+    constexpr std::int64_t kRowsAtATime = 16;
+    const std::int64_t whole = dim - dim % kLanes;
+    const std::int64_t row_stride = n_queries * kLanes;
     double sums[kRowsAtATime * kDistanceQueries * kLanes];
     for (std::int64_t start = 0; start < n_rows; start += kRowsAtATime) {
         const std::int64_t n = n_rows - start < kRowsAtATime ? n_rows - start : kRowsAtATime;

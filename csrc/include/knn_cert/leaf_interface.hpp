@@ -43,7 +43,7 @@ struct Cell {
     // smallest; and f there.
     double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
-    std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
 };
 
 // The far rows of a list stand in pieces of s, each with this many moments (far_rows.hpp): sums over its rows of the products
@@ -59,7 +59,7 @@ constexpr double kEllipseReach[2] = {0.5, 1.0};
 constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
 
 // The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
-// |w| and |log U|, and of |g|, on the two ellipses (law_table.hpp).
+// |w| and |log U|, and of |g|, on the two ellipses (law_pieces.hpp).
 struct Piece {
     double cdf_left;   // F at the last node and the piece's left end
     double pdf_left;   // f there
@@ -67,7 +67,7 @@ struct Piece {
     double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
     double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g
     double sup_odds[2][kLanes], sup_hazard[2][kLanes];
-    std::size_t bytes() const { return sizeof(Piece); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Piece); }
 };
 
 // Sums over far rows at eight nodes (far_rows.hpp).
@@ -98,8 +98,8 @@ struct FarDoubt {
 // Where no density is asked for, P(count >= D) and the expected count stand in the place of A.
 struct Record {
     double *G, *A;
-    double* at_least() const { return A; }       // P(count >= D)
-    double* mean() const { return A + kLanes; }  // expected count
+    [[nodiscard]] double* at_least() const { return A; }       // P(count >= D)
+    [[nodiscard]] double* mean() const { return A + kLanes; }  // expected count
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.

@@ -11,7 +11,8 @@ namespace knn_cert {
 
 // Row by row, but with a heartbeat after some milliseconds of work.
 inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
-    const std::int64_t n_rows = task.n_rows, portion = std::max<std::int64_t>(64, 1000000 / task.degree);
+    const std::int64_t n_rows = task.n_rows;
+    const std::int64_t portion = std::max<std::int64_t>(64, 1000000 / task.degree);
     for (std::int64_t done = 0; done < n_rows || done == 0; done += portion) {
         task.n_rows = std::min(portion, n_rows - done);
         leaf.tally(task);
@@ -37,7 +38,7 @@ public:
         horizon_.degree = degree;
     }
 
-    std::size_t n_near() const { return near_.size(); }
+    [[nodiscard]] std::size_t n_near() const { return near_.size(); }
 
     // The list's record at a block, to `out`. Without density all of it is a bound from above (G for sums of its first coefficients),
     // whatever the far rows leave in doubt. Returns what they leave in doubt; error() has it coefficient by coefficient.
@@ -77,7 +78,7 @@ public:
         return doubt;
     }
 
-    const Record& error() const { return error_[0]; }
+    [[nodiscard]] const Record& error() const { return error_[0]; }
 
 private:
     // G grows by its doubt. Where that is large the near rows alone bound P(count < k) for every k, and P(count >= degree) is left at 1.
@@ -87,7 +88,8 @@ private:
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             const bool known = doubt.any_coefficient[lane] <= kLargeDoubt;
             const double mean = far.mean()[lane];
-            double at_least = near.at_least()[lane], power = 1.0;
+            double at_least = near.at_least()[lane];
+            double power = 1.0;
             for (int j = 1; j <= horizon_.degree; ++j) {
                 power *= mean / j;
                 at_least += near.G[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);

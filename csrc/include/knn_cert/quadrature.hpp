@@ -24,8 +24,8 @@ struct NodeBlock {
     int level;
     std::int64_t index;
 
-    double step() const { return std::ldexp(1.0, -level); }
-    double position(int lane) const { return static_cast<double>(kLanes * index + lane) * step(); }
+    [[nodiscard]] double step() const { return std::ldexp(1.0, -level); }
+    [[nodiscard]] double position(int lane) const { return static_cast<double>(kLanes * index + lane) * step(); }
     void radii(double* t) const {
         for (int lane = 0; lane < kLanes; ++lane) t[lane] = radius_of(position(lane));
     }

@@ -24,7 +24,8 @@ struct RaceRequest {
 
 // probability and error: A first, B first.
 inline void race(const RaceRequest& request, double* probability, double* error) {
-    const bool a_arrives = request.n_a >= request.m_a, b_arrives = request.n_b >= request.m_b;
+    const bool a_arrives = request.n_a >= request.m_a;
+    const bool b_arrives = request.n_b >= request.m_b;
     probability[0] = a_arrives ? 1.0 : 0.0;
     probability[1] = b_arrives ? 1.0 : 0.0;
     error[0] = error[1] = 0.0;
@@ -119,8 +120,10 @@ private:
     }
 
     // Whether open members are decided so far from one another that one window for all of them would not close.
-    bool far_apart() const {
-        double farthest = 0.0, first = std::numeric_limits<double>::infinity(), last = 0.0;
+    [[nodiscard]] bool far_apart() const {
+        double farthest = 0.0;
+        double first = std::numeric_limits<double>::infinity();
+        double last = 0.0;
         for (const FamilyRows& side : rows_)
             for (const double s : side.s) farthest = std::max(farthest, s);
         if (farthest <= kOneWindow) return false;

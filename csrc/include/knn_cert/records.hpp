@@ -46,7 +46,7 @@ public:
     }
     const Record& operator[](std::size_t i) const { return records_[i]; }
     // Doubles from one record to the next.
-    std::int64_t stride() const { return static_cast<std::int64_t>(2 * half_); }
+    [[nodiscard]] std::int64_t stride() const { return static_cast<std::int64_t>(2 * half_); }
 
 private:
     std::vector<double> values_;

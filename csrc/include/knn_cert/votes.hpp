@@ -27,12 +27,12 @@ public:
         n_rows_ = n_rows;
     }
 
-    int n_lists() const { return static_cast<int>(class_of_list_.size()); }
-    const std::vector<std::int32_t>& list_of_row() const { return list_of_row_; }
-    BoundedContest contest(int n_neighbors) const { return BoundedContest::of_vote(n_lists(), n_neighbors); }
+    [[nodiscard]] int n_lists() const { return static_cast<int>(class_of_list_.size()); }
+    [[nodiscard]] const std::vector<std::int32_t>& list_of_row() const { return list_of_row_; }
+    [[nodiscard]] BoundedContest contest(int n_neighbors) const { return BoundedContest::of_vote(n_lists(), n_neighbors); }
 
     // All rows vote, or all have one class: the noise decides nothing.
-    bool certain(int n_neighbors) const { return n_lists() == 1 || n_neighbors == n_rows_; }
+    [[nodiscard]] bool certain(int n_neighbors) const { return n_lists() == 1 || n_neighbors == n_rows_; }
     void write_certain(double* probability, double* error) const {
         clear(probability, error);
         probability[std::max_element(count_.begin(), count_.end()) - count_.begin()] = 1.0;  // ties to the lowest class
@@ -146,10 +146,13 @@ public:
     // and at last, or where the distances alone do, one by one.
     template <class Write>
     void solve(std::int64_t first, std::int64_t n, Write&& write) {
-        std::vector<std::int64_t> queries, unsettled, direct;
+        std::vector<std::int64_t> queries;
+        std::vector<std::int64_t> unsettled;
+        std::vector<std::int64_t> direct;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
         // beside many far rows some more near ones cost nothing, and spare a second scan
-        const std::size_t usual = near_rows_for(contests_), many = kMoreNear * usual;
+        const std::size_t usual = near_rows_for(contests_);
+        const std::size_t many = kMoreNear * usual;
         const std::size_t few = std::clamp(static_cast<std::size_t>(request_.rows.n) / kFarPerNear, usual, many);
         for (const std::size_t n_near : {few, many}) {
             scan_group(queries, n_near);
@@ -182,7 +185,7 @@ private:
     }
 
     // Whether query i of the group has far rows, for any sigma.
-    bool has_far(std::size_t i) const {
+    [[nodiscard]] bool has_far(std::size_t i) const {
         for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma)
             for (const RowSummary& list : summaries_[i * request_.sigmas.size() + sigma])
                 if (list.has_far()) return true;
@@ -211,7 +214,8 @@ private:
 
     template <class Write>
     void by_direct_distances(std::int64_t query, Write&& write) {
-        const std::int64_t n = request_.rows.n, dim = request_.rows.dim;
+        const std::int64_t n = request_.rows.n;
+        const std::int64_t dim = request_.rows.dim;
         distances_.resize(static_cast<std::size_t>(n));
         leaf_.sq_distances(request_.queries + query * dim, 1, request_.rows.data, n, dim, distances_.data(), n);
         for (double& distance : distances_) distance = std::sqrt(distance);
@@ -242,7 +246,8 @@ private:
 inline void vote_scan(const ScanRequest& request, double* probability, double* error) {
     const ClassLists classes(request.labels, request.rows.n, request.n_classes);
     const LeafLoops& leaf = leaf_loops();
-    const std::int64_t n_sigmas = static_cast<std::int64_t>(request.sigmas.size()), n_numbers = static_cast<std::int64_t>(request.n_neighbors.size());
+    const std::int64_t n_sigmas = static_cast<std::int64_t>(request.sigmas.size());
+    const std::int64_t n_numbers = static_cast<std::int64_t>(request.n_neighbors.size());
     const auto at = [&](std::int64_t query, std::int64_t sigma, std::int64_t number) {
         return ((query * n_sigmas + sigma) * n_numbers + number) * request.n_classes;
     };
