@@ -44,8 +44,8 @@ Doubles distances_csr(const Integers& q_indptr, const Integers& q_indices, const
 
 void register_distances(py::module_& module) {
     module.def("distances", &distances, py::arg("queries"), py::arg("rows"), py::kw_only(), py::arg("n_threads"));
-    module.def("distances_csr", &distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"),
-               py::arg("r_indptr"), py::arg("r_indices"), py::arg("r_data"), py::kw_only(), py::arg("n_threads"));
+    module.def("distances_csr", &distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"), py::arg("r_indptr"),
+               py::arg("r_indices"), py::arg("r_data"), py::kw_only(), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

@@ -65,7 +65,8 @@ public:
 private:
     void fresh() {
         cells_ = std::make_shared<Cells>();
-        for (std::int64_t b = 0; b < n_blocks(); ++b) cells_->rows.push_back(std::make_unique<LazyRow<Cell>>(intervals(last_finite(b), kCellsPerUnit)));
+        for (std::int64_t b = 0; b < n_blocks(); ++b)
+            cells_->rows.push_back(std::make_unique<LazyRow<Cell>>(intervals(last_finite(b), kCellsPerUnit)));
     }
 
     double dof_;
@@ -245,7 +246,8 @@ private:
         std::vector<double> mean(static_cast<std::size_t>(n_lists_), 0.0);  // expected rows below the block
         empty_state(after_);
         for (std::int64_t r = n_runs - 1; r >= 0; --r) {
-            std::copy(after_.begin(), after_.end(), checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state)));
+            std::copy(after_.begin(), after_.end(),
+                      checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state)));
             const BucketTask task = run_task(block, r * run, std::min(n, (r + 1) * run));
             leaf_.bucket_suffix(task);
             for (std::int64_t i = 0; i < task.n_rows; ++i) mean[static_cast<std::size_t>(task.list[i])] += task.below[i];
@@ -282,8 +284,7 @@ private:
     void bound_above() {
         std::vector<double> O(static_cast<std::size_t>(n_lists_ + 2) * kLanes);
         const std::vector<double> unused(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);  // P(closed) is not asked for
-        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->max_others.data(), work_.data(),
-                        O.data());
+        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->max_others.data(), work_.data(), O.data());
         for (int c = 0; c < n_lists_; ++c) {
             double open = 0.0;
             for (int k = 0; k < bounded_->contest.degree_of(c); ++k)
@@ -324,8 +325,7 @@ private:
         const double rounding = std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0);
         std::vector<double> error(q.size());
         for (std::size_t y = 0; y < q.size(); ++y) {
-            const double left_out =
-                (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
+            const double left_out = (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
             // left out: with room for the law's error; a bucket's probability errs by its two tails'
             const double by_law = Accuracy::tiny(q[y]) * (by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y]);
             error[y] = 1.01 * left_out + q[y] * rounding + by_law + (q[y] > 0.0 ? 1e-305 : 0.0);

@@ -11,10 +11,10 @@ namespace knn_cert {
 
 // What decides, by the counts of each list (winner.hpp).
 struct Contest {
-    int n_lists = 0;            // lists of rows: the classes that have rows, in the order of their index
-    int degree[2] = {0, 0};     // race: powers kept for each of the two lists; vote: degree[0] = K for all
-    bool race = false;          // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
-    int n_neighbors = 0;        // K, for the vote
+    int n_lists = 0;         // lists of rows: the classes that have rows, in the order of their index
+    int degree[2] = {0, 0};  // race: powers kept for each of the two lists; vote: degree[0] = K for all
+    bool race = false;       // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
+    int n_neighbors = 0;     // K, for the vote
 
     // The m_a-th row of list 0 against the m_b-th row of list 1.
     static Contest of_race(int m_a, int m_b) {

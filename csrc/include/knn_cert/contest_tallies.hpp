@@ -125,7 +125,8 @@ public:
             for (std::size_t y = 0; y < n_lists_; ++y) {
                 double* const density = density_.data() + y * kLanes;
                 for (int lane = 0; lane < kLanes; ++lane)
-                    relative[lane] = contest.race ? both(doubts_[y].any_coefficient[lane], doubts_[1 - y].below_degree[lane]) : by_coefficients[lane];
+                    relative[lane] =
+                        contest.race ? both(doubts_[y].any_coefficient[lane], doubts_[1 - y].below_degree[lane]) : by_coefficients[lane];
                 // A list that is far has large relative errors in coefficients that do not count: ask the vote itself.
                 if (!contest.race && counts(density, weight, relative)) {
                     if (!has_upper_density) combine_upper(contest);
@@ -203,7 +204,8 @@ private:
                 const double* const A = records_[c].A + lane;
                 double largest = 0.0;
                 for (int k = 0; k < degree_[c]; ++k)
-                    if (G[k * kLanes] > 1e-290) largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
+                    if (G[k * kLanes] > 1e-290)
+                        largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
                 rates += largest;
             }
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
@@ -252,17 +254,17 @@ private:
     std::size_t n_lists_ = 0, n_near_ = 0, n_all_ = 0;
     double start_ = 0.0;
     SquareError sq_error_;
-    std::vector<int> degree_;          // powers kept of each list
+    std::vector<int> degree_;  // powers kept of each list
     std::vector<std::size_t> sizes_;
-    bool together_ = false;                // all lists in one pass, by many_; else each by its tallies_
+    bool together_ = false;  // all lists in one pass, by many_; else each by its tallies_
     ManyLists many_;
     std::vector<ListTallies> tallies_;
     std::vector<FarDoubt> doubts_;
     Records records_;
-    Records upper_;          // the same with the errors of the far sums added; if has_upper_
+    Records upper_;  // the same with the errors of the far sums added; if has_upper_
     bool has_upper_ = false;
     std::vector<double> T_, work_, density_, density_upper_, standings_, all_;
-    std::vector<double> decided_;      // of each contest
+    std::vector<double> decided_;  // of each contest
 };
 
 }  // namespace knn_cert

@@ -99,7 +99,7 @@ private:
 
     // A value at coarse node j, of outcome or member i.
     template <class Field>
-    [[nodiscard]] double at(std::int64_t j, Field CoarseBlock::*field, std::size_t i) const {
+    [[nodiscard]] double at(std::int64_t j, Field CoarseBlock::* field, std::size_t i) const {
         return (coarse_[static_cast<std::size_t>(j / kLanes)].*field)[i * kLanes + static_cast<std::size_t>(j % kLanes)];
     }
     [[nodiscard]] std::int64_t n_nodes() const { return static_cast<std::int64_t>(coarse_.size()) * kLanes; }
@@ -230,8 +230,7 @@ private:
         const double negligible = std::max(1e-290, 1e-2 * accuracy_.tolerance);
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double* const v = lanes_.data() + y * kLanes;
-            if (q[y] > negligible)
-                ripple[y] = 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / q[y];
+            if (q[y] > negligible) ripple[y] = 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / q[y];
         }
         return ripple;
     }
@@ -293,8 +292,7 @@ private:
                 total += q[y];
                 complete = complete || tallies_->possible(y);
             }
-            if (complete && !(std::fabs(total - 1.0) <= limit))
-                throw_not_one(total, limit);
+            if (complete && !(std::fabs(total - 1.0) <= limit)) throw_not_one(total, limit);
         }
     }
 

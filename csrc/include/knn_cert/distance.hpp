@@ -7,14 +7,14 @@
 #include <cmath>
 #include <cstdint>
 
-#include "parallel.hpp"
 #include "leaf_interface.hpp"
+#include "parallel.hpp"
 
 namespace knn_cert {
 
 // out[q][i], queries [n_queries][dim], rows [n_rows][dim]
-inline void distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
-                      double* out, int n_threads, Checkpoint checkpoint) {
+inline void distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim, double* out,
+                      int n_threads, Checkpoint checkpoint) {
     const LeafLoops& leaf = leaf_loops();
     // A tile of queries stays in the cache while a tile of rows passes by; tiles are the items that threads share.
     const std::int64_t kQueries = kDistanceQueries;

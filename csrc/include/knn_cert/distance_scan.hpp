@@ -35,7 +35,8 @@ public:
         const std::int64_t step = (rows.n + kCentreRows - 1) / kCentreRows;
         const std::int64_t n_taken = (rows.n + step - 1) / step;
         for (std::int64_t i = 0; i < rows.n; i += step)
-            for (std::int64_t k = 0; k < rows.dim; ++k) centre_[static_cast<std::size_t>(k)] += rows.row(i)[k] / static_cast<double>(n_taken);
+            for (std::int64_t k = 0; k < rows.dim; ++k)
+                centre_[static_cast<std::size_t>(k)] += rows.row(i)[k] / static_cast<double>(n_taken);
         order_.resize(static_cast<std::size_t>(rows.n));
         sq_norm_.resize(order_.size());
         starts_.resize(static_cast<std::size_t>(n_tiles()) * (static_cast<std::size_t>(n_lists) + 1));
@@ -48,7 +49,8 @@ public:
             for (std::int32_t c = 0; c < n_lists; ++c) start[c + 1] += start[c];
             std::vector<std::int32_t> next(start, start + n_lists);
             for (std::int64_t i = first; i < last; ++i) {
-                const std::size_t to = static_cast<std::size_t>(first + next[static_cast<std::size_t>(list_of[static_cast<std::size_t>(i)])]++);
+                const std::size_t to =
+                    static_cast<std::size_t>(first + next[static_cast<std::size_t>(list_of[static_cast<std::size_t>(i)])]++);
                 order_[to] = static_cast<std::int32_t>(i - first);
                 sq_norm_[to] = leaf_.sq_norm(rows.row(i), centre_.data(), rows.dim);
             }
@@ -67,7 +69,8 @@ public:
     // Rows of a tile less the centre, features first .. first + n - 1, to [rows][n]; rows up to the next multiple of 8 are zero.
     void pack(std::int64_t tile, std::int64_t first, std::int64_t n, double* to) const {
         const std::int64_t size = tile_size(tile);
-        leaf_.centred(rows_.row(tile * kTileRows) + first, rows_.dim, order_.data() + tile * kTileRows, size, centre_.data() + first, n, to);
+        leaf_.centred(rows_.row(tile * kTileRows) + first, rows_.dim, order_.data() + tile * kTileRows, size, centre_.data() + first, n,
+                      to);
         std::fill_n(to + size * n, (-size & (kLanes - 1)) * n, 0.0);
     }
 
@@ -119,7 +122,8 @@ public:
             for (std::int64_t first = 0; first < dim; first += kTileFeatures) {
                 const std::int64_t n = std::min(kTileFeatures, dim - first);
                 shared_.pack(tile, first, n, tile_.data());
-                leaf_.products(packed_.data() + first * groups * kLanes, groups, tile_.data(), padded, n, first == 0, out_.data(), kTileRows);
+                leaf_.products(packed_.data() + first * groups * kLanes, groups, tile_.data(), padded, n, first == 0, out_.data(),
+                               kTileRows);
             }
             const std::int32_t* const start = shared_.starts(tile);
             for (std::int64_t q = 0; q < n_queries; ++q) {

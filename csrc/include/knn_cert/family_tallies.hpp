@@ -83,7 +83,9 @@ public:
     [[nodiscard]] double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
     [[nodiscard]] double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
     [[nodiscard]] std::size_t n_rows() const override { return n_rows_; }
-    [[nodiscard]] std::size_t n_all_rows() const override { return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows); }
+    [[nodiscard]] std::size_t n_all_rows() const override {
+        return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows);
+    }
     [[nodiscard]] double dof() const override { return law_.dof(); }
     [[nodiscard]] int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
 
@@ -91,8 +93,8 @@ public:
         CoarseBlock nodes(n_outcomes(), n_members_);
         for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
         for (std::size_t i = 0; i < n_members_; ++i) {
-            double *T[2];
-            double *H[2];
+            double* T[2];
+            double* H[2];
             for (std::size_t side = 0; side < 2; ++side) {
                 const Record& record = sides_[side].of_member[i];
                 T[side] = nodes.T.data() + (2 * i + side) * kLanes;
@@ -115,7 +117,8 @@ public:
         double density[2 * kLanes];
         const FarDoubt doubts[2] = {tally_side(block, accuracy, 0, true), tally_side(block, accuracy, 1, true)};
         for (int lane = 0; lane < kLanes; ++lane)
-            for (int side = 0; side < 2; ++side) relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
+            for (int side = 0; side < 2; ++side)
+                relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
         for (std::size_t i = 0; i < n_members_; ++i) {
             const Record lists[2] = {sides_[0].of_member[i], sides_[1].of_member[i]};
             leaf_.combine(contest_, lists, nullptr, density);
@@ -126,16 +129,16 @@ public:
 
 private:
     struct Side {
-        RowSummary summary;                   // rows of every member
+        RowSummary summary;  // rows of every member
         ListTallies shared;
-        PlacedRows rows;                      // rows of some members
+        PlacedRows rows;  // rows of some members
         PlacedRows::Horizon horizon;
         std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
         std::vector<char> used;               // whether a record takes any row
         Records records;
-        Records root, merged;                 // rows of every member; products of records, three at most for each member
+        Records root, merged;  // rows of every member; products of records, three at most for each member
         std::size_t n_merged = 0;
-        std::vector<Record> of_member;        // the tallies of each member at the block tallied last
+        std::vector<Record> of_member;  // the tallies of each member at the block tallied last
 
         void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
             std::vector<double> of_all;
@@ -234,7 +237,7 @@ private:
             if (side.used[n_members_ + i]) begun = merge(begun, side.records[n_members_ + i]);
             side.of_member[i] = begun;
         }
-        Record unended{};          // the product of the records i .. n - 1, if any of them takes rows
+        Record unended{};                    // the product of the records i .. n - 1, if any of them takes rows
         const double* last_begun = nullptr;  // G of the other factor of the member after this one
         for (std::size_t i = n_members_; i-- > 0;) {
             if (side.used[i]) {

@@ -18,8 +18,7 @@ constexpr int kLanesPerRegister = 4;
 constexpr int kLanesPerRegister = 2;
 #endif
 typedef double Register __attribute__((vector_size(sizeof(double) * kLanesPerRegister)));
-typedef double UnalignedRegister
-    __attribute__((vector_size(sizeof(double) * kLanesPerRegister), aligned(8)));
+typedef double UnalignedRegister __attribute__((vector_size(sizeof(double) * kLanesPerRegister), aligned(8)));
 #define KNN_CERT_INLINE inline __attribute__((always_inline))
 #else
 constexpr int kLanesPerRegister = 1;
@@ -34,8 +33,7 @@ struct Lanes {
 
     static KNN_CERT_INLINE Lanes load(const double* from) {
         Lanes out;
-        for (int p = 0; p < kParts; ++p)
-            out.part[p] = *reinterpret_cast<const UnalignedRegister*>(from + p * kLanesPerRegister);
+        for (int p = 0; p < kParts; ++p) out.part[p] = *reinterpret_cast<const UnalignedRegister*>(from + p * kLanesPerRegister);
         return out;
     }
     static KNN_CERT_INLINE Lanes all(double value) {
@@ -44,8 +42,7 @@ struct Lanes {
         return out;
     }
     KNN_CERT_INLINE void store(double* to) const {
-        for (int p = 0; p < kParts; ++p)
-            *reinterpret_cast<UnalignedRegister*>(to + p * kLanesPerRegister) = part[p];
+        for (int p = 0; p < kParts; ++p) *reinterpret_cast<UnalignedRegister*>(to + p * kLanesPerRegister) = part[p];
     }
     [[nodiscard]] KNN_CERT_INLINE double sum() const {
         double values[kLanes];
@@ -54,11 +51,11 @@ struct Lanes {
     }
 };
 
-#define KNN_CERT_LANES_OPERATOR(OP)                                      \
-    KNN_CERT_INLINE Lanes operator OP(const Lanes& a, const Lanes& b) {  \
-        Lanes out;                                                       \
+#define KNN_CERT_LANES_OPERATOR(OP)                                                   \
+    KNN_CERT_INLINE Lanes operator OP(const Lanes& a, const Lanes& b) {               \
+        Lanes out;                                                                    \
         for (int p = 0; p < Lanes::kParts; ++p) out.part[p] = a.part[p] OP b.part[p]; \
-        return out;                                                      \
+        return out;                                                                   \
     }
 KNN_CERT_LANES_OPERATOR(+)
 KNN_CERT_LANES_OPERATOR(-)
@@ -102,8 +99,7 @@ template <int kSpan, bool kHigh>
 KNN_CERT_INLINE Register interleave(const Register& a, const Register& b) {
 #if defined(__clang__)
     Register out;
-    for (int l = 0; l < kLanesPerRegister; ++l)
-        out[l] = (l & kSpan) ? b[kHigh ? l : l - kSpan] : a[kHigh ? l + kSpan : l];
+    for (int l = 0; l < kLanesPerRegister; ++l) out[l] = (l & kSpan) ? b[kHigh ? l : l - kSpan] : a[kHigh ? l + kSpan : l];
     return out;
 #else
     typedef long long Pick __attribute__((vector_size(sizeof(Register))));

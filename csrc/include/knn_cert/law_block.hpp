@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "ncx2.hpp"
-#include "many_features.hpp"
 #include "leaf_interface.hpp"
+#include "many_features.hpp"
+#include "ncx2.hpp"
 
 namespace knn_cert {
 
@@ -221,7 +221,8 @@ private:
         const Split order = split_sum(a, static_cast<double>(top));
         g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y))
                                             : std::exp(log_poisson_weight(order, y)) * (order.value / y.value);
-        for (std::int64_t j = top + 1; j < from + kRun; ++j) g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
+        for (std::int64_t j = top + 1; j < from + kRun; ++j)
+            g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
         for (std::int64_t j = top - 1; j >= from; --j) g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y.value);
     }
 

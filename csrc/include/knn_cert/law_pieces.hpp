@@ -32,8 +32,7 @@ private:
         for (int h = 1; h < kMoments; h *= 2) {
             chebyshev[h][h] = 1.0;
             for (int r = 1; r < h; ++r)
-                for (int m = 0; m < kMoments; ++m)
-                    chebyshev[h + r][m] = (m & h ? 2.0 * chebyshev[r][m ^ h] : 0.0) - chebyshev[h - r][m];
+                for (int m = 0; m < kMoments; ++m) chebyshev[h + r][m] = (m & h ? 2.0 * chebyshev[r][m ^ h] : 0.0) - chebyshev[h - r][m];
         }
         const double pi = 3.14159265358979323846;
         for (int i = 0; i < kMoments; ++i) {
@@ -141,8 +140,8 @@ inline void bound_on_ellipse(const PieceSurroundings& around, int e, int lane, d
     const int last = PieceSurroundings::last(e);
     const double cdf = kGrowth[e] * around.F[nearest][lane];
     const double g = around.hazard(nearest, lane);
-    const double by_share = around.U[nearest][lane] * least_share(d, t, around.s[nearest].value, around.s[last].value, g,
-                                                                  around.hazard(last, lane), kHalfAxis[e]);
+    const double by_share = around.U[nearest][lane] *
+                            least_share(d, t, around.s[nearest].value, around.s[last].value, g, around.hazard(last, lane), kHalfAxis[e]);
     const double sf = std::max(1.0 - cdf, by_share);
     const bool safe = sf > 0.0 && cdf <= kLargest * sf;
     *sup_odds = safe ? cdf / sf : kInvalidPiece;

@@ -30,11 +30,8 @@ KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
             cell_pair(*cell, 0, 1, task.x[i], F_low, U_low);
             cell_pair(*cell, 2, 3, task.x[i], F_high, U_high);
             break;
-        case CellKind::inside:
-            F_low = F_high = one, U_low = U_high = zero;
-            break;
-        case CellKind::outside:
-            break;
+        case CellKind::inside: F_low = F_high = one, U_low = U_high = zero; break;
+        case CellKind::outside: break;
     }
     F_low.store(law.F_low), U_low.store(law.U_low), F_high.store(law.F_high), U_high.store(law.U_high);
 }
@@ -58,20 +55,14 @@ KNN_CERT_INLINE void low_law(const BucketTask& task, std::int64_t i, Lanes& F, L
             U = cell_function(*cell, 0, task.x[i]);
             F = one - U;
             return;
-        case CellKind::both:
-            cell_pair(*cell, 0, 1, task.x[i], F, U);
-            return;
-        case CellKind::inside:
-            F = one, U = zero;
-            return;
-        case CellKind::outside:
-            return;
+        case CellKind::both: cell_pair(*cell, 0, 1, task.x[i], F, U); return;
+        case CellKind::inside: F = one, U = zero; return;
+        case CellKind::outside: return;
     }
 }
 
 KNN_CERT_INLINE void add_row(double* G, int degree, const Lanes& F, const Lanes& U) {
-    for (int k = degree - 1; k >= 1; --k)
-        (U * Lanes::load(G + k * kLanes) + F * Lanes::load(G + (k - 1) * kLanes)).store(G + k * kLanes);
+    for (int k = degree - 1; k >= 1; --k) (U * Lanes::load(G + k * kLanes) + F * Lanes::load(G + (k - 1) * kLanes)).store(G + k * kLanes);
     (U * Lanes::load(G)).store(G);
 }
 
@@ -118,8 +109,8 @@ struct BucketPass {
 
     // List y wins with the probability p of the row's bucket times `rest`; `tail` is of what p is a difference.
     KNN_CERT_INLINE void add(int y, const Lanes& p, const Lanes& tail, const Lanes& rest) {
-        double *const q = task.q + y * kLanes;
-        double *const q_of_tails = task.q_of_tails + y * kLanes;
+        double* const q = task.q + y * kLanes;
+        double* const q_of_tails = task.q_of_tails + y * kLanes;
         (Lanes::load(q) + p * rest).store(q);
         (Lanes::load(q_of_tails) + tail * rest).store(q_of_tails);
     }
@@ -164,8 +155,8 @@ struct BucketPass {
         const int c = task.list[i];
         const int degree = contest.degree_of(c);
         const double* const saved = task.saved + i * stride;
-        double *const before = task.before + c * stride;
-        double *const to = behind + c * stride;
+        double* const before = task.before + c * stride;
+        double* const to = behind + c * stride;
         for (int k = 0; k < degree * kLanes; ++k) to[k] = saved[k];
         const BucketLaw& law = task.laws[i];
         const Lanes F_high = Lanes::load(law.F_high);

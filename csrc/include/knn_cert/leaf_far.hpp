@@ -215,7 +215,7 @@ KNN_CERT_INLINE void error_of_density(const FarTask& task, int degree, const Rec
     const Growth of_A = first_order(task, degree, record.A, error);
     for (int k = 0; k < degree; ++k) {
         double by_T[kLanes];
-        double *const to = error + k * kLanes;
+        double* const to = error + k * kLanes;
         times_errors(task, record.G, task.T_error, k, false).store(by_T);
         for (int lane = 0; lane < kLanes; ++lane) {
             const double growth = 1.0 + of_G.r[lane] * of_G.factor[lane];  // e^r
@@ -271,8 +271,7 @@ KNN_CERT_INLINE void add_moments(const Lanes& s, const Lanes& near, const Lanes&
     }
 }
 
-std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
-                      double* moments) {
+std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows, double* moments) {
     constexpr std::int64_t kPortion = 64;  // rows between two looks for near ones
     const Lanes nearer = Lanes::all(near);
     const Lanes farther = Lanes::all(far);

@@ -38,7 +38,7 @@ enum class CellKind : std::int32_t {
 // low and high being the two ends of each bucket.
 struct Cell {
     CellKind kind;
-    int terms;         // kCellTerms or kLongCellTerms
+    int terms;  // kCellTerms or kLongCellTerms
     // Of cells of the continuous classifier, at the last node: F at the left end, the largest in the cell, and at the right end, the
     // smallest; and f there.
     double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
@@ -78,11 +78,11 @@ struct FarTask {
     const int* powers;      // [n_pieces], power sums that need the piece, at most n_powers
     std::int64_t n_pieces;
     int n_powers;
-    double rounding;        // relative error of the moments
+    double rounding;  // relative error of the moments
     bool density;
-    double* S;              // [n_powers + 1][8]: sum of log U, sums of w^m; set
-    double* S_error;        // bounds of their errors
-    double* T;              // [n_powers + 1][8]: sums of g w^m; with density
+    double* S;        // [n_powers + 1][8]: sum of log U, sums of w^m; set
+    double* S_error;  // bounds of their errors
+    double* T;        // [n_powers + 1][8]: sums of g w^m; with density
     double* T_error;
 };
 
@@ -104,16 +104,16 @@ struct Record {
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
 struct TallyTask {
-    const Cell* const* cells;    // cell of row i: cells[i]; null where `values` is used
-    const double* x;             // its place in the cell
-    const double* values;        // F, U, f of row i at values[24 i], used instead of cells
+    const Cell* const* cells;  // cell of row i: cells[i]; null where `values` is used
+    const double* x;           // its place in the cell
+    const double* values;      // F, U, f of row i at values[24 i], used instead of cells
     std::int64_t n_rows;
-    int degree;                  // D: polynomials have powers 0 .. D - 1
-    bool rough;                  // F, U and f to a relative 1e-6 only
-    double* G;                   // [D][8], counting polynomial
-    double* A;                   // [D][8], with a row exactly at the node; null: not wanted
-    double* at_least;            // [8], P(count >= D); null: not wanted (and never together with A)
-    double* mean;                // [8], sum of F; null: not wanted (likewise)
+    int degree;        // D: polynomials have powers 0 .. D - 1
+    bool rough;        // F, U and f to a relative 1e-6 only
+    double* G;         // [D][8], counting polynomial
+    double* A;         // [D][8], with a row exactly at the node; null: not wanted
+    double* at_least;  // [8], P(count >= D); null: not wanted (and never together with A)
+    double* mean;      // [8], sum of F; null: not wanted (likewise)
 };
 
 // Rows that are tallied in different records, `stride` doubles apart.
@@ -134,20 +134,20 @@ struct BucketLaw {
 // [c * stride], stride = kLanes * the largest degree.
 struct BucketTask {
     const Contest* contest;
-    const Cell* const* cells;   // cell of row i; where null, laws[i] holds the law already
+    const Cell* const* cells;  // cell of row i; where null, laws[i] holds the law already
     const double* x;
-    const std::int32_t* list;   // list of row i
+    const std::int32_t* list;  // list of row i
     std::int64_t n_rows;
     std::int64_t stride;
-    BucketLaw* laws;            // [n_rows]
-    double* saved;              // [n_rows][stride], scratch
-    double* before;             // rows with a lower index, at their bucket's high end
-    double* after;              // rows with a higher index, at the low end
-    double* work;               // scratch of winner_work_size() doubles
-    double* q;                  // [n_lists][kLanes], probability of each list to win, added to
+    BucketLaw* laws;  // [n_rows]
+    double* saved;    // [n_rows][stride], scratch
+    double* before;   // rows with a lower index, at their bucket's high end
+    double* after;    // rows with a higher index, at the low end
+    double* work;     // scratch of winner_work_size() doubles
+    double* q;        // [n_lists][kLanes], probability of each list to win, added to
     // A row's probability p to fall into a bucket is a difference of tails; by the rounding of the larger of the two p errs.
-    double* q_of_tails;         // [n_lists][kLanes], the same sums with that in place of p
-    double* below;              // [n_rows], F at the low end of the first bucket; set by bucket_suffix
+    double* q_of_tails;  // [n_lists][kLanes], the same sums with that in place of p
+    double* below;       // [n_rows], F at the low end of the first bucket; set by bucket_suffix
 };
 
 struct LeafLoops {
@@ -176,15 +176,15 @@ struct LeafLoops {
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     // T[list][kLanes] = P(the list holds at least its degree)
-    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit,
-                      double* work, double* out);
+    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
+                      double* out);
     // the run's rows added to `after`, last one first
     void (*bucket_suffix)(const BucketTask& task);
     // boundary events of the run; `after` holds the rows behind the run and becomes the rows from its start on
     void (*bucket_rows)(const BucketTask& task);
     // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
-    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
-                         std::int64_t dim, double* out, std::int64_t out_stride);
+    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
+                         double* out, std::int64_t out_stride);
     // out[i][n_features] = row order[i] less the centre; rows are `stride` apart
     void (*centred)(const double* rows, std::int64_t stride, const std::int32_t* order, std::int64_t n_rows, const double* centre,
                     std::int64_t n_features, double* out);
@@ -192,8 +192,8 @@ struct LeafLoops {
     double (*sq_norm)(const double* a, const double* centre, std::int64_t n);
     // out[q * out_stride + i] += queries_q . rows_i over n_features (whole products where `first`). Queries stand in groups of
     // eight, [group][feature][8], rows one after the other; n_rows is a multiple of eight.
-    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows,
-                     std::int64_t n_features, bool first, double* out, std::int64_t out_stride);
+    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows, std::int64_t n_features,
+                     bool first, double* out, std::int64_t out_stride);
     // distances[i] = sqrt(max(0, q + norms[i] - 2 distances[i]))
     void (*from_products)(double sq_norm, const double* sq_norms, std::int64_t n, double* distances);
 };

@@ -118,11 +118,8 @@ KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, La
             cell_pair(cell, 0, 1, task.x[i], f, F, task.rough);
             cell_pair(cell, 0, 2, task.x[i], f, U, task.rough);
             return;
-        case CellKind::inside:
-            F = one, U = Lanes::all(0.0), f = U;
-            return;
-        case CellKind::outside:
-            return;
+        case CellKind::inside: F = one, U = Lanes::all(0.0), f = U; return;
+        case CellKind::outside: return;
     }
 }
 

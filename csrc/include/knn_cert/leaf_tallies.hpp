@@ -106,8 +106,8 @@ void scatter_rows(const ScatterTask& task) {
         row_law(task.rows, i, F, U, f);
         const std::int64_t place = task.record_of[i] * task.stride;
         const Record record{task.first.G + place, task.first.A + place};
-        double *const G = record.G;
-        double *const A = record.A;
+        double* const G = record.G;
+        double* const A = record.A;
         Lanes g = Lanes::load(G + (degree - 1) * kLanes);
         Lanes a = g;
         if (kDensity) {

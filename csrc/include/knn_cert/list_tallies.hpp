@@ -42,7 +42,8 @@ public:
 
     // The list's record at a block, to `out`. Without density all of it is a bound from above (G for sums of its first coefficients),
     // whatever the far rows leave in doubt. Returns what they leave in doubt; error() has it coefficient by coefficient.
-    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, const Record& out) {
+    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density,
+                   const Record& out) {
         const int degree = horizon_.degree;
         Record near = out;
         if (far_.any()) {
@@ -95,7 +96,8 @@ private:
                 at_least += near.G[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);
             }
             for (std::size_t k = 0; k < static_cast<std::size_t>(horizon_.degree); ++k)
-                out.G[k * kLanes + lane] = known ? (1.0 + doubt.any_coefficient[lane]) * out.G[k * kLanes + lane] : near.G[k * kLanes + lane];
+                out.G[k * kLanes + lane] =
+                    known ? (1.0 + doubt.any_coefficient[lane]) * out.G[k * kLanes + lane] : near.G[k * kLanes + lane];
             out.at_least()[lane] = known ? std::min(1.0, at_least) : 1.0;
         }
     }

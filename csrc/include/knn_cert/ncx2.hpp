@@ -188,8 +188,7 @@ constexpr double kLongSums = 1e4;
 inline ScaledLaw distance_law(double d, const Split& s2, const Split& t2) {
     const Split gap = split_sum(t2.value, -s2.value);
     const bool lower = gap.value < d;
-    if (t2.value == 0.0)
-        return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2.value) : 0.0, true};
+    if (t2.value == 0.0) return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2.value) : 0.0, true};
     if (t2.value == kInfinity) return {0.0, 0.0, 0.0, false};
     const double a = 0.5 * d;
     const Split mu = half(s2);

@@ -103,9 +103,7 @@ public:
     }
 
     // Whether the law of a row at s is had at t in this way.
-    [[nodiscard]] bool applies(double s, double t) const {
-        return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach;
-    }
+    [[nodiscard]] bool applies(double s, double t) const { return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach; }
 
     // rest: what s lacks of the distance that is meant, less than its rounding
     DistanceTails operator()(double s, double t, double rest = 0.0) const {

@@ -85,9 +85,8 @@ public:
         if (one_by_one) {
             std::vector<std::int32_t> sorted(n_);
             std::iota(sorted.begin(), sorted.end(), 0);
-            std::sort(sorted.begin(), sorted.end(), [&](std::int32_t i, std::int32_t j) {
-                return s[static_cast<std::size_t>(i)] < s[static_cast<std::size_t>(j)];
-            });
+            std::sort(sorted.begin(), sorted.end(),
+                      [&](std::int32_t i, std::int32_t j) { return s[static_cast<std::size_t>(i)] < s[static_cast<std::size_t>(j)]; });
             for (std::size_t i = 0; i < n_; ++i) s_[i] = s[static_cast<std::size_t>(sorted[i])];
             if (order) *order = std::move(sorted);
             return;
@@ -179,11 +178,11 @@ private:
 
     std::size_t n_ = 0;
     bool one_by_one_ = false;
-    std::vector<double> s_;                 // by cell, or sorted
-    std::vector<std::int32_t> cell_;        // of each row
-    std::vector<double> x_;                 // its place in the cell
+    std::vector<double> s_;           // by cell, or sorted
+    std::vector<std::int32_t> cell_;  // of each row
+    std::vector<double> x_;           // its place in the cell
     std::vector<std::int64_t> starts_;
-    std::vector<const Cell*> pointers_;     // of the block prepared last
+    std::vector<const Cell*> pointers_;  // of the block prepared last
     std::vector<double> values_;
     Negligible negligible_;
 };

@@ -12,9 +12,9 @@
 
 namespace knn_cert {
 
-constexpr int kCoarseLevel = 1;   // step 1/2: cells whose mass is bounded before they are worked out
-constexpr int kFirstLevel = 4;    // step 1/16
-constexpr int kLastLevel = 12;    // step 1/4096
+constexpr int kCoarseLevel = 1;  // step 1/2: cells whose mass is bounded before they are worked out
+constexpr int kFirstLevel = 4;   // step 1/16
+constexpr int kLastLevel = 12;   // step 1/4096
 
 inline double radius_of(double u) { return u > 40.0 ? u : std::log1p(std::exp(u)); }
 inline double position_of(double t) { return t > 40.0 ? t : std::log(std::expm1(t)); }

@@ -39,10 +39,11 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(distances[i] / request.sigma);
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
-        add(request.distances_a, request.n_a, lists[0]);
-        add(request.distances_b, request.n_b, lists[1]);
-    });
+    const Outcome outcome =
+        solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
+            add(request.distances_a, request.n_a, lists[0]);
+            add(request.distances_b, request.n_b, lists[1]);
+        });
     std::copy_n(outcome.probability.begin(), 2, probability);
     std::copy_n(outcome.error.begin(), 2, error);
 }
@@ -186,8 +187,8 @@ private:
     int m_[2] = {1, 1};
     std::array<FamilyRows, 2> rows_;
     std::array<std::vector<std::int64_t>, 2> first_, end_;
-    std::vector<std::size_t> open_;           // members that the noise decides
-    std::vector<std::int64_t> open_before_;   // how many of these come before a member
+    std::vector<std::size_t> open_;          // members that the noise decides
+    std::vector<std::int64_t> open_before_;  // how many of these come before a member
     double *probability_ = nullptr, *error_ = nullptr;
 };
 

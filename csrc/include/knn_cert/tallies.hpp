@@ -40,7 +40,9 @@ struct Accuracy {
     // The relative error by the law of a product of F of at most K rows and U of all the others, if `mean` bounds the sum of F over
     // the rows. A row inside errs by law_error. A row outside errs by that, or by F / U times that where U is the complement, which it
     // is for F <= 3/4 at most (kComplementLimit): by 4 F law_error either way.
-    [[nodiscard]] double by_law(double deciding_arrival, double mean) const { return std::expm1(law_error() * (deciding_arrival + 1.0 + 4.0 * mean)); }
+    [[nodiscard]] double by_law(double deciding_arrival, double mean) const {
+        return std::expm1(law_error() * (deciding_arrival + 1.0 + 4.0 * mean));
+    }
     // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, or more for many
     // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
     [[nodiscard]] bool settled(double q, double doubt, int degree) const {

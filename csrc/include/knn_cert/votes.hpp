@@ -140,7 +140,13 @@ class ScanWorker {
 public:
     ScanWorker(const ScanRequest& request, const ClassLists& classes, const ScanRows& rows, const std::vector<BoundedContest>& contests,
                const LeafLoops& leaf)
-        : request_(request), classes_(classes), rows_(rows), contests_(contests), leaf_(leaf), scan_(rows, leaf), solver_(request.dof, leaf) {}
+        : request_(request),
+          classes_(classes),
+          rows_(rows),
+          contests_(contests),
+          leaf_(leaf),
+          scan_(rows, leaf),
+          solver_(request.dof, leaf) {}
 
     // Queries first .. first + n - 1. Where far rows leave too much doubt, those queries are scanned once more for more near rows,
     // and at last, or where the distances alone do, one by one.
@@ -201,13 +207,12 @@ private:
             summaries_[i].resize(static_cast<std::size_t>(classes_.n_lists()));
             for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
         }
-        scan_(group, classes_.n_lists(),
-              [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
-                  if (query == 0) heartbeat();
-                  for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
-                      summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
-                          distances, n, 1.0 / request_.sigmas[sigma]);
-              });
+        scan_(group, classes_.n_lists(), [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
+            if (query == 0) heartbeat();
+            for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
+                summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
+                    distances, n, 1.0 / request_.sigmas[sigma]);
+        });
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i)
             for (RowSummary& list : summaries_[i]) list.finish();
     }
@@ -273,12 +278,13 @@ inline void vote_scan(const ScanRequest& request, double* probability, double* e
                                         [&] { return std::make_unique<detail::ScanWorker>(request, classes, rows, contests, leaf); });
     for_each_item(n_groups, request.n_threads, request.checkpoint, [&](int w, std::int64_t item) {
         const std::int64_t first = item * group;
-        workers[w].solve(first, std::min(group, request.n_queries - first), [&](std::int64_t query, std::size_t sigma, const Outcome& outcome) {
-            for (std::size_t k = 0; k < open.size(); ++k) {
-                const std::int64_t to = at(query, static_cast<std::int64_t>(sigma), open[k]);
-                classes.write(outcome, k * static_cast<std::size_t>(classes.n_lists()), probability + to, error + to);
-            }
-        });
+        workers[w].solve(first, std::min(group, request.n_queries - first),
+                         [&](std::int64_t query, std::size_t sigma, const Outcome& outcome) {
+                             for (std::size_t k = 0; k < open.size(); ++k) {
+                                 const std::int64_t to = at(query, static_cast<std::int64_t>(sigma), open[k]);
+                                 classes.write(outcome, k * static_cast<std::size_t>(classes.n_lists()), probability + to, error + to);
+                             }
+                         });
     });
 }
 

@@ -49,8 +49,8 @@ KNN_CERT_INLINE void multiply_capped(const double* in, int n, const double* G, i
 inline void winner_weights(int n_lists, int K, int boundary, const double* G, std::int64_t stride, double* work, double* W) {
     const std::int64_t span = static_cast<std::int64_t>(K + 1) * kLanes;
     const std::int64_t weights = static_cast<std::int64_t>(K) * kLanes;  // of a list
-    double* const left = work;                          // left[c]: product over lists < c
-    double* const right = work + (n_lists + 1) * span;  // right[c]: product over lists >= c
+    double* const left = work;                                           // left[c]: product over lists < c
+    double* const right = work + (n_lists + 1) * span;                   // right[c]: product over lists >= c
     double* const others = right + (n_lists + 1) * span;
     for (std::int64_t i = 0; i < n_lists * weights; ++i) W[i] = 0.0;
     for (int g = (K + n_lists - 1) / n_lists; g <= K; ++g) {
@@ -119,8 +119,7 @@ inline void combine_votes(int n_lists, int K, const Record* lists, double* work,
             Lanes::all(i == 0 ? 1.0 : 0.0).store(left + i * kLanes);
             Lanes::all(i == 0 ? 1.0 : 0.0).store(right + n_lists * span + i * kLanes);
         }
-        for (int c = 0; c + 1 < n_lists; ++c)
-            multiply_pair(left + c * span, n, lists[c].G, g, lists[c].A, g - 1, left + (c + 1) * span);
+        for (int c = 0; c + 1 < n_lists; ++c) multiply_pair(left + c * span, n, lists[c].G, g, lists[c].A, g - 1, left + (c + 1) * span);
         for (int c = n_lists - 1; c > 0; --c)
             multiply_pair(right + (c + 1) * span, n, lists[c].G, smaller_of(g + 1, K), lists[c].A, g, right + c * span);
         for (int y = 0; y < n_lists; ++y) {
@@ -147,8 +146,7 @@ void combine(const Contest& contest, const Record* lists, double* work, double* 
     combine_votes(contest.n_lists, contest.n_neighbors, lists, work, density);
 }
 
-void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
-               double* out) {
+void standings(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work, double* out) {
     if (contest.race) {
         for (int c = 0; c < 2; ++c) sum_of(G + (1 - c) * stride, limit[c] + 1).store(out + c * kLanes);
         (Lanes::load(out) * Lanes::load(out + kLanes)).store(out + 2 * kLanes);
