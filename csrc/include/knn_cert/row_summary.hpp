@@ -81,7 +81,9 @@ public:
     [[nodiscard]] const double* moments(std::size_t piece) const { return settled_.data() + (1 + piece) * kMoments; }
     // Relative error of the moments: sums of sums, and a few roundings of each term.
     [[nodiscard]] double rounding() const {
-        return std::ldexp(2.0, -53) * (static_cast<double>(std::min(n_rows_, kSettled)) + static_cast<double>(n_rows_ / kSettled) + 32.0);
+        const std::int64_t in_one_sum = std::min(n_rows_, kSettled);
+        const std::int64_t n_sums = n_rows_ / kSettled;
+        return std::ldexp(2.0, -53) * (static_cast<double>(in_one_sum) + static_cast<double>(n_sums) + 32.0);
     }
 
 private:

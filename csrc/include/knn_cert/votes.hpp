@@ -201,6 +201,7 @@ private:
     void scan_group(const std::vector<std::int64_t>& queries, std::size_t n_near) {
         const std::size_t n_sigmas = request_.sigmas.size();
         std::vector<const double*> group;
+        group.reserve(queries.size());
         for (const std::int64_t query : queries) group.push_back(request_.queries + query * request_.rows.dim);
         summaries_.resize(std::max(summaries_.size(), queries.size() * n_sigmas));
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i) {
