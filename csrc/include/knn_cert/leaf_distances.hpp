@@ -9,7 +9,8 @@ namespace knn_cert {
 namespace {
 
 // Differences, squared and added in one fixed order: lane l adds the features l, l + 8, ...; then the lanes. The order does
-// not depend on how queries and rows are grouped. Relative error of each result: below (dim / 8 + 5) 2^-53.
+// not depend on how queries and rows are grouped. Relative error of each result: below (dim / 8 + 6) 2^-53. A difference is rounded, which
+// counts twice in its square, and so is the square; its lane rounds ceil(dim / 8) - 1 sums, as the first is exact, and the lanes three.
 //
 // Features first .. last (whole groups of eight) of kRows rows and kQueries queries, added to sums[row][query][lane].
 template <int kRows, int kQueries>
