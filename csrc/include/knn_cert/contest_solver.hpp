@@ -1,6 +1,7 @@
 // contest_solver.hpp: contests of one query, with as many rows one by one as it takes. No Python.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "contest_tallies.hpp"
@@ -33,7 +34,8 @@ public:
             complete = complete && list.complete();
             far = far || list.has_far();
         }
-        if (!complete) return {{}, {}, false};
+        if (!complete) return unsettled();
+        if (contests.size() > 1 && far_apart(lists, contests)) return one_by_one(lists, contests, sq_error, any_doubt);
         tallies_.set(lists, contests, sq_error);
         Accuracy accuracy;
         accuracy.any_doubt = any_doubt || (!far && sq_error.is_least());
@@ -47,8 +49,7 @@ public:
                          Fill&& fill) {
         const std::size_t few = near_rows_for(contests);
         lists_.resize(n_lists);
-        Outcome outcome;
-        outcome.settled = false;
+        Outcome outcome = unsettled();
         for (const std::size_t n_near : {few, kMoreNear * few, RowSummary::kAllNear}) {
             if (outcome.settled || (recurrence && n_near < RowSummary::kAllNear)) continue;
             for (RowSummary& list : lists_) list.start(n_near, dof_, leaf_);
@@ -60,6 +61,36 @@ public:
     }
 
 private:
+    static Outcome unsettled() {
+        Outcome out;
+        out.settled = false;
+        return out;
+    }
+
+    bool far_apart(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests) {
+        double first = std::numeric_limits<double>::infinity();
+        double last = 0.0;
+        for (const BoundedContest& bounded : contests) {
+            const double decided = tallies_.decided(lists, bounded.contest);
+            first = std::min(first, decided);
+            last = std::max(last, decided);
+        }
+        return last - first > kOneWindow;
+    }
+
+    // As solve, an integral for each contest.
+    Outcome one_by_one(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
+                       bool any_doubt) {
+        Outcome all;
+        for (const BoundedContest& bounded : contests) {
+            const Outcome one = solve(lists, {bounded}, sq_error, any_doubt);
+            if (!one.settled) return one;
+            all.probability.insert(all.probability.end(), one.probability.begin(), one.probability.end());
+            all.error.insert(all.error.end(), one.error.begin(), one.error.end());
+        }
+        return all;
+    }
+
     ContestTallies tallies_;
     ContinuousIntegral integral_;
     std::vector<RowSummary> lists_;

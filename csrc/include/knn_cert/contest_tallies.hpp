@@ -24,6 +24,19 @@ class ContestTallies final : public Tallies {
 public:
     ContestTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
 
+    // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
+    double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
+        all_.clear();
+        for (const RowSummary& list : lists) all_.insert(all_.end(), list.near().begin(), list.near().end());
+        double where = distance_of(all_, contest.deciding_arrival());
+        if (!contest.race) return where;
+        for (std::size_t c = 0; c < 2; ++c) {
+            all_.assign(lists[c].near().begin(), lists[c].near().end());
+            if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
+        }
+        return where;
+    }
+
     // One summary a list; contests of these lists, all votes or all races. Near rows enough for the largest degree. sq_error: how far
     // the distances may be wrong.
     void set(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
@@ -233,19 +246,6 @@ private:
         }
         for (std::vector<double>* values : {&nodes.T, &nodes.H, &nodes.O, &nodes.open, &nodes.closed})
             for (std::size_t i = 0; i < values->size(); ++i) (*values)[i] = std::min(1.0, grow[i % kLanes] * (*values)[i]);
-    }
-
-    // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
-    double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
-        all_.clear();
-        for (const RowSummary& list : lists) all_.insert(all_.end(), list.near().begin(), list.near().end());
-        double where = distance_of(all_, contest.deciding_arrival());
-        if (!contest.race) return where;
-        for (std::size_t c = 0; c < 2; ++c) {
-            all_.assign(lists[c].near().begin(), lists[c].near().end());
-            if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
-        }
-        return where;
     }
 
     BlockLaw law_;

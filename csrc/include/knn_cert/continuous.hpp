@@ -29,6 +29,9 @@
 
 namespace knn_cert {
 
+// Contests that are decided within this, in units of sigma, share one integral; farther apart the window would not close.
+constexpr double kOneWindow = 1000.0;
+
 class ContinuousIntegral {
 public:
     // Not settled where the tallies leave too much doubt: far rows are to be tallied one by one then.
@@ -71,8 +74,8 @@ public:
     }
 
 private:
-    // A block of coarse nodes is 4 units of u long. A contest is decided within some tens of units; members of a family share a window if
-    // they are decided within 1000 sigma (races.hpp), 250 blocks; and down to u = -2 log(1e300 n), 380 blocks for n = 1e9, a row can be
+    // A block of coarse nodes is 4 units of u long. A contest is decided within some tens of units; contests share a window if they
+    // are decided within kOneWindow, 250 blocks; and down to u = -2 log(1e300 n), 380 blocks for n = 1e9, a row can be
     // the nearest of all in one dimension. A window of more than twice all that does not close.
     static constexpr std::size_t kMostBlocks = 2000;
     // A cell is left out if it adds no more than this share of the target to any outcome. Bounds fall off so fast to either side that

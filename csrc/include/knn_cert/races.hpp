@@ -85,9 +85,6 @@ public:
     }
 
 private:
-    // Members that are decided within this (in sigma) share one window of the integral.
-    static constexpr double kOneWindow = 1000.0;
-
     void take_rows(std::int64_t family) {
         n_members_ = static_cast<std::size_t>(request_.n_members[family]);
         m_[0] = static_cast<int>(request_.m_a[family]);
