@@ -224,12 +224,9 @@ def test_the_headers_work_without_python(name, tmp_path):
             #include <knn_cert/queries.hpp>
             #include <cstdio>
             #include <type_traits>
-            template <class... Requests>
-            constexpr bool none_by_position = !(std::is_aggregate_v<Requests> || ...);
-            static_assert(
-                none_by_position<knn_cert::VoteRequest, knn_cert::ScanRequest,
-                                 knn_cert::RaceRequest, knn_cert::FamilyRequest>,
-                "two numbers may change places unnoticed");
+            using namespace knn_cert;
+            template <class... T> constexpr bool by_name = !(std::is_aggregate_v<T> || ...);
+            static_assert(by_name<VoteRequest, ScanRequest, RaceRequest, FamilyRequest>);
             int main() {
                 const double distances[6] = {0.5, 1.0, 1.5, 2.0, 2.5, 3.0};
                 const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
@@ -255,6 +252,9 @@ def test_the_headers_work_without_python(name, tmp_path):
             compiler,
             "-std=c++17",
             "-O1",
+            "-Wall",
+            "-Wextra",
+            *(["-Werror"] if os.environ.get("KNN_CERT_WERROR") else []),
             "-pthread",
             f"-I{knn_cert.get_include()}",
             str(program),

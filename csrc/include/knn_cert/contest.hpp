@@ -11,10 +11,10 @@ namespace knn_cert {
 
 // What decides, by the counts of each list (winner.hpp).
 struct Contest {
-    int n_lists = 0;            // lists of rows: the classes that have rows, in the order of their index
-    int degree[2] = {0, 0};     // race: powers kept for each of the two lists; vote: degree[0] = K for all
-    bool race = false;          // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
-    int n_neighbors = 0;        // K, for the vote
+    int n_lists = 0;         // lists of rows: the classes that have rows, in the order of their index
+    int degree[2] = {0, 0};  // race: powers kept for each of the two lists; vote: degree[0] = K for all
+    bool race = false;       // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
+    int n_neighbors = 0;     // K, for the vote
 
     // The m_a-th row of list 0 against the m_b-th row of list 1.
     static Contest of_race(int m_a, int m_b) {
@@ -32,9 +32,9 @@ struct Contest {
         return out;
     }
 
-    int degree_of(int list) const { return race ? degree[list] : degree[0]; }
+    [[nodiscard]] int degree_of(int list) const { return race ? degree[list] : degree[0]; }
     // K: of all rows, the one that decides at the latest
-    int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
+    [[nodiscard]] int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
 // A contest with what bounds its outcomes: list y wins with at least min_own[y] rows and at most max_others[y] rows of the others.
@@ -42,7 +42,7 @@ struct BoundedContest {
     Contest contest;
     std::vector<int> min_own, max_others;
 
-    int max_degree() const { return std::max(contest.degree_of(0), contest.degree_of(1)); }
+    [[nodiscard]] int max_degree() const { return std::max(contest.degree_of(0), contest.degree_of(1)); }
 
     static BoundedContest of_race(int m_a, int m_b) {
         BoundedContest out;

@@ -24,6 +24,19 @@ class ContestTallies final : public Tallies {
 public:
     ContestTallies(double dof, const LeafLoops& leaf) : law_(dof, leaf), leaf_(leaf) {}
 
+    // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
+    double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
+        all_.clear();
+        for (const RowSummary& list : lists) all_.insert(all_.end(), list.near().begin(), list.near().end());
+        double where = distance_of(all_, contest.deciding_arrival());
+        if (!contest.race) return where;
+        for (std::size_t c = 0; c < 2; ++c) {
+            all_.assign(lists[c].near().begin(), lists[c].near().end());
+            if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
+        }
+        return where;
+    }
+
     // One summary a list; contests of these lists, all votes or all races. Near rows enough for the largest degree. sq_error: how far
     // the distances may be wrong.
     void set(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
@@ -67,18 +80,18 @@ public:
         standings_.resize((n_lists_ + 2) * kLanes);
     }
 
-    std::size_t n_members() const override { return contests_->size(); }
-    std::size_t per_member() const override { return n_lists_; }
-    bool possible(std::size_t y) const override {
+    [[nodiscard]] std::size_t n_members() const override { return contests_->size(); }
+    [[nodiscard]] std::size_t per_member() const override { return n_lists_; }
+    [[nodiscard]] bool possible(std::size_t y) const override {
         return sizes_[y % n_lists_] >= static_cast<std::size_t>((*contests_)[y / n_lists_].min_own[y % n_lists_]);
     }
-    double start() const override { return start_; }
-    double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
-    double closing_distance(std::size_t member) const override { return decided_[member]; }
-    std::size_t n_rows() const override { return n_near_; }
-    std::size_t n_all_rows() const override { return n_all_; }
-    double dof() const override { return law_.dof(); }
-    int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
+    [[nodiscard]] double start() const override { return start_; }
+    [[nodiscard]] double deciding_arrival(std::size_t member) const override { return (*contests_)[member].contest.deciding_arrival(); }
+    [[nodiscard]] double closing_distance(std::size_t member) const override { return decided_[member]; }
+    [[nodiscard]] std::size_t n_rows() const override { return n_near_; }
+    [[nodiscard]] std::size_t n_all_rows() const override { return n_all_; }
+    [[nodiscard]] double dof() const override { return law_.dof(); }
+    [[nodiscard]] int max_degree() const override { return *std::max_element(degree_.begin(), degree_.end()); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members());
@@ -112,7 +125,9 @@ public:
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
         tally(block, accuracy, true);
         has_upper_ = false;
-        double by_distances[kLanes], by_coefficients[kLanes] = {}, relative[kLanes];
+        double by_distances[kLanes];
+        double by_coefficients[kLanes] = {};
+        double relative[kLanes];
         for (const FarDoubt& of_list : doubts_)
             for (int lane = 0; lane < kLanes; ++lane) by_coefficients[lane] = both(by_coefficients[lane], of_list.any_coefficient[lane]);
         distance_errors(block, by_distances);
@@ -123,7 +138,8 @@ public:
             for (std::size_t y = 0; y < n_lists_; ++y) {
                 double* const density = density_.data() + y * kLanes;
                 for (int lane = 0; lane < kLanes; ++lane)
-                    relative[lane] = contest.race ? both(doubts_[y].any_coefficient[lane], doubts_[1 - y].below_degree[lane]) : by_coefficients[lane];
+                    relative[lane] =
+                        contest.race ? both(doubts_[y].any_coefficient[lane], doubts_[1 - y].below_degree[lane]) : by_coefficients[lane];
                 // A list that is far has large relative errors in coefficients that do not count: ask the vote itself.
                 if (!contest.race && counts(density, weight, relative)) {
                     if (!has_upper_density) combine_upper(contest);
@@ -150,7 +166,8 @@ private:
 
     // Whether these relative errors matter: rounding alone is of that size.
     static bool counts(const double* density, const double* weight, const double* relative) {
-        double mass = 0.0, by_rows = 0.0;
+        double mass = 0.0;
+        double by_rows = 0.0;
         for (int lane = 0; lane < kLanes; ++lane) {
             mass += weight[lane] * density[lane];
             by_rows += weight[lane] * density[lane] * relative[lane];
@@ -167,7 +184,9 @@ private:
     void combine_upper(const Contest& contest) {
         if (!has_upper_)
             for (std::size_t c = 0; c < n_lists_; ++c) {
-                const Record record = records_[c], error = tallies_[c].error(), upper = upper_[c];
+                const Record record = records_[c];
+                const Record error = tallies_[c].error();
+                const Record upper = upper_[c];
                 for (std::size_t k = 0; k < first_size(degree_[c]); ++k) {
                     upper.G[k] = record.G[k] + error.G[k];
                     upper.A[k] = record.A[k] + error.A[k];
@@ -183,7 +202,8 @@ private:
     // a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2) bounds f' / f - 1:
     // f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least as in
     // NearNormal::certain. Since A[k] sums f G without the row, G[k] errs by e a (A[k - 1] + A[k]); so does G without a row, within a
-    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F
+    // is below exp(-50).
     void distance_errors(const NodeBlock& block, double* relative) {
         std::fill_n(relative, kLanes, 0.0);
         if (!sq_error_.any()) return;
@@ -197,12 +217,14 @@ private:
                 const double* const A = records_[c].A + lane;
                 double largest = 0.0;
                 for (int k = 0; k < degree_[c]; ++k)
-                    if (G[k * kLanes] > 1e-290) largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
+                    if (G[k * kLanes] > 1e-290)
+                        largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
                 rates += largest;
             }
             const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
             const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
-            double a = t / (2.0 * d), b = std::max(1.0, t * t / d);
+            double a = t / (2.0 * d);
+            double b = std::max(1.0, t * t / d);
             if (least > 0.0) {
                 a = std::min(a, 0.5 / least);
                 b = std::min(b, (std::max(t - least, reach - t) + d / (2.0 * least)) / least);
@@ -217,25 +239,13 @@ private:
         const double d = law_.dof();
         double grow[kLanes];
         for (int lane = 0; lane < kLanes; ++lane) {
-            const double t = radius_of(block.position(lane)), reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+            const double t = radius_of(block.position(lane));
+            const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
             const double rates = std::max(max_degree() * (d + t * (t + 40.0)), static_cast<double>(n_all_) * t * (t + 1.0)) / (2.0 * d);
             grow[lane] = std::exp(std::min(60.0, static_cast<double>(n_lists_) * sq_error_.within(reach) * rates));
         }
         for (std::vector<double>* values : {&nodes.T, &nodes.H, &nodes.O, &nodes.open, &nodes.closed})
             for (std::size_t i = 0; i < values->size(); ++i) (*values)[i] = std::min(1.0, grow[i % kLanes] * (*values)[i]);
-    }
-
-    // Without noise a contest is decided where the first list is complete, or by the K-th of all rows.
-    double decided(const std::vector<RowSummary>& lists, const Contest& contest) {
-        all_.clear();
-        for (const RowSummary& list : lists) all_.insert(all_.end(), list.near().begin(), list.near().end());
-        double where = distance_of(all_, contest.deciding_arrival());
-        if (!contest.race) return where;
-        for (std::size_t c = 0; c < 2; ++c) {
-            all_.assign(lists[c].near().begin(), lists[c].near().end());
-            if (all_.size() >= static_cast<std::size_t>(contest.degree[c])) where = std::min(where, distance_of(all_, contest.degree[c]));
-        }
-        return where;
     }
 
     BlockLaw law_;
@@ -244,17 +254,17 @@ private:
     std::size_t n_lists_ = 0, n_near_ = 0, n_all_ = 0;
     double start_ = 0.0;
     SquareError sq_error_;
-    std::vector<int> degree_;          // powers kept of each list
+    std::vector<int> degree_;  // powers kept of each list
     std::vector<std::size_t> sizes_;
-    bool together_ = false;                // all lists in one pass, by many_; else each by its tallies_
+    bool together_ = false;  // all lists in one pass, by many_; else each by its tallies_
     ManyLists many_;
     std::vector<ListTallies> tallies_;
     std::vector<FarDoubt> doubts_;
     Records records_;
-    Records upper_;          // the same with the errors of the far sums added; if has_upper_
+    Records upper_;  // the same with the errors of the far sums added; if has_upper_
     bool has_upper_ = false;
     std::vector<double> T_, work_, density_, density_upper_, standings_, all_;
-    std::vector<double> decided_;      // of each contest
+    std::vector<double> decided_;  // of each contest
 };
 
 }  // namespace knn_cert

@@ -15,10 +15,10 @@ struct SquareError {
     double relative = 0.0;  // factor of the squared distance itself
     double from = 0.0;      // nothing at radii below
 
-    // Of direct differences: (d / 8 + 5) u, see leaf_distances.hpp.
+    // Of direct differences: (d / 8 + 6) u, see leaf_distances.hpp, and 4 u for the root and its quotient by sigma, as below.
     static SquareError of_differences(std::int64_t dim) {
         SquareError out;
-        out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
+        out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 10.0);
         return out;
     }
     // Of distances that are given, roots of squares that somebody else has given: the root is rounded, and its quotient by sigma, each
@@ -31,10 +31,10 @@ struct SquareError {
         return out;
     }
     // Whether direct differences would do no better.
-    bool is_least() const { return product == 0.0 && square == 0.0; }
-    bool any() const { return product > 0.0 || relative > 0.0; }
+    [[nodiscard]] bool is_least() const { return product == 0.0 && square == 0.0; }
+    [[nodiscard]] bool any() const { return product > 0.0 || relative > 0.0; }
     // of rows not farther than `reach` from the query
-    double within(double reach) const {
+    [[nodiscard]] double within(double reach) const {
         const double row_norm = std::min(largest_norm, query_norm + reach);
         return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
     }

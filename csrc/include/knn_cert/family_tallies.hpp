@@ -20,7 +20,7 @@ struct FamilyRows {
     const std::int64_t *first, *end;
 
     // rows of each member
-    std::vector<std::int64_t> sizes(std::size_t n_members) const {
+    [[nodiscard]] std::vector<std::int64_t> sizes(std::size_t n_members) const {
         std::vector<std::int64_t> change(n_members + 1, 0);
         for (std::size_t i = 0; i < s.size(); ++i)
             if (first[i] < end[i]) {
@@ -31,7 +31,7 @@ struct FamilyRows {
         change.pop_back();
         return change;
     }
-    bool in(std::size_t i, std::size_t member) const {
+    [[nodiscard]] bool in(std::size_t i, std::size_t member) const {
         return first[i] <= static_cast<std::int64_t>(member) && static_cast<std::int64_t>(member) < end[i];
     }
 };
@@ -74,24 +74,27 @@ public:
     }
 
     // Whether the rows summed by moments are all within their reach.
-    bool complete() const { return sides_[0].summary.complete() && sides_[1].summary.complete(); }
+    [[nodiscard]] bool complete() const { return sides_[0].summary.complete() && sides_[1].summary.complete(); }
 
-    std::size_t n_members() const override { return n_members_; }
-    std::size_t per_member() const override { return 2; }
-    bool possible(std::size_t) const override { return true; }
-    double start() const override { return start_; }
-    double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
-    double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
-    std::size_t n_rows() const override { return n_rows_; }
-    std::size_t n_all_rows() const override { return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows); }
-    double dof() const override { return law_.dof(); }
-    int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
+    [[nodiscard]] std::size_t n_members() const override { return n_members_; }
+    [[nodiscard]] std::size_t per_member() const override { return 2; }
+    [[nodiscard]] bool possible(std::size_t) const override { return true; }
+    [[nodiscard]] double start() const override { return start_; }
+    [[nodiscard]] double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
+    [[nodiscard]] double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
+    [[nodiscard]] std::size_t n_rows() const override { return n_rows_; }
+    [[nodiscard]] std::size_t n_all_rows() const override {
+        return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows);
+    }
+    [[nodiscard]] double dof() const override { return law_.dof(); }
+    [[nodiscard]] int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members_);
         for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
         for (std::size_t i = 0; i < n_members_; ++i) {
-            double *T[2], *H[2];
+            double* T[2];
+            double* H[2];
             for (std::size_t side = 0; side < 2; ++side) {
                 const Record& record = sides_[side].of_member[i];
                 T[side] = nodes.T.data() + (2 * i + side) * kLanes;
@@ -110,10 +113,12 @@ public:
     }
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
-        double relative[2][kLanes], density[2 * kLanes];
+        double relative[2][kLanes];
+        double density[2 * kLanes];
         const FarDoubt doubts[2] = {tally_side(block, accuracy, 0, true), tally_side(block, accuracy, 1, true)};
         for (int lane = 0; lane < kLanes; ++lane)
-            for (int side = 0; side < 2; ++side) relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
+            for (int side = 0; side < 2; ++side)
+                relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
         for (std::size_t i = 0; i < n_members_; ++i) {
             const Record lists[2] = {sides_[0].of_member[i], sides_[1].of_member[i]};
             leaf_.combine(contest_, lists, nullptr, density);
@@ -124,19 +129,20 @@ public:
 
 private:
     struct Side {
-        RowSummary summary;                   // rows of every member
+        RowSummary summary;  // rows of every member
         ListTallies shared;
-        PlacedRows rows;                      // rows of some members
+        PlacedRows rows;  // rows of some members
         PlacedRows::Horizon horizon;
         std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
         std::vector<char> used;               // whether a record takes any row
         Records records;
-        Records root, merged;                 // rows of every member; products of records, three at most for each member
+        Records root, merged;  // rows of every member; products of records, three at most for each member
         std::size_t n_merged = 0;
-        std::vector<Record> of_member;        // the tallies of each member at the block tallied last
+        std::vector<Record> of_member;  // the tallies of each member at the block tallied last
 
         void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
-            std::vector<double> of_all, of_some;
+            std::vector<double> of_all;
+            std::vector<double> of_some;
             std::vector<std::int32_t> records_of_some;
             std::vector<Span> nearest;  // no other row is nearer than those of all members among them
             const std::int64_t n = static_cast<std::int64_t>(n_members);
@@ -184,7 +190,8 @@ private:
                     ++change[static_cast<std::size_t>(rows[done].first)];
                     --change[static_cast<std::size_t>(rows[done].end)];
                 }
-                std::int64_t count = 0, fewest = degree;
+                std::int64_t count = 0;
+                std::int64_t fewest = degree;
                 for (std::size_t m = 0; m < n_members; ++m) fewest = std::min(fewest, count += change[m]);
                 if (fewest >= degree) return last->s;
             }
@@ -230,7 +237,7 @@ private:
             if (side.used[n_members_ + i]) begun = merge(begun, side.records[n_members_ + i]);
             side.of_member[i] = begun;
         }
-        Record unended{};          // the product of the records i .. n - 1, if any of them takes rows
+        Record unended{};                    // the product of the records i .. n - 1, if any of them takes rows
         const double* last_begun = nullptr;  // G of the other factor of the member after this one
         for (std::size_t i = n_members_; i-- > 0;) {
             if (side.used[i]) {

@@ -41,7 +41,7 @@ public:
         }
     }
 
-    bool any() const { return !pieces_.empty(); }
+    [[nodiscard]] bool any() const { return !pieces_.empty(); }
 
     // The record of the far rows that count at this block, written to `out`; false if there are none. `negligible`: rows that do not
     // count, all of them together.
@@ -82,7 +82,7 @@ public:
 
     // What the far rows tallied last leave in doubt in the record of all rows of the list, tallied with density or without; `error`
     // gets the errors of its coefficients.
-    FarDoubt doubt(const LeafLoops& leaf, int degree, const Record& record, const Record& error) const {
+    [[nodiscard]] FarDoubt doubt(const LeafLoops& leaf, int degree, const Record& record, const Record& error) const {
         FarDoubt out;
         leaf.far_error(task_, degree, record, error, &out);
         return out;

@@ -1,21 +1,13 @@
-// law_block.hpp: the distance law at eight nodes at once, for any row, and its piecewise polynomials in s.
-// No Python, no threads.
-//
-// For a fixed node t the functions s -> F, U, f are entire, and |F(s + iy)| <= exp(y^2/2) F(s), so for U and f: the noise is
-// Gaussian, the bound holds at each of its points. A polynomial through n Chebyshev points of a cell of width 1/4 errs by at most
-// 4 M r^(1-n) / (r - 1) with M the supremum on an ellipse of half axes (r +- 1/r) / 16 around it (Trefethen, Approximation Theory
-// and Approximation Practice, Theorem 8.2). With the law in ball arithmetic that is, relative to the smallest value in the cell
-// and with the best r, at most 2.5e-16 at |z| = 5 and 1.9e-14 at |z| = 7 standard deviations for n = 14, and 2e-32 at |z| = 8 for
-// n = 26 (dof 1, 56 and 3072). Rounding is larger: what the cells lose in all is measured (tests) and part of law_error.
+// law_block.hpp: the distance law at eight nodes at once, for any row. No Python, no threads.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
-#include "ncx2.hpp"
-#include "many_features.hpp"
 #include "leaf_interface.hpp"
+#include "many_features.hpp"
+#include "ncx2.hpp"
 
 namespace knn_cert {
 
@@ -38,10 +30,10 @@ public:
         }
     }
 
-    double dof() const { return dof_; }
-    double node(int lane) const { return t_[lane]; }
+    [[nodiscard]] double dof() const { return dof_; }
+    [[nodiscard]] double node(int lane) const { return t_[lane]; }
     // How far from a radius the nodes reach; nodes at 0 and infinity do not count.
-    double farthest_node(double radius) const {
+    [[nodiscard]] double farthest_node(double radius) const {
         double farthest = 0.0;
         for (int l = 0; l < kLanes; ++l)
             if (t_[l] > 0.0 && t_[l] < kInfinity) farthest = std::max(farthest, std::fabs(t_[l] - radius));
@@ -70,7 +62,7 @@ private:
     }
 
     // The node nearest to the middle of the law of a row at s: its largest term is the largest of all.
-    int nearest_node(double s) const {
+    [[nodiscard]] int nearest_node(double s) const {
         const double middle = std::sqrt(s * s + dof_);
         int nearest = 0;
         for (int l = 1; l < kLanes; ++l)
@@ -90,13 +82,15 @@ private:
     bool by_sums(int n, const Split* s, double* F, double* U, double* f) {
         const int nearest = nearest_node(s[0].value);
         const double t = t_[nearest];
-        Range rows, nodes;  // of the finite nodes
+        Range rows;
+        Range nodes;  // of the finite nodes
         for (int i = 0; i < n; ++i) rows.include(s[i].value);
         for (int l = 0; l < kLanes; ++l)
             if (t_[l] < kInfinity) nodes.include(t_[l]);
         if (!(t > 0.0 && t < kInfinity && rows.most * nodes.most <= kLongSum && nodes.most <= kFarNode)) return false;
         const double j0 = peak(s[0].value, t);
-        double mu[kLawPoints], p_j0[kLawPoints];
+        double mu[kLawPoints];
+        double p_j0[kLawPoints];
         for (int i = 0; i < n; ++i) {
             const Split mean = half(squared(s[i]));
             mu[i] = mean.value;
@@ -119,7 +113,8 @@ private:
     // factors U near 1 would add it up.
     void take_sums(const double* sums, double* F, double* U, double* f) const {
         for (int l = 0; l < kLanes; ++l) {
-            const double sum_F = sums[l], sum_U = sums[kLanes + l];
+            const double sum_F = sums[l];
+            const double sum_U = sums[kLanes + l];
             const bool lower = sum_F <= sum_U;
             F[l] = lower ? sum_F : 1.0 - sum_U;
             U[l] = lower ? 1.0 - sum_F : sum_U;
@@ -154,8 +149,9 @@ private:
     static constexpr double kSmallestLogTerm = -690.0;
 
     // j with the largest p_j g_j at node t: j (j + a) = mu y
-    double peak(double s, double t) const {
-        const double a = 0.5 * dof_, product = 0.25 * s * s * t * t;
+    [[nodiscard]] double peak(double s, double t) const {
+        const double a = 0.5 * dof_;
+        const double product = 0.25 * s * s * t * t;
         return std::floor(product / (0.5 * a + std::sqrt(0.25 * a * a + product)));
     }
 
@@ -177,7 +173,8 @@ private:
     // P_j, Q_j and g_{j-1} at the eight nodes for first <= j < end, 3 x 8 numbers each. They are made in chunks that depend on
     // nothing but the nodes: what a cell holds must not depend on what was asked for before it.
     const double* terms(std::int64_t first, std::int64_t end) {
-        const std::int64_t from = first / kChunk, to = (end + kChunk - 1) / kChunk;
+        const std::int64_t from = first / kChunk;
+        const std::int64_t to = (end + kChunk - 1) / kChunk;
         if (end_chunk_ == first_chunk_) first_chunk_ = end_chunk_ = from;
         if (from < first_chunk_) {
             terms_.insert(terms_.begin(), static_cast<std::size_t>((first_chunk_ - from) * kChunk * kTerm), 0.0);
@@ -206,7 +203,8 @@ private:
                 continue;
             }
             const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
-            const double y = y_[l].value, rest = y_[l].rest;
+            const double y = y_[l].value;
+            const double rest = y_[l].rest;
             for (std::int64_t from = 0; from < kChunk; from += kRun) make_weights(a, y_[l], from, g);
             P[(kChunk - 1) * kTerm] = gamma_tails(a + static_cast<double>(kChunk - 1), y, rest).p;
             for (std::int64_t j = kChunk - 2; j >= 0; --j) P[j * kTerm] = P[(j + 1) * kTerm] + g[(j + 1) * kTerm];
@@ -223,7 +221,8 @@ private:
         const Split order = split_sum(a, static_cast<double>(top));
         g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y))
                                             : std::exp(log_poisson_weight(order, y)) * (order.value / y.value);
-        for (std::int64_t j = top + 1; j < from + kRun; ++j) g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
+        for (std::int64_t j = top + 1; j < from + kRun; ++j)
+            g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
         for (std::int64_t j = top - 1; j >= from; --j) g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y.value);
     }
 
@@ -238,48 +237,10 @@ private:
     std::vector<double> terms_;
 };
 
-// From values at the Chebyshev points of a cell to coefficients in x^k, x in [-1, 1]. Chebyshev coefficients first, then
-// powers: rounding in a small high coefficient then moves all its powers together and costs nothing in the value.
-class CellFit {
-public:
-    // n: kCellTerms or kLongCellTerms
-    static const CellFit& of(int n) {
-        static const CellFit fit(kCellTerms), long_fit(kLongCellTerms);
-        return n == kCellTerms ? fit : long_fit;
-    }
-    double point(int i) const { return points_[i]; }
-
-    // values[i][kLanes], i < n -> coef[k][kLanes]
-    void operator()(const double* values, double* coef) const {
-        double chebyshev[kLongCellTerms * kLanes];
-        for (int k = 0; k < n_; ++k) combine(transform_[k], 0, n_, values, chebyshev + k * kLanes);
-        for (int k = 0; k < n_; ++k) combine(power_[k], k, n_, chebyshev, coef + k * kLanes);
-    }
-
-private:
-    explicit CellFit(int n) : n_(n) {
-        const double pi = 3.14159265358979323846;
-        for (int i = 0; i < n; ++i) points_[i] = std::cos(pi * (i + 0.5) / n);
-        for (int k = 0; k < n; ++k)
-            for (int i = 0; i < n; ++i) transform_[k][i] = (k == 0 ? 1.0 : 2.0) / n * std::cos(pi * k * (i + 0.5) / n);
-        for (auto& row : power_)
-            for (double& c : row) c = 0.0;
-        power_[0][0] = power_[1][1] = 1.0;
-        for (int m = 2; m < n; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
-            for (int k = 0; k <= m; ++k) power_[k][m] = (k > 0 ? 2.0 * power_[k - 1][m - 1] : 0.0) - power_[k][m - 2];
-    }
-
-    // sum over first <= i < n of factors[i] values[i]; the last ones, small ones, first
-    static void combine(const double* factors, int first, int n, const double* values, double* to) {
-        double sum[kLanes] = {};
-        for (int i = n - 1; i >= first; --i)
-            for (int lane = 0; lane < kLanes; ++lane) sum[lane] += factors[i] * values[i * kLanes + lane];
-        for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
-    }
-
-    int n_;
-    // power_[k][m]: coefficient of x^k in T_m
-    double points_[kLongCellTerms], transform_[kLongCellTerms][kLongCellTerms], power_[kLongCellTerms][kLongCellTerms];
-};
+// The point x in [-1, 1] of an interval of s, exactly: far out the last bit of s would cost F and U several.
+inline Split interval_point(double index, double x, double per_unit) {
+    const Split sum = split_sum(index + 0.5, 0.5 * x);
+    return {sum.value / per_unit, sum.rest / per_unit};  // a power of 2
+}
 
 }  // namespace knn_cert

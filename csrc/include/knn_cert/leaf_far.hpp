@@ -16,10 +16,15 @@ KNN_CERT_INLINE Lanes interpolation_error(const Lanes& sup_0, const Lanes& sup_1
 // Adds the error bounds of one piece; far fewer operations than its sums.
 KNN_CERT_INLINE void add_far_errors(const FarTask& task, std::int64_t p, int n_powers) {
     const Piece& piece = *task.pieces[p];
-    const Lanes n = Lanes::all(task.count[p]), rounding = Lanes::all(task.rounding);
-    const Lanes odds = Lanes::load(piece.odds_left), first = Lanes::load(piece.sup_odds[0]), second = Lanes::load(piece.sup_odds[1]);
+    const Lanes n = Lanes::all(task.count[p]);
+    const Lanes rounding = Lanes::all(task.rounding);
+    const Lanes odds = Lanes::load(piece.odds_left);
+    const Lanes first = Lanes::load(piece.sup_odds[0]);
+    const Lanes second = Lanes::load(piece.sup_odds[1]);
     const auto add = [](double* to, const Lanes& value) { (Lanes::load(to) + value).store(to); };
-    Lanes power = odds, power_0 = first, power_1 = second;
+    Lanes power = odds;
+    Lanes power_0 = first;
+    Lanes power_1 = second;
     add(task.S_error, n * (interpolation_error(first, second) + rounding * odds));
     for (int m = 1; m <= n_powers; ++m) {
         add(task.S_error + m * kLanes, n * (interpolation_error(power_0, power_1) + rounding * power));
@@ -36,7 +41,8 @@ KNN_CERT_INLINE void add_far_errors(const FarTask& task, std::int64_t p, int n_p
 // Few powers: the sums stay in registers.
 template <int kPowers, bool kDensity>
 void far_sums_of_powers(const FarTask& task) {
-    Lanes S[kPowers + 1], T[kPowers + 1];
+    Lanes S[kPowers + 1];
+    Lanes T[kPowers + 1];
     for (int m = 0; m <= kPowers; ++m) S[m] = T[m] = Lanes::all(0.0);
     for (std::int64_t p = 0; p < task.n_pieces; ++p) {
         const Piece& piece = *task.pieces[p];
@@ -70,7 +76,9 @@ void far_sums_of_any_power(const FarTask& task) {
     }
     for (std::int64_t p = 0; p < task.n_pieces; ++p) {
         const Piece& piece = *task.pieces[p];
-        Lanes value[kMoments], log_sf = Lanes::all(0.0), hazard = log_sf;
+        Lanes value[kMoments];
+        Lanes log_sf = Lanes::all(0.0);
+        Lanes hazard = log_sf;
         for (int i = 0; i < kMoments; ++i) {
             value[i] = Lanes::all(task.weights[p * kMoments + i]);
             log_sf += value[i] * Lanes::load(piece.log_sf[i]);
@@ -79,7 +87,8 @@ void far_sums_of_any_power(const FarTask& task) {
         add(task.S, log_sf);
         if (kDensity) add(task.T, hazard);
         for (int m = 1; m <= task.powers[p]; ++m) {
-            Lanes sum = Lanes::all(0.0), with_hazard = sum;
+            Lanes sum = Lanes::all(0.0);
+            Lanes with_hazard = sum;
             for (int i = 0; i < kMoments; ++i) {
                 value[i] = value[i] * Lanes::load(piece.odds[i]);
                 sum += value[i];
@@ -171,7 +180,7 @@ KNN_CERT_INLINE Lanes times_errors(const FarTask& task, const double* polynomial
 struct Growth {
     double r[kLanes] = {}, factor[kLanes];
 
-    bool known(int lane) const { return r[lane] < kLargestRatio; }
+    [[nodiscard]] bool known(int lane) const { return r[lane] < kLargestRatio; }
 };
 
 // p times the polynomial, to `to`.
@@ -205,7 +214,8 @@ KNN_CERT_INLINE void error_of_density(const FarTask& task, int degree, const Rec
                                       FarDoubt* doubt) {
     const Growth of_A = first_order(task, degree, record.A, error);
     for (int k = 0; k < degree; ++k) {
-        double by_T[kLanes], *const to = error + k * kLanes;
+        double by_T[kLanes];
+        double* const to = error + k * kLanes;
         times_errors(task, record.G, task.T_error, k, false).store(by_T);
         for (int lane = 0; lane < kLanes; ++lane) {
             const double growth = 1.0 + of_G.r[lane] * of_G.factor[lane];  // e^r
@@ -220,7 +230,8 @@ void far_error(const FarTask& task, int degree, const Record& record, const Reco
     *doubt = FarDoubt{};
     const Growth growth = first_order(task, degree, record.G, error.G);
     if (task.density) error_of_density(task, degree, record, growth, error.A, doubt);
-    double below[kLanes] = {}, below_error[kLanes] = {};  // P(count <= k)
+    double below[kLanes] = {};
+    double below_error[kLanes] = {};  // P(count <= k)
     for (int k = 0; k < degree; ++k) {
         const double* const G = record.G + k * kLanes;
         double* const to = error.G + k * kLanes;
@@ -238,12 +249,17 @@ void far_error(const FarTask& task, int degree, const Record& record, const Reco
 // the moments of the row's piece; near rows and rows beyond `far` go to slot 0, which nobody reads.
 KNN_CERT_INLINE void add_moments(const Lanes& s, const Lanes& near, const Lanes& far, double* moments) {
     constexpr double kRound = 6755399441055744.0;  // 1.5 * 2^52: adding it rounds to an integer
-    const Lanes one = Lanes::all(1.0), two = Lanes::all(2.0), nowhere = Lanes::all(0.0);
+    const Lanes one = Lanes::all(1.0);
+    const Lanes two = Lanes::all(2.0);
+    const Lanes nowhere = Lanes::all(0.0);
     const Lanes place = s * Lanes::all(kPiecesPerUnit);
     const Lanes piece = ((place - Lanes::all(0.5)) + Lanes::all(kRound)) - Lanes::all(kRound);
     const Lanes x = two * (place - piece) - one;
-    const Lanes x_2 = two * x * x - one, x_4 = two * x_2 * x_2 - one, x_8 = two * x_4 * x_4 - one;
-    double slot[kLanes], last[kLanes];
+    const Lanes x_2 = two * x * x - one;
+    const Lanes x_4 = two * x_2 * x_2 - one;
+    const Lanes x_8 = two * x_4 * x_4 - one;
+    double slot[kLanes];
+    double last[kLanes];
     where_lt(s, near, nowhere, where_lt(s, far, piece + one, nowhere)).store(slot);
     x_8.store(last);
     Lanes row[kLanes] = {one, x, x_2, x * x_2, x_4, x * x_4, x_2 * x_4, x * (x_2 * x_4)};
@@ -255,10 +271,11 @@ KNN_CERT_INLINE void add_moments(const Lanes& s, const Lanes& near, const Lanes&
     }
 }
 
-std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
-                      double* moments) {
+std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows, double* moments) {
     constexpr std::int64_t kPortion = 64;  // rows between two looks for near ones
-    const Lanes nearer = Lanes::all(near), farther = Lanes::all(far), scaled = Lanes::all(scale);
+    const Lanes nearer = Lanes::all(near);
+    const Lanes farther = Lanes::all(far);
+    const Lanes scaled = Lanes::all(scale);
     std::int64_t n_near = 0;
     for (std::int64_t start = 0; start < n; start += kPortion) {
         const std::int64_t end = start + kPortion < n ? start + kPortion : n;

@@ -16,11 +16,11 @@ namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
 constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
-constexpr int kProductTerms = 16;     // so many products are added up before they are added to the others
+constexpr int kProductTerms = 16;     // terms that are added up before their sum is added to the others
 constexpr int kLawPoints = 4;         // points s that one call of law_sums takes, if not one
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e^2 over the cell.
 constexpr int kCellTerms = 14, kLongCellTerms = 26;
-// Of the former, so many are enough for a relative 1e-6 (measured: 5.1e-8 at most).
+// The first kRoughTerms of kCellTerms are enough for a relative error of 1e-6 (measured: 5.1e-8 at most).
 constexpr int kRoughTerms = 10;
 constexpr double kCellsPerUnit = 4.0;  // cells have width 1/4 in s
 
@@ -38,19 +38,19 @@ enum class CellKind : std::int32_t {
 // low and high being the two ends of each bucket.
 struct Cell {
     CellKind kind;
-    int terms;         // kCellTerms or kLongCellTerms
+    int terms;  // kCellTerms or kLongCellTerms
     // Of cells of the continuous classifier, at the last node: F at the left end, the largest in the cell, and at the right end, the
     // smallest; and f there.
     double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
-    std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
 };
 
 // The far rows of a list stand in pieces of s, each with this many moments (far_rows.hpp): sums over its rows of the products
 // of some of x, T_2(x), T_4(x), T_8(x), x in [-1, 1] in the piece. They span the polynomials of degree 15, and none exceeds 1.
 constexpr int kMoments = 16;
 constexpr double kPiecesPerUnit = 2.0;  // pieces have width 1/2 in s
-constexpr int kPieces = 1200;           // of which so many are used; further rows are dealt with one by one
+constexpr int kPieces = 1200;           // pieces that are used; rows beyond them are dealt with one by one
 
 // Two ellipses around a piece, with foci at its ends, that reach kEllipseReach beyond them. A function that is analytic there
 // and at most M differs by at most kEllipseError M from its interpolation in the piece's kMoments Chebyshev points: the error
@@ -59,7 +59,7 @@ constexpr double kEllipseReach[2] = {0.5, 1.0};
 constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
 
 // The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
-// |w| and |log U|, and of |g|, on the two ellipses (law_table.hpp).
+// |w| and |log U|, and of |g|, on the two ellipses (law_pieces.hpp).
 struct Piece {
     double cdf_left;   // F at the last node and the piece's left end
     double pdf_left;   // f there
@@ -67,7 +67,7 @@ struct Piece {
     double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
     double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g
     double sup_odds[2][kLanes], sup_hazard[2][kLanes];
-    std::size_t bytes() const { return sizeof(Piece); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Piece); }
 };
 
 // Sums over far rows at eight nodes (far_rows.hpp).
@@ -78,11 +78,11 @@ struct FarTask {
     const int* powers;      // [n_pieces], power sums that need the piece, at most n_powers
     std::int64_t n_pieces;
     int n_powers;
-    double rounding;        // relative error of the moments
+    double rounding;  // relative error of the moments
     bool density;
-    double* S;              // [n_powers + 1][8]: sum of log U, sums of w^m; set
-    double* S_error;        // bounds of their errors
-    double* T;              // [n_powers + 1][8]: sums of g w^m; with density
+    double* S;        // [n_powers + 1][8]: sum of log U, sums of w^m; set
+    double* S_error;  // bounds of their errors
+    double* T;        // [n_powers + 1][8]: sums of g w^m; with density
     double* T_error;
 };
 
@@ -98,22 +98,22 @@ struct FarDoubt {
 // Where no density is asked for, P(count >= D) and the expected count stand in the place of A.
 struct Record {
     double *G, *A;
-    double* at_least() const { return A; }       // P(count >= D)
-    double* mean() const { return A + kLanes; }  // expected count
+    [[nodiscard]] double* at_least() const { return A; }       // P(count >= D)
+    [[nodiscard]] double* mean() const { return A + kLanes; }  // expected count
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
 struct TallyTask {
-    const Cell* const* cells;    // cell of row i: cells[i]; null where `values` is used
-    const double* x;             // its place in the cell
-    const double* values;        // F, U, f of row i at values[24 i], used instead of cells
+    const Cell* const* cells;  // cell of row i: cells[i]; null where `values` is used
+    const double* x;           // its place in the cell
+    const double* values;      // F, U, f of row i at values[24 i], used instead of cells
     std::int64_t n_rows;
-    int degree;                  // D: polynomials have powers 0 .. D - 1
-    bool rough;                  // F, U and f to a relative 1e-6 only
-    double* G;                   // [D][8], counting polynomial
-    double* A;                   // [D][8], with a row exactly at the node; null: not wanted
-    double* at_least;            // [8], P(count >= D); null: not wanted (and never together with A)
-    double* mean;                // [8], sum of F; null: not wanted (likewise)
+    int degree;        // D: polynomials have powers 0 .. D - 1
+    bool rough;        // F, U and f to a relative 1e-6 only
+    double* G;         // [D][8], counting polynomial
+    double* A;         // [D][8], with a row exactly at the node; null: not wanted
+    double* at_least;  // [8], P(count >= D); null: not wanted (and never together with A)
+    double* mean;      // [8], sum of F; null: not wanted (likewise)
 };
 
 // Rows that are tallied in different records, `stride` doubles apart.
@@ -134,20 +134,20 @@ struct BucketLaw {
 // [c * stride], stride = kLanes * the largest degree.
 struct BucketTask {
     const Contest* contest;
-    const Cell* const* cells;   // cell of row i; where null, laws[i] holds the law already
+    const Cell* const* cells;  // cell of row i; where null, laws[i] holds the law already
     const double* x;
-    const std::int32_t* list;   // list of row i
+    const std::int32_t* list;  // list of row i
     std::int64_t n_rows;
     std::int64_t stride;
-    BucketLaw* laws;            // [n_rows]
-    double* saved;              // [n_rows][stride], scratch
-    double* before;             // rows with a lower index, at their bucket's high end
-    double* after;              // rows with a higher index, at the low end
-    double* work;               // scratch of winner_work_size() doubles
-    double* q;                  // [n_lists][kLanes], probability of each list to win, added to
+    BucketLaw* laws;  // [n_rows]
+    double* saved;    // [n_rows][stride], scratch
+    double* before;   // rows with a lower index, at their bucket's high end
+    double* after;    // rows with a higher index, at the low end
+    double* work;     // scratch of winner_work_size() doubles
+    double* q;        // [n_lists][kLanes], probability of each list to win, added to
     // A row's probability p to fall into a bucket is a difference of tails; by the rounding of the larger of the two p errs.
-    double* q_of_tails;         // [n_lists][kLanes], the same sums with that in place of p
-    double* below;              // [n_rows], F at the low end of the first bucket; set by bucket_suffix
+    double* q_of_tails;  // [n_lists][kLanes], the same sums with that in place of p
+    double* below;       // [n_rows], F at the low end of the first bucket; set by bucket_suffix
 };
 
 struct LeafLoops {
@@ -176,15 +176,15 @@ struct LeafLoops {
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     // T[list][kLanes] = P(the list holds at least its degree)
-    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit,
-                      double* work, double* out);
+    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
+                      double* out);
     // the run's rows added to `after`, last one first
     void (*bucket_suffix)(const BucketTask& task);
     // boundary events of the run; `after` holds the rows behind the run and becomes the rows from its start on
     void (*bucket_rows)(const BucketTask& task);
     // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
-    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
-                         std::int64_t dim, double* out, std::int64_t out_stride);
+    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
+                         double* out, std::int64_t out_stride);
     // out[i][n_features] = row order[i] less the centre; rows are `stride` apart
     void (*centred)(const double* rows, std::int64_t stride, const std::int32_t* order, std::int64_t n_rows, const double* centre,
                     std::int64_t n_features, double* out);
@@ -192,8 +192,8 @@ struct LeafLoops {
     double (*sq_norm)(const double* a, const double* centre, std::int64_t n);
     // out[q * out_stride + i] += queries_q . rows_i over n_features (whole products where `first`). Queries stand in groups of
     // eight, [group][feature][8], rows one after the other; n_rows is a multiple of eight.
-    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows,
-                     std::int64_t n_features, bool first, double* out, std::int64_t out_stride);
+    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows, std::int64_t n_features,
+                     bool first, double* out, std::int64_t out_stride);
     // distances[i] = sqrt(max(0, q + norms[i] - 2 distances[i]))
     void (*from_products)(double sq_norm, const double* sq_norms, std::int64_t n, double* distances);
 };

@@ -19,7 +19,7 @@ struct TalliedPolynomials {
             if (kDensity) A[k] = Lanes::load(task.A + k * kLanes);
         }
     }
-    KNN_CERT_INLINE Lanes last() const { return G[kDegree - 1]; }
+    [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return G[kDegree - 1]; }
     KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
         for (int k = kDegree - 1; k >= 1; --k) {
             if (kDensity) A[k] = U * A[k] + (F * A[k - 1] + f * G[k]);
@@ -42,12 +42,14 @@ struct TalliedPolynomials<0, kDensity> {
     int degree;
 
     KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree) {}
-    KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
+    [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
     KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
         for (int k = degree - 1; k >= 0; --k) {
-            const Lanes g = Lanes::load(G + k * kLanes), g_less = k > 0 ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
+            const Lanes g = Lanes::load(G + k * kLanes);
+            const Lanes g_less = k > 0 ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
             if (kDensity) {
-                const Lanes a = Lanes::load(A + k * kLanes), a_less = k > 0 ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
+                const Lanes a = Lanes::load(A + k * kLanes);
+                const Lanes a_less = k > 0 ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
                 (U * a + (F * a_less + f * g)).store(A + k * kLanes);
             }
             (U * g + F * g_less).store(G + k * kLanes);
@@ -59,10 +61,13 @@ struct TalliedPolynomials<0, kDensity> {
 template <int kDegree, bool kDensity>
 void tally_rows(const TallyTask& task) {
     TalliedPolynomials<kDegree, kDensity> polynomials(task);
-    Lanes absorbed = Lanes::all(0.0), mean = absorbed;
+    Lanes absorbed = Lanes::all(0.0);
+    Lanes mean = absorbed;
     if (task.at_least) absorbed = Lanes::load(task.at_least);
     for (std::int64_t i = 0; i < task.n_rows; ++i) {
-        Lanes F, U, f;
+        Lanes F;
+        Lanes U;
+        Lanes f;
         row_law(task, i, F, U, f);
         if (!kDensity) {
             mean += F;
@@ -90,17 +95,21 @@ void tally_of_degree(const TallyTask& task) {
 
 void tally(const TallyTask& task) { task.A ? tally_of_degree<true>(task) : tally_of_degree<false>(task); }
 
-// As tally_rows, into the records in memory. kDegree > 0: known to the compiler.
+// Like tally_rows, but each row goes into its record, in memory. kDegree > 0: the degree is known to the compiler.
 template <int kDegree, bool kDensity>
 void scatter_rows(const ScatterTask& task) {
     const int degree = kDegree > 0 ? kDegree : task.rows.degree;
     for (std::int64_t i = 0; i < task.rows.n_rows; ++i) {
-        Lanes F, U, f;
+        Lanes F;
+        Lanes U;
+        Lanes f;
         row_law(task.rows, i, F, U, f);
         const std::int64_t place = task.record_of[i] * task.stride;
         const Record record{task.first.G + place, task.first.A + place};
-        double *const G = record.G, *const A = record.A;
-        Lanes g = Lanes::load(G + (degree - 1) * kLanes), a = g;
+        double* const G = record.G;
+        double* const A = record.A;
+        Lanes g = Lanes::load(G + (degree - 1) * kLanes);
+        Lanes a = g;
         if (kDensity) {
             a = Lanes::load(A + (degree - 1) * kLanes);
         } else {
@@ -148,7 +157,8 @@ void merge(int degree, bool density, const Record& a, const Record& b, const Rec
         }
         return;
     }
-    Lanes at_least = Lanes::load(b.at_least()), beyond = Lanes::load(a.at_least());
+    Lanes at_least = Lanes::load(b.at_least());
+    Lanes beyond = Lanes::load(a.at_least());
     for (int k = 0; k < degree; ++k) {
         beyond += Lanes::load(a.G + k * kLanes) * at_least;
         at_least += Lanes::load(b.G + (degree - 1 - k) * kLanes);

@@ -11,7 +11,8 @@ namespace knn_cert {
 
 // Row by row, but with a heartbeat after some milliseconds of work.
 inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
-    const std::int64_t n_rows = task.n_rows, portion = std::max<std::int64_t>(64, 1000000 / task.degree);
+    const std::int64_t n_rows = task.n_rows;
+    const std::int64_t portion = std::max<std::int64_t>(64, 1000000 / task.degree);
     for (std::int64_t done = 0; done < n_rows || done == 0; done += portion) {
         task.n_rows = std::min(portion, n_rows - done);
         leaf.tally(task);
@@ -23,8 +24,12 @@ inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
     }
 }
 
-// Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
-inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
+// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay (kCellTerms evaluations for each cell that holds
+// a row), or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
+inline bool without_tables(std::size_t n_rows, double start) {
+    constexpr std::size_t kFewRows = 48;
+    return n_rows <= kFewRows || start > kLastTabledRadius - 200.0;
+}
 
 class ListTallies {
 public:
@@ -37,11 +42,12 @@ public:
         horizon_.degree = degree;
     }
 
-    std::size_t n_near() const { return near_.size(); }
+    [[nodiscard]] std::size_t n_near() const { return near_.size(); }
 
     // The list's record at a block, to `out`. Without density all of it is a bound from above (G for sums of its first coefficients),
     // whatever the far rows leave in doubt. Returns what they leave in doubt; error() has it coefficient by coefficient.
-    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, const Record& out) {
+    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density,
+                   const Record& out) {
         const int degree = horizon_.degree;
         Record near = out;
         if (far_.any()) {
@@ -77,7 +83,7 @@ public:
         return doubt;
     }
 
-    const Record& error() const { return error_[0]; }
+    [[nodiscard]] const Record& error() const { return error_[0]; }
 
 private:
     // G grows by its doubt. Where that is large the near rows alone bound P(count < k) for every k, and P(count >= degree) is left at 1.
@@ -87,13 +93,15 @@ private:
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             const bool known = doubt.any_coefficient[lane] <= kLargeDoubt;
             const double mean = far.mean()[lane];
-            double at_least = near.at_least()[lane], power = 1.0;
+            double at_least = near.at_least()[lane];
+            double power = 1.0;
             for (int j = 1; j <= horizon_.degree; ++j) {
                 power *= mean / j;
                 at_least += near.G[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);
             }
             for (std::size_t k = 0; k < static_cast<std::size_t>(horizon_.degree); ++k)
-                out.G[k * kLanes + lane] = known ? (1.0 + doubt.any_coefficient[lane]) * out.G[k * kLanes + lane] : near.G[k * kLanes + lane];
+                out.G[k * kLanes + lane] =
+                    known ? (1.0 + doubt.any_coefficient[lane]) * out.G[k * kLanes + lane] : near.G[k * kLanes + lane];
             out.at_least()[lane] = known ? std::min(1.0, at_least) : 1.0;
         }
     }

@@ -23,7 +23,8 @@ public:
     // All lists keep the same number of powers.
     void set(const std::vector<RowSummary>& lists, int degree, bool one_by_one) {
         std::vector<double> s;
-        std::vector<std::int32_t> list_of, order;
+        std::vector<std::int32_t> list_of;
+        std::vector<std::int32_t> order;
         for (std::size_t c = 0; c < lists.size(); ++c)
             for (const double row : lists[c].near()) {
                 s.push_back(row);
@@ -36,7 +37,7 @@ public:
         degree_ = degree;
     }
 
-    std::size_t n_rows() const { return rows_.size(); }
+    [[nodiscard]] std::size_t n_rows() const { return rows_.size(); }
 
     // The records of all lists at a block, as ListTallies::tally writes them. No row is left out but those that are nowhere within
     // reach.

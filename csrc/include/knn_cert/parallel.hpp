@@ -118,7 +118,7 @@ void for_each_item(std::int64_t n_items, int n_threads, Checkpoint checkpoint, W
     std::atomic<bool> stop{false};
     std::exception_ptr first_error;
     std::mutex error_mutex;
-    const auto keep = [&](std::exception_ptr error) {
+    const auto keep = [&](const std::exception_ptr& error) {
         std::lock_guard<std::mutex> lock(error_mutex);
         if (!first_error) first_error = error;
         stop.store(true, std::memory_order_relaxed);

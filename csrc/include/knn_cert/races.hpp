@@ -24,7 +24,8 @@ struct RaceRequest {
 
 // probability and error: A first, B first.
 inline void race(const RaceRequest& request, double* probability, double* error) {
-    const bool a_arrives = request.n_a >= request.m_a, b_arrives = request.n_b >= request.m_b;
+    const bool a_arrives = request.n_a >= request.m_a;
+    const bool b_arrives = request.n_b >= request.m_b;
     probability[0] = a_arrives ? 1.0 : 0.0;
     probability[1] = b_arrives ? 1.0 : 0.0;
     error[0] = error[1] = 0.0;
@@ -38,10 +39,11 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(distances[i] / request.sigma);
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
-        add(request.distances_a, request.n_a, lists[0]);
-        add(request.distances_b, request.n_b, lists[1]);
-    });
+    const Outcome outcome =
+        solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
+            add(request.distances_a, request.n_a, lists[0]);
+            add(request.distances_b, request.n_b, lists[1]);
+        });
     std::copy_n(outcome.probability.begin(), 2, probability);
     std::copy_n(outcome.error.begin(), 2, error);
 }
@@ -83,9 +85,6 @@ public:
     }
 
 private:
-    // Members that are decided within this (in sigma) share one window of the integral.
-    static constexpr double kOneWindow = 1000.0;
-
     void take_rows(std::int64_t family) {
         n_members_ = static_cast<std::size_t>(request_.n_members[family]);
         m_[0] = static_cast<int>(request_.m_a[family]);
@@ -119,8 +118,10 @@ private:
     }
 
     // Whether open members are decided so far from one another that one window for all of them would not close.
-    bool far_apart() const {
-        double farthest = 0.0, first = std::numeric_limits<double>::infinity(), last = 0.0;
+    [[nodiscard]] bool far_apart() const {
+        double farthest = 0.0;
+        double first = std::numeric_limits<double>::infinity();
+        double last = 0.0;
         for (const FamilyRows& side : rows_)
             for (const double s : side.s) farthest = std::max(farthest, s);
         if (farthest <= kOneWindow) return false;
@@ -183,8 +184,8 @@ private:
     int m_[2] = {1, 1};
     std::array<FamilyRows, 2> rows_;
     std::array<std::vector<std::int64_t>, 2> first_, end_;
-    std::vector<std::size_t> open_;           // members that the noise decides
-    std::vector<std::int64_t> open_before_;   // how many of these come before a member
+    std::vector<std::size_t> open_;          // members that the noise decides
+    std::vector<std::int64_t> open_before_;  // how many of these come before a member
     double *probability_ = nullptr, *error_ = nullptr;
 };
 

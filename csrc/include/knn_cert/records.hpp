@@ -10,7 +10,9 @@
 namespace knn_cert {
 
 // Doubles of a record's second half: A, or P(count >= D) and the expected count.
-inline std::size_t second_size(int degree, bool density) { return static_cast<std::size_t>(kLanes) * (density ? static_cast<std::size_t>(degree) : 2); }
+inline std::size_t second_size(int degree, bool density) {
+    return static_cast<std::size_t>(kLanes) * (density ? static_cast<std::size_t>(degree) : 2);
+}
 inline std::size_t first_size(int degree) { return static_cast<std::size_t>(kLanes) * static_cast<std::size_t>(degree); }
 
 // The record of no rows.
@@ -46,7 +48,7 @@ public:
     }
     const Record& operator[](std::size_t i) const { return records_[i]; }
     // Doubles from one record to the next.
-    std::int64_t stride() const { return static_cast<std::int64_t>(2 * half_); }
+    [[nodiscard]] std::int64_t stride() const { return static_cast<std::int64_t>(2 * half_); }
 
 private:
     std::vector<double> values_;
