@@ -1,278 +1,395 @@
-"""Piecewise polynomials in s of the distance law at eight nodes: cells, built on first use.
+"""The distance law of rows at a block of nodes: by sums that all rows share, and by polynomials in s.
 
-The twin of csrc/include/knn_cert/law_table.hpp and of the cells of law_block.hpp. For a fixed node t the
-functions s -> F, U, f are entire, so that on a cell of width 1/8 in s a polynomial of 12 terms does, or one
-of 18 where they change a lot: measured, f and the smaller tail are within a relative 3e-13 of single
-evaluation up to 15 standard deviations, and within 8e-13 up to 37, where they leave the range of doubles.
-What a cell holds depends only on (dof, nodes, cell index), never on who asked first: results do not depend on
-threads.
+For a fixed node t the functions s -> F, U, f are entire, so on a cell of width 1/16 in s a polynomial of 14
+terms does, and one of 10 where they change little. What a cell holds depends on (dof, nodes, its number),
+never on who asked first: answers depend neither on threads nor on the company of other queries.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+import threading
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .distance_law import split_sum
-from .jit import inner, variable
-from .lanes import LANES, fused, load, spread, store
-from .law_block import evaluate
+from .jit import inner, kernel
+from .law import gamma_tails, law_values, log_split_weight, split_square, split_sum
+from .limits import NODES
 
-# Coefficients of a cell's polynomials: long ones where F or U changes by more than a factor e over the cell.
-SHORT, LONG = 12, 18
-CELLS_PER_UNIT = 8.0  # cells have width 1/8 in s
+CELLS_PER_UNIT = 16.0
+LONG, SHORT = 14, 10  # terms of a cell's polynomials
+# What the terms beyond SHORT may add, of the least value in the cell, for them to be dropped.
+_DROPPED = 1e-14
 
-# Which functions a cell holds: f and the smaller tail, where the other is its harmless complement (F or U <=
-# 0.75 at all nodes), else f, F and U; nothing where F = 1, U = f = 0 or F = f = 0, U = 1 in binary64. Cells
-# of buckets hold (F_low, F_high), (U_low, U_high) or (F_low, U_low, F_high, U_high), low and high being the
-# ends of each bucket.
-LOWER, UPPER, BOTH, INSIDE, OUTSIDE = range(5)
-_COMPLEMENT_LIMIT = 0.75
+# A row is not farther than this from where it is expected, in binary64: exp(-OUT_OF_REACH^2 / 2) is zero.
+OUT_OF_REACH = 38.7
 
-LAST_TABLED_RADIUS = 2000.0  # beyond, rows are few: evaluated one by one
-_MOST_FUNCTIONS = 4
-# Room for all cells that one block can have, (LAST_TABLED_RADIUS + 40) CELLS_PER_UNIT of four long functions.
-_TABLE_BYTES = 80 << 20
-_MAX_CELLS = 1 << 17  # cells of which most hold nothing
-_MAX_BLOCKS = 1 << 12
-_MAX_PLACES = 1 << 22
+# A cell: 14 coefficients of f and 14 of the smaller tail, each at all nodes; then three numbers a node, (a,
+# b, c), with which F = a + b tail and U = c - b tail; then whether the long polynomials are needed.
+_TAIL = LONG * NODES
+_ENDS = 2 * LONG * NODES
+_IS_LONG = _ENDS + 3 * NODES
+_CELL_SIZE = _IS_LONG + 1
 
-
-class LawTable(NamedTuple):
-    """The cells of the blocks of eight nodes of one law; a block has a place for each cell it can need."""
-
-    coefficients: np.ndarray  # [cell][function][power][lane], one after the other
-    kind: np.ndarray  # per cell
-    terms: np.ndarray  # per cell: SHORT or LONG
-    start: np.ndarray  # per cell: of its coefficients
-    ends: np.ndarray  # per cell: F at the last node at the cell's left and right end (F falls in s), and f
-    cell_at: np.ndarray  # per place: the cell, or ABSENT
-    block_key: np.ndarray  # per block: level and index
-    block_start: np.ndarray  # per block: its first place
-    used: np.ndarray  # doubles of coefficients, cells, places, blocks
-    values: np.ndarray  # scratch: [point][function][lane] for two node laws
-    chebyshev: np.ndarray  # scratch: [18][8]
+_CHUNK = 256  # terms that are made together
+_MOST_TERMS = 32 * _CHUNK  # if a block needs more, every node is worked out by itself
+_ABSENT = -1
 
 
-ABSENT = -1
-
-
-def new_table() -> LawTable:
-    """An empty table. Memory that is not touched is not taken."""
-    return LawTable(
-        np.empty(_TABLE_BYTES // 8),
-        np.empty(_MAX_CELLS, dtype=np.int64),
-        np.empty(_MAX_CELLS, dtype=np.int64),
-        np.empty(_MAX_CELLS, dtype=np.int64),
-        np.empty(4 * _MAX_CELLS),
-        np.empty(_MAX_PLACES, dtype=np.int32),
-        np.empty(2 * _MAX_BLOCKS, dtype=np.int64),
-        np.empty(_MAX_BLOCKS, dtype=np.int64),
-        np.zeros(4, dtype=np.int64),
-        np.empty(2 * 3 * LONG * LANES),
-        np.empty(LONG * LANES),
-    )
+# ------------------------------------------------------------------------------------------------------------
+# Sums: F = sum_j p_j P_j, U = sum_j p_j Q_j, f = t sum_j p_j g_{j-1}; P, Q and g serve all rows
 
 
 @inner
-def n_places(t_max):
-    """Cells of a block whose last finite node is t_max: rows beyond t_max + 40 have F < Phi(-40) = 0."""
-    return int((min(t_max, LAST_TABLED_RADIUS) + 40.0) * CELLS_PER_UNIT) + 2
+def _peak(dof, s, t):
+    """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
+    a, product = 0.5 * dof, 0.25 * s * s * t * t
+    return math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product)))
 
 
 @inner
-def has_room(table, n_cells):
-    """Whether so many cells more fit in, whatever they hold."""
-    functions = n_cells * _MOST_FUNCTIONS * LONG * LANES
-    return table.used[0] + functions <= table.coefficients.size and table.used[1] + n_cells <= table.kind.size
+def _reach(peak):
+    """The terms of F, U and f on both sides of the largest are below 1e-19 of their sums ten deviations off."""
+    return 11.0 * math.sqrt(peak + 20.0) + 40.0
 
 
 @inner
-def start_afresh(table):
-    """Forget all cells and blocks."""
-    for i in range(table.used.size):
-        table.used[i] = 0
+def _weights(order, m, m_rest, n, out, at, stride):
+    """w(order + i, m) = e^-m m^k / Gamma(k + 1), k = order + i, i < n, to out[at + i stride].
+
+    From the largest of 64 both ways: errors do not pile up, and nothing starts from what has underflowed.
+    """
+    for start in range(0, n, 64):
+        end = min(n, start + 64)
+        top = start + int(min(end - start - 1.0, max(0.0, math.floor(m - (order + start)))))
+        k, rest = split_sum(order, float(top))
+        if k >= 0.0:
+            value = math.exp(log_split_weight(k, rest, m, m_rest))
+        else:  # -1/2: one feature
+            value = math.exp(log_split_weight(k + 1.0, rest, m, m_rest)) * ((k + 1.0) / m)
+        out[at + top * stride] = value
+        for i in range(top + 1, end):
+            out[at + i * stride] = out[at + (i - 1) * stride] * (m / (order + i))
+        for i in range(top - 1, start - 1, -1):
+            out[at + i * stride] = out[at + (i + 1) * stride] * ((order + (i + 1)) / m)
+
+
+@kernel
+def fill_terms(dof, t, terms):
+    """terms[j][3][node]: P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2."""
+    step = 3 * NODES
+    n = terms.size // step
+    for node in range(NODES):
+        y, y_rest = split_square(t[node])
+        y, y_rest = 0.5 * y, 0.5 * y_rest
+        if y == 0.0 or y == math.inf:
+            for j in range(n):
+                terms[j * step + node] = 0.0 if y == 0.0 else 1.0
+                terms[j * step + NODES + node] = 1.0 if y == 0.0 else 0.0
+                terms[j * step + 2 * NODES + node] = 0.0
+            continue
+        _weights(0.5 * dof - 1.0, y, y_rest, n, terms, 2 * NODES + node, step)
+        for first in range(0, n, _CHUNK):  # positive sums, of at most 256 terms
+            last = first + _CHUNK - 1
+            a = 0.5 * dof + first
+            terms[last * step + node] = gamma_tails(a + (_CHUNK - 1), y, y_rest)[0]
+            for j in range(last - 1, first - 1, -1):
+                at = j * step + node
+                terms[at] = terms[at + step] + terms[at + step + 2 * NODES]
+            terms[first * step + NODES + node] = gamma_tails(a, y, y_rest)[1]
+            for j in range(first + 1, last + 1):
+                at = j * step + NODES + node
+                terms[at] = terms[at - step] + terms[at + NODES]
 
 
 @inner
-def find_block(table, level, index, size):
-    """The first place of a block of that size; where there are no places left the table starts afresh."""
-    used = table.used
-    for b in range(used[3] - 1, -1, -1):
-        if table.block_key[2 * b] == level and table.block_key[2 * b + 1] == index:
-            return table.block_start[b]
-    if used[2] + size > table.cell_at.size or used[3] == table.block_start.size:
-        start_afresh(table)
-    b, start = used[3], used[2]
-    table.block_key[2 * b], table.block_key[2 * b + 1] = level, index
-    table.block_start[b] = start
-    for place in range(start, start + size):
-        table.cell_at[place] = ABSENT
-    used[2] += size
-    used[3] += 1
-    return start
+def _sure(dof, s, t):
+    """1 where F = 1 and U = 0 in binary64, -1 the other way round, else 0."""
+    whole, below, above = math.floor(dof), t + OUT_OF_REACH, t - OUT_OF_REACH
+    if below <= s or below * below <= s * s + whole - 1.0:
+        return -1
+    if above > s and above * above >= s * s + whole + 1.0:
+        return 1
+    return 0
 
 
-def _points(n):
-    """The Chebyshev points of [-1, 1]."""
-    return np.cos(np.pi * (np.arange(n) + 0.5) / n)
+@inner
+def law_at(dof, t, terms, s, s_rest, weights, out, to):
+    """F, U, f of a row at s + s_rest at all nodes to out[to :]; `weights` is scratch."""
+    step = 3 * NODES
+    n = terms.size // step
+    if n == 0:
+        for node in range(NODES):
+            F, U, f = 1.0, 0.0, 0.0
+            sure = _sure(dof, s, t[node])
+            if sure < 0:
+                F, U = 0.0, 1.0
+            elif sure == 0:
+                F, U, f = law_values(dof, s, s_rest, t[node])
+            out[to + node], out[to + NODES + node], out[to + 2 * NODES + node] = F, U, f
+        return
+    t_first, t_last = math.inf, 0.0
+    for node in range(NODES):
+        if 0.0 < t[node] < math.inf:
+            t_first, t_last = min(t_first, t[node]), max(t_last, t[node])
+    s2, s2_rest = split_square(s)
+    s2_rest += 2.0 * s * s_rest
+    mu, low, high = 0.5 * s2, 0, 1
+    if mu > 0.0:
+        # F's and U's terms are largest between mu and the peak of f's
+        least = min(mu, _peak(dof, s, min(t_first, t_last)))
+        most = max(min(mu, float(n)), _peak(dof, s, t_last))
+        low = int(max(0.0, min(float(n - 1), least - _reach(least))))
+        high = int(min(float(n), most + _reach(most) + 1.0))
+    _weights(float(low), mu, 0.5 * s2_rest, high - low, weights, 0, 1)
+    for i in range(to, to + step):
+        out[i] = 0.0
+    for j in range(low, high):
+        p, at = weights[j - low], j * step
+        for i in range(step):
+            out[to + i] += p * terms[at + i]
+    for node in range(NODES):
+        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and
+        # thousands of factors U near 1 would add that up.
+        if (t[node] - s) * (t[node] + s) < dof:
+            out[to + node] = min(1.0, out[to + node])
+            out[to + NODES + node] = 1.0 - out[to + node]
+        else:
+            out[to + NODES + node] = min(1.0, out[to + NODES + node])
+            out[to + node] = 1.0 - out[to + NODES + node]
+        out[to + 2 * NODES + node] *= t[node] if t[node] < math.inf else 0.0
 
 
-def _chebyshev_transform(n):
-    """Values at the Chebyshev points -> Chebyshev coefficients, flat [coefficient][point]."""
-    k = np.arange(n)[:, None]
-    scale = np.where(k == 0, 1.0, 2.0) / n
-    return (scale * np.cos(np.pi * k * (np.arange(n) + 0.5) / n)).ravel()
+# ------------------------------------------------------------------------------------------------------------
+# Cells
 
 
-def _chebyshev_powers():
-    """[m][k]: the coefficient of x^k in T_m."""
-    powers = np.zeros((LONG, LONG))
+def _powers() -> NDArray[np.float64]:
+    """Return [k][i]: the values at the Chebyshev points i -> the coefficients of x^k, two tables.
+
+    The second one is of the polynomial whose Chebyshev coefficients from SHORT on are dropped.
+    """
+    k = np.arange(LONG)[:, None]
+    transform = np.where(k == 0, 1.0, 2.0) / LONG * np.cos(np.pi * k * (np.arange(LONG) + 0.5) / LONG)
+    powers = np.zeros((LONG, LONG))  # [m][k]: the coefficient of x^k in T_m
     powers[0, 0] = powers[1, 1] = 1.0
     for m in range(2, LONG):  # T_m = 2 x T_{m-1} - T_{m-2}
         powers[m, 1:] = 2.0 * powers[m - 1, :-1]
         powers[m] -= powers[m - 2]
-    return powers
+    return np.stack([powers.T @ transform, powers[:SHORT].T @ transform[:SHORT]])
 
 
-# of SHORT cells, then of LONG ones
-_POINTS = np.concatenate([_points(SHORT), _points(LONG)])
-_TRANSFORM = np.concatenate([_chebyshev_transform(SHORT), _chebyshev_transform(LONG)])
-_POWERS = _chebyshev_powers()
+_POINTS = np.cos(np.pi * (np.arange(LONG) + 0.5) / LONG)
+_TO_POWERS = _powers()
+_LAST_TERMS = np.cos(np.pi * np.arange(SHORT, LONG)[:, None] * (np.arange(LONG) + 0.5) / LONG) * 2.0 / LONG
 
 
 @inner
-def _fit(terms, values, at, stride, chebyshev, coefficients, start):
-    """values[at + i stride + lane] at point i -> coefficients[start + k 8 + lane] of x^k, x in [-1, 1].
+def _fit(values, first, is_long, cell, at):
+    """The coefficients of one function, [power][node], from its values at the points."""
+    for k in range(LONG):
+        for node in range(NODES):
+            cell[at + k * NODES + node] = 0.0
+        for i in range(LONG):
+            weight, row = _TO_POWERS[0 if is_long else 1, k, i], 3 * NODES * i + first
+            for node in range(NODES):
+                cell[at + k * NODES + node] += weight * values[row + node]
 
-    Chebyshev coefficients first, then powers: rounding in a small high coefficient then moves all its powers
-    together and costs nothing in the value.
+
+@inner
+def _needs_long(values, first):
+    """Whether the last terms of a function matter at any node, beside its least value in the cell."""
+    for node in range(NODES):
+        least, dropped = math.inf, 0.0
+        for i in range(LONG):
+            least = min(least, values[3 * NODES * i + first + node])
+        for k in range(LONG - SHORT):
+            total = 0.0
+            for i in range(LONG):
+                total += _LAST_TERMS[k, i] * values[3 * NODES * i + first + node]
+            dropped += abs(total)
+        if dropped > _DROPPED * least:
+            return True
+    return False
+
+
+@inner
+def _build_cell(dof, t, terms, number, weights, values, cell):
+    for i in range(LONG):
+        # s at the point, exactly: far out the last bit of s would cost F and U several
+        s, rest = split_sum(number + 0.5, 0.5 * _POINTS[i])
+        s, rest = s / CELLS_PER_UNIT, rest / CELLS_PER_UNIT  # a power of 2
+        law_at(dof, t, terms, s, rest, weights, values, 3 * NODES * i)
+    for node in range(NODES):
+        largest_F, largest_U = 0.0, 0.0
+        for i in range(LONG):
+            largest_F = max(largest_F, values[3 * NODES * i + node])
+            largest_U = max(largest_U, values[3 * NODES * i + NODES + node])
+        by_F = largest_F <= largest_U
+        cell[_ENDS + node] = 0.0 if by_F else 1.0
+        cell[_ENDS + NODES + node] = 1.0 if by_F else -1.0
+        cell[_ENDS + 2 * NODES + node] = 1.0 if by_F else 0.0
+        if not by_F:  # the smaller tail takes the place of F
+            for i in range(LONG):
+                values[3 * NODES * i + node] = values[3 * NODES * i + NODES + node]
+    is_long = _needs_long(values, 0) or _needs_long(values, 2 * NODES)
+    cell[_IS_LONG] = 1.0 if is_long else 0.0
+    _fit(values, 2 * NODES, is_long, cell, 0)
+    _fit(values, 0, is_long, cell, _TAIL)
+
+
+@kernel
+def build_cells(dof, t, terms, numbers, first, places, cells, n_cells, end):
+    """Build the cells of `numbers` that are absent, as far as there is room, up to `end` in all; how many now."""
+    weights = np.empty(_MOST_TERMS)
+    values = np.empty(3 * NODES * LONG)
+    built = n_cells
+    for i in range(numbers.size):
+        place = numbers[i] - first
+        if built == min(end, cells.shape[0]):
+            break
+        if 0 <= place < places.size and places[place] == _ABSENT:
+            _build_cell(dof, t, terms, float(numbers[i]), weights, values, cells[built])
+            places[place] = built
+            built += 1
+    return built
+
+
+@inner
+def _polynomial(cell, at, is_long, x, law, to):
+    """The polynomial at x, by Horner's rule for all nodes at once; written out, it runs in vector registers."""
+    n = NODES
+    if is_long:
+        for j in range(NODES):
+            v = cell[at + 13 * n + j] * x + cell[at + 12 * n + j]
+            law[to + j] = (v * x + cell[at + 11 * n + j]) * x + cell[at + 10 * n + j]
+        for j in range(NODES):
+            v = (law[to + j] * x + cell[at + 9 * n + j]) * x + cell[at + 8 * n + j]
+            v = (v * x + cell[at + 7 * n + j]) * x + cell[at + 6 * n + j]
+            v = (v * x + cell[at + 5 * n + j]) * x + cell[at + 4 * n + j]
+            v = (v * x + cell[at + 3 * n + j]) * x + cell[at + 2 * n + j]
+            law[to + j] = (v * x + cell[at + n + j]) * x + cell[at + j]
+    else:
+        for j in range(NODES):
+            v = cell[at + 9 * n + j] * x + cell[at + 8 * n + j]
+            v = (v * x + cell[at + 7 * n + j]) * x + cell[at + 6 * n + j]
+            v = (v * x + cell[at + 5 * n + j]) * x + cell[at + 4 * n + j]
+            v = (v * x + cell[at + 3 * n + j]) * x + cell[at + 2 * n + j]
+            law[to + j] = (v * x + cell[at + n + j]) * x + cell[at + j]
+
+
+FOUND, BEYOND, MISSING = range(3)
+
+
+@inner
+def row_law(dof, t, terms, first, places, cells, s, number, x, weights, law, with_density):
+    """F, U, f of a row in cell `number`, at x there, to law[0 : 3 NODES]: FOUND, or BEYOND if F = f = 0.
+
+    Without places the row is worked out by itself. MISSING if its cell has not been built.
     """
-    transform = 0 if terms == SHORT else SHORT * SHORT
-    for k in range(terms):
-        total = spread(0.0)
-        for i in range(terms):
-            total = fused(spread(_TRANSFORM[transform + k * terms + i]), load(values, at + i * stride), total)
-        store(chebyshev, k * LANES, total)
-    for k in range(terms):
-        total = spread(0.0)
-        for m in range(terms - 1, k - 1, -1):
-            total = fused(spread(_POWERS[m, k]), load(chebyshev, m * LANES), total)
-        store(coefficients, start + k * LANES, total)
+    if places.size == 0:
+        law_at(dof, t, terms, s, 0.0, weights, law, 0)
+        return FOUND
+    place = number - first
+    if place < 0 or place >= places.size:
+        inside = place < 0
+        for j in range(NODES):
+            law[j] = 1.0 if inside or t[j] == math.inf else 0.0
+            law[NODES + j] = 1.0 - law[j]
+            law[2 * NODES + j] = 0.0
+        return FOUND if inside else BEYOND
+    if places[place] == _ABSENT:
+        return MISSING
+    cell = cells[places[place]]
+    is_long = cell[_IS_LONG] == 1.0
+    if with_density:
+        _polynomial(cell, 0, is_long, x, law, 2 * NODES)
+    _polynomial(cell, _TAIL, is_long, x, law, NODES)
+    for j in range(NODES):
+        tail = cell[_ENDS + NODES + j] * law[NODES + j]
+        law[j] = cell[_ENDS + j] + tail
+        law[NODES + j] = cell[_ENDS + 2 * NODES + j] - tail
+    return FOUND
 
 
-@inner
-def _evaluate_ends(law, dof, index, values):
-    """F and f of the last node at the cell's two ends, and the number of terms the cell needs."""
-    evaluate(law, dof, index / CELLS_PER_UNIT, 0.0, values, variable(0))
-    evaluate(law, dof, (index + 1) / CELLS_PER_UNIT, 0.0, values, variable(3 * LANES))
-    terms = SHORT
-    for i in range(2 * LANES):  # F and U at the nodes
-        left, right = values[i], values[i + 3 * LANES]
-        if left > 0.0 and right > 0.0:
-            if abs(math.log(left / right)) > 1.0:
-                terms = LONG
-        elif left != right:
-            terms = LONG
-    F_left, F_right = values[LANES - 1], values[4 * LANES - 1]
-    return (F_left, F_right, values[3 * LANES - 1], values[6 * LANES - 1]), terms
+class Block:
+    """The law at a block of nodes, increasing radii in units of sigma; 0 and infinity are allowed."""
+
+    def __init__(self, dof: float, t: NDArray[np.float64], one_by_one: bool):
+        self._dof, self.t = dof, t
+        finite = t[np.isfinite(t)]
+        first, last = float(finite[0]), float(finite[-1])
+        n_terms = 0
+        if last < 1e4:
+            peak = _peak.py_func(dof, last + OUT_OF_REACH, last)
+            n_terms = _CHUNK * -(-int(peak + _reach.py_func(peak)) // _CHUNK)
+        self.terms = np.empty(3 * NODES * n_terms if n_terms <= _MOST_TERMS else 0)
+        if self.terms.size:
+            fill_terms(dof, t, self.terms)
+        # Rows nearer than the first place have F = 1, rows beyond the last one F = 0, both in binary64.
+        low = max(0.0, max(0.0, first - OUT_OF_REACH) ** 2 - math.floor(dof) - 1.0)
+        high = min(last + OUT_OF_REACH, math.sqrt(max(0.0, (last + OUT_OF_REACH) ** 2 - math.floor(dof) + 1.0)))
+        self.first = int(math.sqrt(low) * CELLS_PER_UNIT)
+        n_places = 0 if one_by_one else int(high * CELLS_PER_UNIT) + 1 - self.first
+        self._n_cells = 0
+        # Where the cells are, and they. Replaced, never changed: other threads may be reading.
+        self._places_and_cells = (
+            np.full(n_places, _ABSENT, dtype=np.int32),
+            np.empty((0 if one_by_one else 16, _CELL_SIZE)),
+        )
+
+    def build(self, numbers: NDArray[np.int64], most: int) -> None:
+        """Build those cells that are absent, at most so many."""
+        places, cells = self._places_and_cells
+        places, end = places.copy(), self._n_cells + most
+        while True:
+            self._n_cells = build_cells(
+                self._dof, self.t, self.terms, numbers, self.first, places, cells, self._n_cells, end
+            )
+            if self._n_cells < len(cells) or self._n_cells == end:
+                break
+            more = np.empty((2 * len(cells), _CELL_SIZE))
+            more[: self._n_cells] = cells
+            cells = more
+        self._places_and_cells = places, cells
+
+    @property
+    def arguments(self) -> tuple:
+        """What the kernels want to know."""
+        return self._dof, self.t, self.terms, self.first, *self._places_and_cells
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.terms.nbytes + sum(array.nbytes for array in self._places_and_cells)
 
 
-@inner
-def _point(index, terms, i):
-    """s at the cell's i-th point, exactly: far out the last bit of s would cost F and U several."""
-    s, rest = split_sum(index + 0.5, 0.5 * _POINTS[i if terms == SHORT else SHORT + i])
-    return s / CELLS_PER_UNIT, rest / CELLS_PER_UNIT  # a power of 2
+# Bytes of all blocks of a law; a table that has more starts afresh.
+_TABLE_SIZE = 256 << 20
 
 
-@inner
-def _kind_of(values, terms, stride):
-    """The kind of a cell from its values [point][stride]: F, U, f, and again in cells of buckets."""
-    F_max, U_max = 0.0, 0.0
-    for i in range(0, terms * stride, 3 * LANES):
-        for lane in range(LANES):
-            F_max = max(F_max, values[i + lane])
-            U_max = max(U_max, values[i + LANES + lane])
-    if F_max == 0.0:
-        return OUTSIDE
-    if U_max == 0.0:
-        return INSIDE
-    if F_max <= _COMPLEMENT_LIMIT:
-        return LOWER
-    return UPPER if U_max <= _COMPLEMENT_LIMIT else BOTH
+class LawTable:
+    """The blocks of one law, shared by queries and threads."""
 
+    def __init__(self, dof: float):
+        self.dof = dof
+        self._blocks: dict = {}
+        self._lock = threading.Lock()
 
-@inner
-def _enter_cell(table, place, kind, ends, terms, stride, functions):
-    """Put a cell into its place; functions: where its functions, in order, lie in a point's values, or -1."""
-    cell = table.used[1]
-    table.kind[cell], table.terms[cell] = kind, terms
-    table.start[cell] = table.used[0]
-    for i in range(4):
-        table.ends[4 * cell + i] = ends[i]
-    for function in functions:
-        if function >= 0:
-            _fit(terms, table.values, function, stride, table.chebyshev, table.coefficients, table.used[0])
-            table.used[0] += terms * LANES
-    table.used[1] += 1
-    table.cell_at[place] = cell
-    return cell
+    def block(self, key: tuple, radii, one_by_one: bool) -> Block:
+        """Return the block of that key; `radii` makes its nodes out of the key where it is new."""
+        key = (*key, one_by_one)
+        block = self._blocks.get(key)
+        if block is None:
+            block = Block(self.dof, radii(*key[:-1]), one_by_one)
+            with self._lock:
+                if sum(other.size for other in list(self._blocks.values())) > _TABLE_SIZE:
+                    self._blocks.clear()
+                block = self._blocks.setdefault(key, block)
+        return block
 
-
-@inner
-def build_cell(table, law, dof, place, index):
-    """A cell of the continuous classifier, in its place; returns its number."""
-    stride = 3 * LANES
-    ends, terms = _evaluate_ends(law, dof, index, table.values)
-    for i in range(terms):
-        s, rest = _point(index, terms, i)
-        evaluate(law, dof, s, rest, table.values, i * stride)
-    kind = _kind_of(table.values, terms, stride)
-    F, U, f = 0, LANES, 2 * LANES
-    functions = (-1, -1, -1, -1)
-    if kind == LOWER:
-        functions = (f, F, -1, -1)
-    elif kind == UPPER:
-        functions = (f, U, -1, -1)
-    elif kind == BOTH:
-        functions = (f, F, U, -1)
-    return _enter_cell(table, place, kind, ends, terms, stride, functions)
-
-
-@inner
-def build_bucket_cell(table, low, high, dof, place, index):
-    """A cell of the bucketed classifier, both tails at the two ends of eight buckets; returns its number."""
-    stride = 6 * LANES
-    _, terms_low = _evaluate_ends(low, dof, index, table.values)
-    ends, terms = _evaluate_ends(high, dof, index, table.values)
-    terms = max(terms, terms_low)
-    for i in range(terms):
-        s, rest = _point(index, terms, i)
-        evaluate(low, dof, s, rest, table.values, i * stride)
-        evaluate(high, dof, s, rest, table.values, i * stride + 3 * LANES)
-    kind = _kind_of(table.values, terms, stride)
-    F_low, U_low, F_high, U_high = 0, LANES, 3 * LANES, 4 * LANES
-    functions = (-1, -1, -1, -1)
-    if kind == LOWER:
-        functions = (F_low, F_high, -1, -1)
-    elif kind == UPPER:
-        functions = (U_low, U_high, -1, -1)
-    elif kind == BOTH:
-        functions = (F_low, U_low, F_high, U_high)
-    return _enter_cell(table, place, kind, ends, terms, stride, functions)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Polynomials of a cell at a row's place x in it
-
-
-@inner
-def polynomial(coefficients, start, terms, function, x):
-    """The function of that number of the cell whose coefficients begin at start."""
-    at = start + function * terms * LANES
-    value = load(coefficients, at + (terms - 1) * LANES)
-    for k in range(terms - 2, -1, -1):
-        value = fused(value, x, load(coefficients, at + k * LANES))
-    return value
+    def build(self, block: Block, numbers: NDArray[np.int64], most: int = 16) -> None:
+        """Build those cells of the block that are absent, at most so many."""
+        with self._lock:
+            block.build(numbers, most)

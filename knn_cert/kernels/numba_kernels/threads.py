@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
 # How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an
@@ -10,36 +11,28 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 _GLANCE = 0.1
 
 
-def for_each_query(n_queries: int, n_threads: int, make_worker) -> None:
-    """Call worker(query) for every query in range(n_queries); queries are handed out one by one.
-
-    Each thread has its own ``worker, close = make_worker()``; close() is called after its last query,
-    whatever happens, unless it is None.
-    """
+def for_each_query(n_queries: int, n_threads: int, work: Callable[[int], None]) -> None:
+    """Call work(query) for every query in range(n_queries); queries are handed out one by one."""
     n_threads = min(n_threads, n_queries)
-    queries = iter(range(n_queries))
-    lock = threading.Lock()
-    stop = threading.Event()
-
-    def run():
-        worker, close = make_worker()
-        try:
-            while not stop.is_set():
-                with lock:
-                    query = next(queries, None)
-                if query is None:
-                    return
-                worker(query)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            if close is not None:
-                close()
-
     if n_threads <= 1:
-        run()
+        for query in range(n_queries):
+            work(query)
         return
+    queries = iter(range(n_queries))
+    lock, stop = threading.Lock(), threading.Event()
+
+    def run() -> None:
+        while not stop.is_set():
+            with lock:
+                query = next(queries, None)
+            if query is None:
+                return
+            try:
+                work(query)
+            except BaseException:
+                stop.set()
+                raise
+
     with ThreadPoolExecutor(n_threads) as pool:
         running = {pool.submit(run) for _ in range(n_threads)}
         try:

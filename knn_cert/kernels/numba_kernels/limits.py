@@ -1,4 +1,4 @@
-"""What both classifiers of the numba backend promise, and the answers of their kernels."""
+"""What the numba backend promises: shares that may be left out, and what is charged for the law."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import math
 
 from .jit import inner
 
-# Answers of the kernels.
-SOLVED, WINDOW_TOO_SMALL, NOT_ONE = range(3)
+# Nodes or edges that are worked out together: long enough for the processor's vectors, short against a window.
+NODES = 32
 
-FEW_ROWS = 48  # up to here rows are evaluated one by one, without cells
+FEW_ROWS = 48  # up to here the law of each row is worked out by itself, without cells
 
 # What may be left out of the integral, or of the buckets: this share of each q(y), or this much.
 RELATIVE_TARGET = 1e-13
 FLOOR = 1e-300
 
 LARGEST_DEFECT = 1e-9  # of the sum of the probabilities; beyond, no answer is given
+# Beyond this many sigma the spacing of doubles is no longer small against the noise of 1.
+LARGEST_DISTANCE = 1e11
 # Relative error of f and of the smaller one of F and U, to which the other is the complement: measured
 # (tests), not proven.
 LAW_ERROR = 1e-12

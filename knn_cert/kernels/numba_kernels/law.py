@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from .jit import inner, kernel, merged
+from .jit import inner, kernel
 
 CDF, SF, LOGCDF, LOGSF = range(4)
 
@@ -28,7 +28,7 @@ _NEGLIGIBLE = 1e-19
 # Poisson weights and the incomplete gamma function
 
 
-@merged
+@inner
 def _stirling_series(x):
     r = 1.0 / x
     r2 = r * r
@@ -174,7 +174,7 @@ def gamma_tails(a, y, y_rest):
 # The mixture, relative to its largest product p_j0 g_j0. pi = p_j g_j; p_j and g_j alone would overflow.
 
 
-@merged
+@inner
 def _lower_sum(a, mu, y, j0):
     """(F, density of R), relative, for x below the mean; c = P(a + j) / g_j."""
     pi, j = 1.0, j0
@@ -203,7 +203,7 @@ def _lower_sum(a, mu, y, j0):
     return tail, density * math.sqrt(2.0 * y)
 
 
-@merged
+@inner
 def _upper_sum(a, mu, y, j0):
     """(U, density of R), relative, for x above the mean; c = Q(a + j) / g_j."""
     pi, j = 1.0, j0
@@ -248,7 +248,7 @@ def _upper_sum(a, mu, y, j0):
 # The integral over a circle, where the sums are long
 
 
-@merged
+@inner
 def _contour(a, mu, y, excess, lower):
     """(log_scale, tail, density of R) by 62 nodes on a circle; csrc/include/knn_cert/ncx2.hpp derives it."""
     root = math.hypot(a, 2.0 * math.sqrt(mu) * math.sqrt(y))
@@ -341,7 +341,7 @@ def law_values(d, s, s_rest, t):
     return (own, 1.0 - own, f) if lower else (1.0 - own, own, f)
 
 
-@merged
+@inner
 def _ncx2(what, x, dof, nonc):
     """Special values first, in one order: NaN, domain, zero, infinity, regimes."""
     if math.isnan(x) or math.isnan(dof) or math.isnan(nonc):
