@@ -29,7 +29,7 @@ def random_problems(rng: np.random.Generator, count: int, n_rows: int) -> list[d
             distances[-1] = distances[0]
         problems.append(
             {
-                "sq_distances": (distances**2)[None, :],
+                "distances": distances[None, :],
                 "labels": rng.integers(0, n_classes, n),
                 "n_classes": n_classes,
                 "n_neighbors": int(rng.integers(1, min(n, 7) + 1)),
@@ -52,12 +52,12 @@ def worst_differences(first, second, problems: list[dict], rng: np.random.Genera
         differences.setdefault(name, []).append(_difference(np.asarray(a), np.asarray(b)))
 
     for problem in problems:
-        arrays = (problem["sq_distances"], problem["labels"])
+        arrays = (problem["distances"], problem["labels"])
         arguments = {name: problem[name] for name in ("n_classes", "n_neighbors", "sigma", "dof")}
         # The first of the two answers are the probabilities; the second, the errors, are each backend's own.
         compare("vote", *(k.vote(*arrays, n_threads=1, **arguments)[0] for k in (first, second)))
-        nearest = np.sqrt(arrays[0].min() + 0.2 * problem["sigma"] ** 2 * problem["dof"])
-        farthest = np.sqrt(arrays[0].max() + 2.0 * problem["sigma"] ** 2 * problem["dof"])
+        nearest = np.sqrt(arrays[0].min() ** 2 + 0.2 * problem["sigma"] ** 2 * problem["dof"])
+        farthest = np.sqrt(arrays[0].max() ** 2 + 2.0 * problem["sigma"] ** 2 * problem["dof"])
         edges = np.linspace(nearest, farthest, 19) ** 2
         compare(
             "vote_bucketed",
@@ -77,7 +77,7 @@ def worst_differences(first, second, problems: list[dict], rng: np.random.Genera
         compare(name, *(getattr(k, name)(x, dof, nonc) for k in (first, second)))
 
     queries, rows = rng.normal(size=(3, 57)), rng.normal(size=(7, 57))
-    compare("sq_distances", *(k.sq_distances(queries, rows, n_threads=1) for k in (first, second)))
+    compare("distances", *(k.distances(queries, rows, n_threads=1) for k in (first, second)))
     return {name: tuple(np.max(pairs, axis=0)) for name, pairs in differences.items()}
 
 

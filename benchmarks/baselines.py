@@ -22,9 +22,10 @@ class Baselines:
     def __init__(self, dataset: Dataset, n_queries: int):
         self._dataset = dataset
         self._labels = np.unique(dataset.y_train, return_inverse=True)[1]
-        self._sq_distances = kernels.get_backend().sq_distances(
+        self._distances = kernels.get_backend().distances(
             dataset.X_test[:n_queries], dataset.X_train, n_threads=1
         )
+        self._sq_distances = self._distances**2
         self._edges = rab_edges(dataset.X_train.shape[1], SIGMA, LEVELS)
         self._law = {"sigma": SIGMA, "dof": dataset.X_train.shape[1], "n_classes": 2}
 
@@ -57,7 +58,7 @@ class Baselines:
     def nearest_bucketed(self, n_queries: int) -> np.ndarray:
         """Probabilities of the bucketed classifier with K = 1, by the engine, on one thread."""
         probabilities, _ = kernels.get_backend().vote_bucketed(
-            self._sq_distances[:n_queries],
+            self._distances[:n_queries],
             self._labels,
             n_neighbors=1,
             edges=self._edges,

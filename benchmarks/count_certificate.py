@@ -15,18 +15,16 @@ import numpy as np
 from .report import require
 
 
-def plain_votes(
-    sq_distances: np.ndarray, labels: np.ndarray, *, n_neighbors: int, n_classes: int
-) -> np.ndarray:
+def plain_votes(distances: np.ndarray, labels: np.ndarray, *, n_neighbors: int, n_classes: int) -> np.ndarray:
     """Votes of the K nearest rows, (m, C); rows at one distance come in the order of the table.
 
     Parameters
     ----------
-    sq_distances : ndarray of shape (m, n)
+    distances : ndarray of shape (m, n)
     labels : ndarray of int, shape (n,)
         Classes 0..C-1.
     """
-    nearest = np.argsort(sq_distances, axis=1, kind="stable")[:, :n_neighbors]
+    nearest = np.argsort(distances, axis=1, kind="stable")[:, :n_neighbors]
     return (labels[nearest][:, :, None] == np.arange(n_classes)).sum(axis=1)
 
 

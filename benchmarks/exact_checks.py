@@ -109,7 +109,7 @@ def votes_of_two_and_ten(dataset: Dataset, ten: Dataset | None, n_queries: int) 
 def _votes(dataset: Dataset, labels, n_queries: int, origin: str, sq_distances=None) -> Votes:
     if sq_distances is None:
         queries = dataset.X_test[:n_queries]
-        sq_distances = kernels.get_backend().sq_distances(queries, dataset.X_train, n_threads=1)
+        sq_distances = kernels.get_backend().distances(queries, dataset.X_train, n_threads=1) ** 2
     classes, numbers = np.unique(labels, return_inverse=True)
     dof = dataset.X_train.shape[1]
     return Votes(dataset.name, sq_distances, numbers, len(classes), dof, origin)
@@ -200,7 +200,7 @@ def backends_agree(report: Report, spambase: Dataset | None, study: Study) -> No
                 if function in ("vote", "vote_bucketed", "race"):
                     rows.append([pair, group, function, f"{absolute:.1e}", f"{relative:.1e}"])
                 elif group == "small":
-                    what = "random rows" if function == "sq_distances" else "300 points"
+                    what = "random rows" if function == "distances" else "300 points"
                     rows.append([pair, what, function, f"{absolute:.1e}", f"{relative:.1e}"])
     if rows:
         report.table(["backends", "problems", "function", "worst absolute", "worst relative"], rows)
@@ -216,7 +216,7 @@ def backends_agree(report: Report, spambase: Dataset | None, study: Study) -> No
 
 
 def _real_problems(spambase: Dataset, n_rows: int, n_queries: int) -> list[dict]:
-    sq_distances = kernels.get_backend().sq_distances(
+    distances = kernels.get_backend().distances(
         spambase.X_test[:n_queries], spambase.X_train[:n_rows], n_threads=1
     )
     common = {
@@ -226,7 +226,7 @@ def _real_problems(spambase: Dataset, n_rows: int, n_queries: int) -> list[dict]
         "sigma": SIGMA,
         "dof": float(spambase.X_train.shape[1]),
     }
-    return [{"sq_distances": row[None, :], **common} for row in sq_distances]
+    return [{"distances": row[None, :], **common} for row in distances]
 
 
 # ------------------------------------------------------------------------------------------------------------

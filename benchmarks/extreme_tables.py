@@ -130,7 +130,7 @@ def _table(n: int, dof: int, n_classes: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _vote(squares: np.ndarray, labels: np.ndarray, **arguments) -> tuple[np.ndarray, np.ndarray]:
-    return get_backend("native").vote(squares[None], labels, n_threads=1, **arguments)
+    return get_backend("native").vote(np.sqrt(squares)[None], labels, n_threads=1, **arguments)
 
 
 def _check(squares: np.ndarray, labels: np.ndarray, arguments: dict) -> None:

@@ -47,7 +47,7 @@ def time_certify(
 
     with threadpool_limits(limits=1):
         certify, certify_cpu, certificates = _seconds(lambda: classifier.certify(queries))
-        distances, _, _ = _seconds(lambda: kernel.sq_distances(queries, data.X_train, n_threads=1))
+        distances, _, _ = _seconds(lambda: kernel.distances(queries, data.X_train, n_threads=1))
         # scikit-learn may warm up, the engine above may not: the ratio errs on the cautious side.
         neighbors.kneighbors(queries[:8])
         scan, scan_cpu, _ = _seconds(lambda: neighbors.kneighbors(queries))

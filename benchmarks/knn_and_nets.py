@@ -141,11 +141,11 @@ def _run(report: Report, options: argparse.Namespace) -> None:
 def _by_draws(attack, sigma: float, n_draws: int, n_threads: int) -> Certificates:
     classes, numbers = np.unique(attack.y, return_inverse=True)
     dof = attack.X.shape[1]
-    distances = kernels.get_backend().sq_distances(
+    distances = kernels.get_backend().distances(
         np.ascontiguousarray(attack.queries), np.ascontiguousarray(attack.X), n_threads=n_threads
     )
     votes = monte_carlo_vote(
-        distances,
+        distances**2,
         numbers,
         n_neighbors=N_NEIGHBORS,
         sigma=sigma,

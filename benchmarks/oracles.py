@@ -80,7 +80,7 @@ def vote_errors(folder: Path, kernel, *, bucketed: bool) -> VoteErrors:
             if bucketed:
                 vote, arguments["edges"] = kernel.vote_bucketed, np.array(case["edges"], dtype=np.float64)
             probabilities, _ = vote(
-                np.array([case["sq_distances"]], dtype=np.float64),
+                np.sqrt(np.array([case["sq_distances"]], dtype=np.float64)),
                 np.array(case["labels"], dtype=np.int64),
                 n_threads=1,
                 **arguments,

@@ -164,9 +164,9 @@ class _Tables:
         kernel, rows = kernels.get_backend(), run.poisoned.rows
         self.classes, self.labels = np.unique(run.poisoned.y, return_inverse=True)
         self._dof, self._rows = run.queries.shape[1], rows
-        self.observed = kernel.sq_distances(run.queries, run.poisoned.X, n_threads=run.n_threads)
+        self.observed = kernel.distances(run.queries, run.poisoned.X, n_threads=run.n_threads)
         self._untriggered = self.observed.copy()
-        self._untriggered[:, rows] = kernel.sq_distances(run.queries, originals, n_threads=run.n_threads)
+        self._untriggered[:, rows] = kernel.distances(run.queries, originals, n_threads=run.n_threads)
         self._true_labels = self.labels.copy()
         self._true_labels[rows] = np.searchsorted(self.classes, run.experiment.source_class)
 
@@ -179,7 +179,7 @@ class _Tables:
             distances = self._untriggered
             labels = self._true_labels if name == "relabelled" else self.labels
         return vote_probabilities(
-            distances, labels, n_neighbors=N_NEIGHBORS, sigma=sigma, dof=self._dof, n_classes=2
+            distances**2, labels, n_neighbors=N_NEIGHBORS, sigma=sigma, dof=self._dof, n_classes=2
         )
 
 

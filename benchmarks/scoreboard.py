@@ -132,12 +132,12 @@ def _threads(goals: _Goals, table: Table, size: Size) -> None:
 def _bucketed(goals: _Goals, table: Table, size: Size) -> None:
     kernel = kernels.get_backend("native")
     dof, queries = table.rows.shape[1], table.queries[: size.bucketed_queries]
-    sq_distances = kernel.sq_distances(queries, table.rows, n_threads=1)
+    distances = kernel.distances(queries, table.rows, n_threads=1)
     edges = rab_edges(dof, 1.0, LEVELS)
 
     def vote():
         return kernel.vote_bucketed(
-            sq_distances,
+            distances,
             table.labels,
             n_classes=2,
             n_neighbors=5,

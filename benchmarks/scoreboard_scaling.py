@@ -53,12 +53,12 @@ def _line(what: str, table: Table, runs: int, n_neighbors: int = 5, n_threads: i
 def _levels(report: Report, table: Table, runs: int) -> None:
     """Buckets, and the instruction sets that this machine runs."""
     native = kernels.get_backend("native")
-    sq_distances = native.sq_distances(table.queries[:16], table.rows, n_threads=1)
+    distances = native.distances(table.queries[:16], table.rows, n_threads=1)
     law = {"n_classes": 2, "n_neighbors": 5, "sigma": 1.0, "dof": table.rows.shape[1], "n_threads": 1}
 
     def bucketed(levels: int):
         edges = rab_edges(table.rows.shape[1], 1.0, levels)
-        return lambda: native.vote_bucketed(sq_distances, table.labels, edges=edges, **law)
+        return lambda: native.vote_bucketed(distances, table.labels, edges=edges, **law)
 
     levels = (50, 200, 800)
     lines = []
@@ -67,7 +67,7 @@ def _levels(report: Report, table: Table, runs: int) -> None:
         lines.append(
             [
                 f"{count} buckets, distances given",
-                duration(statistics.median(seconds) / len(sq_distances)),
+                duration(statistics.median(seconds) / len(distances)),
                 "",
             ]
         )

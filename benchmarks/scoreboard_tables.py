@@ -88,7 +88,7 @@ class Engine:
         queries = np.ascontiguousarray(table.queries[::step][:n_queries])
         law = {"n_classes": table.n_classes, "dof": table.rows.shape[1], "n_threads": self.n_threads}
         wanted, wanted_error = native.vote(
-            native.sq_distances(queries, table.rows, n_threads=self.n_threads),
+            native.distances(queries, table.rows, n_threads=self.n_threads),
             table.labels,
             n_neighbors=self.n_neighbors,
             sigma=1.0,

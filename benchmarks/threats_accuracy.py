@@ -129,7 +129,7 @@ def _require_no_more(data: str, less: str, a: Certificates, more: str, b: Certif
 def _plain(data: Dataset, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Prediction of K-NN without noise, and how many rows it survives."""
     classes, labels = np.unique(data.y_train, return_inverse=True)
-    distances = kernels.get_backend().sq_distances(queries, data.X_train, n_threads=1)
+    distances = kernels.get_backend().distances(queries, data.X_train, n_threads=1)
     votes = plain_votes(distances, labels, n_neighbors=N_NEIGHBORS, n_classes=len(classes))
     numbers, survived = certified_rows(votes)
     return classes[numbers], survived

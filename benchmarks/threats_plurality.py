@@ -69,7 +69,7 @@ def ten_classes(report: Report, data: Dataset | None, study: Study) -> None:
     X, y = data.X_train[: study.ten_class_rows], data.y_train[: study.ten_class_rows]
     queries = data.X_test[: study.ten_class_queries]
     classes, labels = np.unique(y, return_inverse=True)
-    sq_distances = kernels.get_backend().sq_distances(queries, X, n_threads=1)
+    sq_distances = kernels.get_backend().distances(queries, X, n_threads=1) ** 2
     rows = []
     for sigma in _SIGMAS:
         settings = {"n_neighbors": N_NEIGHBORS, "sigma": sigma, "dof": X.shape[1]}

@@ -9,7 +9,7 @@ def ncx2_sf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
 def ncx2_logcdf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
 def ncx2_logsf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
 def vote(
-    sq_distances: _Doubles,
+    distances: _Doubles,
     labels: _Integers,
     *,
     n_classes: int,
@@ -31,7 +31,7 @@ def vote_scan(
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles, _Doubles]: ...
 def vote_bucketed(
-    sq_distances: _Doubles,
+    distances: _Doubles,
     labels: _Integers,
     *,
     n_classes: int,
@@ -42,9 +42,9 @@ def vote_bucketed(
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
 def race(
-    sq_distances_a: _Doubles,
+    distances_a: _Doubles,
     m_a: int,
-    sq_distances_b: _Doubles,
+    distances_b: _Doubles,
     m_b: int,
     *,
     sigma: float,
@@ -66,8 +66,8 @@ def race_families(
     recurrence: bool = False,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
-def sq_distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
-def sq_distances_csr(
+def distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
+def distances_csr(
     q_indptr: _Integers,
     q_indices: _Integers,
     q_data: _Doubles,

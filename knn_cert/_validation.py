@@ -243,23 +243,23 @@ def check_scale(largest_square: float, sigma: float, what: str = "squared distan
 
 
 # Beyond so many sigma the spacing of doubles is no longer small against the noise.
-_FARTHEST_NEIGHBOR = 1e11
+FARTHEST_NEIGHBOR = 1e11
 
 
-def is_resolved(sq_distance: float, sigma: float) -> bool:
+def is_resolved(distance: float, sigma: float) -> bool:
     """Whether double precision tells the noise at this distance."""
-    return bool(sq_distance <= (_FARTHEST_NEIGHBOR * sigma) ** 2)
+    return bool(distance <= FARTHEST_NEIGHBOR * sigma)
 
 
-def check_resolution(sq_distances: np.ndarray, n_neighbors: int, sigma: float) -> None:
+def check_resolution(distances: np.ndarray, n_neighbors: int, sigma: float) -> None:
     """Raise where the K-th nearest row of a query is so far away that double precision loses the noise."""
-    if is_resolved(sq_distances.max(initial=0.0), sigma):
+    if is_resolved(distances.max(initial=0.0), sigma):
         return
-    kth = np.partition(sq_distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
+    kth = np.partition(distances, n_neighbors - 1, axis=-1)[..., n_neighbors - 1].max()
     if not is_resolved(kth, sigma):
         raise InvalidInput(
             f"sigma is too small against the distances: the {n_neighbors}-th nearest row of a query is "
-            f"{np.sqrt(kth) / sigma:.3g} sigma away, expected at most {_FARTHEST_NEIGHBOR:g}; use a larger "
+            f"{kth / sigma:.3g} sigma away, expected at most {FARTHEST_NEIGHBOR:g}; use a larger "
             "sigma, or plain K-NN, which the smoothed classifier then equals"
         )
 

@@ -335,9 +335,9 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         victim = Victim(
             rows=self._rows_at,
             labels=self._labels,
-            sq_distances=lambda query, rows: self._sq_distances_to(query, rows, settings),
-            vote=lambda sq_distances, labels: self._vote(
-                np.ascontiguousarray(sq_distances), settings, np.ascontiguousarray(labels)
+            distances=lambda query, rows: self._distances_to(query, rows, settings),
+            vote=lambda distances, labels: self._vote(
+                np.ascontiguousarray(distances), settings, np.ascontiguousarray(labels)
             ),
             n_neighbors=settings.n_neighbors,
             sigma=settings.sigma,
@@ -385,17 +385,17 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         X = self._checked_queries(X)
         p, found = np.empty((X.shape[0], len(self.classes_))), []
         for i in range(len(p)):
-            sq_distances = self._sq_distances(X[i : i + 1], settings)
-            self._check_distances(sq_distances, settings)
-            p[i] = self._vote(sq_distances, settings)[0][0]
+            distances = self._distances(X[i : i + 1], settings)
+            self._check_distances(distances, settings)
+            p[i] = self._vote(distances, settings)[0][0]
             found.append(
                 removal_effects(
-                    sq_distances[0],
+                    distances[0],
                     self._labels,
                     p[i],
                     top,
-                    lambda sq_distances, labels: self._vote(sq_distances, settings, labels)[0],
-                    partial(self._reach, sq_distances[0], settings),
+                    lambda distances, labels: self._vote(distances, settings, labels)[0],
+                    partial(self._reach, distances[0], settings),
                 )
             )
         return Influence(
@@ -483,8 +483,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             parts = paced(n_queries, least=n_threads, most=min(chunk, _QUERIES_PER_REPORT * n_threads))
             progress(0, n_queries)
         for part in parts:
-            sq_distances = None if scanned else self._sq_distances(X[part], questions[0].settings)
-            votes = self._scan(X[part], questions) if scanned else self._votes(sq_distances, questions)
+            distances = None if scanned else self._distances(X[part], questions[0].settings)
+            votes = self._scan(X[part], questions) if scanned else self._votes(distances, questions)
             for question, found in zip(questions, evaluations, strict=True):
                 probabilities, found.errors[part], found.distance_error[part] = votes[question.law]
                 # a little above 1 by rounding: 1 is nearer to the truth
@@ -492,7 +492,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
                 if question.structured:
                     vote = found.probabilities[part], found.errors[part]
                     found.budget[part], found.worst_probability[part], found.abstained[part] = (
-                        self._worst_cases(question.threat, sq_distances, vote, question.settings)
+                        self._worst_cases(question.threat, distances, vote, question.settings)
                     )
             if progress is not None:
                 progress(part.stop, n_queries)
@@ -506,7 +506,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             return False
         # No two rows are farther apart than this: then no distance has to be checked.
         with np.errstate(over="ignore"):
-            farthest = X.shape[1] * (np.abs(X).max(initial=0.0) + np.float64(self._largest)) ** 2
+            farthest = np.sqrt(X.shape[1] * (np.abs(X).max(initial=0.0) + np.float64(self._largest)) ** 2)
         return all(is_resolved(farthest, question.settings.sigma) for question in questions)
 
     def _scan(self, queries, questions: list[_Question]) -> dict:
@@ -530,14 +530,14 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             for k, number in enumerate(numbers)
         }
 
-    def _votes(self, sq_distances: np.ndarray, questions: list[_Question]) -> dict:
+    def _votes(self, distances: np.ndarray, questions: list[_Question]) -> dict:
         """Votes of all laws by the distances."""
-        shifts = distance_shift(sq_distances, self.n_features_in_)
+        shifts = distance_shift(distances, self.n_features_in_)
         votes = {}
         for question in questions:
             if question.law not in votes:
-                self._check_distances(sq_distances, question.settings)
-                votes[question.law] = *self._vote(sq_distances, question.settings), shifts
+                self._check_distances(distances, question.settings)
+                votes[question.law] = *self._vote(distances, question.settings), shifts
         return votes
 
     def _checked_queries(self, X):
@@ -545,7 +545,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         reject_text_columns(X)
         return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
 
-    def _worst_cases(self, threat: StructuredThreat, sq_distances, vote, settings: _Settings):
+    def _worst_cases(self, threat: StructuredThreat, distances, vote, settings: _Settings):
         """Budget, worst probability and abstention of each query, as `Certificates` has them."""
         law = Law(
             settings.n_neighbors,
@@ -557,7 +557,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             self._labels_are_classes,
         )
         queries = WorstCases(
-            np.sqrt(sq_distances),
+            distances,
             self._labels,
             np.argmax(vote[0], axis=1),
             law,
@@ -578,18 +578,19 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         return max(n_threads, _CHUNK_BYTES // (8 * max(self.n_samples_fit_, self.n_features_in_)))
 
     @staticmethod
-    def _check_distances(sq_distances: np.ndarray, settings: _Settings) -> None:
+    def _check_distances(distances: np.ndarray, settings: _Settings) -> None:
         """Finite rows can be infinitely far apart in double precision."""
-        check_scale(sq_distances.max(), settings.sigma)
-        check_resolution(sq_distances, settings.n_neighbors, settings.sigma)
+        farthest = float(distances.max())
+        check_scale(farthest * farthest, settings.sigma)
+        check_resolution(distances, settings.n_neighbors, settings.sigma)
 
-    def _sq_distances(self, queries, settings: _Settings) -> np.ndarray:
-        """Squared distances by direct differences; queries take the storage of the training rows."""
+    def _distances(self, queries, settings: _Settings) -> np.ndarray:
+        """Distances by direct differences; queries take the storage of the training rows."""
         kernel, n_threads = settings.kernel, settings.n_threads
         if isinstance(self._rows, _CsrArrays):
             queries = _csr_arrays(sp.csr_array(queries))
-            return kernel.sq_distances_csr(*queries, *self._rows, n_threads=n_threads)
-        return kernel.sq_distances(np.ascontiguousarray(_dense(queries)), self._rows, n_threads=n_threads)
+            return kernel.distances_csr(*queries, *self._rows, n_threads=n_threads)
+        return kernel.distances(np.ascontiguousarray(_dense(queries)), self._rows, n_threads=n_threads)
 
     def _rows_at(self, indices: np.ndarray) -> np.ndarray:
         """Features of some training rows, dense."""
@@ -600,11 +601,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             indices
         ].toarray()
 
-    def _sq_distances_to(self, query: np.ndarray, rows: np.ndarray | None, settings: _Settings) -> np.ndarray:
+    def _distances_to(self, query: np.ndarray, rows: np.ndarray | None, settings: _Settings) -> np.ndarray:
         """From one query to some rows, or to all training rows."""
         if rows is None:
-            return self._sq_distances(query[None], settings)[0]
-        return settings.kernel.sq_distances(query[None], np.ascontiguousarray(rows), n_threads=1)[0]
+            return self._distances(query[None], settings)[0]
+        return settings.kernel.distances(query[None], np.ascontiguousarray(rows), n_threads=1)[0]
 
     def _with_labels(self, example: Counterexample) -> Counterexample:
         """Labels in the place of positions in classes_."""
@@ -615,12 +616,12 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             label=self.classes_[example.label],
         )
 
-    def _reach(self, sq_distances: np.ndarray, settings: _Settings, row: int) -> float:
+    def _reach(self, distances: np.ndarray, settings: _Settings, row: int) -> float:
         """Upper bound on the probability that a training row is among the K nearest of a query."""
         p, _, error = settings.kernel.race(
-            sq_distances[row : row + 1],
+            distances[row : row + 1],
             1,
-            np.delete(sq_distances, row),
+            np.delete(distances, row),
             settings.n_neighbors,
             sigma=settings.sigma,
             dof=self.n_features_in_,
@@ -628,7 +629,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
         return p + error
 
     def _vote(
-        self, sq_distances: np.ndarray, settings: _Settings, labels: np.ndarray | None = None
+        self, distances: np.ndarray, settings: _Settings, labels: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         labels = self._labels if labels is None else labels
         arguments = {
@@ -639,8 +640,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):
             "n_threads": settings.n_threads,
         }
         if settings.edges is None:
-            return settings.kernel.vote(sq_distances, labels, **arguments)
-        return settings.kernel.vote_bucketed(sq_distances, labels, edges=settings.edges, **arguments)
+            return settings.kernel.vote(distances, labels, **arguments)
+        return settings.kernel.vote_bucketed(distances, labels, edges=settings.edges, **arguments)
 
 
 class _CsrArrays(NamedTuple):

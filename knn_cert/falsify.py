@@ -131,8 +131,8 @@ class Victim(NamedTuple):
 
     rows: Callable[[np.ndarray], np.ndarray]  # indices -> their features
     labels: np.ndarray
-    # (query, their features) -> squared distances to some rows; None: to all training rows
-    sq_distances: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+    # (query, their features) -> distances to some rows; None: to all training rows
+    distances: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
     vote: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # (m, n), labels -> p, errors
     n_neighbors: int
     sigma: float
@@ -214,10 +214,9 @@ class _Attacker:
 
     def __init__(self, victim: Victim, query: np.ndarray, label: int):
         self.victim, self._query, self._label = victim, query, label
-        self._sq_distances = victim.sq_distances(query, None)
-        self._distances = np.sqrt(self._sq_distances)
+        self._distances = victim.distances(query, None)
         self.reach = float(self._distances.max()) + _GONE * victim.sigma
-        p, _ = victim.vote(self._sq_distances[None], victim.labels)
+        p, _ = victim.vote(self._distances[None], victim.labels)
         others = p[0].copy()
         others[label] = -1.0
         self._rival = int(np.argmax(others))
@@ -284,7 +283,7 @@ class _Attacker:
         """Of the attacked class, from the distances that the moves aim at."""
         distances = self._distances.copy()
         distances[tampering.moved] += tampering.away
-        p, _ = self.victim.vote(np.maximum(distances, 0.0)[None] ** 2, tampering.labels)
+        p, _ = self.victim.vote(np.maximum(distances, 0.0)[None], tampering.labels)
         return float(p[0, self._label])
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
@@ -320,17 +319,17 @@ class _Attacker:
         moved = _moved(moved, directions, tampering.away)
         inserted = np.repeat(self._query[None], tampering.inserted, axis=0)
         here = query is self._query
-        sq_distances = self._sq_distances.copy() if here else victim.sq_distances(query, None)
-        sq_distances[tampering.moved] = victim.sq_distances(query, moved)
-        sq_distances = np.concatenate(
-            [np.delete(sq_distances, tampering.deleted), victim.sq_distances(query, inserted)]
+        distances = self._distances.copy() if here else victim.distances(query, None)
+        distances[tampering.moved] = victim.distances(query, moved)
+        distances = np.concatenate(
+            [np.delete(distances, tampering.deleted), victim.distances(query, inserted)]
         )
         labels = np.concatenate(
             [np.delete(tampering.labels, tampering.deleted), np.full(tampering.inserted, self._rival)]
         )
         if len(labels) < victim.n_neighbors:
             return None
-        p, error = victim.vote(sq_distances[None], labels)
+        p, error = victim.vote(distances[None], labels)
         winner = int(np.argmax(p[0]))
         if (
             winner == self._label

@@ -35,7 +35,7 @@ class Influence:
 
 
 def removal_effects(
-    sq_distances: np.ndarray,
+    distances: np.ndarray,
     labels: np.ndarray,
     probabilities: np.ndarray,
     top: int,
@@ -51,23 +51,23 @@ def removal_effects(
 
     Parameters
     ----------
-    sq_distances : ndarray of shape (n,)
+    distances : ndarray of shape (n,)
     labels : ndarray of int, shape (n,)
     probabilities : ndarray of shape (C,)
         With all rows.
     top : int
         How many rows; fewer if the table has no more.
     vote : callable
-        (m, n - 1) squared distances and labels -> (m, C) probabilities.
+        (m, n - 1) distances and labels -> (m, C) probabilities.
     reach : callable
         Row -> upper bound on the probability that it is among the K nearest.
     """
     winner = int(np.argmax(probabilities))
-    order = np.argsort(sq_distances, kind="stable")
+    order = np.argsort(distances, kind="stable")
     own, others = order[labels[order] == winner], order[labels[order] != winner]
 
     def change_without(row: int) -> float:
-        without = vote(np.delete(sq_distances, row)[None], np.delete(labels, row))
+        without = vote(np.delete(distances, row)[None], np.delete(labels, row))
         return float(without[0, winner] - probabilities[winner])
 
     rows = own[:top].tolist()

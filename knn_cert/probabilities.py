@@ -95,9 +95,8 @@ def vote_probabilities(
         none = np.empty((0, arguments["n_classes"]))
         return (none, none.copy()) if with_errors else none
     check_scale(sq_distances.max(), sigma)
-    check_resolution(sq_distances, arguments["n_neighbors"], sigma)
-
-    table = np.atleast_2d(sq_distances)
+    table = np.sqrt(np.atleast_2d(sq_distances))
+    check_resolution(table, arguments["n_neighbors"], sigma)
     if edges is None:
         probabilities, errors = kernel.vote(table, labels, **arguments)
     else:
@@ -156,29 +155,30 @@ def race_probability(
     """
     sigma, dof = check_sigma(sigma), check_dof(dof)
     m_a, m_b = check_rank(m_a, "m_a"), check_rank(m_b, "m_b")
-    sq_distances_a = _one_list(sq_distances_a, "sq_distances_a", sigma)
-    sq_distances_b = _one_list(sq_distances_b, "sq_distances_b", sigma)
+    distances_a = _one_list(sq_distances_a, "sq_distances_a", sigma)
+    distances_b = _one_list(sq_distances_b, "sq_distances_b", sigma)
     kernel = kernels.get_backend(backend)
-    a_never_comes, b_never_comes = sq_distances_a.size < m_a, sq_distances_b.size < m_b
+    a_never_comes, b_never_comes = distances_a.size < m_a, distances_b.size < m_b
     if a_never_comes and b_never_comes:
         raise ValueError(
-            f"nobody wins this race: list A has {sq_distances_a.size} rows and m_a = {m_a}, list B has "
-            f"{sq_distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
+            f"nobody wins this race: list A has {distances_a.size} rows and m_a = {m_a}, list B has "
+            f"{distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
         )
     if a_never_comes or b_never_comes:
         certain = 0.0 if a_never_comes else 1.0
         return (certain, 0.0) if with_errors else certain
-    together = np.concatenate([sq_distances_a, sq_distances_b])
+    together = np.concatenate([distances_a, distances_b])
     check_resolution(together, min(m_a + m_b - 1, together.size), sigma)
-    p_a, _, error = kernel.race(sq_distances_a, m_a, sq_distances_b, m_b, sigma=sigma, dof=dof)
+    p_a, _, error = kernel.race(distances_a, m_a, distances_b, m_b, sigma=sigma, dof=dof)
     p_a = min(float(p_a), 1.0)
     return (p_a, float(error)) if with_errors else p_a
 
 
 def _one_list(values, name: str, sigma: float) -> np.ndarray:
+    """Return the roots of one list of squared distances."""
     values = check_sq_distances(values, name)
     if values.ndim != 1:
         raise ValueError(f"{name} must have shape (n,), got {values.shape}; pass one query at a time")
     if values.size:
         check_scale(values.max(), sigma, name)
-    return values
+    return np.sqrt(values)

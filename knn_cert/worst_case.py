@@ -506,7 +506,7 @@ class WorstCases:
                 p, error = (values[i : i + 1] for values in self._vote)
             else:
                 p, error = law.kernel.vote(
-                    self._distances[i : i + 1] ** 2,
+                    self._distances[i : i + 1],
                     self._labels,
                     n_classes=law.n_classes,
                     n_neighbors=law.n_neighbors,
@@ -672,9 +672,11 @@ def _checked_queries(
     kernel = kernels.get_backend(backend)
     if table.size:
         check_scale(table.max(), sigma)
-        check_resolution(table, n_neighbors, sigma)
+    distances = np.sqrt(table)
+    if table.size:
+        check_resolution(distances, n_neighbors, sigma)
     law = Law(n_neighbors, sigma, dof, n_classes, kernel, check_n_threads(None))
-    return WorstCases(np.sqrt(table), labels, targets, law), sq_distances.ndim == 1
+    return WorstCases(distances, labels, targets, law), sq_distances.ndim == 1
 
 
 def _check_targets(target_class, n_queries: int, n_classes: int) -> np.ndarray:

@@ -44,15 +44,15 @@ def problem(seed, n):
     sigma = float(rng.choice([0.25, 1.0, 2.0]))
     n_classes = int(rng.integers(2, 5))
     spread = float(rng.choice([0.3, 3.0, 12.0]))
-    sq_distances = (rng.gamma(2.0, 1.0, size=(1, n)) * spread * sigma) ** 2
-    sq_distances[0, rng.random(n) < 0.1] = 0.0
+    distances = rng.gamma(2.0, 1.0, size=(1, n)) * spread * sigma
+    distances[0, rng.random(n) < 0.1] = 0.0
     labels = rng.integers(0, n_classes, size=n)
     if rng.random() < 0.5:
         # Classes at different distances: some probabilities are tiny.
-        sq_distances[0] += (labels * 5.0 * sigma) ** 2
+        distances[0] = np.hypot(distances[0], labels * 5.0 * sigma)
     n_neighbors = int(rng.choice([1, 2, 3, 5, min(n - 1, 9)]))
     return (
-        sq_distances,
+        distances,
         labels,
         {"n_classes": n_classes, "n_neighbors": n_neighbors, "sigma": sigma, "dof": dof},
     )
@@ -62,9 +62,9 @@ def problem(seed, n):
 @pytest.mark.parametrize("seed", range(8))
 def test_backends_agree_on_the_continuous_vote(pair, n, seed):
     first, second = modules(*pair)
-    sq_distances, labels, parameters = problem(seed, n)
-    p, errors = first.vote(sq_distances, labels, n_threads=1, **parameters)
-    q, other_errors = second.vote(sq_distances, labels, n_threads=1, **parameters)
+    distances, labels, parameters = problem(seed, n)
+    p, errors = first.vote(distances, labels, n_threads=1, **parameters)
+    q, other_errors = second.vote(distances, labels, n_threads=1, **parameters)
     assert_same(p, q)
     # Both enclose one truth, so their enclosures meet.
     assert (np.abs(p - q) <= errors + other_errors).all()
@@ -74,13 +74,13 @@ def test_backends_agree_on_the_continuous_vote(pair, n, seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_backends_agree_on_the_bucketed_vote(pair, n, seed):
     first, second = modules(*pair)
-    sq_distances, labels, parameters = problem(100 + seed, n)
+    distances, labels, parameters = problem(100 + seed, n)
     scale = parameters["sigma"] ** 2
     edges = np.linspace(0.2, 1.2, 7 if n == ROWS_FOR_ALL else 60) * (
-        parameters["dof"] * scale + np.quantile(sq_distances, 0.3)
+        parameters["dof"] * scale + np.quantile(distances**2, 0.3)
     )
-    p, errors = first.vote_bucketed(sq_distances, labels, edges=edges, n_threads=1, **parameters)
-    q, other_errors = second.vote_bucketed(sq_distances, labels, edges=edges, n_threads=1, **parameters)
+    p, errors = first.vote_bucketed(distances, labels, edges=edges, n_threads=1, **parameters)
+    q, other_errors = second.vote_bucketed(distances, labels, edges=edges, n_threads=1, **parameters)
     assert_same(p, q)
     assert (np.abs(p - q) <= errors + other_errors).all()
 
@@ -89,8 +89,8 @@ def test_backends_agree_on_the_bucketed_vote(pair, n, seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_backends_agree_on_the_race(pair, n, seed):
     first, second = modules(*pair)
-    sq_distances, labels, parameters = problem(200 + seed, n)
-    a, b = sq_distances[0, labels == 0], sq_distances[0, labels != 0]
+    distances, labels, parameters = problem(200 + seed, n)
+    a, b = distances[0, labels == 0], distances[0, labels != 0]
     m_a, m_b = min(3, max(1, len(a))), min(2, max(1, len(b)))
     arguments = (np.ascontiguousarray(a), m_a, np.ascontiguousarray(b), m_b)
     sigma, dof = parameters["sigma"], parameters["dof"]
@@ -115,13 +115,13 @@ def test_backends_agree_on_the_distance_law(pair):
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids="-".join)
-def test_backends_agree_on_squared_distances(pair):
+def test_backends_agree_on_distances(pair):
     first, second = modules(*pair)
     rng = np.random.default_rng(1)
     queries, rows = rng.normal(size=(4, 33)) + 1e5, rng.normal(size=(9, 33)) + 1e5
     np.testing.assert_allclose(
-        first.sq_distances(queries, rows, n_threads=1),
-        second.sq_distances(queries, rows, n_threads=1),
+        first.distances(queries, rows, n_threads=1),
+        second.distances(queries, rows, n_threads=1),
         rtol=1e-14,
     )
 
@@ -135,7 +135,7 @@ def two_clusters(dof, gap, seed):
     rng = np.random.default_rng(seed)
     labels = rng.integers(0, 2, size=ROWS_FOR_TABLES)
     distances = np.abs(rng.normal(size=ROWS_FOR_TABLES)) * 0.3 + labels * gap
-    return (distances**2)[None], labels, {"n_classes": 2, "sigma": 1.0, "dof": dof, "n_threads": 1}
+    return distances[None], labels, {"n_classes": 2, "sigma": 1.0, "dof": dof, "n_threads": 1}
 
 
 @against_the_reference
@@ -143,9 +143,9 @@ def two_clusters(dof, gap, seed):
 def test_tables_keep_their_digits_in_far_tails(name, dof, gap):
     """Rows at 25 standard deviations: polynomials of 12 terms were wrong in the tenth digit there."""
     fast, reference = modules(name, "reference")
-    sq_distances, labels, parameters = two_clusters(dof, gap, seed=3)
-    p, errors = fast.vote(sq_distances, labels, n_neighbors=3, **parameters)
-    wanted, wanted_errors = reference.vote(sq_distances, labels, n_neighbors=3, **parameters)
+    distances, labels, parameters = two_clusters(dof, gap, seed=3)
+    p, errors = fast.vote(distances, labels, n_neighbors=3, **parameters)
+    wanted, wanted_errors = reference.vote(distances, labels, n_neighbors=3, **parameters)
     assert 1e-290 < wanted.min() < 1e-90
     np.testing.assert_allclose(p, wanted, rtol=1e-11)
     assert np.all(np.abs(p - wanted) <= errors + wanted_errors)
@@ -156,13 +156,13 @@ def test_tables_keep_their_digits_in_far_tails(name, dof, gap):
 def test_far_rows_with_a_low_index_count_where_they_win_ties_in_a_bucket(name, dof, gap):
     """The nearest row of a class may lose ties that a farther row of lower index wins: none is dropped."""
     fast, reference = modules(name, "reference")
-    sq_distances, labels, parameters = two_clusters(dof, gap, seed=3)
-    order = np.lexsort((sq_distances[0], -labels))  # the far class first, its farthest rows at the front
+    distances, labels, parameters = two_clusters(dof, gap, seed=3)
+    order = np.lexsort((distances[0], -labels))  # the far class first, its farthest rows at the front
     order = np.concatenate([order[: labels.sum()][::-1], order[labels.sum() :]])
-    sq_distances, labels = np.ascontiguousarray(sq_distances[:, order]), labels[order]
+    distances, labels = np.ascontiguousarray(distances[:, order]), labels[order]
     parameters["edges"] = np.array([(0.4 * gap) ** 2, (0.8 * gap) ** 2, (gap + 2.0) ** 2])
-    p, errors = fast.vote_bucketed(sq_distances, labels, n_neighbors=1, **parameters)
-    wanted, wanted_errors = reference.vote_bucketed(sq_distances, labels, n_neighbors=1, **parameters)
+    p, errors = fast.vote_bucketed(distances, labels, n_neighbors=1, **parameters)
+    wanted, wanted_errors = reference.vote_bucketed(distances, labels, n_neighbors=1, **parameters)
     assert 1e-290 < wanted.min() < 1e-20
     np.testing.assert_allclose(p, wanted, rtol=1e-11)
     assert np.all(np.abs(p - wanted) <= errors + wanted_errors)

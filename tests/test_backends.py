@@ -21,8 +21,8 @@ CONTRACT = (
     "vote",
     "vote_bucketed",
     "race",
-    "sq_distances",
-    "sq_distances_csr",
+    "distances",
+    "distances_csr",
 )
 
 

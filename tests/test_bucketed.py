@@ -18,7 +18,7 @@ def vote_bucketed(kernel, sq_distances, labels, edges, **parameters):
     """(probabilities, errors) of one query as lists."""
     parameters = {"n_classes": 2, "sigma": 1.0, "dof": 3, "n_threads": 1} | parameters
     p, errors = kernel.vote_bucketed(
-        np.array([sq_distances], dtype=np.float64),
+        np.sqrt(np.array([sq_distances], dtype=np.float64)),
         np.array(labels, dtype=np.int64),
         edges=np.array(edges, dtype=np.float64),
         **parameters,
@@ -189,7 +189,7 @@ def test_fine_buckets_approach_the_continuous_classifier(kernel):
     # Rows share one of 1600 buckets with a chance of about 1e-3; their ties shift little probability.
     sq_distances, labels = [2.0, 3.0, 7.0, 1.0], [0, 1, 1, 0]
     parameters = {"n_classes": 2, "n_neighbors": 3, "sigma": 1.0, "dof": 6, "n_threads": 1}
-    continuous, _ = kernel.vote(np.array([sq_distances]), np.array(labels), **parameters)
+    continuous, _ = kernel.vote(np.sqrt([sq_distances]), np.array(labels), **parameters)
     gaps = []
     for n_edges in (200, 1600):
         edges = np.linspace(0.1, 60.0, n_edges)
@@ -269,7 +269,7 @@ def test_rows_of_one_class_that_follow_each_other_may_be_exchanged(kernel, probl
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_query_is_answered_alike_alone_and_among_others_by_any_number_of_threads(kernel, n_classes):
     rng = np.random.default_rng(5)
-    table = rng.uniform(0, 40, size=(4, 8)) * np.array([[0.01], [1.0], [3.0], [50.0]])
+    table = np.sqrt(rng.uniform(0, 40, size=(4, 8)) * np.array([[0.01], [1.0], [3.0], [50.0]]))
     labels = np.array([0, 1, 2, 1, 0, 2, 2, 1]) % n_classes
     parameters = {
         "n_classes": n_classes,
@@ -295,7 +295,7 @@ def test_hundreds_of_rows_in_200_buckets_still_add_up_to_one(backend, kernel, n_
         pytest.skip("hundreds of rows take the reference backend minutes")
     rng = np.random.default_rng(n_neighbors)
     dof = 56
-    table = rng.uniform(20.0, 200.0, size=(2, 400))
+    table = np.sqrt(rng.uniform(20.0, 200.0, size=(2, 400)))
     labels = rng.integers(0, n_classes, size=400)
     for sigma in (0.25, 1.0, 2.0):
         low, high = dof * sigma**2 * 0.4, 200.0 + dof * sigma**2 * 2 + 60 * sigma * math.sqrt(200.0)

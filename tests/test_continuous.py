@@ -18,7 +18,7 @@ def vote(kernel, sq_distances, labels, **parameters):
     """(probabilities, errors) of one query as lists."""
     parameters = {"n_classes": 2, "sigma": 1.0, "dof": 3, "n_threads": 1} | parameters
     p, errors = kernel.vote(
-        np.array([sq_distances], dtype=np.float64), np.array(labels, dtype=np.int64), **parameters
+        np.sqrt(np.array([sq_distances], dtype=np.float64)), np.array(labels, dtype=np.int64), **parameters
     )
     assert p.shape == errors.shape == (1, parameters["n_classes"])
     return p[0].tolist(), errors[0].tolist()
@@ -264,7 +264,7 @@ def test_names_of_classes_matter_only_for_ties(kernel, problem, seed):
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_query_is_answered_alike_alone_and_among_others_by_any_number_of_threads(kernel, n_classes):
     rng = np.random.default_rng(5)
-    table = rng.uniform(0, 40, size=(3, 6)) * np.array([[0.01], [1.0], [20.0]])
+    table = np.sqrt(rng.uniform(0, 40, size=(3, 6)) * np.array([[0.01], [1.0], [20.0]]))
     labels = np.array([0, 1, 2, 1, 0, 2]) % n_classes
     parameters = {"n_classes": n_classes, "n_neighbors": 3, "sigma": 1.0, "dof": 6}
     p, errors = kernel.vote(table, labels, n_threads=1, **parameters)
@@ -292,7 +292,7 @@ def test_thousands_of_rows_still_add_up_to_one(backend, kernel, n_neighbors, n_c
     rng = np.random.default_rng(n_neighbors)
     dof = 56
     rows, query = rng.normal(size=(2000, dof)), rng.normal(size=(3, dof))
-    table = ((query[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2)
+    table = np.linalg.norm(query[:, None, :] - rows[None, :, :], axis=2)
     labels = rng.integers(0, n_classes, size=2000)
     for sigma in (0.25, 1.0, 2.0):
         p, errors = kernel.vote(

@@ -82,7 +82,7 @@ def test_any_number_of_features_and_any_distance_keep_twelve_digits(kernel, tail
 def test_a_race_of_ten_million_features_is_decided(kernel):
     # Independently, by Gil-Pelaez: P(X < X') = 1/2 - 1/pi int Im(phi_X(w) phi_X'(-w)) / w dw, with 30 digits.
     wanted = mpf("0.784884560851063725935907923584")
-    p, other, error = kernel.race(np.array([2e4]), 1, np.array([2.5e4]), 1, sigma=1.0, dof=1e7)
+    p, other, error = kernel.race(np.sqrt([2e4]), 1, np.sqrt([2.5e4]), 1, sigma=1.0, dof=1e7)
     assert abs(p - wanted) <= error <= 1e-9
     assert abs(other - (1 - wanted)) <= error
 

@@ -32,7 +32,7 @@ def table(n=400, d=20, m=6, n_classes=2, seed=0):
 
 def votes(n_classes=2, n_threads=1, n_neighbors=5, **kwargs):
     queries, rows, labels = table(n_classes=n_classes)
-    sq = core.sq_distances(queries, rows, n_threads=n_threads)
+    distances = core.distances(queries, rows, n_threads=n_threads)
     arguments = {
         "n_classes": n_classes,
         "n_neighbors": n_neighbors,
@@ -41,8 +41,8 @@ def votes(n_classes=2, n_threads=1, n_neighbors=5, **kwargs):
         "n_threads": n_threads,
     }
     if "edges" in kwargs:
-        return core.vote_bucketed(sq, labels, edges=kwargs["edges"], **arguments)
-    return core.vote(sq, labels, **arguments)
+        return core.vote_bucketed(distances, labels, edges=kwargs["edges"], **arguments)
+    return core.vote(distances, labels, **arguments)
 
 
 @pytest.fixture
@@ -69,9 +69,9 @@ def test_distances_have_their_error_bound_in_every_instruction_set(any_level, le
     rng = np.random.default_rng(1)
     for d in (1, 7, 8, 9, 63):
         rows, queries = 1e6 + rng.normal(size=(11, d)), 1e6 + rng.normal(size=(9, d))
-        exact = ((queries[:, None, :].astype(np.longdouble) - rows) ** 2).sum(axis=2)
-        got = core.sq_distances(queries, rows, n_threads=1)
-        assert np.all(np.abs(got - exact) <= (d + 2) * 2.0**-53 * exact)
+        exact = np.sqrt(((queries[:, None, :].astype(np.longdouble) - rows) ** 2).sum(axis=2))
+        got = core.distances(queries, rows, n_threads=1)
+        assert np.all(np.abs(got - exact) <= (d / 2 + 2) * 2.0**-53 * exact)
 
 
 def test_an_unknown_instruction_set_is_refused_with_the_known_ones(any_level):
@@ -86,21 +86,21 @@ def test_answers_do_not_depend_on_threads_or_on_how_queries_are_grouped():
         np.testing.assert_array_equal(one[0], two[0])
         np.testing.assert_array_equal(one[1], two[1])
     queries, rows, labels = table(m=7)
-    whole = core.sq_distances(queries, rows, n_threads=2)
-    single = np.vstack([core.sq_distances(queries[i : i + 1].copy(), rows, n_threads=1) for i in range(7)])
+    whole = core.distances(queries, rows, n_threads=2)
+    single = np.vstack([core.distances(queries[i : i + 1].copy(), rows, n_threads=1) for i in range(7)])
     np.testing.assert_array_equal(whole, single)
 
 
 def test_an_error_in_a_worker_thread_reaches_the_caller():
-    sq = np.full((64, 10), 1e30)
+    distances = np.full((64, 10), 1e15)
     labels = np.arange(10) % 2
     with pytest.raises(RuntimeError, match="sigma is too small"):
-        core.vote(sq, labels, n_classes=2, n_neighbors=3, sigma=1.0, dof=5.0, n_threads=2)
+        core.vote(distances, labels, n_classes=2, n_neighbors=3, sigma=1.0, dof=5.0, n_threads=2)
 
 
 def test_other_python_threads_run_while_the_kernel_works():
     rng = np.random.default_rng(0)
-    sq = rng.chisquare(30, size=(300, 3000))
+    distances = np.sqrt(rng.chisquare(30, size=(300, 3000)))
     labels = rng.integers(0, 2, size=3000)
     ticks, done = [], threading.Event()
 
@@ -113,7 +113,7 @@ def test_other_python_threads_run_while_the_kernel_works():
     thread.start()
     time.sleep(0.02)
     before = len(ticks)
-    core.vote(sq, labels, n_classes=2, n_neighbors=5, sigma=1.0, dof=30.0, n_threads=1)
+    core.vote(distances, labels, n_classes=2, n_neighbors=5, sigma=1.0, dof=30.0, n_threads=1)
     after = len(ticks)
     done.set()
     thread.join()
@@ -123,22 +123,22 @@ def test_other_python_threads_run_while_the_kernel_works():
 # Each lasts for minutes.
 LONG_CALLS = {
     "many queries": """
-        sq = rng.chisquare(300, size=(4000, 4000))
+        s = np.sqrt(rng.chisquare(300, size=(4000, 4000)))
         call = lambda n_threads: core.vote(
-            sq, np.arange(4000) % 2, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads=n_threads)
+            s, np.arange(4000) % 2, n_classes=2, n_neighbors=51, sigma=1.0, dof=300.0, n_threads=n_threads)
     """,
     "one query": """
-        sq = rng.chisquare(300, size=(2, 100_000))
-        call = lambda n_threads: core.vote(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=1001,
+        s = np.sqrt(rng.chisquare(300, size=(2, 100_000)))
+        call = lambda n_threads: core.vote(s, np.arange(100_000) % 2, n_classes=2, n_neighbors=1001,
             sigma=1.0, dof=300.0, recurrence=True, n_threads=n_threads)
     """,
     "one race": """
-        a, b = rng.chisquare(300, size=(2, 1_000_000))
+        a, b = np.sqrt(rng.chisquare(300, size=(2, 1_000_000)))
         call = lambda n_threads: core.race(a, 201, b, 201, sigma=1.0, dof=300.0, recurrence=True)
     """,
     "one bucketed query": """
-        sq = rng.chisquare(300, size=(1, 100_000))
-        call = lambda n_threads: core.vote_bucketed(sq, np.arange(100_000) % 2, n_classes=2, n_neighbors=101,
+        s = np.sqrt(rng.chisquare(300, size=(1, 100_000)))
+        call = lambda n_threads: core.vote_bucketed(s, np.arange(100_000) % 2, n_classes=2, n_neighbors=101,
             sigma=1.0, dof=300.0, edges=np.linspace(400.0, 800.0, 500), n_threads=n_threads)
     """,
 }
@@ -186,10 +186,10 @@ def test_a_daemon_thread_in_the_kernel_does_not_abort_the_end_of_the_process(n_t
         import numpy as np
         import knn_cert._core as core
         rng = np.random.default_rng(0)
-        sq, labels = rng.chisquare(300, size=(4000, 2000)), np.arange(2000) % 2
+        s, labels = np.sqrt(rng.chisquare(300, size=(4000, 2000))), np.arange(2000) % 2
         def work(rows):
             while True:  # long calls, and short ones that end while the interpreter does
-                core.vote(sq[:rows], labels, n_classes=2, n_neighbors=31, sigma=1.0, dof=300.0,
+                core.vote(s[:rows], labels, n_classes=2, n_neighbors=31, sigma=1.0, dof=300.0,
                           n_threads={n_threads})
         for rows in (4000, 4000, 1, 2):
             threading.Thread(target=work, args=(rows,), daemon=True).start()
@@ -224,10 +224,10 @@ def test_the_headers_work_without_python(name, tmp_path):
             #include <knn_cert/queries.hpp>
             #include <cstdio>
             int main() {
-                const double sq[6] = {0.5, 1.0, 2.0, 4.0, 5.0, 9.0};
+                const double distances[6] = {0.5, 1.0, 1.5, 2.0, 2.5, 3.0};
                 const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
                 const knn_cert::VoteRequest request{
-                    sq, 1, 6, labels, 2, 3, 1.0, 4.0, false, 1, knn_cert::no_checkpoint};
+                    distances, 1, 6, labels, 2, 3, 1.0, 4.0, false, 1, knn_cert::no_checkpoint};
                 double probability[2], error[2];
                 knn_cert::vote(request, probability, error);
                 std::printf("%.17g %.17g", probability[0], probability[1]);
@@ -252,7 +252,12 @@ def test_the_headers_work_without_python(name, tmp_path):
     )
     got = [float(word) for word in subprocess.run([binary], check=True, capture_output=True).stdout.split()]
     wanted = knn_cert.vote_probabilities(
-        [0.5, 1.0, 2.0, 4.0, 5.0, 9.0], [0, 1, 0, 1, 1, 0], n_neighbors=3, sigma=1.0, dof=4, backend="native"
+        [0.25, 1.0, 2.25, 4.0, 6.25, 9.0],
+        [0, 1, 0, 1, 1, 0],
+        n_neighbors=3,
+        sigma=1.0,
+        dof=4,
+        backend="native",
     )
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
 

@@ -28,7 +28,7 @@ def both_ways(sq_distances, labels, n_classes=2, n_neighbors=5, sigma=1.0, dof=1
     answers = []
     for recurrence in (False, True):
         p, errors = core.vote(
-            np.atleast_2d(sq_distances),
+            np.sqrt(np.atleast_2d(sq_distances)),
             labels,
             n_classes=n_classes,
             n_neighbors=n_neighbors,
@@ -134,13 +134,13 @@ def test_any_table(seed, dof, n_neighbors, scale, power):
 
 def test_races_and_families_agree_with_the_recurrence():
     rng = np.random.default_rng(6)
-    a, b = np.sort(rng.chisquare(20, 900)), np.sort(rng.chisquare(21, 1100))
+    a, b = np.sqrt(np.sort(rng.chisquare(20, 900))), np.sqrt(np.sort(rng.chisquare(21, 1100)))
     fast = core.race(a, 3, b, 2, sigma=1.0, dof=9.0)
     plain = core.race(a, 3, b, 2, sigma=1.0, dof=9.0, recurrence=True)
     np.testing.assert_allclose(fast[:2], plain[:2], rtol=1e-10)
     # 6 members: the i-th has lost the i nearest rows of A to B
     members = 6
-    distances = np.sqrt(np.concatenate([a, a[: members - 1], b]))
+    distances = np.concatenate([a, a[: members - 1], b])
     first = np.concatenate([np.zeros(900), np.arange(1, members), np.zeros(1100)]).astype(np.int64)
     end = np.concatenate(
         [np.arange(1, members), np.full(900 - 5, members), np.full(5 + 1100, members)]

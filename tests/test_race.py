@@ -21,9 +21,9 @@ from knn_cert.threats import LabelFlips
 def race(kernel, sq_distances_a, m_a, sq_distances_b, m_b, *, sigma=1.0, dof=3):
     """(p_a, p_b, error) as floats."""
     answer = kernel.race(
-        np.array(sq_distances_a, dtype=np.float64),
+        np.sqrt(np.array(sq_distances_a, dtype=np.float64)),
         m_a,
-        np.array(sq_distances_b, dtype=np.float64),
+        np.sqrt(np.array(sq_distances_b, dtype=np.float64)),
         m_b,
         sigma=sigma,
         dof=dof,
@@ -222,7 +222,13 @@ def test_the_binary_vote_is_a_race(kernel, n_neighbors):
     rng = np.random.default_rng(n_neighbors)
     sq_distances, labels = rng.uniform(0.0, 25.0, 8), np.array([0, 1, 1, 0, 1, 0, 0, 1])
     p, _ = kernel.vote(
-        sq_distances[None, :], labels, n_classes=2, n_neighbors=n_neighbors, sigma=1.5, dof=4, n_threads=1
+        np.sqrt(sq_distances)[None, :],
+        labels,
+        n_classes=2,
+        n_neighbors=n_neighbors,
+        sigma=1.5,
+        dof=4,
+        n_threads=1,
     )
     m = (n_neighbors + 1) // 2
     p_a, p_b, _ = race(

@@ -1,11 +1,11 @@
-// register_distances.cpp: squared distances, dense and compressed sparse rows.
+// register_distances.cpp: distances, dense and compressed sparse rows.
 #include "bindings.hpp"
 #include "knn_cert/distance.hpp"
 
 namespace knn_cert_python {
 namespace {
 
-Doubles sq_distances(const Doubles& queries, const Doubles& rows, int n_threads) {
+Doubles distances(const Doubles& queries, const Doubles& rows, int n_threads) {
     expect(queries.ndim() == 2 && rows.ndim() == 2 && queries.shape(1) == rows.shape(1), "queries (m, d) and rows (n, d) expected");
     Doubles out({queries.shape(0), rows.shape(0)});
     const double* const q = queries.data();
@@ -13,7 +13,7 @@ Doubles sq_distances(const Doubles& queries, const Doubles& rows, int n_threads)
     double* const o = out.mutable_data();
     const std::int64_t m = queries.shape(0), n = rows.shape(0), dim = rows.shape(1);
     without_gil([&] {  // plain arrays from here on
-        knn_cert::sq_distances(q, m, r, n, dim, o, n_threads, &python_checkpoint);
+        knn_cert::distances(q, m, r, n, dim, o, n_threads, &python_checkpoint);
     });
     return out;
 }
@@ -26,14 +26,14 @@ knn_cert::SparseRows sparse_rows(const Integers& indptr, const Integers& indices
     return {indptr.data(), indices.data(), data.data(), n};
 }
 
-Doubles sq_distances_csr(const Integers& q_indptr, const Integers& q_indices, const Doubles& q_data, const Integers& r_indptr,
-                         const Integers& r_indices, const Doubles& r_data, int n_threads) {
+Doubles distances_csr(const Integers& q_indptr, const Integers& q_indices, const Doubles& q_data, const Integers& r_indptr,
+                      const Integers& r_indices, const Doubles& r_data, int n_threads) {
     const knn_cert::SparseRows queries = sparse_rows(q_indptr, q_indices, q_data);
     const knn_cert::SparseRows rows = sparse_rows(r_indptr, r_indices, r_data);
     Doubles out({queries.n, rows.n});
     double* const o = out.mutable_data();
     without_gil([&] {  // plain arrays from here on
-        knn_cert::sq_distances_sparse(queries, rows, o, n_threads, &python_checkpoint);
+        knn_cert::distances_sparse(queries, rows, o, n_threads, &python_checkpoint);
     });
     return out;
 }
@@ -41,8 +41,8 @@ Doubles sq_distances_csr(const Integers& q_indptr, const Integers& q_indices, co
 }  // namespace
 
 void register_distances(py::module_& module) {
-    module.def("sq_distances", &sq_distances, py::arg("queries"), py::arg("rows"), py::kw_only(), py::arg("n_threads"));
-    module.def("sq_distances_csr", &sq_distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"),
+    module.def("distances", &distances, py::arg("queries"), py::arg("rows"), py::kw_only(), py::arg("n_threads"));
+    module.def("distances_csr", &distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"),
                py::arg("r_indptr"), py::arg("r_indices"), py::arg("r_data"), py::kw_only(), py::arg("n_threads"));
 }
 

@@ -1,4 +1,4 @@
-// register_votes.cpp: vote, bucketed vote and race for arrays of squared distances.
+// register_votes.cpp: vote, votes by a scan, bucketed votes, races and families of races, for arrays.
 #include <vector>
 
 #include "bindings.hpp"
@@ -13,20 +13,20 @@ void expect_labels(const Integers& labels, int n_classes) {
         expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
 }
 
-knn_cert::VoteRequest make_request(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors,
+knn_cert::VoteRequest make_request(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors,
                                    double sigma, double dof, bool recurrence, int n_threads) {
-    expect(sq_distances.ndim() == 2 && labels.ndim() == 1 && sq_distances.shape(1) == labels.shape(0),
-           "sq_distances must be (m, n) and labels (n,)");
+    expect(distances.ndim() == 2 && labels.ndim() == 1 && distances.shape(1) == labels.shape(0),
+           "distances must be (m, n) and labels (n,)");
     expect(n_neighbors >= 1 && n_neighbors <= labels.shape(0) && n_threads >= 1, "n_neighbors or n_threads out of range");
     expect_labels(labels, n_classes);
-    return {sq_distances.data(), sq_distances.shape(0), sq_distances.shape(1), labels.data(),    n_classes, n_neighbors,
+    return {distances.data(), distances.shape(0), distances.shape(1), labels.data(),    n_classes, n_neighbors,
             sigma,               dof,                   recurrence,            n_threads, &python_checkpoint};
 }
 
-py::tuple vote(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
+py::tuple vote(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
                bool recurrence, int n_threads) {
     const knn_cert::VoteRequest request =
-        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, recurrence, n_threads);
+        make_request(distances, labels, n_classes, n_neighbors, sigma, dof, recurrence, n_threads);
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     double* const p = probability.mutable_data();
@@ -62,10 +62,10 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
     return py::make_tuple(probability, error, shift);
 }
 
-py::tuple vote_bucketed(const Doubles& sq_distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
+py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
                         double dof, const Doubles& edges, int n_threads) {
     const knn_cert::VoteRequest request =
-        make_request(sq_distances, labels, n_classes, n_neighbors, sigma, dof, true, n_threads);
+        make_request(distances, labels, n_classes, n_neighbors, sigma, dof, true, n_threads);
     const std::vector<double> bounds(edges.data(), edges.data() + edges.size());
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
@@ -110,10 +110,10 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     return py::make_tuple(probability, error);
 }
 
-py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distances_b, int m_b, double sigma, double dof, bool recurrence) {
+py::tuple race(const Doubles& distances_a, int m_a, const Doubles& distances_b, int m_b, double sigma, double dof, bool recurrence) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
     const knn_cert::RaceRequest request{
-        sq_distances_a.data(), sq_distances_a.size(), m_a, sq_distances_b.data(), sq_distances_b.size(), m_b, sigma, dof, recurrence,
+        distances_a.data(), distances_a.size(), m_a, distances_b.data(), distances_b.size(), m_b, sigma, dof, recurrence,
         &python_checkpoint};
     double p[2], e[2];
     without_gil([&] {  // plain arrays from here on
@@ -125,13 +125,13 @@ py::tuple race(const Doubles& sq_distances_a, int m_a, const Doubles& sq_distanc
 }  // namespace
 
 void register_votes(py::module_& module) {
-    module.def("vote", &vote, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
+    module.def("vote", &vote, py::arg("distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false, py::arg("n_threads"));
     module.def("vote_scan", &vote_scan, py::arg("queries"), py::arg("rows"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
-    module.def("vote_bucketed", &vote_bucketed, py::arg("sq_distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
+    module.def("vote_bucketed", &vote_bucketed, py::arg("distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("edges"), py::arg("n_threads"));
-    module.def("race", &race, py::arg("sq_distances_a"), py::arg("m_a"), py::arg("sq_distances_b"), py::arg("m_b"), py::kw_only(),
+    module.def("race", &race, py::arg("distances_a"), py::arg("m_a"), py::arg("distances_b"), py::arg("m_b"), py::kw_only(),
                py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false);
     module.def("race_families", &race_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
                py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from knn_cert._core import (
     compiler,
+    distances,
+    distances_csr,
     ncx2_cdf,
     ncx2_logcdf,
     ncx2_logsf,
@@ -11,8 +13,6 @@ from knn_cert._core import (
     race,
     race_families,
     simd_level,
-    sq_distances,
-    sq_distances_csr,
     vote,
     vote_bucketed,
     vote_scan,
@@ -21,6 +21,8 @@ from knn_cert._core import (
 __all__ = [
     "FAMILY_SIZE",
     "compiler",
+    "distances",
+    "distances_csr",
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
@@ -28,8 +30,6 @@ __all__ = [
     "race",
     "race_families",
     "simd_level",
-    "sq_distances",
-    "sq_distances_csr",
     "vote",
     "vote_bucketed",
     "vote_scan",

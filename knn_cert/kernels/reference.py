@@ -3,7 +3,7 @@
 Scalar loops and the ``math`` module; NumPy carries arrays in and out and computes nothing. Each function
 stands beside the lemma it rests on. Letters: R is the distance from the query to a noisy row in units of
 sigma, X = R^2 is non-central chi-square with d = ``dof`` degrees of freedom and non-centrality lambda =
-``nonc`` = sq_distance / sigma^2, and F = P(R <= t), U = P(R > t), f = dF/dt. K = ``n_neighbors``, C =
+``nonc`` = (distance / sigma)^2, and F = P(R <= t), U = P(R > t), f = dF/dt. K = ``n_neighbors``, C =
 ``n_classes``.
 
 The distance law is a Poisson mixture, O(s) steps for a row at s = sqrt(lambda); far rows go by a contour
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import cmath
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -22,14 +23,14 @@ from .scans import scan_by
 
 __all__ = [
     "FAMILY_SIZE",
+    "distances",
+    "distances_csr",
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
     "race",
     "race_families",
-    "sq_distances",
-    "sq_distances_csr",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -677,7 +678,8 @@ def law_rounding(t, log_value=0.0):
 
     The mixture's terms are reached in a chain of about sqrt(j*) <= t rounded steps to either side, the
     saddle-point logarithm carries the size of the result, and the roundings of t^2 and of lambda act through
-    d log F / d log x <= t sqrt(-log F) or so.
+    d log F / d log x <= t sqrt(-log F) or so. There are four of them, so that each may be of size u: one of
+    t^2, three of lambda (`_noncentralities`).
     """
     depth = -log_value
     return UNIT_ROUNDOFF * (16 + 8 * t + 4 * depth + 4 * t * math.sqrt(depth))
@@ -694,6 +696,19 @@ def _rounding(value, t_hi, n_active):
 def _start(noncs, dof, m):
     """u near the typical distance of the m-th nearest row: E X = dof + lambda."""
     return math.sqrt(dof + sorted(noncs)[m - 1])
+
+
+def _noncentralities(distances, sigma):
+    """lambda = (distance / sigma)^2 of each row, rounded once.
+
+    Against a square of which the distance is the rounded root, that is a relative error of 3 u: the root errs
+    by u, its square by 2 u.
+    """
+    square = Fraction(sigma) ** 2
+    return [
+        float(Fraction(distance) ** 2 / square)
+        for distance in np.asarray(distances, dtype=np.float64).tolist()
+    ]
 
 
 def _laws_at(noncs, dof):
@@ -717,14 +732,13 @@ def _active_rows(laws, n_neighbors):
 # Entry points
 
 
-def race(sq_distances_a, m_a, sq_distances_b, m_b, *, sigma, dof):
+def race(distances_a, m_a, distances_b, m_b, *, sigma, dof):
     """(p_a, p_b, error): the m_a-th nearest row of A comes before the m_b-th nearest of B, and the reverse.
 
     p_a = integral of A_A[m_a-1](t) H_B(t) dt with H_B = P(N_B < m_b), and p_b by exchanging the lists. A list
     with fewer than m rows never gets there. `error` covers both probabilities.
     """
-    nonc_a = [value / (sigma * sigma) for value in np.asarray(sq_distances_a, dtype=np.float64).tolist()]
-    nonc_b = [value / (sigma * sigma) for value in np.asarray(sq_distances_b, dtype=np.float64).tolist()]
+    nonc_a, nonc_b = _noncentralities(distances_a, sigma), _noncentralities(distances_b, sigma)
     (p_a, p_b), (error_a, error_b) = _race(nonc_a, m_a, nonc_b, m_b, dof)
     return p_a, p_b, max(error_a, error_b)
 
@@ -749,7 +763,7 @@ def race_families(
     """
     packed = PackedFamilies(distances, first, end, start, n_members)
     answers = [
-        race(a**2, int(m_a[family]), b**2, int(m_b[family]), sigma=sigma, dof=dof)
+        race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof)
         for family, a, b in members(packed)
     ]
     probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])
@@ -787,16 +801,13 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     ]
 
 
-def vote(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
+def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
     """Class probabilities of the continuous smoothed K-NN classifier: (m, C) probabilities and (m, C) errors.
 
     Not renormalised: that the probabilities add up to 1 is a check. `n_threads` is accepted and ignored.
     """
     labels = np.asarray(labels).tolist()
-    answers = [
-        _vote([value / (sigma * sigma) for value in row], labels, n_classes, n_neighbors, dof)
-        for row in np.asarray(sq_distances, dtype=np.float64).tolist()
-    ]
+    answers = [_vote(_noncentralities(row, sigma), labels, n_classes, n_neighbors, dof) for row in distances]
     return _two_arrays(answers, n_classes)
 
 
@@ -875,7 +886,7 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
     ]
 
 
-def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads=1):
+def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads=1):
     """Class probabilities of the bucketed classifier, Theorem 3 of RAB (eqs. 70-80), any K and C.
 
     `edges` b_1 < ... < b_(L-1) are on the squared distance; bucket l is [b_(l-1), b_l) with b_0 = 0 and b_L =
@@ -883,10 +894,11 @@ def vote_bucketed(sq_distances, labels, *, n_classes, n_neighbors, sigma, dof, e
     accepted and ignored.
     """
     labels = np.asarray(labels).tolist()
-    edges = [edge / (sigma * sigma) for edge in np.asarray(edges, dtype=np.float64).tolist()]
+    square = Fraction(sigma) ** 2
+    edges = [float(Fraction(edge) / square) for edge in np.asarray(edges, dtype=np.float64).tolist()]
     answers = [
-        _vote_bucketed([value / (sigma * sigma) for value in row], labels, n_classes, n_neighbors, dof, edges)
-        for row in np.asarray(sq_distances, dtype=np.float64).tolist()
+        _vote_bucketed(_noncentralities(row, sigma), labels, n_classes, n_neighbors, dof, edges)
+        for row in distances
     ]
     return _two_arrays(answers, n_classes)
 
@@ -948,26 +960,25 @@ def _vote_bucketed(noncs, labels, n_classes, n_neighbors, dof, edges):
 
 
 # ------------------------------------------------------------------------------------------------------------
-# Squared distances
+# Distances
 
 
-def sq_distances(queries, rows, *, n_threads=1):
-    """(m, d), (n, d) -> (m, n) squared Euclidean distances by direct differences: no cancellation on shifted
-    data.
-    """
+def distances(queries, rows, *, n_threads=1):
+    """(m, d), (n, d) -> (m, n) Euclidean distances by direct differences: no cancellation on shifted data."""
     rows = np.asarray(rows, dtype=np.float64).tolist()
     queries = np.asarray(queries, dtype=np.float64).tolist()
-    table = [[math.fsum((a - b) * (a - b) for a, b in zip(q, r, strict=True)) for r in rows] for q in queries]
+    table = [
+        [math.sqrt(math.fsum((a - b) * (a - b) for a, b in zip(q, r, strict=True))) for r in rows]
+        for q in queries
+    ]
     return np.array(table, dtype=np.float64).reshape(len(queries), len(rows))
 
 
-def sq_distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads=1):
-    """Squared distances between rows of two CSR matrices with sorted indices: a merge, then direct
-    differences.
-    """
+def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads=1):
+    """Distances between rows of two CSR matrices with sorted indices: a merge, then direct differences."""
     queries = _csr_rows(q_indptr, q_indices, q_data)
     rows = _csr_rows(r_indptr, r_indices, r_data)
-    table = [[_merged_sq_distance(q, r) for r in rows] for q in queries]
+    table = [[_merged_distance(q, r) for r in rows] for q in queries]
     return np.array(table, dtype=np.float64).reshape(len(queries), len(rows))
 
 
@@ -980,7 +991,7 @@ def _csr_rows(indptr, indices, data):
     ]
 
 
-def _merged_sq_distance(q, r):
+def _merged_distance(q, r):
     squares = []
     i = k = 0
     while i < len(q) or k < len(r):
@@ -995,7 +1006,7 @@ def _merged_sq_distance(q, r):
             i += 1
             k += 1
         squares.append(difference * difference)
-    return math.fsum(squares)
+    return math.sqrt(math.fsum(squares))
 
 
-vote_scan = scan_by(sq_distances, vote)
+vote_scan = scan_by(distances, vote)

@@ -10,8 +10,8 @@ import numpy as np
 _CHUNK_BYTES = 32 << 20
 
 
-def scan_by(sq_distances: Callable, vote: Callable) -> Callable:
-    """Return what the contract calls ``vote_scan``, by a kernel's ``sq_distances`` and ``vote``."""
+def scan_by(distances: Callable, vote: Callable) -> Callable:
+    """Return what the contract calls ``vote_scan``, by a kernel's ``distances`` and ``vote``."""
 
     def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
         """As `vote` for every sigma and number of neighbours -> probabilities, errors, shifts."""
@@ -20,12 +20,12 @@ def scan_by(sq_distances: Callable, vote: Callable) -> Callable:
         chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
         for start in range(0, len(queries), chunk):
             part = slice(start, start + chunk)
-            squares = sq_distances(queries[part], rows, n_threads=n_threads)
-            shifts[part] = distance_shift(squares, queries.shape[1])
+            of_part = distances(queries[part], rows, n_threads=n_threads)
+            shifts[part] = distance_shift(of_part, queries.shape[1])
             for i, one_sigma in enumerate(sigma):
                 for k, number in enumerate(n_neighbors):
                     probabilities[part, i, k], errors[part, i, k] = vote(
-                        squares,
+                        of_part,
                         labels,
                         n_classes=n_classes,
                         n_neighbors=int(number),
@@ -41,15 +41,15 @@ def scan_by(sq_distances: Callable, vote: Callable) -> Callable:
 def relative_distance_error(n_features: int) -> float:
     """Bound the relative error of a distance by direct differences.
 
-    A sum of d squared differences has relative error at most (d + 2) u to first order, its root half of
-    that. Not halving pays for all higher orders.
+    A sum of d squared differences has relative error at most (d + 2) u to first order; its root half of
+    that, and u more for its own rounding: (d / 2 + 2) u. Asking for (d + 2) u pays for all higher orders.
     """
     return (n_features + 2) * np.finfo(np.float64).eps / 2.0
 
 
-def distance_shift(sq_distances: np.ndarray, n_features: int) -> np.ndarray:
+def distance_shift(distances: np.ndarray, n_features: int) -> np.ndarray:
     """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
 
     A row can be moved along the ray from the query to the computed distance.
     """
-    return relative_distance_error(n_features) * np.sqrt(sq_distances.sum(axis=1))
+    return relative_distance_error(n_features) * np.linalg.norm(distances, axis=1)

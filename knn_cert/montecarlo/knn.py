@@ -143,6 +143,7 @@ def monte_carlo_vote(
         )
     if n_queries:
         check_scale(sq_distances.max(), sigma)
+    distances = np.sqrt(sq_distances)
     alpha = check_level(alpha)
     n_samples = _draws("n_samples", n_samples, least=1)
     n_pilot = _draws("n_pilot", n_pilot, least=0)
@@ -153,9 +154,7 @@ def monte_carlo_vote(
         # Normals and chi-squares from a stream each: either is then consumed in the order (draw, row), in any
         # block.
         normals, squares = (np.random.Generator(np.random.PCG64(child)) for child in seed.spawn(2))
-        noise = _Sampler(
-            np.sqrt(sq_distances[query]) / sigma, labels, n_classes, n_neighbors, dof, normals, squares
-        )
+        noise = _Sampler(distances[query] / sigma, labels, n_classes, n_neighbors, dof, normals, squares)
         pilot[query] = noise.votes(n_pilot)
         counts[query] = noise.votes(n_samples)
 

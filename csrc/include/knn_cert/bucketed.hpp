@@ -129,7 +129,7 @@ private:
             std::nth_element(s.begin(), s.begin() + static_cast<std::ptrdiff_t>(at), s.end());
             start_ = std::min(start_, s[at]);
         }
-        check_scale(start_);
+        check_resolution(start_);
     }
 
     std::int64_t starting_block() const {

@@ -2,8 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
-#include <string>
+#include <sstream>
 #include <vector>
 
 #include "simd.hpp"
@@ -51,15 +50,14 @@ struct Outcome {
 };
 
 // Beyond this s the spacing of doubles is no longer small against the noise of 1.
-constexpr double kLargestDistance = 1e11;
+constexpr double kFarthestNeighbor = 1e11;
 
-inline double scaled_distance(double sq_distance, double sigma) { return std::sqrt(sq_distance) / sigma; }
-
-inline void check_scale(double s) {
-    if (s > kLargestDistance)
-        throw NotComputable(
-            "sigma is too small against the distances: the K-th nearest row lies at " + std::to_string(s) +
-            " sigma, expected at most 1e11; use a larger sigma, or rescale the features");
+inline void check_resolution(double s) {
+    if (!(s > kFarthestNeighbor)) return;
+    std::ostringstream message;
+    message << "sigma is too small against the distances: the K-th nearest row lies at " << s << " sigma, expected at most "
+            << kFarthestNeighbor << "; use a larger sigma, or rescale the features";
+    throw NotComputable(message.str());
 }
 
 }  // namespace knn_cert

@@ -16,7 +16,7 @@ inline double distance_of(std::vector<double>& rows, int k) {
 
 // The radius at which a row at s is expected, in units of sigma.
 inline double expected_radius(double s, double dof) {
-    check_scale(s);
+    check_resolution(s);
     return std::sqrt(s * s + dof);
 }
 

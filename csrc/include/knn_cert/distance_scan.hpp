@@ -37,8 +37,9 @@ struct SquareError {
         out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
         return out;
     }
-    // Of squares that are given: their roots, divided by sigma, are rounded. Within 50 sigma that moves F, U and f by less than a relative
-    // 5e-13 at 39 standard deviations, which the law's own error (tallies.hpp) has room for.
+    // Of distances that are given, roots of squares that somebody else has given: the root is rounded, and its quotient by sigma, each
+    // by a relative 2^-53 at most; the square by four times that. Within 50 sigma that moves F, U and f by less than a relative 5e-13 at
+    // 39 standard deviations, which the law's own error (tallies.hpp) has room for.
     static SquareError of_roots() {
         SquareError out;
         out.relative = std::ldexp(4.01, -53);

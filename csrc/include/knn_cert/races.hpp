@@ -38,10 +38,10 @@ struct FamilyWorker {
 // One race: the m_a-th nearest row of list A against the m_b-th nearest of list B; lists in any order. A list that is too short
 // never arrives.
 struct RaceRequest {
-    const double* sq_a;
+    const double* distances_a;
     std::int64_t n_a;
     int m_a;
-    const double* sq_b;
+    const double* distances_b;
     std::int64_t n_b;
     int m_b;
     double sigma, dof;
@@ -60,14 +60,14 @@ inline void race(const RaceRequest& request, double* probability, double* error)
     const BoundedContest contest = BoundedContest::of_race(request.m_a, request.m_b);
     ContestSolver solver(request.dof, leaf_loops());
     std::vector<double> s;
-    const auto add = [&](const double* squares, std::int64_t n, RowSummary& list) {
+    const auto add = [&](const double* distances, std::int64_t n, RowSummary& list) {
         s.clear();
-        for (std::int64_t i = 0; i < n; ++i) s.push_back(scaled_distance(squares[i], request.sigma));
+        for (std::int64_t i = 0; i < n; ++i) s.push_back(distances[i] / request.sigma);
         list.add(s.data(), n, 1.0);
     };
     const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
-        add(request.sq_a, request.n_a, lists[0]);
-        add(request.sq_b, request.n_b, lists[1]);
+        add(request.distances_a, request.n_a, lists[0]);
+        add(request.distances_b, request.n_b, lists[1]);
     });
     std::copy_n(outcome.probability.begin(), 2, probability);
     std::copy_n(outcome.error.begin(), 2, error);
@@ -77,7 +77,7 @@ inline void race(const RaceRequest& request, double* probability, double* error)
 // start[2f + 1] - 1, those of B follow until start[2f + 2] - 1; row i belongs to the members first[i] .. end[i] - 1, and first[i]
 // is 0 or end[i] the number of members.
 struct FamilyRequest {
-    const double* distances;  // not squared
+    const double* distances;
     const std::int64_t *first, *end, *start;
     const std::int64_t *n_members, *m_a, *m_b;  // of each family
     std::int64_t n_families;

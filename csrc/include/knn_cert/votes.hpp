@@ -76,7 +76,7 @@ void add_by_list(const std::vector<std::int32_t>& list_of_row, Distance&& s, std
 }
 
 struct VoteRequest {
-    const double* sq_distances;  // [n_queries][n_rows]
+    const double* distances;  // [n_queries][n_rows]
     std::int64_t n_queries, n_rows;
     const std::int64_t* labels;  // [n_rows], 0 .. n_classes - 1
     int n_classes, n_neighbors;
@@ -101,8 +101,8 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         double* const e = error + query * request.n_classes;
         if (classes.certain(request.n_neighbors)) return classes.write_certain(p, e);
         Worker& worker = workers[w];
-        const double* const row = request.sq_distances + query * request.n_rows;
-        const auto s = [&](std::size_t i) { return scaled_distance(row[i], request.sigma); };
+        const double* const row = request.distances + query * request.n_rows;
+        const auto s = [&](std::size_t i) { return row[i] / request.sigma; };
         const Outcome outcome = worker.solver.solve_filled(
             static_cast<std::size_t>(classes.n_lists()), contests, SquareError::of_roots(), request.recurrence,
             [&](std::vector<RowSummary>& lists) { add_by_list(classes.list_of_row(), s, worker.buffers, lists); });
@@ -193,9 +193,10 @@ private:
         const std::int64_t n = request_.rows.n, dim = request_.rows.dim;
         distances_.resize(static_cast<std::size_t>(n));
         leaf_.sq_distances(request_.queries + query * dim, 1, request_.rows.data, n, dim, distances_.data(), n);
+        for (double& distance : distances_) distance = std::sqrt(distance);
         for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
             heartbeat();
-            const auto s = [&](std::size_t i) { return scaled_distance(distances_[i], request_.sigmas[sigma]); };
+            const auto s = [&](std::size_t i) { return distances_[i] / request_.sigmas[sigma]; };
             write(query, sigma,
                   solver_.solve_filled(static_cast<std::size_t>(classes_.n_lists()), contests_, SquareError::of_differences(dim), false,
                                        [&](std::vector<RowSummary>& lists) { add_by_list(classes_.list_of_row(), s, buffers_, lists); }));
@@ -275,8 +276,8 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
         std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
         if (!worker) worker.reset(new Worker{BucketedSolver(*table, leaf), {}});
         worker->s.resize(lists.size());
-        const double* const row = request.sq_distances + query * request.n_rows;
-        for (std::size_t i = 0; i < lists.size(); ++i) worker->s[i] = scaled_distance(row[i], request.sigma);
+        const double* const row = request.distances + query * request.n_rows;
+        for (std::size_t i = 0; i < lists.size(); ++i) worker->s[i] = row[i] / request.sigma;
         classes.write(worker->solver.solve(worker->s, lists, contest), 0, p, e);
     });
 }
