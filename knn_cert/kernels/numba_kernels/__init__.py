@@ -14,11 +14,11 @@ import threading
 
 import numpy as np
 
+from ..reference import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
 from ..scans import scan_by
 from .bucketed import Buckets
 from .continuous import check_total, integrate
 from .distances import QUERIES, distances_csr_njit, distances_njit
-from .law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
 from .law_table import LawTable
 from .races import RaceFamily, family_parts
 from .threads import for_each_query
@@ -41,40 +41,6 @@ __all__ = [
 
 # Members of a family that are worth asking for at once: they share the law of their rows.
 FAMILY_SIZE = 64
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Distance law
-
-
-def ncx2_cdf(x, dof, nonc):
-    """P(X <= x), X non-central chi-square; three float64 arrays of one length."""
-    return _ncx2(CDF, x, dof, nonc)
-
-
-def ncx2_sf(x, dof, nonc):
-    """P(X > x)."""
-    return _ncx2(SF, x, dof, nonc)
-
-
-def ncx2_logcdf(x, dof, nonc):
-    """log P(X <= x)."""
-    return _ncx2(LOGCDF, x, dof, nonc)
-
-
-def ncx2_logsf(x, dof, nonc):
-    """log P(X > x)."""
-    return _ncx2(LOGSF, x, dof, nonc)
-
-
-def _ncx2(what, x, dof, nonc):
-    out = np.empty(x.shape)
-    # copies: numba would compile anew for arrays that cannot be written to
-    x, dof, nonc = (np.array(values, dtype=np.float64) for values in (x, dof, nonc))
-    for first in range(0, x.size, 4096):  # Ctrl-C is heard between slices
-        part = slice(first, first + 4096)
-        ncx2_njit(what, x[part], dof[part], nonc[part], out[part])
-    return out
 
 
 # ------------------------------------------------------------------------------------------------------------

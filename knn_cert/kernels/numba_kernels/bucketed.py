@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .continuous import check_resolution, check_total, new_work, place
+from .continuous import FLOOR, RELATIVE_TARGET, RowLaws, check_resolution, check_total, rounding
 from .jit import inner, kernel
-from .law_table import MISSING, LawTable, row_law
-from .limits import FEW_ROWS, FLOOR, LAW_ERROR, NODES, RELATIVE_TARGET, UNIT, by_law
-from .tallies import start_tally, tally_size
-from .winner import count_all, votes_to_win, winner_densities
+from .law import NODES
+from .law_table import Array, LawTable
+from .races import LAW_ERROR, by_law
+from .tallies import interpolate, start_tally, tally_size
+from .winner import count_all, votes_to_win, winner_densities, winner_scratch
 
 _SHORTEST_RUN = 64  # rows between checkpoints of the backward pass; of n rows, sqrt(n) if that is more
 
@@ -43,100 +43,85 @@ def _count_row(tally, degree, law, high):
 
 @inner
 def _join(before, after, degree, out):
-    """The counts of rows before and behind together."""
+    """The counts of rows before and behind together; as G and as A, for when these are the boundary's class."""
     for k in range(degree):
         for j in range(NODES):
             out[k * NODES + j] = 0.0
         for i in range(k + 1):
             for j in range(NODES - 1):
                 out[k * NODES + j] += before[i * NODES + j] * after[(k - i) * NODES + j]
+        for j in range(NODES):
+            out[(degree + k) * NODES + j] = out[k * NODES + j]
 
 
 @inner
-def _run_laws(block, rows, begin, end, work, laws):
-    """The laws of a run of rows; -1, or the first whose cell has not been built."""
-    dof, t, terms, first, places, cells = block
-    s, number, x = rows
-    for i in range(begin, end):
-        law = laws[i - begin]
-        found = row_law(dof, t, terms, first, places, cells, s[i], number[i], x[i], work[1], law, False)
-        if found == MISSING:
-            return i
-    return -1
+def _copy(values, out):
+    for i in range(values.size):
+        out[i] = values[i]
+
+
+@inner
+def _laws_behind(rows, lists, begin, end, degree, laws, after, saved):
+    """The laws of a run of rows; the run is added to `after`, last row first; what was behind each is saved."""
+    cells, index, weights = rows
+    for i in range(end - 1, begin - 1, -1):
+        interpolate(cells[index[i]], weights[i], laws[i - begin])
+        _copy(after[lists[i]], saved[i - begin])
+        _count_row(after[lists[i]], degree, laws[i - begin], 0)
 
 
 @kernel
-def bucket_block(block, rows, lists, n_neighbors, least, work, laws, state, left, right, density, answers):
-    """All boundary events in a block of buckets -> answers[list]; -1, or a row whose cell is missing."""
-    K, n_lists, n = n_neighbors, answers.shape[0], rows[0].size
+def bucket_block(t, rows, lists, n_neighbors, least, laws, state, left, right, density, answers):
+    """All boundary events in a block of buckets -> answers[list]."""
+    K, n_lists, n = n_neighbors, answers.shape[0], lists.size
     before, after, both, saved, checkpoints = state
     run = laws.shape[0]
     n_runs = (n + run - 1) // run
     mean = np.zeros(n_lists)  # expected rows below the block
-    within = np.zeros((2, NODES))  # ... below the two ends of each bucket
+    within = np.zeros(NODES)  # ... below each node
     for c in range(n_lists):
         start_tally(before[c], K)
         start_tally(after[c], K)
-        start_tally(both[c], K)
         for i in range(5):
             answers[c, i] = 0.0
     for r in range(n_runs - 1, -1, -1):
         begin, end = r * run, min(n, (r + 1) * run)
-        checkpoints[r] = after
-        missing = _run_laws(block, rows, begin, end, work, laws)
-        if missing >= 0:
-            return missing
-        for i in range(end - 1, begin - 1, -1):
-            _count_row(after[lists[i]], K, laws[i - begin], 0)
+        for c in range(n_lists):
+            _copy(after[c], checkpoints[r, c])
+        _laws_behind(rows, lists, begin, end, K, laws, after, saved)
+        for i in range(begin, end):
             mean[lists[i]] += laws[i - begin, 0]
-            for j in range(NODES - 1):
-                within[0, j] += laws[i - begin, j]
-                within[1, j] += laws[i - begin, j + 1]
+            for j in range(NODES):
+                within[j] += laws[i - begin, j]
     for r in range(n_runs):
         begin, end = r * run, min(n, (r + 1) * run)
-        after[:] = checkpoints[r]
-        if n_runs > 1 and _run_laws(block, rows, begin, end, work, laws) >= 0:
-            return begin
-        for i in range(end - 1, begin - 1, -1):
-            saved[i - begin] = after[lists[i]]
-            _count_row(after[lists[i]], K, laws[i - begin], 0)
+        for c in range(n_lists):
+            _copy(checkpoints[r, c], after[c])
+        _laws_behind(rows, lists, begin, end, K, laws, after, saved)
         for c in range(n_lists):
             _join(before[c], after[c], K, both[c])
-        boundary = -1
         for i in range(begin, end):
             law, c = laws[i - begin], lists[i]
-            after[c] = saved[i - begin]
+            _copy(saved[i - begin], after[c])
             _join(before[c], after[c], K, both[c])
-            if boundary >= 0 and boundary != c:  # the class before has no row at its end any more
-                start_tally(both[boundary][K * NODES :], K)
-                _join(before[boundary], after[boundary], K, both[boundary])
-            boundary = c
-            for k in range(K * NODES):
-                both[c, K * NODES + k] = both[c, k]
             winner_densities(both, K, c, left, right, density)
             for j in range(NODES - 1):
                 # the difference of the smaller tails; never negative, whatever the last digit
                 larger = min(law[j + 1], law[NODES + j])
                 p = law[j + 1] - law[j] if law[j + 1] <= law[NODES + j] else law[NODES + j] - law[NODES + j + 1]
                 # rows within the last bucket of all are within it exactly
-                end_mean = within[0, j] if block[1][j + 1] == math.inf else within[1, j]
+                end_mean = within[j] if t[j + 1] == math.inf else within[j + 1]
                 for y in range(n_lists):
                     value = max(p, 0.0) * density[y, j]
                     answers[y, _Q] += value
                     answers[y, _LAW] += value * by_law(float(K), end_mean)
                     answers[y, _TAILS] += larger * density[y, j]
             _count_row(before[c], K, law, 1)
-    _bounds(before, K, least, mean, work[1], answers)
-    return -1
-
-
-@inner
-def _bounds(before, K, least, mean, counts, answers):
-    """y wins above the block only if fewer than K rows lie within its end, and below only with g = least rows
-    there: at most e_g(F) <= (sum F)^g / g!.
-    """
-    is_open = count_all(before, K, NODES - 2, False, counts)
-    for y in range(answers.shape[0]):
+            _join(before[c], after[c], K, both[c])
+    # y wins above the block only if fewer than K rows lie within its end, and below only with g = least rows
+    # there: at most e_g(F) <= (sum F)^g / g!
+    is_open = count_all(before, K, NODES - 2, False)
+    for y in range(n_lists):
         answers[y, _ABOVE], answers[y, _BELOW] = is_open, 1.0
         for k in range(1, least[y] + 1):
             answers[y, _BELOW] *= mean[y] / k
@@ -146,56 +131,40 @@ def _bounds(before, K, least, mean, counts, answers):
 class Buckets:
     """The buckets of one vote; `vote` answers queries, one thread at a time."""
 
-    def __init__(self, law: LawTable, edges: NDArray[np.float64], lists, n_lists: int, n_neighbors: int):
+    def __init__(self, law: LawTable, edges: Array, lists, n_lists: int, n_neighbors: int):
         ends = np.concatenate([[0.0], edges])
         self._law, self._lists, self._n_neighbors = law, lists, n_neighbors
         self._ends = np.concatenate([ends, np.full(1 + -ends.size % (NODES - 1), np.inf)])
         self._least = votes_to_win(n_lists, n_neighbors)
-        self._counts = np.bincount(lists)
-        self._run = max(_SHORTEST_RUN, math.isqrt(lists.size))
-        size, K = tally_size.py_func(n_neighbors), n_neighbors
-        n_runs = -(-lists.size // self._run)
+        self._possible = np.bincount(lists) >= self._least
+        run, size = max(_SHORTEST_RUN, math.isqrt(lists.size)), tally_size.py_func(n_neighbors)
+        before, after, both = np.empty((3, n_lists, size))
+        checkpoints = np.empty((-(-lists.size // run), n_lists, size))
         self._scratch = (
-            np.empty((self._run, 3 * NODES)),
-            (
-                np.empty((n_lists, size)),
-                np.empty((n_lists, size)),
-                np.empty((n_lists, size)),
-                np.empty((self._run, size)),
-                np.empty((n_runs, n_lists, size)),
-            ),
-            np.empty((n_lists + 1, 2 * K * NODES)),
-            np.empty((n_lists + 1, 2 * K * NODES)),
-            np.empty((n_lists, NODES)),
+            np.empty((run, 3 * NODES)),
+            (before, after, both, np.empty((run, size)), checkpoints),
+            *winner_scratch(n_lists, n_neighbors),
             np.empty((n_lists, 5)),
         )
-        self._work = new_work(max(size, 8192))
 
-    def _block(self, rows: tuple, index: int) -> NDArray[np.float64]:
+    def _add(self, rows: RowLaws, index: int, total: Array) -> Array:
+        """Add a block to the total; return bounds of what lies below it and above it."""
         t = self._ends[index * (NODES - 1) : (index + 1) * (NODES - 1) + 1]
-        block = self._law.block((index,), lambda _: t, rows[0].size <= FEW_ROWS)
-        while True:
-            laws, state, left, right, density, answers = self._scratch
-            missing = bucket_block(
-                block.arguments, rows, self._lists, self._n_neighbors, self._least, self._work,
-                laws, state, left, right, density, answers,
-            )  # fmt: skip
-            if missing < 0:
-                return answers
-            self._law.build(block, np.sort(rows[1]), rows[1].size)
+        block = self._law.block((index,), lambda _: t)
+        bucket_block(t, rows.at(block), self._lists, self._n_neighbors, self._least, *self._scratch)
+        answers = self._scratch[-1]
+        total += answers[:, :_BELOW]
+        return np.where(self._possible[:, None], answers[:, _BELOW:], 0.0).T
 
-    def vote(self, s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def vote(self, s: Array) -> tuple[Array, Array]:
         """Return the probabilities of the lists and bounds on their errors; s in the order of the rows."""
         decided = float(np.partition(s, self._n_neighbors - 1)[self._n_neighbors - 1])
         check_resolution(decided)
-        rows = place(s)
+        rows, total = RowLaws(self._law, s), np.zeros((self._possible.size, _BELOW))
         n_blocks = (self._ends.size - 1) // (NODES - 1)
         t = math.sqrt(decided * decided + self._law.dof)
         first = last = min(n_blocks - 1, max(0, int(np.searchsorted(self._ends, t)) - 1) // (NODES - 1))
-        possible = self._counts >= self._least
-        answers = self._block(rows, first)
-        total = answers[:, :_BELOW].copy()
-        below, above = np.where(possible, answers[:, _BELOW], 0.0), np.where(possible, answers[:, _ABOVE], 0.0)
+        below, above = self._add(rows, first, total)
         while True:
             target = np.maximum(RELATIVE_TARGET * total[:, _Q], FLOOR)
             up = last + 1 < n_blocks and bool((above > target).any())
@@ -204,18 +173,14 @@ class Buckets:
                 break
             if up:
                 last += 1
-                answers = self._block(rows, last)
-                total += answers[:, :_BELOW]
-                above = np.where(possible, answers[:, _ABOVE], 0.0)
+                above = self._add(rows, last, total)[1]
             if down:
                 first -= 1
-                answers = self._block(rows, first)
-                total += answers[:, :_BELOW]
-                below = np.where(possible, answers[:, _BELOW], 0.0)
+                below = self._add(rows, first, total)[0]
         q = total[:, _Q]
         check_total(float(q.sum()))
         left_out = (below if first > 0 else 0.0) + (above if last + 1 < n_blocks else 0.0)
-        rounding = UNIT * (6.0 * s.size + 2.0 * q.size * (self._n_neighbors + 2.0) + 200.0)
         # left out: with room for the law's error; a bucket's probability errs by its two tails'
         law = total[:, _LAW] + 2.0 * LAW_ERROR * total[:, _TAILS]
-        return q, np.where(possible, 1.01 * left_out + q * rounding + law + FLOOR, 0.0)
+        error = 1.01 * left_out + q * rounding(s.size, q.size, self._n_neighbors) + law + FLOOR
+        return q, np.where(self._possible, error, 0.0)

@@ -7,26 +7,30 @@ from where the contest is decided without noise until what its ends leave out is
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .law_table import _MOST_TERMS, CELLS_PER_UNIT, OUT_OF_REACH, LawTable
-from .limits import (
-    FEW_ROWS,
-    FLOOR,
-    LARGEST_DEFECT,
-    LARGEST_DISTANCE,
-    NODES,
-    RELATIVE_TARGET,
-    UNIT,
-)
-from .races import ABOVE, BELOW, LAW
-from .tallies import SKIP
+from ..._validation import FARTHEST_NEIGHBOR
+from .far import FarRows
+from .law import NODES, OUT_OF_REACH
+from .law_table import Array, Block, LawTable, lagrange
+from .races import ABOVE, BELOW, FAR, LAW
 
-_FIRST_LEVEL = 4  # step 1/16
-_LAST_LEVEL = 12  # step 1/4096
+FEW_ROWS = 48  # up to here the law of each row is worked out by itself, without cells
+
+# What may be left out of the integral, or of the buckets: this share of each q(y), or this much.
+RELATIVE_TARGET, FLOOR = 1e-13, 1e-300
+_LARGEST_DEFECT = 1e-9  # of the sum of the probabilities; beyond, no answer is given
+_LARGEST_DOUBT = 5e-11  # what sums over far rows may err by, a share of each q(y); beyond, all are near
+UNIT = 2.0**-53
+
+# The step of a level is 2^(-level / 2).
+_FIRST_LEVEL = 6  # step 1/8: shows how fine the step has to be
+_LAST_LEVEL = 24  # step 1/4096
+_ROUGHLY = 1e-2  # how exactly probabilities are known that only choose the step
 _MOST_BLOCKS = 1 << 14  # of a window
 # The largest relative error that the trapezoid rule of four times the step may have; that of the step is its
 # fourth power.
@@ -36,29 +40,34 @@ _LARGEST_RIPPLE = 1.5e-3
 class Contest(Protocol):
     """What is integrated: a family of races, or a vote of more than two classes."""
 
-    s: NDArray[np.float64]  # distance / sigma of the rows
+    n_rows: int
     n_neighbors: int  # the contest is decided at this arrival at the latest
-    decided: float  # where it is without noise
+    decided: float  # where, in s, it is decided without noise
     shape: tuple[int, ...]  # of the probabilities
     possible: NDArray[np.bool_]  # which of them are not zero for want of rows
-    tally_size: int  # of the largest tally
 
-    def at_block(self, block: tuple, rows: tuple, weight, work: tuple) -> tuple[int, NDArray[np.float64]]:
-        """Return the first row whose cell is missing, or -1, and the answers (`races`) of shape `shape`."""
+    def ways(self) -> Iterator[tuple[Array, FarRows | None]]:
+        """Yield what to count one by one and the far rows, the faster way first."""
+
+    def use(self, far: FarRows | None) -> None:
+        """Prepare for blocks with the rows of one of the `ways`."""
+
+    def at_block(self, law: LawTable, block: Block, rows: tuple, weight: Array) -> Array:
+        """Return the answers (`races`) of shape `shape`."""
 
 
 def check_resolution(distance: float) -> None:
     """Raise RuntimeError where doubles no longer resolve the noise."""
-    if distance > LARGEST_DISTANCE:
+    if distance > FARTHEST_NEIGHBOR:
         raise RuntimeError(
             f"sigma is too small against the distances: the K-th nearest row lies at {distance:f} sigma, "
-            f"expected at most {LARGEST_DISTANCE:g}; use a larger sigma, or rescale the features"
+            f"expected at most {FARTHEST_NEIGHBOR:g}; use a larger sigma, or rescale the features"
         )
 
 
 def check_total(total: float, tolerance: float = 0.0) -> None:
     """Raise RuntimeError where the probabilities do not add up to 1."""
-    allowed = max(LARGEST_DEFECT, 100.0 * tolerance)
+    allowed = max(_LARGEST_DEFECT, 100.0 * tolerance)
     if not abs(total - 1.0) <= allowed:
         raise RuntimeError(
             f"the class probabilities add up to {total:f}, not to 1 within {allowed:g}: no certificate is "
@@ -66,21 +75,33 @@ def check_total(total: float, tolerance: float = 0.0) -> None:
         )
 
 
-def place(s: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]:
-    """Return s, the cell of each row and its place x in the cell, -1 <= x <= 1."""
-    cells = s * CELLS_PER_UNIT
-    number = np.floor(cells)
-    return s, number.astype(np.int64), 2.0 * (cells - number) - 1.0
+def rounding(n_rows: int, n_lists: int, n_neighbors: int) -> float:
+    """Relative, of sums of products of the law of all rows and of products of the lists' polynomials."""
+    return UNIT * (6.0 * n_rows + 2.0 * n_lists * (n_neighbors + 2.0) + 200.0)
 
 
-def new_work(tally_size: int) -> tuple[NDArray[np.float64], ...]:
-    """Return scratch for `tallies.add_rows`."""
-    return np.empty(3 * NODES), np.empty(_MOST_TERMS), np.empty(tally_size)
+class RowLaws:
+    """The laws of rows, at any block, as the kernels take them."""
+
+    def __init__(self, law: LawTable, s: Array):
+        self._law, self._s = law, s
+        self._one_by_one = s.size <= FEW_ROWS
+        self._cell, self._weights = (None, np.ones((s.size, 1))) if self._one_by_one else lagrange(s)
+
+    def at(self, block: Block) -> tuple[Array, NDArray[np.int64], Array]:
+        """Return cells, the cell of each row, and its weights there."""
+        if self._one_by_one:
+            return *block.rows_one_by_one(self._s), self._weights
+        return *block.rows(self._cell, self._law.lock), self._weights
 
 
-def _radii(level: int, index: int) -> NDArray[np.float64]:
+def _step(level: int) -> float:
+    return 2.0 ** (-0.5 * level)
+
+
+def _radii(level: int, index: int) -> Array:
     """Return the nodes t of a block; all queries share one global grid."""
-    u = (NODES * index + np.arange(NODES)) * math.ldexp(1.0, -level)
+    u = (NODES * index + np.arange(NODES)) * _step(level)
     return np.where(u > 40.0, u, np.log1p(np.exp(np.minimum(u, 40.0))))
 
 
@@ -96,7 +117,7 @@ def _below(contest: Contest, dof: float, t: float) -> float:
     derives it, and in how many units of u P falls.
     """
     u = _position(t)
-    units = u - min(u, _position(1.0)) + (2.0 * math.log(contest.s.size) + 3.0) / dof + 1.0
+    units = u - min(u, _position(1.0)) + (2.0 * math.log(contest.n_rows) + 3.0) / dof + 1.0
     return contest.n_neighbors * (dof + t + 40.0) * units
 
 
@@ -108,102 +129,117 @@ def _above(contest: Contest, dof: float, t: float) -> float:
     """
     late = max(t, math.sqrt(contest.decided**2 + max(0.0, dof - 1.0)) + 1.0)
     cells = 2.0 * (_position(late) - _position(t)) + 1.0 + 5.0 * contest.n_neighbors
-    return 0.5 * contest.s.size * (late + 2.0) * cells
+    return 0.5 * contest.n_rows * (late + 2.0) * cells
 
 
 class _Sum:
     """The trapezoid sum of one level over a growing window of blocks."""
 
-    def __init__(self, law: LawTable, contest: Contest, rows: tuple, work: tuple, level: int):
-        self._law, self._contest, self._rows, self._work, self._level = law, contest, rows, work, level
+    def __init__(self, law: LawTable, contest: Contest, rows: RowLaws, level: int):
+        self._law, self._contest, self._rows, self._level = law, contest, rows, level
         self.phases = np.zeros((*contest.shape, 4))
-        self.by_law = np.zeros(contest.shape)
-        self.first_t = self.last_t = 0.0
+        self.by_law, self.by_far = np.zeros((2, *contest.shape))
+        self.last_t = 0.0
+        t = math.sqrt(contest.decided**2 + law.dof)
+        self._first = self._last = math.floor(_position(t) / (NODES * _step(level)))
+        self._below, self._above = self._add(self._first)
 
-    def add(self, index: int) -> NDArray[np.float64]:
+    @property
+    def q(self) -> Array:
+        return self.phases.sum(axis=-1)
+
+    def _add(self, index: int) -> Array:
         """Add a block; return bounds of what lies below it and above it, [2][shape]."""
-        one_by_one = self._rows[0].size <= FEW_ROWS
-        block = self._law.block((self._level, index), _radii, one_by_one)
-        t = block.t
-        weight = -np.expm1(-t) * math.ldexp(1.0, -self._level)  # the step times dt/du
-        while True:
-            missing, answers = self._contest.at_block(block.arguments, self._rows, weight, self._work)
-            if missing < 0:
-                break
-            self._law.build(block, self._rows[1][missing:])
+        block = self._law.block((self._level, index), _radii)
+        weight = -np.expm1(-block.t) * _step(self._level)  # times dt/du
+        answers = self._contest.at_block(self._law, block, self._rows.at(block), weight)
         self.phases += answers[..., :4]
         self.by_law += answers[..., LAW]
-        dof, last = self._law.dof, float(t[-1])
+        self.by_far += answers[..., FAR]
+        dof, first, last = self._law.dof, float(block.t[0]), float(block.t[-1])
         self.last_t = max(self.last_t, last)
-        bounds = np.stack(
-            [
-                _below(self._contest, dof, float(t[0])) * answers[..., BELOW],
-                _above(self._contest, dof, last) * answers[..., ABOVE],
-            ]
-        )
-        return np.where(self._contest.possible, bounds, 0.0)
+        below = _below(self._contest, dof, first) * answers[..., BELOW]
+        above = _above(self._contest, dof, last) * answers[..., ABOVE]
+        return np.where(self._contest.possible, np.stack([below, above]), 0.0)
 
-    def over_window(self, tolerance: float) -> NDArray[np.float64]:
-        """Add blocks until what lies beyond them is negligible; return a bound of that."""
-        t = math.sqrt(self._contest.decided**2 + self._law.dof)
-        first = last = math.floor(_position(t) * math.ldexp(1.0, self._level) / NODES)
-        below, above = self.add(first)
+    def extend(self, relative: float, absolute: float) -> Array:
+        """Add blocks until what lies beyond them is at most a share of each probability, or an amount.
+
+        Returns a bound of what lies beyond.
+        """
         while True:
-            q = self.phases.sum(axis=-1)
-            target = np.maximum(np.maximum(RELATIVE_TARGET * q, FLOOR), tolerance / 16.0)
-            up, down = bool((above > target).any()), bool((below > target).any())
+            target = np.maximum(relative * self.q, absolute)
+            up, down = bool((self._above > target).any()), bool((self._below > target).any())
             if not (up or down):
-                return below + above
-            if last - first > _MOST_BLOCKS:
+                return self._below + self._above
+            if self._last - self._first > _MOST_BLOCKS:
                 raise RuntimeError("the window of the integral does not close; please report this table")
             if up:
-                last += 1
-                above = self.add(last)[1]
+                self._last += 1
+                self._above = self._add(self._last)[1]
             if down:
-                first -= 1
-                below = self.add(first)[0]
+                self._first -= 1
+                self._below = self._add(self._first)[0]
+
+    def ripple(self) -> Array:
+        """Return the relative error of the trapezoid rule at four times the step.
+
+        The sum over every fourth node from node r on, times 4, is q + c cos(pi r / 2 + angle) + terms of half
+        the period; the differences of opposite sums give both components of c, whatever the angle. The
+        Fourier transform of the integrand falls at least exponentially: the error at the step itself is at
+        most c^4.
+        """
+        q, (a, b, c, d) = self.q, np.moveaxis(self.phases, -1, 0)
+        return np.where(q > 1e-290, 2.0 * np.hypot(a - c, b - d) / np.where(q > 1e-290, q, 1.0), 0.0)
 
 
-def _ripple(phases: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the relative error of the trapezoid rule at four times the step.
+def _level_from(level: int, ripple: float, largest: float) -> int:
+    """Return the first finer level whose ripple should be small enough.
 
-    The sum over every fourth node from node r on, times 4, is q + c cos(pi r / 2 + angle) + terms of half the
-    period; the differences of opposite sums give both components of c, whatever the angle. The Fourier
-    transform of the integrand falls at least exponentially: the error at the step itself is at most c^4.
+    Halving the step takes the ripple's half to its square (an exponential spectrum) or its fourth power (a
+    bell's); the logarithm of an arrival has something between.
     """
-    c = 2.0 * np.hypot(phases[..., 0] - phases[..., 2], phases[..., 1] - phases[..., 3])
-    return np.where(q > 1e-290, c / np.where(q > 1e-290, q, 1.0), 0.0)
+    half = min(0.5 * ripple, 0.4)
+    while level < _LAST_LEVEL:
+        level, half = level + 1, half ** math.sqrt(2.8)
+        if half <= 0.5 * largest:
+            break
+    return level
 
 
-def integrate(
-    law: LawTable, contest: Contest, tolerance: float = 0.0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def integrate(law: LawTable, contest: Contest, tolerance: float = 0.0) -> tuple[Array, Array]:
     """Return probabilities and bounds on their errors: relatively exact, or to an absolute `tolerance`."""
     check_resolution(contest.decided)
-    rows, work = place(contest.s), new_work(contest.tally_size)
-    largest = max(_LARGEST_RIPPLE, (tolerance / 16.0) ** 0.25)
-    level = _FIRST_LEVEL if tolerance == 0.0 else _FIRST_LEVEL - 1
-    while True:
-        total = _Sum(law, contest, rows, work, level)
-        left_out = total.over_window(tolerance)
-        q = total.phases.sum(axis=-1)
-        ripple = _ripple(total.phases, q)
-        r = float(ripple.max())
-        if r <= largest or level == _LAST_LEVEL:
+    for s, far in contest.ways():
+        contest.use(far)
+        total, left_out = _sum_of(law, contest, RowLaws(law, s), tolerance)
+        if far is None or bool((total.by_far <= np.maximum(_LARGEST_DOUBT * total.q, tolerance / 8.0)).all()):
             break
-        while r > largest and level < _LAST_LEVEL:  # a bell: its fourth power at half the step
-            r, level = min(r, 0.5) ** 4, level + 1
-    # Left out and rounding (bounded), the law (measured), the trapezoid rule (estimated). Three roundings a
-    # row for each of two factors, those of products of polynomials, and the rows left out: each list's
-    # polynomials by SKIP, the one with a row at the node by twice that.
-    n, n_lists = contest.s.size, contest.shape[-1]
-    rounding = UNIT * (6.0 * n + 2.0 * n_lists * (contest.n_neighbors + 2.0) + 200.0)
-    rounding += 2.0 * (n_lists + 1.0) * SKIP
+    # Left out and rounding (bounded), the law (measured), the trapezoid rule (estimated).
     # Distances are divided by sigma, and each errs by two roundings of its own, so the rows that can be among
     # those within the last node err by `moved` in L2 norm. By Theorem 1 no probability changes by more than
     # one does whose normal quantile moves by that.
+    q, n = total.q, contest.n_rows
     moved = 2.0 * UNIT * math.sqrt(n) * (total.last_t + OUT_OF_REACH)
     quantile = np.sqrt(-2.0 * np.log(np.clip(q, 1e-305, 1.0)))
-    relative = rounding + np.expm1(moved * (quantile + 2.0)) + ripple**4
-    error = left_out + total.by_law + q * relative + FLOOR
-    return q, np.where(contest.possible, error, 0.0)
+    relative = rounding(n, contest.shape[-1], contest.n_neighbors) + np.expm1(moved * (quantile + 2.0))
+    error = left_out + total.by_law + total.by_far + q * (relative + total.ripple() ** 4) + FLOOR
+    return np.maximum(q, 0.0), np.where(contest.possible, error, 0.0)
+
+
+def _sum_of(law: LawTable, contest: Contest, rows: RowLaws, tolerance: float) -> tuple[_Sum, Array]:
+    """Return the sum at a level that is fine enough, and a bound of what it left out."""
+    largest = max(_LARGEST_RIPPLE, (tolerance / 16.0) ** 0.25)
+    level = _FIRST_LEVEL
+    while True:
+        total = _Sum(law, contest, rows, level)
+        if level == _FIRST_LEVEL:  # does its step do at all?
+            total.extend(_ROUGHLY, _ROUGHLY)
+            if total.ripple().max() > largest:
+                level = _level_from(level, float(total.ripple().max()), largest)
+                continue
+        left_out = total.extend(RELATIVE_TARGET, max(FLOOR, tolerance / 16.0))
+        ripple = float(total.ripple().max())
+        if ripple <= largest or level == _LAST_LEVEL:
+            return total, left_out
+        level = _level_from(level, ripple, largest)

@@ -1,28 +1,35 @@
-"""The distance law for one row and one radius: both tails of non-central chi-square, logarithms, density.
+"""The distance law of a row at radii: F = P(R <= t), U = P(R > t), f = dF/dt, each relatively exact.
 
-The twin of csrc/include/knn_cert/poisson_gamma.hpp and ncx2.hpp, where the lemmas stand beside the loops.
-Letters: w(k, m) = e^-m m^k / Gamma(k + 1); a = dof/2, mu = s^2/2, y = t^2/2, p_j = w(j, mu), g_j = w(a + j,
-y); F = sum_j p_j P(a + j, y), U = sum_j p_j Q(a + j, y), density of R = t sum_j p_j g_{j-1}.
+csrc/include/knn_cert/poisson_gamma.hpp and ncx2.hpp have the lemmas. Letters: w(k, m) = e^-m m^k / Gamma(k +
+1); a = dof/2, mu = s^2/2, y = t^2/2, p_j = w(j, mu), g_j = w(a + j, y); F = sum_j p_j P(a + j, y), U = sum_j
+p_j Q(a + j, y), f = t sum_j p_j g_{j-1}: P, Q and g at a block of nodes serve all rows. Where the sums would
+be long, an integral over a circle takes their place.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from .jit import inner, kernel
 
-CDF, SF, LOGCDF, LOGSF = range(4)
+# Nodes or edges that are worked out together: long enough for the processor's vectors, short against a window.
+NODES = 32
 
-# From sqrt(a^2 + (s t)^2) on the circle takes over in single evaluations: the sums have more terms than it
-# nodes.
-_LONG_SUMS = 1e4
+# A row is not farther than this from where it is expected, in binary64: exp(-OUT_OF_REACH^2 / 2) is zero.
+OUT_OF_REACH = 38.7
+
+# Up to this radius there are sums, of at most 16384 terms; beyond, what is not certain has (t^2 + s^2) / 2 >
+# 1e4, which is plenty for the circle.
+LAST_SUMMED = 150.0
+CHUNK = 256  # terms that are made together
 
 _HALF_LOG_2_PI = 0.91893853320467274178
 
 # Terms below this share of a sum of positive terms are dropped; what they leave out is bounded by a geometric
 # series of ratio < 1 - 1e-4 wherever this is used, hence below 1e-15 of the sum.
 _NEGLIGIBLE = 1e-19
-
 
 # ------------------------------------------------------------------------------------------------------------
 # Poisson weights and the incomplete gamma function
@@ -170,87 +177,16 @@ def gamma_tails(a, y, y_rest):
     return 1.0 - total, total
 
 
-# ------------------------------------------------------------------------------------------------------------
-# The mixture, relative to its largest product p_j0 g_j0. pi = p_j g_j; p_j and g_j alone would overflow.
-
-
 @inner
-def _lower_sum(a, mu, y, j0):
-    """(F, density of R), relative, for x below the mean; c = P(a + j) / g_j."""
-    pi, j = 1.0, j0
-    # up without summing, until what lies above is negligible (pi must not underflow: the way back divides)
-    while mu > 0.0:
-        rho_g = y / (a + j + 1.0)
-        rho = rho_g * (mu / (j + 1.0))
-        if not (rho >= 1.0) and not (pi * rho > _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho)):
-            break
-        pi *= rho
-        j += 1.0
-    c = _sum_upwards(1.0, a + j, y)
-    tail, density = 0.0, 0.0
-    while True:
-        term = pi * c
-        tail += term
-        density += pi * ((a + j) / y)
-        if j == 0.0:
-            break
-        pi_next, c_next = pi * ((j / mu) * ((a + j) / y)), 1.0 + c * (y / (a + j))
-        ratio = (pi_next * c_next) / term
-        if j <= j0 and not (ratio >= 1.0) and not (term * ratio > _NEGLIGIBLE * tail * (1.0 - ratio)):
-            break
-        pi, c = pi_next, c_next
-        j -= 1.0
-    return tail, density * math.sqrt(2.0 * y)
-
-
-@inner
-def _upper_sum(a, mu, y, j0):
-    """(U, density of R), relative, for x above the mean; c = Q(a + j) / g_j."""
-    pi, j = 1.0, j0
-    # down without summing
-    while j > 0.0:
-        rho_g = (a + j) / y
-        rho = rho_g * (j / mu)
-        if not (rho >= 1.0) and not (pi * rho > _NEGLIGIBLE * (1.0 - rho_g) * (1.0 - rho)):
-            break
-        pi *= rho
-        j -= 1.0
-    # Q(a + j) = g_{j-1} + g_{j-2} + ... + Q(alpha, y), 0 < alpha <= 1
-    c, order, term = 0.0, a + j, 1.0
-    reached_bottom = True
-    while order > 1.0:
-        term *= order / y
-        order -= 1.0
-        if term <= _NEGLIGIBLE * c:
-            reached_bottom = False
-            break
-        c += term
-    if reached_bottom:
-        c += term * _gamma_q_over_weight(order, y)
-    tail, density = 0.0, 0.0
-    while True:
-        now = pi * c
-        tail += now
-        density += pi * ((a + j) / y)
-        if mu == 0.0:
-            break
-        pi_next = pi * ((mu / (j + 1.0)) * (y / (a + j + 1.0)))
-        c_next = (1.0 + c) * ((a + j + 1.0) / y)
-        ratio = (pi_next * c_next) / now
-        if j >= j0 and not (ratio >= 1.0) and not (now * ratio > _NEGLIGIBLE * tail * (1.0 - ratio)):
-            break
-        pi, c = pi_next, c_next
-        j += 1.0
-    return tail, density * math.sqrt(2.0 * y)
-
-
-# ------------------------------------------------------------------------------------------------------------
-# The integral over a circle, where the sums are long
-
-
-@inner
-def _contour(a, mu, y, excess, lower):
-    """(log_scale, tail, density of R) by 62 nodes on a circle; csrc/include/knn_cert/ncx2.hpp derives it."""
+def _by_circle(dof, s, s_rest, t):
+    """(F, U, f) by 62 nodes on a circle about the origin; csrc/include/knn_cert/ncx2.hpp derives it."""
+    s2, s2_rest = split_square(s)
+    t2, t2_rest = split_square(t)
+    gap, gap_rest = split_sum(t2, -s2)
+    lower = gap < dof
+    a, mu, y = 0.5 * dof, 0.5 * s2, 0.5 * t2
+    excess, rest = split_sum(0.5 * gap, -a)
+    excess += rest + 0.5 * (gap_rest + (t2_rest - s2_rest)) - s * s_rest
     root = math.hypot(a, 2.0 * math.sqrt(mu) * math.sqrt(y))
     z0 = (a + root) / (2.0 * y)
     curvature = a + 2.0 * mu / z0
@@ -290,80 +226,132 @@ def _contour(a, mu, y, excess, lower):
         z_real, z_imag = real * x - imag * sine, real * sine + imag * x
         density += z_real
         tail += (z_real * u + z_imag * sine) / (u * u + sine * sine)
-    per_node = step / math.pi
-    return log_scale, side * per_node * tail, math.sqrt(2.0 * y) * r * per_node * density
-
-
-# ------------------------------------------------------------------------------------------------------------
-# One row, one radius
-
-
-@inner
-def distance_law(d, s2, s2_rest, t2, t2_rest):
-    """(log_scale, tail, density, lower): e^log_scale times the smaller tail, F if lower, and R's density.
-
-    Both squares with what their rounding left over.
-    """
-    gap, gap_rest = split_sum(t2, -s2)
-    lower = gap < d
-    if t2 == 0.0:
-        at_zero = math.sqrt(2.0 / math.pi) * math.exp(-0.5 * s2) if d == 1.0 else 0.0
-        return 0.0, 0.0, at_zero, True
-    if t2 == math.inf:
-        return 0.0, 0.0, 0.0, False
-    a, mu, y = 0.5 * d, 0.5 * s2, 0.5 * t2
-    product = mu * y
-    if a * a + 4.0 * product > _LONG_SUMS * _LONG_SUMS and a < 1e90 * y and mu < 1e180 * y:
-        excess, rest = split_sum(0.5 * gap, -a)
-        excess += rest + 0.5 * (gap_rest + (t2_rest - s2_rest))
-        log_scale, tail, density = _contour(a, mu, y, excess, lower)
-        return log_scale, tail, density, lower
-    j0 = float(math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product))))  # j0 (j0 + a) = mu y
-    order, order_rest = split_sum(a, j0)
-    log_scale = log_split_weight(j0, 0.0, mu, 0.5 * s2_rest)
-    log_scale += log_split_weight(order, order_rest, y, 0.5 * t2_rest)
-    if lower:
-        tail, density = _lower_sum(a, mu, y, j0)
-    else:
-        tail, density = _upper_sum(a, mu, y, j0)
-    return log_scale, tail, density, lower
-
-
-@inner
-def law_values(d, s, s_rest, t):
-    """(F, U, f), f the density of R at t."""
-    s2, s2_rest = split_square(s)
-    s2_rest += 2.0 * s * s_rest
-    t2, t2_rest = split_square(t)
-    log_scale, tail, density, lower = distance_law(d, s2, s2_rest, t2, t2_rest)
-    own = min(1.0, math.exp(log_scale) * tail)
-    f = math.exp(log_scale) * density
+    scale = math.exp(log_scale) * step / math.pi
+    own, f = min(1.0, scale * side * tail), scale * t * r * density
     return (own, 1.0 - own, f) if lower else (1.0 - own, own, f)
 
 
+# ------------------------------------------------------------------------------------------------------------
+# Sums
+
 @inner
-def _ncx2(what, x, dof, nonc):
-    """Special values first, in one order: NaN, domain, zero, infinity, regimes."""
-    if math.isnan(x) or math.isnan(dof) or math.isnan(nonc):
-        return math.nan
-    if not (dof > 0.0) or dof == math.inf or nonc < 0.0 or nonc == math.inf:
-        return math.nan
-    want_cdf = what == CDF or what == LOGCDF
-    want_log = what == LOGCDF or what == LOGSF
-    if x <= 0.0 or x == math.inf:
-        one = (x == math.inf) == want_cdf
-        if want_log:
-            return 0.0 if one else -math.inf
-        return 1.0 if one else 0.0
-    log_scale, tail, _, lower = distance_law(dof, nonc, 0.0, x, 0.0)
-    own = min(1.0, math.exp(log_scale) * tail)
-    if want_log:
-        return min(0.0, log_scale + math.log(tail)) if want_cdf == lower else math.log1p(-own)
-    return own if want_cdf == lower else 1.0 - own
+def largest_term(dof, s, t):
+    """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
+    a, product = 0.5 * dof, 0.25 * s * s * t * t
+    return math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product)))
+
+
+@inner
+def reach(peak):
+    """The terms of F, U and f on both sides of the largest are below 1e-19 of their sums ten deviations off."""
+    return 11.0 * math.sqrt(peak + 20.0) + 40.0
+
+
+@inner
+def _weights(order, m, m_rest, n, out, at, stride):
+    """w(order + i, m) = e^-m m^k / Gamma(k + 1), k = order + i, i < n, to out[at + i stride].
+
+    From the largest of 64 both ways: errors do not pile up, and nothing starts from what has underflowed.
+    """
+    for start in range(0, n, 64):
+        end = min(n, start + 64)
+        top = start + int(min(end - start - 1.0, max(0.0, math.floor(m - (order + start)))))
+        k, rest = split_sum(order, float(top))
+        if k >= 0.0:
+            value = math.exp(log_split_weight(k, rest, m, m_rest))
+        else:  # -1/2: one feature
+            value = math.exp(log_split_weight(k + 1.0, rest, m, m_rest)) * ((k + 1.0) / m)
+        out[at + top * stride] = value
+        for i in range(top + 1, end):
+            out[at + i * stride] = out[at + (i - 1) * stride] * (m / (order + i))
+        for i in range(top - 1, start - 1, -1):
+            out[at + i * stride] = out[at + (i + 1) * stride] * ((order + (i + 1)) / m)
 
 
 @kernel
-def ncx2_njit(what, x, dof, nonc, out):
-    """out[i] = the tail named by `what` at x[i], dof[i], nonc[i]."""
-    for i in range(x.size):
-        out[i] = _ncx2(what, x[i], dof[i], nonc[i])
+def fill_terms(dof, t, terms):
+    """terms[j][3][node]: P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2."""
+    step = 3 * NODES
+    n = terms.size // step
+    for node in range(NODES):
+        y, y_rest = split_square(t[node])
+        y, y_rest = 0.5 * y, 0.5 * y_rest
+        if y == 0.0 or t[node] > LAST_SUMMED:
+            for j in range(n):
+                terms[j * step + node] = terms[j * step + 2 * NODES + node] = 0.0
+                terms[j * step + NODES + node] = 1.0
+            continue
+        _weights(0.5 * dof - 1.0, y, y_rest, n, terms, 2 * NODES + node, step)
+        for first in range(0, n, CHUNK):  # positive sums, of at most 256 terms
+            last = first + CHUNK - 1
+            a = 0.5 * dof + first
+            terms[last * step + node] = gamma_tails(a + (CHUNK - 1), y, y_rest)[0]
+            for j in range(last - 1, first - 1, -1):
+                at = j * step + node
+                terms[at] = terms[at + step] + terms[at + step + 2 * NODES]
+            terms[first * step + NODES + node] = gamma_tails(a, y, y_rest)[1]
+            for j in range(first + 1, last + 1):
+                at = j * step + NODES + node
+                terms[at] = terms[at - step] + terms[at + NODES]
+
+
+@inner
+def _sure(dof, s, t):
+    """1 where F = 1 and U = 0 in binary64, -1 the other way round, else 0."""
+    whole, below, above = math.floor(dof), t + OUT_OF_REACH, t - OUT_OF_REACH
+    if below <= s or below * below <= s * s + whole - 1.0:
+        return -1
+    if above > s and above * above >= s * s + whole + 1.0:
+        return 1
+    return 0
+
+
+@inner
+def _law_at(dof, t, terms, s, s_rest, weights, out):
+    """F, U, f of a row at s + s_rest at all nodes; `weights` is scratch."""
+    step = 3 * NODES
+    n = terms.size // step
+    for i in range(step):
+        out[i] = 0.0
+    if n > 0:
+        t_first, t_last = LAST_SUMMED, 0.0
+        for node in range(NODES):
+            if 0.0 < t[node] <= LAST_SUMMED:
+                t_first, t_last = min(t_first, t[node]), max(t_last, t[node])
+        s2, s2_rest = split_square(s)
+        mu, low, high = 0.5 * s2, 0, 1
+        if mu > 0.0:
+            # F's and U's terms are largest between mu and the peak of f's
+            least = min(mu, largest_term(dof, s, min(t_first, t_last)))
+            most = max(min(mu, float(n)), largest_term(dof, s, t_last))
+            low = int(max(0.0, min(float(n - 1), least - reach(least))))
+            high = int(min(float(n), most + reach(most) + 1.0))
+        _weights(float(low), mu, 0.5 * s2_rest + s * s_rest, high - low, weights, 0, 1)
+        for j in range(low, high):
+            p, at = weights[j - low], j * step
+            for i in range(step):
+                out[i] += p * terms[at + i]
+    for node in range(NODES):
+        F, U, f = out[node], out[NODES + node], out[2 * NODES + node] * t[node]
+        # The larger tail as the complement: its sum errs by about 1e-14, the same way for all rows, and
+        # thousands of factors U near 1 would add that up.
+        if t[node] > LAST_SUMMED:
+            sure = _sure(dof, s, t[node])
+            F, U, f = (1.0, 0.0, 0.0) if sure > 0 else (0.0, 1.0, 0.0)
+            if sure == 0:
+                F, U, f = _by_circle(dof, s, s_rest, t[node])
+        elif (t[node] - s) * (t[node] + s) < dof:
+            F = min(1.0, F)
+            U = 1.0 - F
+        else:
+            U = min(1.0, U)
+            F = 1.0 - U
+        out[node], out[NODES + node], out[2 * NODES + node] = F, U, f
+
+
+@kernel
+def laws(dof, t, terms, s, s_rest, out):
+    """out[i][3][node]: F, U, f of a row at s[i] + s_rest[i]."""
+    weights = np.empty(max(1, terms.size // (3 * NODES)))
+    for i in range(s.size):
+        _law_at(dof, t, terms, s[i], s_rest[i], weights, out[i])

@@ -8,40 +8,56 @@ member. Of the product of both only one coefficient is asked for: O(D) per membe
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .far import FarRows
 from .jit import inner, kernel
-from .limits import NODES, by_law
-from .tallies import add_rows, start_tally, tally_size
+from .law import NODES
+from .law_table import Array
+from .tallies import FAR_ERROR, add_rows, start_far, start_tally, tally_size
 
 # What is found for each member and list: four sums of the weighted density of "this list wins", over every
-# fourth node; what they may err by the law; P(the list is complete) at the first node; P(neither list is)
-# at the last one.
-PHASES, LAW, BELOW, ABOVE = 0, 4, 5, 6
-ANSWERS = 7
+# fourth node; what they may err by the law, and by the sums over far rows; P(the list is complete) at the
+# first node; P(neither list is) at the last one.
+LAW, FAR, BELOW, ABOVE = 4, 5, 6, 7
+ANSWERS = 8
+
+# Relative error of f and of the smaller one of F and U, to which the other is the complement: measured
+# (tests), not proven.
+LAW_ERROR = 1e-12
 
 # Members of a family that, without noise, are decided farther apart than this (in sigma) have little in common.
 _TOGETHER = 4.0
+# Far rows are those of all members but so many nearest of each list, where there are twice as many and not
+# more powers than this.
+_FEWEST_NEAR, _MOST_POWERS = 32, 12
+
+
+@inner
+def by_law(deciding_arrival, mean):
+    """Relative error by the law of a product of F of at most K rows and U of all others.
+
+    `mean` bounds the sum of F over the rows. A row inside errs by LAW_ERROR; a row outside by that, or by F
+    / U times that where U is the complement, which it is for F <= 3/4 at most: by 4 F LAW_ERROR either way.
+    """
+    return math.expm1(LAW_ERROR * (deciding_arrival + 1.0 + 4.0 * mean))
 
 
 @inner
 def _arrival(one, two, degree, out):
-    """A[D - 1] of the product of two tallies to out[0 :], and G[0] + ... + G[D - 1] to out[NODES :]."""
+    """A[D - 1] of the product of two tallies, then G[0] + ... + G[D - 1], then the expected number, to out."""
     n, a = NODES, degree * NODES
-    for j in range(2 * NODES):
-        out[j] = 0.0
     for j in range(NODES):
-        out[2 * n + j] = 0.0
+        out[j] = out[n + j] = out[3 * n + j] = 0.0
+        out[2 * n + j] = one[2 * a + j] + two[2 * a + j]
     for k in range(degree):
         own, rest = k * n, (degree - 1 - k) * n
-        for j in range(NODES):  # G[0] + ... + G[k] of the second
-            out[2 * n + j] += two[own + j]
         for j in range(NODES):
+            out[3 * n + j] += two[own + j]  # G[0] + ... + G[k] of the second
             out[j] += one[a + rest + j] * two[own + j] + one[rest + j] * two[a + own + j]
-        for j in range(NODES):
-            out[n + j] += one[rest + j] * out[2 * n + j]
+            out[n + j] += one[rest + j] * out[3 * n + j]
 
 
 @inner
@@ -49,74 +65,60 @@ def _complete(one, two, degree):
     """P(at least D rows), D = degree, at the first node."""
     at_least = two[(2 * degree + 1) * NODES]
     total = one[(2 * degree + 1) * NODES]
-    for k in range(degree):  # D - 1 - k rows of the first, k + 1 or more of the second
-        total += one[(degree - 1 - k) * NODES] * (at_least + _from(two, k + 1, degree))
+    for k in range(degree - 1, -1, -1):  # D - 1 - k rows of the first, k + 1 or more of the second
+        total += one[(degree - 1 - k) * NODES] * at_least
+        at_least += two[k * NODES]
     return min(1.0, total)
 
 
-@inner
-def _from(tally, k, degree):
-    """G[k] + ... + G[D - 1] at the first node."""
-    total = 0.0
-    for i in range(degree - 1, k - 1, -1):
-        total += tally[i * NODES]
-    return total
-
-
 @kernel
-def race_block(block, rows, offsets, degrees, n_members, weight, work, kept, growing, arrivals, answers):
-    """All members of a family at one block -> answers[member][list]; -1, or a row whose cell is missing.
+def race_block(rows, offsets, degrees, weight, n_tallies, sums, kept, growing, arrivals, answers):
+    """All members of a family at one block -> answers[member][list].
 
     offsets: of the rows of each list by kind: those of all members; of members 0 .. m, m from the last but
-    one down; of members from m on, m from 1 up.
+    one down; of members from m on, m from 1 up. Two tallies if there are far rows, one if not.
     """
-    limits = np.empty(2)
+    n_members = answers.shape[0]
     n_kinds = 2 * n_members - 1
     for c in range(2):
-        degree, first = degrees[c], c * n_kinds
-        size = tally_size(degree)
-        limits[0] = -1.0
-        for member in range(n_members - 1, -1, -1):
-            tally = kept[c, member]
-            if member == n_members - 1:
-                start_tally(tally, degree)
+        degree, last = degrees[c], n_members - 1
+        for which in range(n_tallies):
+            if n_tallies == 1:
+                start_tally(kept[c, last, which], degree)
             else:
-                for j in range(size):
-                    tally[j] = kept[c, member + 1, j]
-            at = first + n_members - 1 - member
-            missing = add_rows(block, rows, offsets[at], offsets[at + 1], degree, tally, work, limits)
-            if missing >= 0:
-                return missing
-        start_tally(growing[c], degree)
-        arrivals[c, 4 * NODES] = limits[0]
-        arrivals[c, 4 * NODES + 1] = limits[1]
-    decided = float(degrees[0] + degrees[1] - 1)
+                start_far(sums[which, c], sums[0, c, 0], degree, 1.0 - 2.0 * which, kept[c, last, which])
+            start_tally(growing[c, which], degree)
+        for member in range(last, -1, -1):
+            if member < last:
+                for which in range(n_tallies):
+                    for j in range(tally_size(degree)):
+                        kept[c, member, which, j] = kept[c, member + 1, which, j]
+            at = c * n_kinds + last - member
+            add_rows(rows, offsets[at], offsets[at + 1], degree, kept[c, member], n_tallies)
+    arrival = float(degrees[0] + degrees[1] - 1)
+    bounding = n_tallies - 1
     for member in range(n_members):
         for c in range(2):
-            degree, at = degrees[c], c * n_kinds + n_members - 1 + member
+            at = c * n_kinds + n_members - 1 + member
             if member > 0:
-                limits[0], limits[1] = arrivals[c, 4 * NODES], arrivals[c, 4 * NODES + 1]
-                missing = add_rows(
-                    block, rows, offsets[at], offsets[at + 1], degree, growing[c], work, limits
-                )
-                if missing >= 0:
-                    return missing
-            _arrival(kept[c, member], growing[c], degree, arrivals[c])
-            mean = 2 * degree * NODES
-            for j in range(NODES):
-                arrivals[c, 3 * NODES + j] = kept[c, member, mean + j] + growing[c, mean + j]
-            answers[member, c, BELOW] = _complete(kept[c, member], growing[c], degree)
+                add_rows(rows, offsets[at], offsets[at + 1], degrees[c], growing[c], n_tallies)
+            for which in range(n_tallies):
+                _arrival(kept[c, member, which], growing[c, which], degrees[c], arrivals[which, c])
+            answers[member, c, BELOW] = _complete(kept[c, member, bounding], growing[c, bounding], degrees[c])
         for c in range(2):
-            for i in range(LAW + 1):
+            for i in range(BELOW):
                 answers[member, c, i] = 0.0
             for j in range(NODES):
-                density = weight[j] * (arrivals[c, j] * arrivals[1 - c, NODES + j])
-                if density > 0.0:
-                    mean = arrivals[0, 3 * NODES + j] + arrivals[1, 3 * NODES + j]
-                    answers[member, c, j % 4] += density
-                    answers[member, c, LAW] += density * by_law(decided, mean)
-            answers[member, c, ABOVE] = arrivals[0, 2 * NODES - 1] * arrivals[1, 2 * NODES - 1]
-    return -1
+                density = weight[j] * (arrivals[0, c, j] * arrivals[0, 1 - c, NODES + j])
+                mean = arrivals[0, 0, 2 * NODES + j] + arrivals[0, 1, 2 * NODES + j]
+                answers[member, c, j % 4] += density
+                answers[member, c, LAW] += abs(density) * by_law(arrival, mean)
+                if n_tallies == 2:  # by the powers of S and T, and by log U
+                    share = FAR_ERROR * (2.0 * arrival + 4.0 + sums[1, 0, 0, j] + sums[1, 1, 0, j])
+                    bound = arrivals[1, c, j] * arrivals[1, 1 - c, NODES + j]
+                    answers[member, c, FAR] += weight[j] * bound * share
+            last = 2 * NODES - 1
+            answers[member, c, ABOVE] = min(1.0, arrivals[bounding, 0, last] * arrivals[bounding, 1, last])
 
 
 @kernel
@@ -148,37 +150,50 @@ class RaceFamily:
         Where, without noise, the first of the members that is decided last is decided.
     """
 
-    def __init__(
-        self,
-        s: NDArray[np.float64],
-        offsets: NDArray[np.int64],
-        n_members: int,
-        degrees: tuple[int, int],
-        decided: float,
-    ):
-        self.s, self.decided = s, decided
+    def __init__(self, s: Array, offsets, n_members: int, degrees: tuple[int, int], decided: float):
+        self.n_rows, self.decided = s.size, decided
         self.n_neighbors = degrees[0] + degrees[1] - 1
         self.shape = (n_members, 2)
         self.possible = np.ones(self.shape, dtype=bool)
-        self.tally_size = tally_size.py_func(max(degrees))
-        self._offsets, self._degrees = offsets, np.array(degrees, dtype=np.int64)
+        self._s, self._offsets, self._degrees = s, np.asarray(offsets), np.array(degrees, dtype=np.int64)
+
+    def ways(self) -> Iterator[tuple[Array, FarRows | None]]:
+        """Yield what to count one by one and the far rows, the faster way first; see `use`."""
+        n_kinds = 2 * self.shape[0] - 1
+        starts = self._offsets[[0, n_kinds]]
+        counts = self._offsets[[1, n_kinds + 1]] - starts
+        most = int(self._degrees.max())
+        n_near = max(_FEWEST_NEAR, 8 * most)
+        if most <= _MOST_POWERS and counts.min() >= 2 * n_near:
+            far = [np.arange(start + n_near, start + n) for start, n in zip(starts, counts, strict=True)]
+            yield np.delete(self._s, np.concatenate(far)), FarRows([self._s[rows] for rows in far], most)
+        yield self._s, None
+
+    def use(self, far: FarRows | None) -> None:
+        """Prepare for blocks with the rows of one of the `ways`."""
+        self._far, self._near_offsets, n_members = far, self._offsets.copy(), self.shape[0]
+        if far is not None:
+            n_kinds = 2 * n_members - 1
+            self._near_offsets[1:] -= int(far.counts[0])
+            self._near_offsets[n_kinds + 1 :] -= int(far.counts[1])
+        n_tallies, room = 1 if far is None else 2, tally_size.py_func(int(self._degrees.max()))
         self._scratch = (
-            np.empty((2, n_members, self.tally_size)),
-            np.empty((2, self.tally_size)),
-            np.empty((2, 4 * NODES + 2)),
+            np.empty((2, n_members, n_tallies, room)),
+            np.empty((2, n_tallies, room)),
+            np.empty((n_tallies, 2, 4 * NODES)),
+            np.empty((*self.shape, ANSWERS)),
         )
-        self._answers = np.empty((*self.shape, ANSWERS))
 
-    def at_block(self, block: tuple, rows: tuple, weight, work: tuple) -> tuple[int, NDArray[np.float64]]:
-        """Return the first row whose cell is missing, or -1, and the answers."""
-        missing = race_block(
-            block, rows, self._offsets, self._degrees, self.shape[0], weight, work, *self._scratch, self._answers
-        )
-        return missing, self._answers
+    def at_block(self, law, block, rows: tuple, weight: Array) -> Array:
+        """Return the answers."""
+        sums = np.empty((0, 0, 0, 0)) if self._far is None else self._far.sums(law, block)
+        n_tallies = 1 if self._far is None else 2
+        race_block(rows, self._near_offsets, self._degrees, weight, n_tallies, sums, *self._scratch)
+        return self._scratch[-1]
 
 
-def family_parts(s, is_b, first, end, n_members: int, degrees: tuple[int, int]):
-    """Take a family apart where its members are decided far from one another; yield (members, RaceFamily).
+def family_parts(s, is_b, first, end, n_members: int, degrees: tuple[int, int]) -> Iterator[tuple[slice, RaceFamily]]:
+    """Take a family apart where its members are decided far from one another.
 
     Members of which a list is too short are left out: those races are decided.
     """

@@ -1,21 +1,28 @@
 """Counting polynomials of rows at a block of nodes: how many of a list lie within, and with one at the node.
 
 G[k] = P(k rows within t), the coefficients of prod (U_i + F_i z), and A[k] = density of "a row at t, k others
-within". One row more, by sums of positive products only: A[k] <- U A[k] + F A[k-1] + f G[k]; G[k] <- U G[k] +
-F G[k-1]. A tally is a flat array [4][row of numbers]: G, A, and then the expected number of rows within and
-P(the list holds at least D rows), D being the number of powers that are kept.
+within". One row more: A[k] <- U A[k] + F A[k-1] + f G[k]; G[k] <- U G[k] + F G[k-1]. A tally is a flat array
+[G, A, mean, T][node]: D = degree powers of G and of A, the expected number of rows within, and P(the list
+holds at least D rows).
+
+Of far rows, G = exp(S_0) exp(sum_m (-1)^(m+1) S_m z^m / m), A = G sum_m (-z)^m T_m with S_0 = sum log U, S_m =
+sum (F / U)^m, T_m = sum (f / U) (F / U)^m. The signs alternate: a second tally, with all of them positive,
+bounds what relative errors of S and T do to everything that is made of the first.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .jit import inner
-from .law_table import BEYOND, MISSING, row_law
-from .limits import NODES
+from .law import NODES
+from .law_table import BEYOND
 
-# Relative change of a list's polynomials by the rows left out of a tally.
-SKIP = 1e-15
+# Relative error of sums over far rows, but for what the interpolation is seen to err by: measured (tests).
+FAR_ERROR = 2e-13
+_UNDERFLOW = 1e-304
 
 
 @inner
@@ -29,6 +36,45 @@ def start_tally(tally, degree):
     """No rows."""
     for j in range(tally_size(degree)):
         tally[j] = 1.0 if j < NODES else 0.0
+
+
+@inner
+def start_far(sums, log_scale, degree, sign, tally):
+    """Far rows, of which the sums [function][node] are, S_0 = log_scale; sign 1, or -1 for the tally that bounds errors."""
+    n, a, D = NODES, degree * NODES, (sums.shape[0] - 1) // 2
+    for j in range(NODES):
+        tally[j] = 1.0
+        for k in range(1, degree):
+            total, alternating = 0.0, 1.0
+            for m in range(1, k + 1):
+                total += alternating * sums[m, j] * tally[(k - m) * n + j]
+                alternating *= -sign
+            tally[k * n + j] = total / k
+        at_least = 1.0  # D rows of them: at most S_1^D / D!
+        for k in range(degree):
+            total, alternating = 0.0, 1.0
+            for m in range(k + 1):
+                total += alternating * sums[1 + D + m, j] * tally[(k - m) * n + j]
+                alternating *= -sign
+            tally[a + k * n + j] = total
+            at_least *= sums[1, j] / (k + 1)
+        tally[2 * a + j] = sums[1, j]
+        tally[2 * a + n + j] = min(1.0, at_least)
+    for j in range(NODES):
+        scale = math.exp(log_scale[j])
+        for k in range(0, 2 * a, n):
+            tally[k + j] *= scale
+
+
+@inner
+def interpolate(cell, weights, law):
+    """F, U, f of a row at all nodes, from its cell's points."""
+    for j in range(3 * NODES):
+        law[j] = 0.0
+    for p in range(weights.size):
+        weight, values = weights[p], cell[p]
+        for j in range(3 * NODES):
+            law[j] += weight * values[j]
 
 
 @inner
@@ -53,38 +99,20 @@ def _add_row(old, new, degree, law):
 
 
 @inner
-def add_rows(block, rows, begin, end, degree, tally, work, limits):
-    """Add the rows begin .. end - 1, sorted by s; -1, or the first row whose cell has not been built.
+def add_rows(rows, begin, end, degree, tallies, n_tallies):
+    """Add the rows begin .. end - 1, sorted by s, to each of the tallies.
 
-    `limits`: F and f at the last node up to which rows beyond it are left out. Where limits[0] < 0 they are
-    set here: the rows are those that all lists have which these rows are added to. Rows beyond the D-th
-    one, D = degree, are left out where F <= F_D SKIP / (n D) and f <= f_D SKIP / n there and s >= t, from
-    where on both fall in s: placed_rows.hpp shows that G and A change by factors between exp(-2 SKIP) and
-    exp(2 SKIP) at most.
+    rows: cells [cell][point][F, U, f], the cell of each row, and its weights [row][point].
     """
-    dof, t, terms, first, places, cells = block
-    s, number, x = rows
-    law, weights, other = work
-    size = tally_size(degree)
-    sets_limits = limits[0] < 0.0
-    if sets_limits:
-        limits[0] = limits[1] = 0.0
-    old, new, n_added = tally, other, 0
+    cells, index, weights = rows
+    law = np.empty(3 * NODES)
+    other = np.empty(tally_size(degree))
     for i in range(begin, end):
-        found = row_law(dof, t, terms, first, places, cells, s[i], number[i], x[i], weights, law, True)
-        if found == MISSING:
-            return i
-        last_F, last_f = law[NODES - 1], law[3 * NODES - 1]
-        if found == BEYOND or last_F == 0.0:
+        if index[i] == BEYOND and weights.shape[1] > 1:
             break
-        if last_F <= limits[0] and last_f <= limits[1] and s[i] >= t[NODES - 1]:
-            break
-        _add_row(old, new, degree, law)
-        old, new, n_added = new, old, n_added + 1
-        if sets_limits and i - begin == degree - 1:
-            limits[0] = last_F * SKIP / (float(s.size) * degree)
-            limits[1] = last_f * SKIP / float(s.size)
-    if n_added % 2 == 1:
-        for j in range(size):
-            tally[j] = old[j]
-    return -1
+        interpolate(cells[index[i]], weights[i], law)
+        for which in range(n_tallies):
+            _add_row(tallies[which], other, degree, law)
+            # on the way to underflow numbers lose their digits, and processors their speed
+            for j in range(tally_size(degree)):
+                tallies[which, j] = other[j] if abs(other[j]) > _UNDERFLOW else 0.0

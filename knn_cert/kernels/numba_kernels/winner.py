@@ -6,12 +6,15 @@ the K nearest; the eps part has the K-th nearest, the boundary row, among them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .jit import inner, kernel
-from .limits import NODES, by_law
-from .races import ABOVE, ANSWERS, BELOW, LAW
+from .law import NODES
+from .law_table import Array, Block, LawTable
+from .races import ABOVE, ANSWERS, BELOW, LAW, by_law
 from .tallies import add_rows, start_tally, tally_size
 
 
@@ -80,9 +83,10 @@ def winner_densities(tallies, n_neighbors, boundary, left, right, out):
 
 
 @inner
-def count_all(tallies, n_neighbors, node, complete, counts):
+def count_all(tallies, n_neighbors, node, complete):
     """P(fewer than K rows of all lists); or, at the first node only, P(at least K): each a sum of its own."""
     K = n_neighbors
+    counts = np.empty(K)
     reached = 0.0
     for k in range(K):
         counts[k] = 1.0 if k == 0 else 0.0
@@ -106,36 +110,27 @@ def count_all(tallies, n_neighbors, node, complete, counts):
 
 
 @kernel
-def vote_block(block, rows, offsets, n_neighbors, least, weight, work, tallies, left, right, density, answers):
-    """The vote at one block -> answers[list]; -1, or the first row whose cell is missing."""
+def vote_block(rows, offsets, n_neighbors, least, weight, tallies, left, right, density, answers):
+    """The vote at one block -> answers[list]."""
     K, n_lists = n_neighbors, tallies.shape[0]
-    limits = np.empty(2)
-    counts = np.empty(K)
     for c in range(n_lists):
         start_tally(tallies[c], K)
-        limits[0] = -1.0
-        missing = add_rows(block, rows, offsets[c], offsets[c + 1], K, tallies[c], work, limits)
-        if missing >= 0:
-            return missing
+        add_rows(rows, offsets[c], offsets[c + 1], K, tallies[c : c + 1], 1)
     winner_densities(tallies, K, -1, left, right, density)
-    is_open = count_all(tallies, K, NODES - 1, False, counts)
-    is_closed = count_all(tallies, K, 0, True, counts)
+    is_open, is_closed = count_all(tallies, K, NODES - 1, False), count_all(tallies, K, 0, True)
     for y in range(n_lists):
         own = tallies[y, (2 * K + 1) * NODES]  # P(y holds the votes that it needs at least)
         for k in range(K - 1, least[y] - 1, -1):
             own += tallies[y, k * NODES]
-        for i in range(LAW + 1):
+        for i in range(BELOW):
             answers[y, i] = 0.0
         answers[y, BELOW], answers[y, ABOVE] = min(own, is_closed), is_open
         for j in range(NODES):
-            value = weight[j] * density[y, j]
-            if value > 0.0:
-                mean = 0.0
-                for c in range(n_lists):
-                    mean += tallies[c, 2 * K * NODES + j]
-                answers[y, j % 4] += value
-                answers[y, LAW] += value * by_law(float(K), mean)
-    return -1
+            mean = 0.0
+            for c in range(n_lists):
+                mean += tallies[c, 2 * K * NODES + j]
+            answers[y, j % 4] += weight[j] * density[y, j]
+            answers[y, LAW] += weight[j] * density[y, j] * by_law(float(K), mean)
 
 
 def votes_to_win(n_lists: int, n_neighbors: int) -> NDArray[np.int64]:
@@ -146,29 +141,33 @@ def votes_to_win(n_lists: int, n_neighbors: int) -> NDArray[np.int64]:
     return np.array([max(1, -(-(n_neighbors + y) // n_lists)) for y in range(n_lists)], dtype=np.int64)
 
 
+def winner_scratch(n_lists: int, n_neighbors: int) -> tuple[Array, Array, Array]:
+    """Return products from the left and from the right, and the densities, for `winner_densities`."""
+    products = (n_lists + 1, 2 * n_neighbors * NODES)
+    return np.empty(products), np.empty(products), np.empty((n_lists, NODES))
+
+
 class Vote:
     """A vote of more than two lists as `continuous.integrate` asks for it; s by list, sorted within each."""
 
-    def __init__(self, s: NDArray[np.float64], offsets: NDArray[np.int64], n_neighbors: int):
-        n_lists = len(offsets) - 1
-        self.s, self.n_neighbors = s, n_neighbors
+    def __init__(self, s: Array, offsets: NDArray[np.int64], n_neighbors: int):
+        self._s, self._offsets, n_lists = s, offsets, len(offsets) - 1
+        self.n_rows, self.n_neighbors, self.shape = s.size, n_neighbors, (n_lists,)
         self.decided = float(np.partition(s, n_neighbors - 1)[n_neighbors - 1])
-        self.shape = (n_lists,)
         self._least = votes_to_win(n_lists, n_neighbors)
         self.possible = np.diff(offsets) >= self._least
-        self.tally_size = tally_size.py_func(n_neighbors)
-        self._offsets = offsets
-        self._scratch = (
-            np.empty((n_lists, self.tally_size)),
-            np.empty((n_lists + 1, 2 * n_neighbors * NODES)),
-            np.empty((n_lists + 1, 2 * n_neighbors * NODES)),
-            np.empty((n_lists, NODES)),
-        )
-        self._answers = np.empty((n_lists, ANSWERS))
 
-    def at_block(self, block: tuple, rows: tuple, weight, work: tuple) -> tuple[int, NDArray[np.float64]]:
-        """Return the first row whose cell is missing, or -1, and the answers."""
-        missing = vote_block(
-            block, rows, self._offsets, self.n_neighbors, self._least, weight, work, *self._scratch, self._answers
-        )
-        return missing, self._answers
+    def ways(self) -> Iterator[tuple[Array, None]]:
+        """Yield the one way: each row is counted."""
+        yield self._s, None
+
+    def use(self, far: None) -> None:
+        """Prepare for blocks."""
+        n_lists = self.shape[0]
+        tallies = np.empty((n_lists, tally_size.py_func(self.n_neighbors)))
+        self._scratch = tallies, *winner_scratch(n_lists, self.n_neighbors), np.empty((n_lists, ANSWERS))
+
+    def at_block(self, law: LawTable, block: Block, rows: tuple, weight: Array) -> Array:
+        """Return the answers."""
+        vote_block(rows, self._offsets, self.n_neighbors, self._least, weight, *self._scratch)
+        return self._scratch[-1]

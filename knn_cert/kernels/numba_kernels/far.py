@@ -1,0 +1,60 @@
+"""Far rows of two lists: sums of smooth functions of s, which need nothing of the rows but moments per cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .jit import kernel
+from .law import NODES
+from .law_table import FAR_CELLS, POINTS, TRANSFORM, Array, Block, LawTable, far_functions
+from .tallies import FAR_ERROR
+
+_MOST_CELLS = 4096  # rows in cells beyond are bounded like those beyond a block's reach
+
+
+@kernel
+def add_moments(s, first, moments):
+    """moments[cell][k] += T_k(x) of the rows in those cells, x their place there; s is sorted."""
+    for i in range(s.size):
+        cell = np.floor(s[i] * FAR_CELLS)
+        at = int(cell) - first
+        if at >= moments.shape[0]:
+            break
+        x = 2.0 * (s[i] * FAR_CELLS - cell) - 1.0
+        before, now = 1.0, x
+        moments[at, 0] += 1.0
+        for k in range(1, POINTS):
+            moments[at, k] += now
+            before, now = now, 2.0 * x * now - before
+
+
+class FarRows:
+    """The far rows of each list, sorted by s, at any block of nodes.
+
+    Up to D = n_powers powers of the odds F / U are summed.
+    """
+
+    def __init__(self, lists: Sequence[Array], n_powers: int):
+        self._n_powers, self.counts = n_powers, np.array([float(s.size) for s in lists])
+        nearest, farthest = min(s[0] for s in lists), max(s[-1] for s in lists)
+        self._first = int(np.floor(nearest * FAR_CELLS))
+        self._end = int(min(farthest * FAR_CELLS, self._first + _MOST_CELLS)) + 1
+        moments = np.zeros((len(lists), self._end - self._first, POINTS))
+        for s, out in zip(lists, moments, strict=True):
+            add_moments(s, self._first, out)
+        self._in_cells = moments[:, :, 0].copy()
+        self._weights = moments @ TRANSFORM
+
+    def sums(self, law: LawTable, block: Block) -> Array:
+        """Return [2][list][function][node]: the sums, and what bounds them, and their error / FAR_ERROR, from above."""
+        values, errors = block.far(self._first, self._end, self._n_powers, law.lock)
+        n = len(values)
+        sums = self._weights[:, :n].reshape(len(self.counts), -1) @ values.reshape(n * POINTS, -1)
+        in_cells = self._in_cells[:, :n]
+        error = in_cells @ errors.reshape(n, -1)
+        # all functions fall in s out there: rows beyond the last cell have less than its last point
+        error += (self.counts - in_cells.sum(axis=1))[:, None] * np.abs(values[-1, 0].ravel())
+        both = np.stack([sums, np.abs(sums) + error / FAR_ERROR])
+        return both.reshape(2, len(self.counts), far_functions(self._n_powers), NODES)
