@@ -311,6 +311,8 @@ def _law_at(dof, t, terms, s, s_rest, weights, out):
     """F, U, f of a row at s + s_rest at all nodes; `weights` is scratch."""
     step = 3 * NODES
     n = terms.size // step
+    if s < 1e-140:  # its square would lose its digits
+        s = s_rest = 0.0
     for i in range(step):
         out[i] = 0.0
     if n > 0:
