@@ -18,7 +18,7 @@ from ..reference import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
 from ..scans import scan_by
 from .bucketed import Buckets
 from .continuous import check_total, integrate
-from .distances import QUERIES, distances_csr_njit, distances_njit
+from .distances import QUERIES, dense, sparse
 from .law_table import LawTable
 from .races import RaceFamily, family_parts
 from .threads import for_each_query
@@ -221,12 +221,8 @@ def distances(queries, rows, *, n_threads):
     if queries.ndim != 2 or rows.ndim != 2 or queries.shape[1] != rows.shape[1]:
         raise ValueError("queries (m, d) and rows (n, d) expected")
     out = np.empty((len(queries), len(rows)))
-
-    def work(group):
-        part = slice(group * QUERIES, (group + 1) * QUERIES)
-        distances_njit(queries[part], rows, out[part])
-
-    for_each_query(-(-len(queries) // QUERIES), n_threads, work)
+    parts = [slice(first, first + QUERIES) for first in range(0, len(queries), QUERIES)]
+    for_each_query(len(parts), n_threads, lambda i: dense(queries[parts[i]], rows, out[parts[i]]))
     return out
 
 
@@ -240,7 +236,8 @@ def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n
     out = np.empty((q_indptr.size - 1, r_indptr.size - 1))
 
     def work(query):
-        distances_csr_njit(query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
+        ends = q_indptr[query], q_indptr[query + 1]
+        sparse(*ends, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
 
     for_each_query(len(out), n_threads, work)
     return out

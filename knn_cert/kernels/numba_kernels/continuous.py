@@ -7,17 +7,15 @@ from where the contest is decided without noise until what its ends leave out is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..._validation import FARTHEST_NEIGHBOR
-from .far import FarRows
 from .law import NODES, OUT_OF_REACH
 from .law_table import Array, Block, LawTable, lagrange
-from .races import ABOVE, BELOW, FAR, LAW
+from .races import ABOVE, BELOW, FAR, LAW, RaceFamily
+from .winner import Vote
 
 FEW_ROWS = 48  # up to here the law of each row is worked out by itself, without cells
 
@@ -27,6 +25,8 @@ _LARGEST_DEFECT = 1e-9  # of the sum of the probabilities; beyond, no answer is 
 _LARGEST_DOUBT = 5e-11  # what sums over far rows may err by, a share of each q(y); beyond, all are near
 UNIT = 2.0**-53
 
+Contest = RaceFamily | Vote  # what is integrated; both have the same attributes and methods
+
 # The step of a level is 2^(-level / 2).
 _FIRST_LEVEL = 6  # step 1/8: shows how fine the step has to be
 _LAST_LEVEL = 24  # step 1/4096
@@ -35,25 +35,6 @@ _MOST_BLOCKS = 1 << 14  # of a window
 # The largest relative error that the trapezoid rule of four times the step may have; that of the step is its
 # fourth power.
 _LARGEST_RIPPLE = 1.5e-3
-
-
-class Contest(Protocol):
-    """What is integrated: a family of races, or a vote of more than two classes."""
-
-    n_rows: int
-    n_neighbors: int  # the contest is decided at this arrival at the latest
-    decided: float  # where, in s, it is decided without noise
-    shape: tuple[int, ...]  # of the probabilities
-    possible: NDArray[np.bool_]  # which of them are not zero for want of rows
-
-    def ways(self) -> Iterator[tuple[Array, FarRows | None]]:
-        """Yield what to count one by one and the far rows, the faster way first."""
-
-    def use(self, far: FarRows | None) -> None:
-        """Prepare for blocks with the rows of one of the `ways`."""
-
-    def at_block(self, law: LawTable, block: Block, rows: tuple, weight: Array) -> Array:
-        """Return the answers (`races`) of shape `shape`."""
 
 
 def check_resolution(distance: float) -> None:

@@ -26,19 +26,13 @@ def kernel(function: Callable) -> Any:
         return njit(**_OPTIONS)(function)
 
 
-def _forget_older_machine_code() -> None:
-    """Remove machine code that is older than a source here.
-
-    numba's cache notices a change of the file that defines a kernel, not of those whose functions it calls.
-    """
-    here = Path(__file__).parent
-    newest = max(path.stat().st_mtime for path in here.glob("*.py"))
-    for index in here.glob("__pycache__/*.nbi"):
-        try:
-            if index.stat().st_mtime < newest:
-                index.unlink()
-        except OSError:
-            pass  # not ours to write to, or another process was faster
-
-
-_forget_older_machine_code()
+# numba's cache notices a change of the file that defines a kernel, not of those whose functions it calls: what is
+# older than any source here is removed.
+_HERE = Path(__file__).parent
+_NEWEST = max(path.stat().st_mtime for path in (*_HERE.glob("*.py"), _HERE.with_name("reference.py")))
+for _index in _HERE.glob("__pycache__/*.nbi"):
+    try:
+        if _index.stat().st_mtime < _NEWEST:
+            _index.unlink()
+    except OSError:  # not ours to write to, or another process was faster
+        pass

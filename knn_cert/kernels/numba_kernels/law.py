@@ -12,6 +12,7 @@ import math
 
 import numpy as np
 
+from .. import reference
 from .jit import inner, kernel
 
 # Nodes or edges that are worked out together: long enough for the processor's vectors, short against a window.
@@ -25,66 +26,12 @@ OUT_OF_REACH = 38.7
 LAST_SUMMED = 150.0
 CHUNK = 256  # terms that are made together
 
-_HALF_LOG_2_PI = 0.91893853320467274178
-
-# Terms below this share of a sum of positive terms are dropped; what they leave out is bounded by a geometric
-# series of ratio < 1 - 1e-4 wherever this is used, hence below 1e-15 of the sum.
-_NEGLIGIBLE = 1e-19
-
-# ------------------------------------------------------------------------------------------------------------
-# Poisson weights and the incomplete gamma function
+# Loader's two functions: log Gamma(x + 1) against Stirling's formula, and x log(x / m) + m - x.
+_stirling_error, _deviance = inner(reference._stirling_error), inner(reference._deviance)
 
 
 @inner
-def _stirling_series(x):
-    r = 1.0 / x
-    r2 = r * r
-    series = 1.0 / 1188.0 - r2 * 691.0 / 360360.0
-    series = 1.0 / 360.0 - r2 * (1.0 / 1260.0 - r2 * (1.0 / 1680.0 - r2 * series))
-    return r * (1.0 / 12.0 - r2 * series)
-
-
-@inner
-def _stirling_error(x):
-    """log Gamma(x + 1) - (x + 1/2) log x + x - log(2 pi)/2, x > 0; six terms leave 1e-18 from 16 on."""
-    if x >= 16.0:
-        return _stirling_series(x)
-    product, z = 1.0, x
-    while z < 16.0:
-        z += 1.0
-        product *= z
-    log_gamma = (z + 0.5) * math.log(z) - z + _HALF_LOG_2_PI + _stirling_series(z) - math.log(product)
-    return log_gamma - (x + 0.5) * math.log(x) + x - _HALF_LOG_2_PI
-
-
-@inner
-def _deviance(x, m):
-    """x log(x / m) + m - x >= 0, x, m > 0, without cancellation near x = m (a series in (x - m)/(x + m))."""
-    if abs(x - m) < 0.6 * (x + m):
-        v = (x - m) / (x + m)
-        total, power, j = (x - m) * v, 2.0 * x * v, 3
-        while True:
-            power *= v * v
-            longer = total + power / j
-            if longer == total:
-                return total
-            total = longer
-            j += 2
-    return x * math.log(x / m) + m - x
-
-
-@inner
-def log_poisson_weight(k, m):
-    """log w(k, m) for real k >= 0 by Loader's saddle point."""
-    if m == 0.0:
-        return 0.0 if k == 0.0 else -math.inf
-    if k == 0.0:
-        return -m
-    return -_deviance(k, m) - _stirling_error(k) - _HALF_LOG_2_PI - 0.5 * math.log(k)
-
-
-@inner
-def split_square(x):
+def _split_square(x):
     """x^2 and what its rounding left over (Dekker): far out the last bit moves a Poisson weight a lot."""
     square = x * x
     if not 1e-140 < x < 1e150:
@@ -96,7 +43,7 @@ def split_square(x):
 
 
 @inner
-def split_sum(a, b):
+def _split_sum(a, b):
     """a + b and what its rounding left over."""
     total = a + b
     part = total - a
@@ -104,88 +51,27 @@ def split_sum(a, b):
 
 
 @inner
-def log_split_weight(k, k_rest, m, m_rest):
-    """`log_poisson_weight` of numbers before they were rounded: derivatives -log(k / m) and k / m - 1."""
-    weight = log_poisson_weight(k, m)
+def _log_weight(k, k_rest, m, m_rest):
+    """log w(k, m), k >= 0, by Loader's saddle point.
+
+    Both arguments with what their rounding left over: the derivatives are -log(k / m) and k / m - 1.
+    """
     if m == 0.0:
-        return weight
+        return 0.0 if k == 0.0 else -math.inf
+    weight = -m if k == 0.0 else -_deviance(k, m) - _stirling_error(k) - 0.5 * math.log(2.0 * math.pi * k)
     weight += (k / m - 1.0) * m_rest
     return weight if k_rest == 0.0 else weight - k_rest * math.log(k / m)
 
 
 @inner
-def _sum_upwards(term, k, y):
-    """w(k, y) + w(k + 1, y) + ..., the first of them given."""
-    total = 0.0
-    while term > _NEGLIGIBLE * total:
-        total += term
-        k += 1.0
-        term *= y / k
-    return total
-
-
-@inner
-def _gamma_q_over_weight(alpha, y):
-    """Q(alpha, y) / w(alpha, y), 0 < alpha <= 1, y > 0: a quotient, as both underflow where it does not."""
-    if y < 1.5:
-        weight = math.exp(log_poisson_weight(alpha, y))
-        if alpha == 1.0:
-            return math.exp(-y) / weight
-        if alpha == 0.5:
-            return math.erfc(math.sqrt(y)) / weight
-        return (1.0 - _sum_upwards(weight, alpha, y)) / weight  # P is at most 0.96 here
-    # Legendre's continued fraction by Lentz's method: Q = e^-y y^alpha / Gamma(alpha) h
-    b = y + 1.0 - alpha
-    c, d = 1e300, 1.0 / b
-    h = d
-    for i in range(1, 500):
-        an = -i * (i - alpha)
-        b += 2.0
-        d = 1.0 / (an * d + b)
-        c = b + an / c
-        h *= d * c
-        if abs(d * c - 1.0) < 1e-16:
-            break
-    return alpha * h
-
-
-@inner
-def gamma_tails(a, y, y_rest):
-    """(P, Q) of Gamma(a, 1) at y: the smaller one as a sum, the other as its complement."""
-    if y == 0.0:
-        return 0.0, 1.0
-    if y == math.inf:
-        return 1.0, 0.0
-    if y < a + 0.5:
-        total = _sum_upwards(math.exp(log_split_weight(a, 0.0, y, y_rest)), a, y)
-        return total, 1.0 - total
-    # Q(a) = w(a-1) + w(a-2) + ... + Q(alpha), 0 < alpha <= 1
-    order, total = a - 1.0, 0.0
-    if order > 0.0:
-        term = math.exp(log_split_weight(order, 0.0, y, y_rest))
-        while True:
-            if term <= _NEGLIGIBLE * total:
-                return 1.0 - total, total
-            total += term
-            if order <= 1.0:
-                break
-            term *= order / y
-            order -= 1.0
-    else:
-        order += 1.0
-    total += _gamma_q_over_weight(order, y) * math.exp(log_split_weight(order, 0.0, y, y_rest))
-    return 1.0 - total, total
-
-
-@inner
 def _by_circle(dof, s, s_rest, t):
     """(F, U, f) by 62 nodes on a circle about the origin; csrc/include/knn_cert/ncx2.hpp derives it."""
-    s2, s2_rest = split_square(s)
-    t2, t2_rest = split_square(t)
-    gap, gap_rest = split_sum(t2, -s2)
+    s2, s2_rest = _split_square(s)
+    t2, t2_rest = _split_square(t)
+    gap, gap_rest = _split_sum(t2, -s2)
     lower = gap < dof
     a, mu, y = 0.5 * dof, 0.5 * s2, 0.5 * t2
-    excess, rest = split_sum(0.5 * gap, -a)
+    excess, rest = _split_sum(0.5 * gap, -a)
     excess += rest + 0.5 * (gap_rest + (t2_rest - s2_rest)) - s * s_rest
     root = math.hypot(a, 2.0 * math.sqrt(mu) * math.sqrt(y))
     z0 = (a + root) / (2.0 * y)
@@ -256,11 +142,11 @@ def _weights(order, m, m_rest, n, out, at, stride):
     for start in range(0, n, 64):
         end = min(n, start + 64)
         top = start + int(min(end - start - 1.0, max(0.0, math.floor(m - (order + start)))))
-        k, rest = split_sum(order, float(top))
+        k, rest = _split_sum(order, float(top))
         if k >= 0.0:
-            value = math.exp(log_split_weight(k, rest, m, m_rest))
+            value = math.exp(_log_weight(k, rest, m, m_rest))
         else:  # -1/2: one feature
-            value = math.exp(log_split_weight(k + 1.0, rest, m, m_rest)) * ((k + 1.0) / m)
+            value = math.exp(_log_weight(k + 1.0, rest, m, m_rest)) * ((k + 1.0) / m)
         out[at + top * stride] = value
         for i in range(top + 1, end):
             out[at + i * stride] = out[at + (i - 1) * stride] * (m / (order + i))
@@ -269,30 +155,35 @@ def _weights(order, m, m_rest, n, out, at, stride):
 
 
 @kernel
-def fill_terms(dof, t, terms):
-    """terms[j][3][node]: P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2."""
-    step = 3 * NODES
-    n = terms.size // step
+def fill_terms(dof, t, first_order, first_q, terms):
+    """terms[j][3][node]: P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2.
+
+    first_q[node] = Q(first_order, y), a whole number of orders below a. Both tails are positive sums, P(b) = w(b)
+    + P(b + 1) from the top, where it is out of reach, and Q(b + 1) = w(b) + Q(b).
+    """
+    step, n = 3 * NODES, terms.size // (3 * NODES)
+    n_below = int(round(0.5 * dof - first_order))
+    below = np.empty(n_below)
     for node in range(NODES):
-        y, y_rest = split_square(t[node])
+        y, y_rest = _split_square(t[node])
         y, y_rest = 0.5 * y, 0.5 * y_rest
-        if y == 0.0 or t[node] > LAST_SUMMED:
+        P, Q = 0.0, 1.0
+        if y > 0.0 and t[node] <= LAST_SUMMED:
+            _weights(0.5 * dof - 1.0, y, y_rest, n, terms, 2 * NODES + node, step)
+            _weights(first_order, y, y_rest, n_below, below, 0, 1)
+            Q = first_q[node] * math.exp(-y_rest)
+            for i in range(n_below):
+                Q += below[i]
+        else:
             for j in range(n):
-                terms[j * step + node] = terms[j * step + 2 * NODES + node] = 0.0
-                terms[j * step + NODES + node] = 1.0
-            continue
-        _weights(0.5 * dof - 1.0, y, y_rest, n, terms, 2 * NODES + node, step)
-        for first in range(0, n, CHUNK):  # positive sums, of at most 256 terms
-            last = first + CHUNK - 1
-            a = 0.5 * dof + first
-            terms[last * step + node] = gamma_tails(a + (CHUNK - 1), y, y_rest)[0]
-            for j in range(last - 1, first - 1, -1):
-                at = j * step + node
-                terms[at] = terms[at + step] + terms[at + step + 2 * NODES]
-            terms[first * step + NODES + node] = gamma_tails(a, y, y_rest)[1]
-            for j in range(first + 1, last + 1):
-                at = j * step + NODES + node
-                terms[at] = terms[at - step] + terms[at + NODES]
+                terms[j * step + 2 * NODES + node] = 0.0
+        for j in range(n):
+            terms[j * step + NODES + node] = Q
+            if j + 1 < n:
+                Q += terms[(j + 1) * step + 2 * NODES + node]
+        for j in range(n - 1, -1, -1):
+            terms[j * step + node] = P
+            P += terms[j * step + 2 * NODES + node]
 
 
 @inner
@@ -320,7 +211,7 @@ def _law_at(dof, t, terms, s, s_rest, weights, out):
         for node in range(NODES):
             if 0.0 < t[node] <= LAST_SUMMED:
                 t_first, t_last = min(t_first, t[node]), max(t_last, t[node])
-        s2, s2_rest = split_square(s)
+        s2, s2_rest = _split_square(s)
         mu, low, high = 0.5 * s2, 0, 1
         if mu > 0.0:
             # F's and U's terms are largest between mu and the peak of f's

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from .law import CHUNK, LAST_SUMMED, NODES, OUT_OF_REACH, fill_terms, largest_term, laws, reach
 
@@ -65,7 +66,8 @@ class Block:
             peak = largest_term.py_func(dof, summed + OUT_OF_REACH, summed)
             n_terms = CHUNK * -(-int(peak + reach.py_func(peak) + 1.0) // CHUNK)
         self._terms = np.empty(3 * NODES * n_terms)
-        fill_terms(dof, t, self._terms)
+        order = 0.5 * dof - (math.ceil(0.5 * dof) - 1.0)  # 0 < order <= 1
+        fill_terms(dof, t, order, special.gammaincc(order, 0.5 * t * t), self._terms)
         # Rows nearer than the first place have F = 1, rows beyond the last one F = 0, both in binary64.
         far, whole = self._last + OUT_OF_REACH, math.floor(dof)
         low = math.sqrt(max(0.0, max(0.0, nearest - OUT_OF_REACH) ** 2 - whole - 1.0))
