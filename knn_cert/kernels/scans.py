@@ -13,7 +13,7 @@ _CHUNK_BYTES = 32 << 20
 def scan_by(distances: Callable, vote: Callable) -> Callable:
     """Return what the contract calls ``vote_scan``, by a kernel's ``distances`` and ``vote``."""
 
-    def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
+    def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
         """As `vote` for every sigma and number of neighbours -> probabilities, errors, shifts."""
         shape = len(queries), len(sigma), len(n_neighbors), n_classes
         probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
