@@ -21,7 +21,7 @@ MORE_PARAMETERS = {"native": {"recurrence"}}
 
 
 def parameters_of(function):
-    """The parameters by name and kind, in order, and which have defaults; compiled functions say it in words."""
+    """Name, kind and default of each parameter, in order; compiled functions say them in their docstring."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:
@@ -37,7 +37,10 @@ def parameters_of(function):
                 strict=True,
             )
         ]
-    kinds = {inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional", inspect.Parameter.KEYWORD_ONLY: "keyword only"}
+    kinds = {
+        inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
+        inspect.Parameter.KEYWORD_ONLY: "keyword only",
+    }
     empty = inspect.Parameter.empty
     return [(p.name, kinds[p.kind], None if p.default is empty else p.default) for p in parameters]
 

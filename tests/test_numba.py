@@ -87,7 +87,9 @@ def test_answers_with_far_rows_do_not_depend_on_threads_or_company():
     law = {"n_classes": 2, "n_neighbors": 5, "sigma": 0.7, "dof": 20.0}
     together = numba_kernels.vote(distances, labels, n_threads=1, **law)
     for n_threads in (2, 3):
-        for got, wanted in zip(numba_kernels.vote(distances, labels, n_threads=n_threads, **law), together, strict=True):
+        for got, wanted in zip(
+            numba_kernels.vote(distances, labels, n_threads=n_threads, **law), together, strict=True
+        ):
             np.testing.assert_array_equal(got, wanted)
     numba_kernels.vote(distances[:1], labels, n_threads=1, **(law | {"dof": 3.0}))  # another table of the law
     for i in (3, 0):

@@ -30,7 +30,7 @@ _Q, _LAW, _TAILS, _BELOW, _ABOVE = range(5)
 
 @inner
 def _count_row(tally, degree, law, high):
-    """G[k] <- U G[k] + F G[k-1], F and U at the upper ends of the buckets if high is 1, else at the lower ones.
+    """G[k] <- U G[k] + F G[k-1], F and U at the upper ends of the buckets if high is 1, else at the lower.
 
     Bucket j of a block lies between its nodes j and j + 1; the last node begins no bucket.
     """
@@ -43,7 +43,7 @@ def _count_row(tally, degree, law, high):
 
 @inner
 def _join(before, after, degree, out):
-    """The counts of rows before and behind together; as G and as A, for when these are the boundary's class."""
+    """Join the counts of rows before and behind; as G, and as A in case their class is the boundary's."""
     for k in range(degree):
         for j in range(NODES):
             out[k * NODES + j] = 0.0
@@ -55,6 +55,19 @@ def _join(before, after, degree, out):
 
 
 @inner
+def _densities_of_two(both, n_neighbors, c, out):
+    """As `winner_densities` for two classes, the boundary row and k others among the K nearest being of c."""
+    K = n_neighbors
+    for j in range(NODES):
+        out[0, j] = out[1, j] = 0.0
+    for k in range(K):
+        wins = 2 * (k + 1) > K or (2 * (k + 1) == K and c == 0)
+        y, own, rest = c if wins else 1 - c, k * NODES, (K - 1 - k) * NODES
+        for j in range(NODES):
+            out[y, j] += both[c, own + j] * both[1 - c, rest + j]
+
+
+@inner
 def _copy(values, out):
     for i in range(values.size):
         out[i] = values[i]
@@ -62,17 +75,17 @@ def _copy(values, out):
 
 @inner
 def _laws_behind(rows, lists, begin, end, degree, laws, after, saved):
-    """The laws of a run of rows; the run is added to `after`, last row first; what was behind each is saved."""
+    """Work out the laws of a run of rows and add it to `after`, last row first; save what is behind each."""
     cells, index, weights = rows
     for i in range(end - 1, begin - 1, -1):
-        interpolate(cells[index[i]], weights[i], laws[i - begin])
+        interpolate(cells[index[i]], weights[i], 2 * NODES, laws[i - begin])
         _copy(after[lists[i]], saved[i - begin])
         _count_row(after[lists[i]], degree, laws[i - begin], 0)
 
 
 @kernel
 def bucket_block(t, rows, lists, n_neighbors, least, laws, state, left, right, density, answers):
-    """All boundary events in a block of buckets -> answers[list]."""
+    """Sum all boundary events in a block of buckets -> answers[list]."""
     K, n_lists, n = n_neighbors, answers.shape[0], lists.size
     before, after, both, saved, checkpoints = state
     run = laws.shape[0]
@@ -102,13 +115,22 @@ def bucket_block(t, rows, lists, n_neighbors, least, laws, state, left, right, d
             _join(before[c], after[c], K, both[c])
         for i in range(begin, end):
             law, c = laws[i - begin], lists[i]
+            if i > begin and lists[i - 1] != c:
+                _join(before[lists[i - 1]], after[lists[i - 1]], K, both[lists[i - 1]])
             _copy(saved[i - begin], after[c])
             _join(before[c], after[c], K, both[c])
-            winner_densities(both, K, c, left, right, density)
+            if n_lists == 2:
+                _densities_of_two(both, K, c, density)
+            else:
+                winner_densities(both, K, c, left, right, density)
             for j in range(NODES - 1):
                 # the difference of the smaller tails; never negative, whatever the last digit
                 larger = min(law[j + 1], law[NODES + j])
-                p = law[j + 1] - law[j] if law[j + 1] <= law[NODES + j] else law[NODES + j] - law[NODES + j + 1]
+                p = (
+                    law[j + 1] - law[j]
+                    if law[j + 1] <= law[NODES + j]
+                    else law[NODES + j] - law[NODES + j + 1]
+                )
                 # rows within the last bucket of all are within it exactly
                 end_mean = within[j] if t[j + 1] == math.inf else within[j + 1]
                 for y in range(n_lists):
@@ -117,7 +139,6 @@ def bucket_block(t, rows, lists, n_neighbors, least, laws, state, left, right, d
                     answers[y, _LAW] += value * by_law(float(K), end_mean)
                     answers[y, _TAILS] += larger * density[y, j]
             _count_row(before[c], K, law, 1)
-            _join(before[c], after[c], K, both[c])
     # y wins above the block only if fewer than K rows lie within its end, and below only with g = least rows
     # there: at most e_g(F) <= (sum F)^g / g!
     is_open = count_all(before, K, NODES - 2, False)
@@ -129,7 +150,7 @@ def bucket_block(t, rows, lists, n_neighbors, least, laws, state, left, right, d
 
 
 class Buckets:
-    """The buckets of one vote; `vote` answers queries, one thread at a time."""
+    """The buckets of a vote; it answers queries, one at a time."""
 
     def __init__(self, law: LawTable, edges: Array, lists, n_lists: int, n_neighbors: int):
         ends = np.concatenate([[0.0], edges])

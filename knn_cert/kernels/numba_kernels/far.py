@@ -1,4 +1,4 @@
-"""Far rows of two lists: sums of smooth functions of s, which need nothing of the rows but moments per cell."""
+"""Far rows of two lists: sums of smooth functions of s, for which moments of the rows in each cell do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_CELLS = 4096  # rows in cells beyond are bounded like those beyond a block
 
 @kernel
 def add_moments(s, first, moments):
-    """moments[cell][k] += T_k(x) of the rows in those cells, x their place there; s is sorted."""
+    """Add T_k(x) of each row, x its place in its cell, to moments[cell][k]; s is sorted."""
     for i in range(s.size):
         cell = np.floor(s[i] * FAR_CELLS)
         at = int(cell) - first
@@ -48,7 +48,7 @@ class FarRows:
         self._weights = moments @ TRANSFORM
 
     def sums(self, law: LawTable, block: Block) -> Array:
-        """Return [2][list][function][node]: the sums, and what bounds them, and their error / FAR_ERROR, from above."""
+        """Return [2][list][function][node]: the sums, and bounds of their size plus error / FAR_ERROR."""
         values, errors = block.far(self._first, self._end, self._n_powers, law.lock)
         n = len(values)
         sums = self._weights[:, :n].reshape(len(self.counts), -1) @ values.reshape(n * POINTS, -1)

@@ -19,15 +19,15 @@ def inner(function: Callable) -> Any:
 
 
 def kernel(function: Callable) -> Any:
-    """Compile on the first call, without the GIL, and keep the machine code on disk where that is possible."""
+    """Compile on the first call, without the GIL, and keep the machine code on disk if that is possible."""
     try:
         return njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # numba finds no folder that it may write to: a read-only installation
         return njit(**_OPTIONS)(function)
 
 
-# numba's cache notices a change of the file that defines a kernel, not of those whose functions it calls: what is
-# older than any source here is removed.
+# numba's cache notices a change of the file that defines a kernel, not of those whose functions it calls:
+# what is older than any source here is removed.
 _HERE = Path(__file__).parent
 _NEWEST = max(path.stat().st_mtime for path in (*_HERE.glob("*.py"), _HERE.with_name("reference.py")))
 for _index in _HERE.glob("__pycache__/*.nbi"):

@@ -15,7 +15,7 @@ import numpy as np
 from .. import reference
 from .jit import inner, kernel
 
-# Nodes or edges that are worked out together: long enough for the processor's vectors, short against a window.
+# Nodes or edges that are worked out together: long against the processor's vectors, short against a window.
 NODES = 32
 
 # A row is not farther than this from where it is expected, in binary64: exp(-OUT_OF_REACH^2 / 2) is zero.
@@ -32,7 +32,7 @@ _stirling_error, _deviance = inner(reference._stirling_error), inner(reference._
 
 @inner
 def _split_square(x):
-    """x^2 and what its rounding left over (Dekker): far out the last bit moves a Poisson weight a lot."""
+    """Return x^2 and what its rounding left over (Dekker): far out the last bit moves a weight a lot."""
     square = x * x
     if not 1e-140 < x < 1e150:
         return square, 0.0
@@ -44,7 +44,7 @@ def _split_square(x):
 
 @inner
 def _split_sum(a, b):
-    """a + b and what its rounding left over."""
+    """Return a + b and what its rounding left over."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
@@ -52,7 +52,7 @@ def _split_sum(a, b):
 
 @inner
 def _log_weight(k, k_rest, m, m_rest):
-    """log w(k, m), k >= 0, by Loader's saddle point.
+    """Return log w(k, m), k >= 0, by Loader's saddle point.
 
     Both arguments with what their rounding left over: the derivatives are -log(k / m) and k / m - 1.
     """
@@ -65,7 +65,7 @@ def _log_weight(k, k_rest, m, m_rest):
 
 @inner
 def _by_circle(dof, s, s_rest, t):
-    """(F, U, f) by 62 nodes on a circle about the origin; csrc/include/knn_cert/ncx2.hpp derives it."""
+    """Return (F, U, f) by 62 nodes on a circle; csrc/include/knn_cert/ncx2.hpp derives it."""
     s2, s2_rest = _split_square(s)
     t2, t2_rest = _split_square(t)
     gap, gap_rest = _split_sum(t2, -s2)
@@ -120,22 +120,23 @@ def _by_circle(dof, s, s_rest, t):
 # ------------------------------------------------------------------------------------------------------------
 # Sums
 
+
 @inner
 def largest_term(dof, s, t):
-    """The j with the largest p_j g_j at node t: j (j + a) = mu y."""
+    """Return the j with the largest p_j g_j at node t: j (j + a) = mu y."""
     a, product = 0.5 * dof, 0.25 * s * s * t * t
     return math.floor(product / (0.5 * a + math.sqrt(0.25 * a * a + product)))
 
 
 @inner
 def reach(peak):
-    """The terms of F, U and f on both sides of the largest are below 1e-19 of their sums ten deviations off."""
+    """How far from the largest the terms of F, U and f are below 1e-19 of their sums: ten deviations."""
     return 11.0 * math.sqrt(peak + 20.0) + 40.0
 
 
 @inner
 def _weights(order, m, m_rest, n, out, at, stride):
-    """w(order + i, m) = e^-m m^k / Gamma(k + 1), k = order + i, i < n, to out[at + i stride].
+    """Write w(order + i, m) = e^-m m^k / Gamma(k + 1), k = order + i, i < n, to out[at + i stride].
 
     From the largest of 64 both ways: errors do not pile up, and nothing starts from what has underflowed.
     """
@@ -156,10 +157,10 @@ def _weights(order, m, m_rest, n, out, at, stride):
 
 @kernel
 def fill_terms(dof, t, first_order, first_q, terms):
-    """terms[j][3][node]: P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2.
+    """Fill terms[j][3][node] with P(a + j, y), Q(a + j, y), w(a + j - 1, y), a = dof / 2, y = t^2 / 2.
 
-    first_q[node] = Q(first_order, y), a whole number of orders below a. Both tails are positive sums, P(b) = w(b)
-    + P(b + 1) from the top, where it is out of reach, and Q(b + 1) = w(b) + Q(b).
+    first_q[node] = Q(first_order, y), a whole number of orders below a. Both tails are positive sums, P(b) =
+    w(b) + P(b + 1) from the top, where it is out of reach, and Q(b + 1) = w(b) + Q(b).
     """
     step, n = 3 * NODES, terms.size // (3 * NODES)
     n_below = int(round(0.5 * dof - first_order))
@@ -188,7 +189,7 @@ def fill_terms(dof, t, first_order, first_q, terms):
 
 @inner
 def _sure(dof, s, t):
-    """1 where F = 1 and U = 0 in binary64, -1 the other way round, else 0."""
+    """Return 1 where F = 1 and U = 0 in binary64, -1 the other way round, else 0."""
     whole, below, above = math.floor(dof), t + OUT_OF_REACH, t - OUT_OF_REACH
     if below <= s or below * below <= s * s + whole - 1.0:
         return -1
@@ -199,7 +200,7 @@ def _sure(dof, s, t):
 
 @inner
 def _law_at(dof, t, terms, s, s_rest, weights, out):
-    """F, U, f of a row at s + s_rest at all nodes; `weights` is scratch."""
+    """Work out F, U, f of a row at s + s_rest at all nodes; `weights` is scratch."""
     step = 3 * NODES
     n = terms.size // step
     if s < 1e-140:  # its square would lose its digits
@@ -244,7 +245,7 @@ def _law_at(dof, t, terms, s, s_rest, weights, out):
 
 @kernel
 def laws(dof, t, terms, s, s_rest, out):
-    """out[i][3][node]: F, U, f of a row at s[i] + s_rest[i]."""
+    """Fill out[i][3][node] with F, U, f of a row at s[i] + s_rest[i]."""
     weights = np.empty(max(1, terms.size // (3 * NODES)))
     for i in range(s.size):
         _law_at(dof, t, terms, s[i], s_rest[i], weights, out[i])

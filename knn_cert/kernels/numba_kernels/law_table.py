@@ -25,7 +25,8 @@ NEAR_CELLS, FAR_CELLS = 16.0, 4.0  # a unit of s
 POINTS = 14
 _ANGLES = np.pi * (np.arange(POINTS) + 0.5) / POINTS
 # The values at the points -> Chebyshev coefficients.
-TRANSFORM = np.cos(np.arange(POINTS)[:, None] * _ANGLES) * np.where(np.arange(POINTS) > 0, 2.0, 1.0)[:, None] / POINTS
+TRANSFORM = np.cos(np.arange(POINTS)[:, None] * _ANGLES) * (2.0 / POINTS)
+TRANSFORM[0] *= 0.5
 
 # The first two cells that rows are told to be in: F = 1, and F = 0 but for nodes at infinity.
 _INSIDE, BEYOND = 0, 1
@@ -49,7 +50,7 @@ def lagrange(s: Array) -> tuple[NDArray[np.int64], Array]:
 
 
 def far_functions(n_powers: int) -> int:
-    """Number of functions of a far row: log U, (F / U)^m, 1 <= m <= D, (f / U) (F / U)^m, m < D."""
+    """Count the functions of a far row: log U, (F / U)^m, 1 <= m <= D, (f / U) (F / U)^m, m < D."""
     return 2 * n_powers + 1
 
 

@@ -28,7 +28,7 @@ ANSWERS = 8
 # (tests), not proven.
 LAW_ERROR = 1e-12
 
-# Members of a family that, without noise, are decided farther apart than this (in sigma) have little in common.
+# Members of a family that without noise are decided farther apart than this (in sigma) share little.
 _TOGETHER = 4.0
 # Far rows are those of all members but so many nearest of each list, where there are twice as many and not
 # more powers than this.
@@ -37,7 +37,7 @@ _FEWEST_NEAR, _MOST_POWERS = 32, 12
 
 @inner
 def by_law(deciding_arrival, mean):
-    """Relative error by the law of a product of F of at most K rows and U of all others.
+    """Bound the relative error by the law of a product of F of at most K rows and U of all others.
 
     `mean` bounds the sum of F over the rows. A row inside errs by LAW_ERROR; a row outside by that, or by F
     / U times that where U is the complement, which it is for F <= 3/4 at most: by 4 F LAW_ERROR either way.
@@ -47,7 +47,7 @@ def by_law(deciding_arrival, mean):
 
 @inner
 def _arrival(one, two, degree, out):
-    """A[D - 1] of the product of two tallies, then G[0] + ... + G[D - 1], then the expected number, to out."""
+    """Write A[D - 1] of the product of two tallies, G[0] + ... + G[D - 1] and the expected number to out."""
     n, a = NODES, degree * NODES
     for j in range(NODES):
         out[j] = out[n + j] = out[3 * n + j] = 0.0
@@ -62,7 +62,7 @@ def _arrival(one, two, degree, out):
 
 @inner
 def _complete(one, two, degree):
-    """P(at least D rows), D = degree, at the first node."""
+    """Return P(at least D rows), D = degree, at the first node."""
     at_least = two[(2 * degree + 1) * NODES]
     total = one[(2 * degree + 1) * NODES]
     for k in range(degree - 1, -1, -1):  # D - 1 - k rows of the first, k + 1 or more of the second
@@ -73,7 +73,7 @@ def _complete(one, two, degree):
 
 @kernel
 def race_block(rows, offsets, degrees, weight, n_tallies, sums, kept, growing, arrivals, answers):
-    """All members of a family at one block -> answers[member][list].
+    """Work out all members of a family at one block -> answers[member][list].
 
     offsets: of the rows of each list by kind: those of all members; of members 0 .. m, m from the last but
     one down; of members from m on, m from 1 up. Two tallies if there are far rows, one if not.
@@ -123,7 +123,7 @@ def race_block(rows, offsets, degrees, weight, n_tallies, sums, kept, growing, a
 
 @kernel
 def arrivals_without_noise(s, first, end, degree, out):
-    """out[m] = the s of the degree-th row of member m, infinite if there are fewer; the rows sorted by s."""
+    """Set out[m] to the s of the degree-th row of member m, infinite if there are fewer; s is sorted."""
     for member in range(out.size):
         out[member] = math.inf
         n = 0
@@ -192,7 +192,9 @@ class RaceFamily:
         return self._scratch[-1]
 
 
-def family_parts(s, is_b, first, end, n_members: int, degrees: tuple[int, int]) -> Iterator[tuple[slice, RaceFamily]]:
+def family_parts(
+    s, is_b, first, end, n_members: int, degrees: tuple[int, int]
+) -> Iterator[tuple[slice, RaceFamily]]:
     """Take a family apart where its members are decided far from one another.
 
     Members of which a list is too short are left out: those races are decided.

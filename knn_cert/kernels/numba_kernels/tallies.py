@@ -5,8 +5,8 @@ within". One row more: A[k] <- U A[k] + F A[k-1] + f G[k]; G[k] <- U G[k] + F G[
 [G, A, mean, T][node]: D = degree powers of G and of A, the expected number of rows within, and P(the list
 holds at least D rows).
 
-Of far rows, G = exp(S_0) exp(sum_m (-1)^(m+1) S_m z^m / m), A = G sum_m (-z)^m T_m with S_0 = sum log U, S_m =
-sum (F / U)^m, T_m = sum (f / U) (F / U)^m. The signs alternate: a second tally, with all of them positive,
+Of far rows, G = exp(S_0) exp(sum_m (-1)^(m+1) S_m z^m / m), A = G sum_m (-z)^m T_m with S_0 = sum log U, S_m
+= sum (F / U)^m, T_m = sum (f / U) (F / U)^m. The signs alternate: a second tally, with all of them positive,
 bounds what relative errors of S and T do to everything that is made of the first.
 """
 
@@ -27,20 +27,20 @@ _UNDERFLOW = 1e-304
 
 @inner
 def tally_size(degree):
-    """Doubles of a tally that keeps that many powers."""
+    """Return the number of doubles of a tally that keeps that many powers."""
     return (2 * degree + 2) * NODES
 
 
 @inner
 def start_tally(tally, degree):
-    """No rows."""
+    """Begin without rows."""
     for j in range(tally_size(degree)):
         tally[j] = 1.0 if j < NODES else 0.0
 
 
 @inner
 def start_far(sums, log_scale, degree, sign, tally):
-    """Far rows, of which the sums [function][node] are, S_0 = log_scale; sign 1, or -1 for the tally that bounds errors."""
+    """Begin with far rows, by their sums [function][node] and S_0; sign is -1 for the tally of bounds."""
     n, a, D = NODES, degree * NODES, (sums.shape[0] - 1) // 2
     for j in range(NODES):
         tally[j] = 1.0
@@ -67,19 +67,19 @@ def start_far(sums, log_scale, degree, sign, tally):
 
 
 @inner
-def interpolate(cell, weights, law):
-    """F, U, f of a row at all nodes, from its cell's points."""
-    for j in range(3 * NODES):
+def interpolate(cell, weights, n, law):
+    """Work out the first n of F, U, f of a row at all nodes, one after the other, from its cell's points."""
+    for j in range(n):
         law[j] = 0.0
     for p in range(weights.size):
         weight, values = weights[p], cell[p]
-        for j in range(3 * NODES):
+        for j in range(n):
             law[j] += weight * values[j]
 
 
 @inner
 def _add_row(old, new, degree, law):
-    """The tally with one row more; into other memory, as the compiler then sees that all nodes go together."""
+    """Write a tally with one row more to other memory: the compiler then sees that all nodes go together."""
     n, a = NODES, degree * NODES
     for j in range(NODES):
         new[2 * a + j] = old[2 * a + j] + law[j]
@@ -110,7 +110,7 @@ def add_rows(rows, begin, end, degree, tallies, n_tallies):
     for i in range(begin, end):
         if index[i] == BEYOND and weights.shape[1] > 1:
             break
-        interpolate(cells[index[i]], weights[i], law)
+        interpolate(cells[index[i]], weights[i], 3 * NODES, law)
         for which in range(n_tallies):
             _add_row(tallies[which], other, degree, law)
             # on the way to underflow numbers lose their digits, and processors their speed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-# How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an end.
+# How often, in seconds, the calling thread looks for Ctrl-C: some systems do not interrupt an endless wait.
 _GLANCE = 0.1
 
 

@@ -1,7 +1,7 @@
 """Votes of more than two classes: who wins, from the counting polynomials of each class, at a block of nodes.
 
-A polynomial over the dual numbers (eps^2 = 0) for each class c, G_c[k] + eps A_c[k - 1]: k rows of c are among
-the K nearest; the eps part has the K-th nearest, the boundary row, among them.
+A polynomial over the dual numbers (eps^2 = 0) for each class c, G_c[k] + eps A_c[k - 1]: k rows of c are
+among the K nearest; the eps part has the K-th nearest, the boundary row, among them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .tallies import add_rows, start_tally, tally_size
 
 @inner
 def _multiply(one, two, cap, n, a_has, b_has, out):
-    """The first n coefficients of the dual product of `one`, [real, eps][power][node], and a tally, to out.
+    """Write the first n powers of the dual product of `one`, [real, eps][power][node], and a tally to out.
 
     Of the tally, at most `cap` rows count. a_has, b_has: whether the factors have an eps part at all.
     """
@@ -42,7 +42,7 @@ def _multiply(one, two, cap, n, a_has, b_has, out):
 
 @inner
 def winner_densities(tallies, n_neighbors, boundary, left, right, out):
-    """out[y][node]: the eps part of all tallies of K rows for which y wins, ties to the lowest class.
+    """Set out[y][node] to the eps part of all tallies of K rows for which y wins, ties to the lowest class.
 
     With g votes of y the classes before it hold at most g - 1, those behind it at most g: one coefficient of
     a product of capped polynomials, and all y share the products from the left and from the right. No
@@ -78,13 +78,15 @@ def winner_densities(tallies, n_neighbors, boundary, left, right, out):
                 if boundary != y and g < K:
                     at = g * NODES
                     for j in range(NODES):
-                        rest = before[eps + one + j] * behind[two + j] + before[one + j] * behind[eps + two + j]
+                        rest = (
+                            before[eps + one + j] * behind[two + j] + before[one + j] * behind[eps + two + j]
+                        )
                         out[y, j] += tallies[y, at + j] * rest
 
 
 @inner
 def count_all(tallies, n_neighbors, node, complete):
-    """P(fewer than K rows of all lists); or, at the first node only, P(at least K): each a sum of its own."""
+    """Return P(fewer than K rows of all lists), or, at the first node only, P(at least K), natively."""
     K = n_neighbors
     counts = np.empty(K)
     reached = 0.0
@@ -111,7 +113,7 @@ def count_all(tallies, n_neighbors, node, complete):
 
 @kernel
 def vote_block(rows, offsets, n_neighbors, least, weight, tallies, left, right, density, answers):
-    """The vote at one block -> answers[list]."""
+    """Work out the vote at one block -> answers[list]."""
     K, n_lists = n_neighbors, tallies.shape[0]
     for c in range(n_lists):
         start_tally(tallies[c], K)
