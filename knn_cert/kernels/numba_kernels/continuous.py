@@ -174,16 +174,22 @@ class _Sum:
         return np.where(q > 1e-290, 2.0 * np.hypot(a - c, b - d) / np.where(q > 1e-290, q, 1.0), 0.0)
 
 
-def _level_from(level: int, ripple: float, largest: float) -> int:
-    """Return the first finer level whose ripple should be small enough.
+def _finer_level(level: int, total: _Sum, tolerance: float, least: float) -> int:
+    """Return the level, or the first one at which ripples of probabilities >= `least` should be small enough.
 
-    Halving the step takes the ripple's half to its square (an exponential spectrum) or its fourth power (a
+    Halving the step takes a ripple's half to its square (an exponential spectrum) or its fourth power (a
     bell's); the logarithm of an arrival has something between.
     """
-    half = min(0.5 * ripple, 0.4)
+    q, ripple = total.q, total.ripple()
+    allowed = np.maximum(_LARGEST_RIPPLE, (tolerance / 16.0 / np.maximum(q, FLOOR)) ** 0.25)
+    excess = np.where(q >= least, ripple / allowed, 0.0)
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    if not excess[worst] > 1.0:
+        return level
+    half = min(0.5 * ripple[worst], 0.4)
     while level < _LAST_LEVEL:
         level, half = level + 1, half ** math.sqrt(2.8)
-        if half <= 0.5 * largest:
+        if half <= 0.5 * allowed[worst]:
             break
     return level
 
@@ -210,17 +216,17 @@ def integrate(law: LawTable, contest: Contest, tolerance: float = 0.0) -> tuple[
 
 def _sum_of(law: LawTable, contest: Contest, rows: RowLaws, tolerance: float) -> tuple[_Sum, Array]:
     """Return the sum at a level that is fine enough, and a bound of what it left out."""
-    largest = max(_LARGEST_RIPPLE, (tolerance / 16.0) ** 0.25)
     level = _FIRST_LEVEL
     while True:
         total = _Sum(law, contest, rows, level)
         if level == _FIRST_LEVEL:  # does its step do at all?
             total.extend(_ROUGHLY, _ROUGHLY)
-            if total.ripple().max() > largest:
-                level = _level_from(level, float(total.ripple().max()), largest)
+            finer = _finer_level(level, total, tolerance, 10.0 * _ROUGHLY)
+            if finer > level:
+                level = finer
                 continue
         left_out = total.extend(RELATIVE_TARGET, max(FLOOR, tolerance / 16.0))
-        ripple = float(total.ripple().max())
-        if ripple <= largest or level == _LAST_LEVEL:
+        finer = _finer_level(level, total, tolerance, 0.0)
+        if finer == level:
             return total, left_out
-        level = _level_from(level, ripple, largest)
+        level = finer
