@@ -96,3 +96,21 @@ def test_answers_with_far_rows_do_not_depend_on_threads_or_company():
         alone = numba_kernels.vote(distances[i : i + 1], labels, n_threads=1, **law)
         np.testing.assert_array_equal(alone[0][0], together[0][i])
         np.testing.assert_array_equal(alone[1][0], together[1][i])
+
+
+@pytest.mark.parametrize("n", [0, 300])
+def test_rows_beyond_all_numbers_of_cells_are_never_near(n):
+    rng = np.random.default_rng(n)
+    near = np.concatenate([[1.0, 2.5], rng.uniform(3.0, 9.0, n)])[None]
+    labels = np.arange(n + 2) % 2
+    far, more = np.concatenate([near, [[1e150, 1e20, 3e15]]], axis=1), np.concatenate([labels, [0, 1, 0]])
+    law = {"n_classes": 2, "n_neighbors": 1, "sigma": 0.5, "dof": 4.0, "n_threads": 1}
+    np.testing.assert_allclose(
+        numba_kernels.vote(far, more, **law)[0], numba_kernels.vote(near, labels, **law)[0], rtol=1e-12
+    )
+    edges = np.array([4.0, 9.0, 25.0, 1e12, 1e40, 1e290])
+    np.testing.assert_allclose(
+        numba_kernels.vote_bucketed(far, more, edges=edges, **law)[0],
+        numba_kernels.vote_bucketed(near, labels, edges=edges, **law)[0],
+        rtol=1e-12,
+    )

@@ -64,6 +64,11 @@ def _table(dof, *nodes):
         return _LAST_TABLE[key]
 
 
+def _in_sigma(distances, sigma):
+    """Distances over sigma, cut off where no node comes near: numbers of cells have to be exact."""
+    return np.minimum(distances / sigma, 1e15)
+
+
 def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
     """The continuous classifier: distances (m, n), labels (n,) -> probabilities, errors (m, C).
 
@@ -78,7 +83,7 @@ def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
     is_race = classes.present.size == 2
 
     def answer(query):
-        s = distances[query, classes.order] / sigma
+        s = _in_sigma(distances[query, classes.order], sigma)
         for first, end in zip(offsets[:-1], offsets[1:], strict=True):
             s[first:end].sort()
         if is_race:  # the lower class wins with K/2 votes if K is even, both need (K + 1)/2 if it is odd
@@ -96,12 +101,12 @@ def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
 def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
     """As `vote`, the bucketed classifier of Theorem 3 of RAB; edges on the squared distance, increasing."""
     classes = _Classes(distances, labels, n_classes, n_neighbors)
-    edges = np.sqrt(np.asarray(edges, dtype=np.float64)) / sigma
+    edges = _in_sigma(np.sqrt(np.asarray(edges, dtype=np.float64)), sigma)
     law = _table(float(dof), edges.tobytes())
 
     def answer_alone():
         buckets = Buckets(law, edges, classes.lists, classes.present.size, n_neighbors)
-        return lambda query: buckets.vote(distances[query] / sigma)
+        return lambda query: buckets.vote(_in_sigma(distances[query], sigma))
 
     local = threading.local()
 
@@ -172,7 +177,7 @@ def race_families(
 
     def work(family):
         rows = slice(start[2 * family], start[2 * family + 2])
-        s = distances[rows] / sigma
+        s = _in_sigma(distances[rows], sigma)
         is_b = np.arange(s.size) >= start[2 * family + 1] - start[2 * family]
         degrees = int(m_a[family]), int(m_b[family])
         p, error = probabilities[begin[family] : begin[family + 1]], errors[begin[family] : begin[family + 1]]

@@ -8,10 +8,8 @@ import numpy as np
 
 from .jit import kernel
 from .law import NODES
-from .law_table import FAR_CELLS, POINTS, TRANSFORM, Array, Block, LawTable, far_functions
+from .law_table import FAR_CELLS, MOST_FAR_CELLS, POINTS, TRANSFORM, Array, Block, LawTable, far_functions
 from .tallies import FAR_ERROR
-
-_MOST_CELLS = 4096  # rows in cells beyond are bounded like those beyond a block's reach
 
 
 @kernel
@@ -19,9 +17,9 @@ def add_moments(s, first, moments):
     """Add T_k(x) of each row, x its place in its cell, to moments[cell][k]; s is sorted."""
     for i in range(s.size):
         cell = np.floor(s[i] * FAR_CELLS)
-        at = int(cell) - first
-        if at >= moments.shape[0]:
+        if cell - first >= moments.shape[0]:
             break
+        at = int(cell) - first
         x = 2.0 * (s[i] * FAR_CELLS - cell) - 1.0
         before, now = 1.0, x
         moments[at, 0] += 1.0
@@ -40,7 +38,7 @@ class FarRows:
         self._n_powers, self.counts = n_powers, np.array([float(s.size) for s in lists])
         nearest, farthest = min(s[0] for s in lists), max(s[-1] for s in lists)
         self._first = int(np.floor(nearest * FAR_CELLS))
-        self._end = int(min(farthest * FAR_CELLS, self._first + _MOST_CELLS)) + 1
+        self._end = int(min(farthest * FAR_CELLS, self._first + MOST_FAR_CELLS - 1)) + 1
         moments = np.zeros((len(lists), self._end - self._first, POINTS))
         for s, out in zip(lists, moments, strict=True):
             add_moments(s, self._first, out)

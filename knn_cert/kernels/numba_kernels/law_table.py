@@ -36,6 +36,7 @@ _INSIDE, BEYOND = 0, 1
 _LARGEST_ODDS = 1e20
 # Beyond this distance from the last node the law of far rows is not tabled: F < 1e-32.
 _FAR_REACH = 12.0
+MOST_FAR_CELLS = 4096  # rows in cells beyond are bounded like those beyond that distance
 
 
 def lagrange(s: Array) -> tuple[NDArray[np.int64], Array]:
@@ -69,18 +70,17 @@ class Block:
         self._terms = np.empty(3 * NODES * n_terms)
         order = 0.5 * dof - (math.ceil(0.5 * dof) - 1.0)  # 0 < order <= 1
         fill_terms(dof, t, order, special.gammaincc(order, 0.5 * t * t), self._terms)
-        # Rows nearer than the first place have F = 1, rows beyond the last one F = 0, both in binary64.
+        # Up to the first of these cells F = 1, from the second one on F = 0, both in binary64.
         far, whole = self._last + OUT_OF_REACH, math.floor(dof)
         low = math.sqrt(max(0.0, max(0.0, nearest - OUT_OF_REACH) ** 2 - whole - 1.0))
         high = min(far, math.sqrt(max(0.0, far**2 - whole + 1.0)))
-        self._first = int(low * NEAR_CELLS)
-        self._places = np.full(int(high * NEAR_CELLS) + 1 - self._first, -1, dtype=np.int32)
+        self._sure = int(low * NEAR_CELLS) - 1, int(high * NEAR_CELLS) + 1
         sure = np.zeros((2, POINTS, 3, NODES))
         sure[_INSIDE, :, 0] = 1.0
         sure[BEYOND, :, 0] = np.isinf(t)
         sure[:, :, 1] = 1.0 - sure[:, :, 0]
-        # Replaced, never changed, as other threads may be reading; so are the places.
-        self._cells = sure.reshape(2, POINTS, -1)
+        # Numbers of cells, increasing, where each is, and they: replaced, as other threads may be reading.
+        self._near = np.array(self._sure), np.array([_INSIDE, BEYOND]), sure.reshape(2, POINTS, -1)
         self._far: dict[int, tuple[int, Array, Array]] = {}  # by number of powers
 
     def _laws(self, s: Array, rest: Array) -> Array:
@@ -94,22 +94,19 @@ class Block:
 
     def rows(self, cell: NDArray[np.int64], lock: threading.Lock) -> tuple[Array, NDArray[np.int64]]:
         """Return cells [cell][point][F, U, f] and where each row finds its own."""
-        place = cell - self._first
-        index = np.where(place < 0, _INSIDE, BEYOND)
-        within = (place >= 0) & (place < self._places.size)
-        inner = place[within]
-        if (self._places[inner] < 0).any():
+        number = np.clip(cell, *self._sure)
+        known, where, cells = self._near
+        if (known[np.searchsorted(known, number)] != number).any():
             with lock:
-                wanted = np.unique(inner)
-                wanted = wanted[self._places[wanted] < 0]
-                values = self._at_points(wanted + self._first, NEAR_CELLS)
-                places, n = self._places.copy(), len(self._cells)
-                self._cells = np.concatenate([self._cells, values])
-                places[wanted] = np.arange(n, n + wanted.size)
-                self._places = places
-        places = self._places  # before the cells: these only grow
-        index[within] = places[inner]
-        return self._cells, index
+                known, where, cells = self._near
+                wanted = np.setdiff1d(number, known)
+                values = self._at_points(wanted, NEAR_CELLS)
+                where = np.concatenate([where, np.arange(len(cells), len(cells) + wanted.size)])
+                known = np.concatenate([known, wanted])
+                order = np.argsort(known)
+                known, where, cells = known[order], where[order], np.concatenate([cells, values])
+                self._near = known, where, cells
+        return cells, where[np.searchsorted(known, number)]
 
     def _at_points(self, cell: NDArray[np.int64], per_unit: float) -> Array:
         """Return F, U, f at the points of cells, [cell][point][3 NODES]."""
@@ -132,13 +129,17 @@ class Block:
             if n_powers not in self._far:
                 self._far[n_powers] = first, *self._far_cells(first, end, n_powers)
             start, values, errors = self._far[n_powers]
-            if first < start or end > start + len(values):
+            stop = start + len(values)
+            if max(end, stop) - min(first, start) > MOST_FAR_CELLS:  # another query's rows were elsewhere
+                if first < start or end > stop:
+                    start, values, errors = first, *self._far_cells(first, end, n_powers)
+            elif first < start or end > stop:
                 before = self._far_cells(first, start, n_powers)
-                behind = self._far_cells(start + len(values), end, n_powers)
+                behind = self._far_cells(stop, end, n_powers)
                 values = np.concatenate([before[0], values, behind[0]])
                 errors = np.concatenate([before[1], errors, behind[1]])
                 start = min(first, start)
-                self._far[n_powers] = start, values, errors
+            self._far[n_powers] = start, values, errors
         return values[first - start : end - start], errors[first - start : end - start]
 
     def _far_cells(self, first: int, end: int, n_powers: int) -> tuple[Array, Array]:
@@ -156,7 +157,7 @@ class Block:
     @property
     def size(self) -> int:
         """Bytes."""
-        arrays = [self._terms, self._places, self._cells, *(v for far in self._far.values() for v in far[1:])]
+        arrays = [self._terms, *self._near, *(v for far in self._far.values() for v in far[1:])]
         return sum(array.nbytes for array in arrays)
 
 
