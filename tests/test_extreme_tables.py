@@ -163,6 +163,20 @@ def test_a_scan_knows_the_plain_neighbours_as_well_as_distances_do():
         assert errors[:, i, 0].max() < 1e-12 / sigma + 1e-9
 
 
+@pytest.mark.parametrize("sigma", [1e-2, 1e-4, 1e-6])
+def test_numbers_of_neighbours_that_are_decided_far_apart_are_scanned_together(sigma):
+    native = pytest.importorskip("knn_cert.kernels.native")
+    rng = np.random.default_rng(0)
+    rows, queries, labels = rng.normal(size=(60, 3)), rng.normal(size=(2, 3)), rng.integers(0, 3, size=60)
+    arguments = {"n_classes": 3, "sigma": np.array([sigma]), "dof": 3.0, "n_threads": 1}
+    p, errors, _ = native.vote_scan(queries, rows, labels, n_neighbors=np.array([1, 4, 9]), **arguments)
+    for k, number in enumerate((1, 4, 9)):
+        alone, alone_errors, _ = native.vote_scan(
+            queries, rows, labels, n_neighbors=np.array([number]), **arguments
+        )
+        assert np.all(np.abs(p[:, 0, k] - alone[:, 0, 0]) <= errors[:, 0, k] + alone_errors[:, 0, 0])
+
+
 # ------------------------------------------------------------------------------------------------------------
 # Races, families, budgets, buckets
 

@@ -223,11 +223,22 @@ def test_the_headers_work_without_python(name, tmp_path):
             #include <knn_cert/leaf_loops.hpp>
             #include <knn_cert/queries.hpp>
             #include <cstdio>
+            #include <type_traits>
+            using namespace knn_cert;
+            template <class... T> constexpr bool by_name = !(std::is_aggregate_v<T> || ...);
+            static_assert(by_name<VoteRequest, ScanRequest, RaceRequest, FamilyRequest>);
             int main() {
                 const double distances[6] = {0.5, 1.0, 1.5, 2.0, 2.5, 3.0};
                 const std::int64_t labels[6] = {0, 1, 0, 1, 1, 0};
-                const knn_cert::VoteRequest request{
-                    distances, 1, 6, labels, 2, 3, 1.0, 4.0, false, 1, knn_cert::no_checkpoint};
+                knn_cert::VoteRequest request;
+                request.distances = distances;
+                request.n_queries = 1;
+                request.n_rows = 6;
+                request.labels = labels;
+                request.n_classes = 2;
+                request.n_neighbors = 3;
+                request.sigma = 1.0;
+                request.dof = 4.0;
                 double probability[2], error[2];
                 knn_cert::vote(request, probability, error);
                 std::printf("%.17g %.17g", probability[0], probability[1]);
@@ -241,6 +252,9 @@ def test_the_headers_work_without_python(name, tmp_path):
             compiler,
             "-std=c++17",
             "-O1",
+            "-Wall",
+            "-Wextra",
+            *(["-Werror"] if os.environ.get("KNN_CERT_WERROR") else []),
             "-pthread",
             f"-I{knn_cert.get_include()}",
             str(program),

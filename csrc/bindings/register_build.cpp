@@ -2,7 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings.hpp"
-#include "knn_cert/simd.hpp"
+#include "knn_cert/leaf_interface.hpp"
 
 namespace knn_cert_python {
 

@@ -11,7 +11,9 @@ Doubles distances(const Doubles& queries, const Doubles& rows, int n_threads) {
     const double* const q = queries.data();
     const double* const r = rows.data();
     double* const o = out.mutable_data();
-    const std::int64_t m = queries.shape(0), n = rows.shape(0), dim = rows.shape(1);
+    const std::int64_t m = queries.shape(0);
+    const std::int64_t n = rows.shape(0);
+    const std::int64_t dim = rows.shape(1);
     without_gil([&] {  // plain arrays from here on
         knn_cert::distances(q, m, r, n, dim, o, n_threads, &python_checkpoint);
     });
@@ -42,8 +44,8 @@ Doubles distances_csr(const Integers& q_indptr, const Integers& q_indices, const
 
 void register_distances(py::module_& module) {
     module.def("distances", &distances, py::arg("queries"), py::arg("rows"), py::kw_only(), py::arg("n_threads"));
-    module.def("distances_csr", &distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"),
-               py::arg("r_indptr"), py::arg("r_indices"), py::arg("r_data"), py::kw_only(), py::arg("n_threads"));
+    module.def("distances_csr", &distances_csr, py::arg("q_indptr"), py::arg("q_indices"), py::arg("q_data"), py::arg("r_indptr"),
+               py::arg("r_indices"), py::arg("r_data"), py::kw_only(), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

@@ -9,24 +9,33 @@ namespace {
 
 void expect_labels(const Integers& labels, int n_classes) {
     const std::int64_t* const values = labels.data();
-    for (py::ssize_t i = 0; i < labels.size(); ++i)
-        expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
+    for (py::ssize_t i = 0; i < labels.size(); ++i) expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
 }
 
-knn_cert::VoteRequest make_request(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors,
-                                   double sigma, double dof, bool recurrence, int n_threads) {
+knn_cert::VoteRequest make_request(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
+                                   double dof, bool recurrence, int n_threads) {
     expect(distances.ndim() == 2 && labels.ndim() == 1 && distances.shape(1) == labels.shape(0),
            "distances must be (m, n) and labels (n,)");
     expect(n_neighbors >= 1 && n_neighbors <= labels.shape(0) && n_threads >= 1, "n_neighbors or n_threads out of range");
     expect_labels(labels, n_classes);
-    return {distances.data(), distances.shape(0), distances.shape(1), labels.data(),    n_classes, n_neighbors,
-            sigma,               dof,                   recurrence,            n_threads, &python_checkpoint};
+    knn_cert::VoteRequest request;
+    request.distances = distances.data();
+    request.n_queries = distances.shape(0);
+    request.n_rows = distances.shape(1);
+    request.labels = labels.data();
+    request.n_classes = n_classes;
+    request.n_neighbors = n_neighbors;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.recurrence = recurrence;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
+    return request;
 }
 
-py::tuple vote(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
-               bool recurrence, int n_threads) {
-    const knn_cert::VoteRequest request =
-        make_request(distances, labels, n_classes, n_neighbors, sigma, dof, recurrence, n_threads);
+py::tuple vote(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof, bool recurrence,
+               int n_threads) {
+    const knn_cert::VoteRequest request = make_request(distances, labels, n_classes, n_neighbors, sigma, dof, recurrence, n_threads);
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     double* const p = probability.mutable_data();
@@ -42,16 +51,27 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
     expect(queries.ndim() == 2 && rows.ndim() == 2 && queries.shape(1) == rows.shape(1) && labels.ndim() == 1 &&
                labels.shape(0) == rows.shape(0),
            "queries (m, d), rows (n, d) and labels (n,) expected");
-    knn_cert::ScanRequest request{queries.data(), queries.shape(0), {rows.data(), rows.shape(0), rows.shape(1)}, labels.data(), n_classes,
-                                  {}, {sigma.data(), sigma.data() + sigma.size()}, dof, n_threads, &python_checkpoint};
+    expect(n_threads >= 1, "n_threads must be at least 1");
+    expect_labels(labels, n_classes);
+    knn_cert::ScanRequest request;
+    request.queries = queries.data();
+    request.n_queries = queries.shape(0);
+    request.rows.data = rows.data();
+    request.rows.n = rows.shape(0);
+    request.rows.dim = rows.shape(1);
+    request.labels = labels.data();
+    request.n_classes = n_classes;
+    request.sigmas.assign(sigma.data(), sigma.data() + sigma.size());
+    request.dof = dof;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
     for (py::ssize_t i = 0; i < n_neighbors.size(); ++i) {
         expect(n_neighbors.data()[i] >= 1 && n_neighbors.data()[i] <= labels.size(), "n_neighbors out of range");
         request.n_neighbors.push_back(static_cast<int>(n_neighbors.data()[i]));
     }
-    expect_labels(labels, n_classes);
-    expect(n_threads >= 1, "n_threads must be at least 1");
     const std::vector<py::ssize_t> shape = {queries.shape(0), sigma.size(), n_neighbors.size(), static_cast<py::ssize_t>(n_classes)};
-    Doubles probability(shape), error(shape);
+    Doubles probability(shape);
+    Doubles error(shape);
     double* const p = probability.mutable_data();
     double* const e = error.mutable_data();
     without_gil([&] {  // worker threads touch no Python object
@@ -62,10 +82,9 @@ py::tuple vote_scan(const Doubles& queries, const Doubles& rows, const Integers&
     return py::make_tuple(probability, error, shift);
 }
 
-py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
-                        double dof, const Doubles& edges, int n_threads) {
-    const knn_cert::VoteRequest request =
-        make_request(distances, labels, n_classes, n_neighbors, sigma, dof, true, n_threads);
+py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma, double dof,
+                        const Doubles& edges, int n_threads) {
+    const knn_cert::VoteRequest request = make_request(distances, labels, n_classes, n_neighbors, sigma, dof, true, n_threads);
     const std::vector<double> bounds(edges.data(), edges.data() + edges.size());
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
@@ -78,21 +97,34 @@ py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_
 }
 
 py::tuple race_families(const Doubles& distances, const Integers& first, const Integers& end, const Integers& start,
-                        const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof,
-                        double tolerance, bool recurrence, int n_threads) {
-    const py::ssize_t n_rows = distances.size(), n_families = n_members.size();
+                        const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof, double tolerance,
+                        bool recurrence, int n_threads) {
+    const py::ssize_t n_rows = distances.size();
+    const py::ssize_t n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
            "m_a, m_b, n_threads or tolerance out of range");
     expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
                start.data()[2 * n_families] == n_rows,
            "every row needs a range of members, and two lists a family");
-    const knn_cert::FamilyRequest request{distances.data(), first.data(), end.data(), start.data(), n_members.data(), m_a.data(),
-                                          m_b.data(),          n_families,   sigma,      dof,          tolerance,        recurrence, n_threads,
-                                          &python_checkpoint};
+    knn_cert::FamilyRequest request;
+    request.distances = distances.data();
+    request.first = first.data();
+    request.end = end.data();
+    request.start = start.data();
+    request.n_members = n_members.data();
+    request.m_a = m_a.data();
+    request.m_b = m_b.data();
+    request.n_families = n_families;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.tolerance = tolerance;
+    request.recurrence = recurrence;
+    request.n_threads = n_threads;
+    request.checkpoint = &python_checkpoint;
     std::int64_t total = 0;
     for (std::int64_t f = 0; f < n_families; ++f) {
-        expect(request.m_a[f] >= 1 && request.m_b[f] >= 1 && request.n_members[f] >= 1 && request.start[2 * f] <= request.start[2 * f + 1] &&
-                   request.start[2 * f + 1] <= request.start[2 * f + 2],
+        expect(request.m_a[f] >= 1 && request.m_b[f] >= 1 && request.n_members[f] >= 1 &&
+                   request.start[2 * f] <= request.start[2 * f + 1] && request.start[2 * f + 1] <= request.start[2 * f + 2],
                "a family needs members, m_a and m_b of at least 1, and lists in order");
         for (std::int64_t i = request.start[2 * f]; i < request.start[2 * f + 2]; ++i)
             expect((request.first[i] == 0 && 0 <= request.end[i] && request.end[i] <= request.n_members[f]) ||
@@ -112,10 +144,19 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
 
 py::tuple race(const Doubles& distances_a, int m_a, const Doubles& distances_b, int m_b, double sigma, double dof, bool recurrence) {
     expect(m_a >= 1 && m_b >= 1, "m_a and m_b must be at least 1");
-    const knn_cert::RaceRequest request{
-        distances_a.data(), distances_a.size(), m_a, distances_b.data(), distances_b.size(), m_b, sigma, dof, recurrence,
-        &python_checkpoint};
-    double p[2], e[2];
+    knn_cert::RaceRequest request;
+    request.distances_a = distances_a.data();
+    request.n_a = distances_a.size();
+    request.m_a = m_a;
+    request.distances_b = distances_b.data();
+    request.n_b = distances_b.size();
+    request.m_b = m_b;
+    request.sigma = sigma;
+    request.dof = dof;
+    request.recurrence = recurrence;
+    request.checkpoint = &python_checkpoint;
+    double p[2];
+    double e[2];
     without_gil([&] {  // plain arrays from here on
         knn_cert::race(request, p, e);
     });
@@ -125,8 +166,8 @@ py::tuple race(const Doubles& distances_a, int m_a, const Doubles& distances_b, 
 }  // namespace
 
 void register_votes(py::module_& module) {
-    module.def("vote", &vote, py::arg("distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
-               py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false, py::arg("n_threads"));
+    module.def("vote", &vote, py::arg("distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"), py::arg("n_neighbors"),
+               py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false, py::arg("n_threads"));
     module.def("vote_scan", &vote_scan, py::arg("queries"), py::arg("rows"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
     module.def("vote_bucketed", &vote_bucketed, py::arg("distances"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
@@ -134,8 +175,8 @@ void register_votes(py::module_& module) {
     module.def("race", &race, py::arg("distances_a"), py::arg("m_a"), py::arg("distances_b"), py::arg("m_b"), py::kw_only(),
                py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false);
     module.def("race_families", &race_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
-               py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"),
-               py::arg("tolerance"), py::arg("recurrence") = false, py::arg("n_threads"));
+               py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("tolerance"),
+               py::arg("recurrence") = false, py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

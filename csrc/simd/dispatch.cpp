@@ -1,7 +1,7 @@
 // dispatch.cpp: which leaf loops this machine runs. The only place that asks the processor.
 #include <atomic>
 
-#include "knn_cert/simd.hpp"
+#include "knn_cert/leaf_interface.hpp"
 #include "knn_cert/status.hpp"
 
 namespace knn_cert {

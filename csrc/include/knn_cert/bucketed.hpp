@@ -39,12 +39,12 @@ public:
         return recent;
     }
 
-    double dof() const { return dof_; }
-    std::int64_t n_blocks() const { return static_cast<std::int64_t>(nodes_.size() - 1) / kLanes; }
-    const double* low(std::int64_t block) const { return nodes_.data() + block * kLanes; }
-    const double* high(std::int64_t block) const { return low(block) + 1; }
+    [[nodiscard]] double dof() const { return dof_; }
+    [[nodiscard]] std::int64_t n_blocks() const { return static_cast<std::int64_t>(nodes_.size() - 1) / kLanes; }
+    [[nodiscard]] const double* low(std::int64_t block) const { return nodes_.data() + block * kLanes; }
+    [[nodiscard]] const double* high(std::int64_t block) const { return low(block) + 1; }
     // the largest finite node of the block (0 if there is none)
-    double last_finite(std::int64_t block) const {
+    [[nodiscard]] double last_finite(std::int64_t block) const {
         double t = low(block)[0] < kInfinity ? low(block)[0] : 0.0;
         for (int lane = 0; lane < kLanes; ++lane)
             if (high(block)[lane] < kInfinity) t = high(block)[lane];
@@ -65,7 +65,8 @@ public:
 private:
     void fresh() {
         cells_ = std::make_shared<Cells>();
-        for (std::int64_t b = 0; b < n_blocks(); ++b) cells_->rows.push_back(std::make_unique<LazyRow<Cell>>(intervals(last_finite(b), kCellsPerUnit)));
+        for (std::int64_t b = 0; b < n_blocks(); ++b)
+            cells_->rows.push_back(std::make_unique<LazyRow<Cell>>(intervals(last_finite(b), kCellsPerUnit)));
     }
 
     double dof_;
@@ -97,11 +98,13 @@ public:
         above_.assign(static_cast<std::size_t>(n_lists_), 0.0);
         below_.assign(static_cast<std::size_t>(n_lists_), 0.0);
 
-        std::int64_t first = starting_block(), last = first;
+        std::int64_t first = starting_block();
+        std::int64_t last = first;
         work_out_block(first, true, true);
         for (;;) {
             const std::vector<double> q = totals(lanes_);
-            bool up = false, down = false;
+            bool up = false;
+            bool down = false;
             for (std::size_t y = 0; y < q.size(); ++y) {
                 const double target = std::max(1e-14 * q[y], 1e-300);
                 up = up || (last + 1 < table_.n_blocks() && above_[y] > target);
@@ -132,7 +135,7 @@ private:
         check_resolution(start_);
     }
 
-    std::int64_t starting_block() const {
+    [[nodiscard]] std::int64_t starting_block() const {
         const double t = std::sqrt(start_ * start_ + table_.dof());
         std::int64_t block = 0;
         while (block + 1 < table_.n_blocks() && table_.high(block)[kLanes - 1] < t) ++block;
@@ -202,7 +205,8 @@ private:
     // A run of chosen rows [begin, end) as a task for the leaf loops.
     BucketTask run_task(std::int64_t block, std::int64_t begin, std::int64_t end) {
         heartbeat();
-        const std::size_t n = static_cast<std::size_t>(end - begin), from = static_cast<std::size_t>(begin);
+        const std::size_t n = static_cast<std::size_t>(end - begin);
+        const std::size_t from = static_cast<std::size_t>(begin);
         laws_.resize(std::max(laws_.size(), n));
         saved_.resize(std::max(saved_.size(), n * static_cast<std::size_t>(stride_)));
         for (std::size_t i = 0; i < n; ++i)
@@ -242,14 +246,16 @@ private:
         std::vector<double> mean(static_cast<std::size_t>(n_lists_), 0.0);  // expected rows below the block
         empty_state(after_);
         for (std::int64_t r = n_runs - 1; r >= 0; --r) {
-            std::copy(after_.begin(), after_.end(), checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state)));
+            std::copy(after_.begin(), after_.end(),
+                      checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state)));
             const BucketTask task = run_task(block, r * run, std::min(n, (r + 1) * run));
             leaf_.bucket_suffix(task);
             for (std::int64_t i = 0; i < task.n_rows; ++i) mean[static_cast<std::size_t>(task.list[i])] += task.below[i];
         }
         empty_state(before_);
         const std::vector<double> lanes_before = lanes_;
-        double within_low[kLanes] = {}, within_high[kLanes] = {};  // expected rows below the ends of each bucket
+        double within_low[kLanes] = {};
+        double within_high[kLanes] = {};  // expected rows below the ends of each bucket
         for (std::int64_t r = 0; r < n_runs; ++r) {
             const auto from = checkpoints_.begin() + static_cast<std::ptrdiff_t>(r * static_cast<std::int64_t>(state));
             std::copy(from, from + static_cast<std::ptrdiff_t>(state), after_.begin());
@@ -278,30 +284,29 @@ private:
     void bound_above() {
         std::vector<double> O(static_cast<std::size_t>(n_lists_ + 2) * kLanes);
         const std::vector<double> unused(static_cast<std::size_t>(n_lists_) * kLanes, 0.0);  // P(closed) is not asked for
-        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->rest.data(), work_.data(),
-                        O.data());
+        leaf_.standings(bounded_->contest, before_.data(), unused.data(), stride_, bounded_->max_others.data(), work_.data(), O.data());
         for (int c = 0; c < n_lists_; ++c) {
             double open = 0.0;
             for (int k = 0; k < bounded_->contest.degree_of(c); ++k)
                 open += before_[static_cast<std::size_t>(c * stride_ + k * kLanes + kLanes - 1)];
             const std::size_t y = static_cast<std::size_t>(c);
-            const bool possible = count_[y] >= static_cast<std::size_t>(bounded_->least[y]);
+            const bool possible = count_[y] >= static_cast<std::size_t>(bounded_->min_own[y]);
             above_[y] = possible ? std::min(std::min(1.0, open) * std::min(1.0, O[y * kLanes + kLanes - 1]),
                                             O[static_cast<std::size_t>(n_lists_ * kLanes + kLanes - 1)])
                                  : 0.0;
         }
     }
 
-    // y wins below the block only with g = least rows there: at most e_g(F) <= (sum F)^g / g!.
+    // y wins below the block only with g = min_own rows there: at most e_g(F) <= (sum F)^g / g!.
     void bound_below(const std::vector<double>& mean) {
         for (std::size_t y = 0; y < mean.size(); ++y) {
             double bound = 1.0;
-            for (int k = 1; k <= bounded_->least[y]; ++k) bound *= mean[y] / k;
+            for (int k = 1; k <= bounded_->min_own[y]; ++k) bound *= mean[y] / k;
             below_[y] = std::min(1.0, bound);
         }
     }
 
-    std::vector<double> totals(const std::vector<double>& lanes) const {
+    [[nodiscard]] std::vector<double> totals(const std::vector<double>& lanes) const {
         std::vector<double> q(static_cast<std::size_t>(n_lists_));
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double* const v = lanes.data() + y * kLanes;
@@ -310,7 +315,7 @@ private:
         return q;
     }
 
-    std::vector<double> errors(const std::vector<double>& q, std::int64_t first, std::int64_t last) const {
+    [[nodiscard]] std::vector<double> errors(const std::vector<double>& q, std::int64_t first, std::int64_t last) const {
         double total = 0.0;
         for (const double value : q) total += value;
         if (std::fabs(total - 1.0) > 1e-9)
@@ -320,8 +325,7 @@ private:
         const double rounding = std::ldexp(1.0, -53) * (6.0 * static_cast<double>(s_->size()) + 200.0);
         std::vector<double> error(q.size());
         for (std::size_t y = 0; y < q.size(); ++y) {
-            const double left_out =
-                (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
+            const double left_out = (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
             // left out: with room for the law's error; a bucket's probability errs by its two tails'
             const double by_law = Accuracy::tiny(q[y]) * (by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y]);
             error[y] = 1.01 * left_out + q[y] * rounding + by_law + (q[y] > 0.0 ? 1e-305 : 0.0);

@@ -1,9 +1,10 @@
 // continuous.hpp: the integral behind race and vote of the continuous smoothed K-NN classifier. No Python, no threads.
 //
-// q(y) = int density of "the K-th nearest row is at t and y wins" dt (DESIGN section 2), by the trapezoid rule in u
+// q(y) = int density of "the K-th nearest row is at t and y wins" dt, by the trapezoid rule in u
 // (quadrature.hpp). The trapezoid rule speaks of the sum over all nodes of the line, so that what counts is what the nodes left
 // out would add. Write the integrand at t as sum over rows i of f_i P(i stands at t, K - 1 others within, y wins), and let
-//     T_y = P(N_y >= least_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most rest_y),  S = P(contest open),  C = P(closed).
+//     T_y = P(N_y >= min_own_y),  H_y = P(N_y < degree_y),  O_y = P(others hold at most max_others_y),
+//     S = P(contest open),  C = P(closed).
 // * Count i as within: f_i = (f_i / F_i) F_i, and each configuration with K rows within is met K times. So the integrand is at most
 //   K max(f / F) P(K within, y wins), and with f / F <= d / t + s (from f(rt) / f(t) >= r^(d-1+st), r < 1: the logarithm of
 //   L(z) = 0F1(; d/2; z^2/4) has a slope in [0, 1] for d >= 1) at most K (d / t + s) O_y T_y and K (d / t + s) C.
@@ -17,8 +18,9 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <iomanip>
 #include <limits>
-#include <string>
+#include <sstream>
 #include <vector>
 
 #include "contest.hpp"
@@ -26,6 +28,9 @@
 #include "tallies.hpp"
 
 namespace knn_cert {
+
+// Contests that are decided within this, in units of sigma, share one integral; farther apart the window would not close.
+constexpr double kOneWindow = 1000.0;
 
 class ContinuousIntegral {
 public:
@@ -69,6 +74,14 @@ public:
     }
 
 private:
+    // A block of coarse nodes is 4 units of u long. A contest is decided within some tens of units; contests share a window if they
+    // are decided within kOneWindow, 250 blocks; and down to u = -2 log(1e300 n), 380 blocks for n = 1e9, a row can be
+    // the nearest of all in one dimension. A window of more than twice all that does not close.
+    static constexpr std::size_t kMostBlocks = 2000;
+    // A cell is left out if it adds no more than this share of the target to any outcome. Bounds fall off so fast to either side that
+    // few cells count; whatever they add up to is part of the error.
+    static constexpr double kNegligibleCell = 1.0 / 16.0;
+
     // With room for what rounding and the law err by.
     CoarseBlock coarse_block(std::int64_t index) {
         heartbeat();
@@ -89,18 +102,20 @@ private:
 
     // A value at coarse node j, of outcome or member i.
     template <class Field>
-    double at(std::int64_t j, Field CoarseBlock::*field, std::size_t i) const {
+    [[nodiscard]] double at(std::int64_t j, Field CoarseBlock::* field, std::size_t i) const {
         return (coarse_[static_cast<std::size_t>(j / kLanes)].*field)[i * kLanes + static_cast<std::size_t>(j % kLanes)];
     }
-    std::int64_t n_nodes() const { return static_cast<std::int64_t>(coarse_.size()) * kLanes; }
-    std::size_t member(std::size_t y) const { return y / tallies_->per_member(); }
+    [[nodiscard]] std::int64_t n_nodes() const { return static_cast<std::int64_t>(coarse_.size()) * kLanes; }
+    [[nodiscard]] std::size_t member(std::size_t y) const { return y / tallies_->per_member(); }
 
-    double radius_at(std::int64_t j) const { return coarse_[static_cast<std::size_t>(j / kLanes)].radius[j % kLanes]; }
-    double n_rows() const { return static_cast<double>(tallies_->n_all_rows()); }
+    [[nodiscard]] double radius_at(std::int64_t j) const { return coarse_[static_cast<std::size_t>(j / kLanes)].radius[j % kLanes]; }
+    [[nodiscard]] double n_rows() const { return static_cast<double>(tallies_->n_all_rows()); }
 
     // What the nodes between coarse nodes j and j + 1 can add to y.
-    double bound(std::int64_t j, std::size_t y) const {
-        const double from = radius_at(j), to = radius_at(j + 1), d = tallies_->dof();
+    [[nodiscard]] double bound(std::int64_t j, std::size_t y) const {
+        const double from = radius_at(j);
+        const double to = radius_at(j + 1);
+        const double d = tallies_->dof();
         const double inside = tallies_->deciding_arrival(member(y)) * (d / std::max(1.0, from) + std::min(1.0, to) * (to + 40.0));
         const double outside = n_rows() * (to + 1.0);
         const double own =
@@ -114,10 +129,11 @@ private:
     // open, one of some K rows that would close it is outside: it is open at t + x with at most K exp(-wx) times the probability that
     // it is open at t. From w = 1 on (t >= 1, cells of width 1/2 are 0.31 or longer in t) the cells add up to the first one and 5 K
     // times as much, with t + 2 in the place of t + 1; before it is no more likely to be open than at the last node.
-    double bound_above(std::size_t y) const {
+    [[nodiscard]] double bound_above(std::size_t y) const {
         const std::int64_t last = n_nodes() - 1;
         if (!tallies_->possible(y)) return 0.0;
-        const double s = tallies_->closing_distance(member(y)), K = tallies_->deciding_arrival(member(y));
+        const double s = tallies_->closing_distance(member(y));
+        const double K = tallies_->deciding_arrival(member(y));
         const double t = std::max(radius_at(last), std::sqrt(s * s + std::max(0.0, tallies_->dof() - 1.0)) + 1.0);
         const double cells = 2.0 * position_of(t) - static_cast<double>(first_block_ * kLanes + last) + 1.0 + 5.0 * K;
         const double still = std::min(at(last, &CoarseBlock::O, y) * at(last, &CoarseBlock::H, y), at(last, &CoarseBlock::open, member(y)));
@@ -127,8 +143,10 @@ private:
     // What the nodes before the first one can add: K (d + s t) T in each unit of u down to t = 1. From there on F(rt) <= r^d exp(1/2)
     // F(t): of the rows within at t = 1, n at most, one is within r at least, so that T falls as min(1, n exp(1/2) r^d) does, r <=
     // exp(-v/2) v units below. The nodes there add up to (2 log n + 1) / d units, and 1/16 + 2/d more.
-    double bound_below(std::size_t y) const {
-        const double u = 0.5 * static_cast<double>(first_block_ * kLanes), t = radius_at(0), d = tallies_->dof();
+    [[nodiscard]] double bound_below(std::size_t y) const {
+        const double u = 0.5 * static_cast<double>(first_block_ * kLanes);
+        const double t = radius_at(0);
+        const double d = tallies_->dof();
         const double units = u - std::min(u, position_of(1.0)) + (2.0 * std::log(n_rows()) + 3.0) / d + 1.0;
         const double some = std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
         return tallies_->deciding_arrival(member(y)) * (d + t + 40.0) * units * some;
@@ -138,7 +156,8 @@ private:
     bool extend(const std::vector<double>& target) {
         bool added = false;
         for (bool more = true; more;) {
-            bool above = false, below = false;
+            bool above = false;
+            bool below = false;
             for (std::size_t y = 0; y < target.size(); ++y) {
                 above = above || bound_above(y) > target[y];
                 below = below || bound_below(y) > target[y];
@@ -154,7 +173,7 @@ private:
             }
             more = above || below;
             added = added || more;
-            if (coarse_.size() > 2000) throw NotComputable("the window of the integral does not close; please report this table");
+            if (coarse_.size() > kMostBlocks) throw NotComputable("the window of the integral does not close; please report this table");
         }
         return added;
     }
@@ -188,7 +207,7 @@ private:
         for (std::int64_t j = 0; j + 1 < n_nodes(); ++j) {
             if (cell_done_[static_cast<std::size_t>(j)]) continue;
             bool wanted = false;
-            for (std::size_t y = 0; y < target.size() && !wanted; ++y) wanted = bound(j, y) > target[y] / 16.0;
+            for (std::size_t y = 0; y < target.size() && !wanted; ++y) wanted = bound(j, y) > kNegligibleCell * target[y];
             if (!wanted) continue;
             work_out_cell(j, level);
             any = true;
@@ -196,7 +215,7 @@ private:
         return any;
     }
 
-    std::vector<double> totals() const {
+    [[nodiscard]] std::vector<double> totals() const {
         std::vector<double> q(tallies_->n_outcomes());
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double* const v = lanes_.data() + y * kLanes;
@@ -209,32 +228,32 @@ private:
     // q + c cos(pi r / 2 + angle) + terms of half the period; the differences of opposite sums give both components of c,
     // whatever the angle. (The even sum less the odd one shows only one component of the error at 2h, which may vanish by
     // accident.) The Fourier transform of the integrand falls at least exponentially: the error at step h is at most c^4.
-    std::vector<double> step_ripple(const std::vector<double>& q) const {
+    [[nodiscard]] std::vector<double> step_ripple(const std::vector<double>& q) const {
         std::vector<double> ripple(q.size(), 0.0);
         const double negligible = std::max(1e-290, 1e-2 * accuracy_.tolerance);
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double* const v = lanes_.data() + y * kLanes;
-            if (q[y] > negligible)
-                ripple[y] = 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / q[y];
+            if (q[y] > negligible) ripple[y] = 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / q[y];
         }
         return ripple;
     }
 
-    bool settled(const std::vector<double>& q) const {
+    [[nodiscard]] bool settled(const std::vector<double>& q) const {
         for (std::size_t y = 0; y < q.size(); ++y)
             if (!accuracy_.settled(q[y], doubt_[y], tallies_->max_degree())) return false;
         return true;
     }
 
     // The step at which the K-th arrival, at the growth rate of the expected count there, should pass the check above.
-    int first_level() const {
+    [[nodiscard]] int first_level() const {
         int level = kFirstLevel;
         const double accepted = std::log(0.5 * accuracy_.largest_ripple());
         for (std::size_t member = 0; member < tallies_->n_members(); ++member) {
             const double k = tallies_->deciding_arrival(member);
             double slope = 1.0;
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j) {
-                const double here = at(j, &CoarseBlock::mean, member), next = at(j + 1, &CoarseBlock::mean, member);
+                const double here = at(j, &CoarseBlock::mean, member);
+                const double next = at(j + 1, &CoarseBlock::mean, member);
                 if (here > 0.0 && here <= 2.0 * k && next >= 0.5 * k)
                     slope = std::max(slope, 2.0 * std::log(std::min(next, 4.0 * k) / here));
             }
@@ -245,9 +264,9 @@ private:
     }
 
     // Relative, of sums of products of the law of all rows: three roundings a row for each of two polynomials, all terms positive.
-    double rounding() const { return std::ldexp(1.0, -53) * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0); }
+    [[nodiscard]] double rounding() const { return std::ldexp(1.0, -53) * (6.0 * static_cast<double>(tallies_->n_rows()) + 200.0); }
 
-    std::vector<double> errors(const std::vector<double>& q, const std::vector<double>& ripple) const {
+    [[nodiscard]] std::vector<double> errors(const std::vector<double>& q, const std::vector<double>& ripple) const {
         check_totals(q);
         std::vector<double> error(q.size());
         // each list's polynomials by skip, the one with a row at the node by twice that
@@ -257,13 +276,15 @@ private:
             for (std::int64_t j = 0; j + 1 < n_nodes(); ++j)
                 if (!cell_done_[static_cast<std::size_t>(j)]) left_out += bound(j, y);
             const double unseen = q[y] < 1e-2 * accuracy_.tolerance ? 1e-2 * accuracy_.tolerance : 0.0;  // its ripple
-            const double by_law = Accuracy::tiny(q[y]) * by_law_[y], by_step = q[y] * std::pow(ripple[y], 4);
+            const double by_law = Accuracy::tiny(q[y]) * by_law_[y];
+            const double by_step = q[y] * std::pow(ripple[y], 4);
             error[y] = tallies_->possible(y) ? left_out + unseen + doubt_[y] + by_law + by_step + q[y] * relative + 1e-305 : 0.0;
         }
         return error;
     }
 
-    // One of the lists wins for certain (a race of lists that are both too short has no winner).
+    // One of the lists wins for certain (a race of lists that are both too short has no winner). The limit is far above the errors of
+    // all parts together, so that only a defect of the kernel goes beyond it; where the caller bears an error, above a hundred of those.
     void check_totals(const std::vector<double>& q) const {
         const std::size_t lists = tallies_->per_member();
         const double limit = std::max(1e-9, 100.0 * accuracy_.tolerance);
@@ -274,10 +295,15 @@ private:
                 total += q[y];
                 complete = complete || tallies_->possible(y);
             }
-            if (complete && !(std::fabs(total - 1.0) <= limit))
-                throw NotComputable("the class probabilities add up to " + std::to_string(total) +
-                                    ", not to 1 within 1e-9: no certificate is issued; please report this table");
+            if (complete && !(std::fabs(total - 1.0) <= limit)) throw_not_one(total, limit);
         }
+    }
+
+    static void throw_not_one(double total, double limit) {
+        std::ostringstream message;
+        message << "the class probabilities add up to " << std::setprecision(12) << total << ", not to 1 within " << limit
+                << ": no certificate is issued; please report this table";
+        throw NotComputable(message.str());
     }
 
     Tallies* tallies_ = nullptr;

@@ -11,50 +11,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "error_of_squares.hpp"
+#include "leaf_interface.hpp"
 #include "parallel.hpp"
-#include "simd.hpp"
 
 namespace knn_cert {
 
 struct DenseRows {
-    const double* data;  // [n][dim]
-    std::int64_t n, dim;
-    const double* row(std::int64_t i) const { return data + i * dim; }
+    const double* data = nullptr;  // [n][dim]
+    std::int64_t n = 0, dim = 0;
+    [[nodiscard]] const double* row(std::int64_t i) const { return data + i * dim; }
 };
 
 constexpr std::int64_t kTileRows = 256, kTileQueries = 128, kTileFeatures = 128;
-
-// By how much the square of a distance may err, from norms of query and row about the centre; all in units of sigma.
-struct SquareError {
-    double product = 0.0, square = 0.0;  // factors of a b and of a^2 + b^2
-    double query_norm = 0.0, largest_norm = 0.0;
-    double relative = 0.0;  // factor of the squared distance itself
-    double from = 0.0;      // nothing at radii below
-
-    // Of direct differences: (d / 8 + 5) u, see leaf_distances.hpp.
-    static SquareError of_differences(std::int64_t dim) {
-        SquareError out;
-        out.relative = 1.01 * std::ldexp(1.0, -53) * (static_cast<double>(dim) / 8.0 + 5.0);
-        return out;
-    }
-    // Of distances that are given, roots of squares that somebody else has given: the root is rounded, and its quotient by sigma, each
-    // by a relative 2^-53 at most; the square by four times that. Within 50 sigma that moves F, U and f by less than a relative 5e-13 at
-    // 39 standard deviations, which the law's own error (tallies.hpp) has room for.
-    static SquareError of_roots() {
-        SquareError out;
-        out.relative = std::ldexp(4.01, -53);
-        out.from = 50.0;
-        return out;
-    }
-    // Whether direct differences would do no better.
-    bool is_least() const { return product == 0.0 && square == 0.0; }
-    bool any() const { return product > 0.0 || relative > 0.0; }
-    // of rows not farther than `reach` from the query
-    double within(double reach) const {
-        const double row_norm = std::min(largest_norm, query_norm + reach);
-        return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
-    }
-};
 
 // What all queries share: the rows in the order in which they are scanned.
 class ScanRows {
@@ -63,21 +32,25 @@ public:
     ScanRows(const DenseRows& rows, const std::vector<std::int32_t>& list_of, std::int32_t n_lists, int n_threads, Checkpoint checkpoint)
         : rows_(rows), n_lists_(n_lists), leaf_(leaf_loops()), centre_(static_cast<std::size_t>(rows.dim), 0.0) {
         // the mean of some rows
-        const std::int64_t step = (rows.n + kCentreRows - 1) / kCentreRows, n_taken = (rows.n + step - 1) / step;
+        const std::int64_t step = (rows.n + kCentreRows - 1) / kCentreRows;
+        const std::int64_t n_taken = (rows.n + step - 1) / step;
         for (std::int64_t i = 0; i < rows.n; i += step)
-            for (std::int64_t k = 0; k < rows.dim; ++k) centre_[static_cast<std::size_t>(k)] += rows.row(i)[k] / static_cast<double>(n_taken);
+            for (std::int64_t k = 0; k < rows.dim; ++k)
+                centre_[static_cast<std::size_t>(k)] += rows.row(i)[k] / static_cast<double>(n_taken);
         order_.resize(static_cast<std::size_t>(rows.n));
         sq_norm_.resize(order_.size());
         starts_.resize(static_cast<std::size_t>(n_tiles()) * (static_cast<std::size_t>(n_lists) + 1));
         for_each_item(n_tiles(), n_threads, checkpoint, [&](int, std::int64_t tile) {
-            const std::int64_t first = tile * kTileRows, last = std::min(first + kTileRows, rows.n);
+            const std::int64_t first = tile * kTileRows;
+            const std::int64_t last = std::min(first + kTileRows, rows.n);
             std::int32_t* const start = starts_.data() + tile * (n_lists + 1);
             std::fill_n(start, n_lists + 1, 0);
             for (std::int64_t i = first; i < last; ++i) ++start[list_of[static_cast<std::size_t>(i)] + 1];
             for (std::int32_t c = 0; c < n_lists; ++c) start[c + 1] += start[c];
             std::vector<std::int32_t> next(start, start + n_lists);
             for (std::int64_t i = first; i < last; ++i) {
-                const std::size_t to = static_cast<std::size_t>(first + next[static_cast<std::size_t>(list_of[static_cast<std::size_t>(i)])]++);
+                const std::size_t to =
+                    static_cast<std::size_t>(first + next[static_cast<std::size_t>(list_of[static_cast<std::size_t>(i)])]++);
                 order_[to] = static_cast<std::int32_t>(i - first);
                 sq_norm_[to] = leaf_.sq_norm(rows.row(i), centre_.data(), rows.dim);
             }
@@ -85,27 +58,35 @@ public:
         largest_norm_ = std::sqrt(*std::max_element(sq_norm_.begin(), sq_norm_.end()));
     }
 
-    const DenseRows& rows() const { return rows_; }
-    const double* centre() const { return centre_.data(); }
-    std::int64_t n_tiles() const { return (rows_.n + kTileRows - 1) / kTileRows; }
-    std::int64_t tile_size(std::int64_t tile) const { return std::min(kTileRows, rows_.n - tile * kTileRows); }
+    [[nodiscard]] const DenseRows& rows() const { return rows_; }
+    [[nodiscard]] const double* centre() const { return centre_.data(); }
+    [[nodiscard]] std::int64_t n_tiles() const { return (rows_.n + kTileRows - 1) / kTileRows; }
+    [[nodiscard]] std::int64_t tile_size(std::int64_t tile) const { return std::min(kTileRows, rows_.n - tile * kTileRows); }
     // Rows of list c in a tile: places start[c] .. start[c + 1] - 1.
-    const std::int32_t* starts(std::int64_t tile) const { return starts_.data() + tile * (n_lists_ + 1); }
-    const double* sq_norms(std::int64_t tile) const { return sq_norm_.data() + tile * kTileRows; }
+    [[nodiscard]] const std::int32_t* starts(std::int64_t tile) const { return starts_.data() + tile * (n_lists_ + 1); }
+    [[nodiscard]] const double* sq_norms(std::int64_t tile) const { return sq_norm_.data() + tile * kTileRows; }
 
     // Rows of a tile less the centre, features first .. first + n - 1, to [rows][n]; rows up to the next multiple of 8 are zero.
     void pack(std::int64_t tile, std::int64_t first, std::int64_t n, double* to) const {
         const std::int64_t size = tile_size(tile);
-        leaf_.centred(rows_.row(tile * kTileRows) + first, rows_.dim, order_.data() + tile * kTileRows, size, centre_.data() + first, n, to);
+        leaf_.centred(rows_.row(tile * kTileRows) + first, rows_.dim, order_.data() + tile * kTileRows, size, centre_.data() + first, n,
+                      to);
         std::fill_n(to + size * n, (-size & (kLanes - 1)) * n, 0.0);
     }
 
     // For a query with this norm about the centre.
-    SquareError sq_error(double query_norm, double sigma) const {
-        const double unit = 1.01 * std::ldexp(1.0, -53), d = static_cast<double>(std::max<std::int64_t>(rows_.dim, 1));
-        const double features = static_cast<double>(kTileFeatures), products = static_cast<double>(kProductTerms);
+    [[nodiscard]] SquareError sq_error(double query_norm, double sigma) const {
+        const double unit = 1.01 * std::ldexp(1.0, -53);
+        const double d = static_cast<double>(std::max<std::int64_t>(rows_.dim, 1));
+        const double features = static_cast<double>(kTileFeatures);
+        const double products = static_cast<double>(kProductTerms);
         const double terms = std::min(products, d) + std::min(features, d) / products + 1.0 + d / features;
-        return {2.0 * (terms + 3.0) * unit, (std::log2(d) + 12.0) * unit, query_norm / sigma, largest_norm_ / sigma, 0.0, 0.0};
+        SquareError out;
+        out.product = 2.0 * (terms + 3.0) * unit;
+        out.square = (std::log2(d) + 12.0) * unit;
+        out.query_norm = query_norm / sigma;
+        out.largest_norm = largest_norm_ / sigma;
+        return out;
     }
 
 private:
@@ -128,17 +109,21 @@ public:
     // Each distance depends on its query and row alone.
     template <class Take>
     void operator()(const std::vector<const double*>& queries, std::int32_t n_lists, Take&& take) {
-        const std::int64_t n_queries = static_cast<std::int64_t>(queries.size()), dim = shared_.rows().dim, groups = (n_queries + kLanes - 1) / kLanes;
+        const std::int64_t n_queries = static_cast<std::int64_t>(queries.size());
+        const std::int64_t dim = shared_.rows().dim;
+        const std::int64_t groups = (n_queries + kLanes - 1) / kLanes;
         pack_queries(queries, groups);
         tile_.resize(static_cast<std::size_t>(kTileRows * std::min(kTileFeatures, std::max<std::int64_t>(dim, 1))));
         out_.resize(static_cast<std::size_t>(groups * kLanes * kTileRows));
         for (std::int64_t tile = 0; tile < shared_.n_tiles(); ++tile) {
-            const std::int64_t size = shared_.tile_size(tile), padded = (size + kLanes - 1) / kLanes * kLanes;
+            const std::int64_t size = shared_.tile_size(tile);
+            const std::int64_t padded = (size + kLanes - 1) / kLanes * kLanes;
             if (dim == 0) std::fill(out_.begin(), out_.end(), 0.0);
             for (std::int64_t first = 0; first < dim; first += kTileFeatures) {
                 const std::int64_t n = std::min(kTileFeatures, dim - first);
                 shared_.pack(tile, first, n, tile_.data());
-                leaf_.products(packed_.data() + first * groups * kLanes, groups, tile_.data(), padded, n, first == 0, out_.data(), kTileRows);
+                leaf_.products(packed_.data() + first * groups * kLanes, groups, tile_.data(), padded, n, first == 0, out_.data(),
+                               kTileRows);
             }
             const std::int32_t* const start = shared_.starts(tile);
             for (std::int64_t q = 0; q < n_queries; ++q) {
@@ -150,7 +135,7 @@ public:
         }
     }
 
-    double query_norm(std::int64_t query) const { return std::sqrt(sq_norm_[static_cast<std::size_t>(query)]); }
+    [[nodiscard]] double query_norm(std::int64_t query) const { return std::sqrt(sq_norm_[static_cast<std::size_t>(query)]); }
 
 private:
     // Chunk by chunk [chunk][group][feature][8], less the centre; missing queries are zero.

@@ -2,8 +2,9 @@
 //
 // Worst cases of tampering differ by a few rows from one another: with r flipped labels the target keeps a_{r+1}, a_{r+2}, ...
 // and the others get a_1 .. a_r. So every row belongs to the first members, up to some, or to the last, from some on. Each row
-// is tallied once, with those that end or begin at the same member; running products over the members (DESIGN section 2,
-// merging) then give the tallies of each: many races for the price of a few.
+// is tallied once, in one record with those that end, or begin, at the same member. The record of a member is the product of the
+// records that it has, as counts of disjoint sets of rows add up: running products over the members, from the first on for rows that
+// begin and from the last on for rows that end, give the tallies of each: many races for the price of a few.
 #pragma once
 
 #include <array>
@@ -19,7 +20,7 @@ struct FamilyRows {
     const std::int64_t *first, *end;
 
     // rows of each member
-    std::vector<std::int64_t> sizes(std::size_t n_members) const {
+    [[nodiscard]] std::vector<std::int64_t> sizes(std::size_t n_members) const {
         std::vector<std::int64_t> change(n_members + 1, 0);
         for (std::size_t i = 0; i < s.size(); ++i)
             if (first[i] < end[i]) {
@@ -30,7 +31,7 @@ struct FamilyRows {
         change.pop_back();
         return change;
     }
-    bool in(std::size_t i, std::size_t member) const {
+    [[nodiscard]] bool in(std::size_t i, std::size_t member) const {
         return first[i] <= static_cast<std::int64_t>(member) && static_cast<std::int64_t>(member) < end[i];
     }
 };
@@ -57,8 +58,7 @@ public:
     void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members, int m_a, int m_b, std::size_t more_near) {
         law_.refresh();
         n_members_ = n_members;
-        contest_ = {2, {m_a, m_b}, true, 0};
-        record_ = 2 * kLanes * static_cast<std::size_t>(std::max({m_a, m_b, 2}));
+        contest_ = Contest::of_race(m_a, m_b);
         const std::size_t all_rows = rows[0].s.size() + rows[1].s.size();
         start_ = expected_radius(decided(rows, n_members / 2, m_a, m_b), law_.dof());
         const bool one_by_one = without_tables(all_rows, start_);
@@ -71,35 +71,36 @@ public:
             side.set(rows[c], n_members, degree, one_by_one);
             n_rows_ += side.shared.n_near() + side.rows.size();
         }
-        pair_.resize(2 * record_);
     }
 
     // Whether the rows summed by moments are all within their reach.
-    bool complete() const { return sides_[0].summary.complete() && sides_[1].summary.complete(); }
+    [[nodiscard]] bool complete() const { return sides_[0].summary.complete() && sides_[1].summary.complete(); }
 
-    std::size_t n_members() const override { return n_members_; }
-    std::size_t per_member() const override { return 2; }
-    bool possible(std::size_t) const override { return true; }
-    double start() const override { return start_; }
-    double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
-    double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
-    std::size_t n_rows() const override { return n_rows_; }
-    std::size_t n_all_rows() const override { return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows); }
-    double dof() const override { return law_.dof(); }
-    int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
+    [[nodiscard]] std::size_t n_members() const override { return n_members_; }
+    [[nodiscard]] std::size_t per_member() const override { return 2; }
+    [[nodiscard]] bool possible(std::size_t) const override { return true; }
+    [[nodiscard]] double start() const override { return start_; }
+    [[nodiscard]] double deciding_arrival(std::size_t) const override { return contest_.deciding_arrival(); }
+    [[nodiscard]] double closing_distance(std::size_t) const override { return std::min(sides_[0].horizon.s, sides_[1].horizon.s); }
+    [[nodiscard]] std::size_t n_rows() const override { return n_rows_; }
+    [[nodiscard]] std::size_t n_all_rows() const override {
+        return static_cast<std::size_t>(sides_[0].horizon.n_rows + sides_[1].horizon.n_rows);
+    }
+    [[nodiscard]] double dof() const override { return law_.dof(); }
+    [[nodiscard]] int max_degree() const override { return std::max(contest_.degree[0], contest_.degree[1]); }
 
     CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) override {
         CoarseBlock nodes(n_outcomes(), n_members_);
         for (std::size_t side = 0; side < 2; ++side) tally_side(block, accuracy, side, false);
         for (std::size_t i = 0; i < n_members_; ++i) {
-            double *T[2], *H[2];
+            double* T[2];
+            double* H[2];
             for (std::size_t side = 0; side < 2; ++side) {
-                const double* const record = sides_[side].of_member[i];
+                const Record& record = sides_[side].of_member[i];
                 T[side] = nodes.T.data() + (2 * i + side) * kLanes;
                 H[side] = nodes.H.data() + (2 * i + side) * kLanes;
-                list_bounds(record, record + record_ / 2, contest_.degree[side], contest_.degree[side], contest_.degree[side], T[side], H[side]);
-                for (std::size_t lane = 0; lane < kLanes; ++lane)
-                    nodes.mean[i * kLanes + lane] += record[record_ / 2 + kLanes + lane];
+                list_bounds(record, contest_.degree[side], contest_.degree[side], contest_.degree[side], T[side], H[side]);
+                for (std::size_t lane = 0; lane < kLanes; ++lane) nodes.mean[i * kLanes + lane] += record.mean()[lane];
             }
             for (std::size_t lane = 0; lane < kLanes; ++lane) {
                 nodes.O[2 * i * kLanes + lane] = H[1][lane];
@@ -112,14 +113,15 @@ public:
     }
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
-        double relative[2][kLanes], density[2 * kLanes];
+        double relative[2][kLanes];
+        double density[2 * kLanes];
         const FarDoubt doubts[2] = {tally_side(block, accuracy, 0, true), tally_side(block, accuracy, 1, true)};
         for (int lane = 0; lane < kLanes; ++lane)
-            for (int side = 0; side < 2; ++side) relative[side][lane] = both(doubts[side].any[lane], doubts[1 - side].open[lane]);
+            for (int side = 0; side < 2; ++side)
+                relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);
         for (std::size_t i = 0; i < n_members_; ++i) {
-            for (std::size_t side = 0; side < 2; ++side)
-                std::copy_n(sides_[side].of_member[i], record_, pair_.data() + side * record_);
-            leaf_.combine(contest_, pair_.data(), pair_.data() + record_ / 2, static_cast<std::int64_t>(record_), nullptr, density);
+            const Record lists[2] = {sides_[0].of_member[i], sides_[1].of_member[i]};
+            leaf_.combine(contest_, lists, nullptr, density);
             for (std::size_t side = 0; side < 2; ++side)
                 add_density(density + side * kLanes, weight, relative[side], lanes + (2 * i + side) * kLanes, doubt + 2 * i + side);
         }
@@ -127,18 +129,20 @@ public:
 
 private:
     struct Side {
-        RowSummary summary;                   // rows of every member
+        RowSummary summary;  // rows of every member
         ListTallies shared;
-        PlacedRows rows;                      // rows of some members
+        PlacedRows rows;  // rows of some members
         PlacedRows::Horizon horizon;
         std::vector<std::int32_t> record_of;  // each row: e - 1 for the members 0 .. e - 1, n_members + f for f .. n_members - 1
         std::vector<char> used;               // whether a record takes any row
-        std::vector<double> records;
-        std::vector<double> root, merged;     // rows of every member; products of records, one for each used one
-        std::vector<const double*> of_member; // the tallies of each member at the block tallied last
+        Records records;
+        Records root, merged;  // rows of every member; products of records, three at most for each member
+        std::size_t n_merged = 0;
+        std::vector<Record> of_member;  // the tallies of each member at the block tallied last
 
         void set(const FamilyRows& from, std::size_t n_members, int degree, bool one_by_one) {
-            std::vector<double> of_all, of_some;
+            std::vector<double> of_all;
+            std::vector<double> of_some;
             std::vector<std::int32_t> records_of_some;
             std::vector<Span> nearest;  // no other row is nearer than those of all members among them
             const std::int64_t n = static_cast<std::int64_t>(n_members);
@@ -186,7 +190,8 @@ private:
                     ++change[static_cast<std::size_t>(rows[done].first)];
                     --change[static_cast<std::size_t>(rows[done].end)];
                 }
-                std::int64_t count = 0, fewest = degree;
+                std::int64_t count = 0;
+                std::int64_t fewest = degree;
                 for (std::size_t m = 0; m < n_members; ++m) fewest = std::min(fewest, count += change[m]);
                 if (fewest >= degree) return last->s;
             }
@@ -197,76 +202,64 @@ private:
     // Returns what the far rows leave in doubt in the tallies of every member.
     FarDoubt tally_side(const NodeBlock& block, const Accuracy& accuracy, std::size_t c, bool density) {
         Side& side = sides_[c];
+        const int degree = contest_.degree[c];
+        side.root.resize(1, degree);
+        const FarDoubt doubt = side.shared.tally(block, law_, leaf_, accuracy, density, side.root[0]);
         side.horizon.skip = accuracy.skip();
-        side.records.resize(2 * n_members_ * record_);
-        side.root.resize(record_);
+        side.records.resize(2 * n_members_, degree);
         for (std::size_t k = 0; k < 2 * n_members_; ++k)
-            if (side.used[k]) {
-                std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_), kLanes, 1.0);
-                std::fill_n(side.records.begin() + static_cast<std::ptrdiff_t>(k * record_ + kLanes), record_ - kLanes, 0.0);
-            }
-
-        const FarDoubt doubt = side.shared.tally(block, law_, leaf_, accuracy, density, side.root.data(), record_ / 2);
+            if (side.used[k]) set_no_rows(side.records[k], degree, density);
         ScatterTask some{};
         some.rows.rough = accuracy.rough();
         side.rows.prepare(block, law_, side.horizon, some.rows);
-        some.rows.degree = contest_.degree[c];
+        some.rows.degree = degree;
         some.record_of = side.record_of.data();
-        some.records = side.records.data();
-        some.record = static_cast<std::int64_t>(record_);
+        some.first = side.records[0];
+        some.stride = side.records.stride();
         some.density = density;
         leaf_.scatter(some);
+        merge_members(side, degree, density);
+        return doubt;
+    }
 
-        // Member i has the rows that all have, those of the records n + 0 .. n + i, and those of the records i .. n - 1.
-        const auto record = [&](std::size_t k) { return side.records.data() + k * record_; };
-        const auto merge = [&](const double* first, const double* second, double* to) {
-            leaf_.merge(contest_.degree[c], density, static_cast<std::int64_t>(record_ / 2), first, second, to);
+    // Member i has the rows that all have, those of the records n + 0 .. n + i, and those of the records i .. n - 1.
+    void merge_members(Side& side, int degree, bool density) {
+        side.merged.resize(3 * n_members_, degree);
+        side.n_merged = 0;
+        const auto merge = [&](const Record& first, const Record& second) {
+            const Record out = side.merged[side.n_merged++];
+            leaf_.merge(degree, density, first, second, out);
+            return out;
         };
-        side.merged.resize(3 * n_members_ * record_);
-        double* next = side.merged.data();
         side.of_member.resize(n_members_);
-        const double* begun = side.root.data();
+        Record begun = side.root[0];
         for (std::size_t i = 0; i < n_members_; ++i) {
-            if (side.used[n_members_ + i]) {
-                merge(begun, record(n_members_ + i), next);
-                begun = next;
-                next += record_;
-            }
+            if (side.used[n_members_ + i]) begun = merge(begun, side.records[n_members_ + i]);
             side.of_member[i] = begun;
         }
-        const double* unended = nullptr;
-        const double* last_begun = nullptr;
+        Record unended{};                    // the product of the records i .. n - 1, if any of them takes rows
+        const double* last_begun = nullptr;  // G of the other factor of the member after this one
         for (std::size_t i = n_members_; i-- > 0;) {
             if (side.used[i]) {
-                if (unended) {
-                    merge(unended, record(i), next);
-                    unended = next;
-                    next += record_;
-                } else {
-                    unended = record(i);
-                }
+                unended = unended.G ? merge(unended, side.records[i]) : side.records[i];
                 last_begun = nullptr;
             }
-            if (!unended) continue;
-            if (side.of_member[i] == last_begun) {  // the same two as the member after it
+            if (!unended.G) continue;
+            if (side.of_member[i].G == last_begun) {  // the same two as the member after it
                 side.of_member[i] = side.of_member[i + 1];
             } else {
-                last_begun = side.of_member[i];
-                merge(last_begun, unended, next);
-                side.of_member[i] = next;
-                next += record_;
+                last_begun = side.of_member[i].G;
+                side.of_member[i] = merge(side.of_member[i], unended);
             }
         }
-        return doubt;
     }
 
     BlockLaw law_;
     const LeafLoops& leaf_;
     Contest contest_{};
-    std::size_t record_ = 0, n_rows_ = 0, n_members_ = 0;
+    std::size_t n_rows_ = 0, n_members_ = 0;
     double start_ = 0.0;
     std::array<Side, 2> sides_;
-    std::vector<double> pair_;
 };
 
 }  // namespace knn_cert

@@ -1,7 +1,7 @@
 // far_rows.hpp: the far rows of one list at any block of nodes, whatever their number. No Python, no threads.
 //
 // With w = F / U and g = f / U, prod (U + F z) = exp(S_0 + sum_m (-1)^(m+1) z^m S_m / m) for S_0 = sum log U, S_m = sum w^m, and
-// with one row exactly at the node that times sum_m (-z)^m T_m, T_m = sum g w^m (DESIGN section 3). A sum over rows of a smooth
+// with one row exactly at the node that times sum_m (-z)^m T_m, T_m = sum g w^m. A sum over rows of a smooth
 // function of s is, on each piece, a sum over its Chebyshev points with weights that only the moments determine. The signs
 // alternate: there must be near rows enough, kNearPerDegree for each power kept, beside the far ones.
 #pragma once
@@ -41,12 +41,12 @@ public:
         }
     }
 
-    bool any() const { return !pieces_.empty(); }
+    [[nodiscard]] bool any() const { return !pieces_.empty(); }
 
-    // The polynomials of the far rows that count at this block, written to `record`, second half at `second`; false if there are
-    // none. `negligible`: rows that do not count, all of them together.
+    // The record of the far rows that count at this block, written to `out`; false if there are none. `negligible`: rows that do not
+    // count, all of them together.
     bool tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, int degree, bool density, const Negligible& negligible,
-               double* record, double* second) {
+               const Record& out) {
         BlockRows& rows = law.rows(block);
         at_block_.clear();
         powers_.clear();
@@ -75,15 +75,16 @@ public:
         task.T = task.S_error + size;
         task.T_error = task.T + size;
         leaf.far_sums(task);
-        leaf.far_polynomials(task, degree, record, second);
+        leaf.far_polynomials(task, degree, out);
         task_ = task;
         return true;
     }
 
-    // What the far rows tallied last leave in doubt in the record of all rows of the list: its errors, laid out as the record.
-    FarDoubt doubt(const LeafLoops& leaf, int degree, std::size_t half, const double* record, double* error) const {
+    // What the far rows tallied last leave in doubt in the record of all rows of the list, tallied with density or without; `error`
+    // gets the errors of its coefficients.
+    [[nodiscard]] FarDoubt doubt(const LeafLoops& leaf, int degree, const Record& record, const Record& error) const {
         FarDoubt out;
-        leaf.far_error(task_, degree, static_cast<std::int64_t>(half), record, error, &out);
+        leaf.far_error(task_, degree, record, error, &out);
         return out;
     }
 

@@ -4,7 +4,7 @@
 // instruction set, and a linker that merged two such copies would run AVX-512 code on a machine without it.
 #pragma once
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 namespace {
@@ -18,8 +18,7 @@ constexpr int kLanesPerRegister = 4;
 constexpr int kLanesPerRegister = 2;
 #endif
 typedef double Register __attribute__((vector_size(sizeof(double) * kLanesPerRegister)));
-typedef double UnalignedRegister
-    __attribute__((vector_size(sizeof(double) * kLanesPerRegister), aligned(8)));
+typedef double UnalignedRegister __attribute__((vector_size(sizeof(double) * kLanesPerRegister), aligned(8)));
 #define KNN_CERT_INLINE inline __attribute__((always_inline))
 #else
 constexpr int kLanesPerRegister = 1;
@@ -34,8 +33,7 @@ struct Lanes {
 
     static KNN_CERT_INLINE Lanes load(const double* from) {
         Lanes out;
-        for (int p = 0; p < kParts; ++p)
-            out.part[p] = *reinterpret_cast<const UnalignedRegister*>(from + p * kLanesPerRegister);
+        for (int p = 0; p < kParts; ++p) out.part[p] = *reinterpret_cast<const UnalignedRegister*>(from + p * kLanesPerRegister);
         return out;
     }
     static KNN_CERT_INLINE Lanes all(double value) {
@@ -44,21 +42,20 @@ struct Lanes {
         return out;
     }
     KNN_CERT_INLINE void store(double* to) const {
-        for (int p = 0; p < kParts; ++p)
-            *reinterpret_cast<UnalignedRegister*>(to + p * kLanesPerRegister) = part[p];
+        for (int p = 0; p < kParts; ++p) *reinterpret_cast<UnalignedRegister*>(to + p * kLanesPerRegister) = part[p];
     }
-    KNN_CERT_INLINE double sum() const {
+    [[nodiscard]] KNN_CERT_INLINE double sum() const {
         double values[kLanes];
         store(values);
         return ((values[0] + values[1]) + (values[2] + values[3])) + ((values[4] + values[5]) + (values[6] + values[7]));
     }
 };
 
-#define KNN_CERT_LANES_OPERATOR(OP)                                      \
-    KNN_CERT_INLINE Lanes operator OP(const Lanes& a, const Lanes& b) {  \
-        Lanes out;                                                       \
+#define KNN_CERT_LANES_OPERATOR(OP)                                                   \
+    KNN_CERT_INLINE Lanes operator OP(const Lanes& a, const Lanes& b) {               \
+        Lanes out;                                                                    \
         for (int p = 0; p < Lanes::kParts; ++p) out.part[p] = a.part[p] OP b.part[p]; \
-        return out;                                                      \
+        return out;                                                                   \
     }
 KNN_CERT_LANES_OPERATOR(+)
 KNN_CERT_LANES_OPERATOR(-)
@@ -102,8 +99,7 @@ template <int kSpan, bool kHigh>
 KNN_CERT_INLINE Register interleave(const Register& a, const Register& b) {
 #if defined(__clang__)
     Register out;
-    for (int l = 0; l < kLanesPerRegister; ++l)
-        out[l] = (l & kSpan) ? b[kHigh ? l : l - kSpan] : a[kHigh ? l + kSpan : l];
+    for (int l = 0; l < kLanesPerRegister; ++l) out[l] = (l & kSpan) ? b[kHigh ? l : l - kSpan] : a[kHigh ? l + kSpan : l];
     return out;
 #else
     typedef long long Pick __attribute__((vector_size(sizeof(Register))));
@@ -119,7 +115,8 @@ KNN_CERT_INLINE void transpose_registers(Register* row) {
     if constexpr (kSpan < kLanesPerRegister) {
         for (int i = 0; i < kLanesPerRegister; ++i)
             if (!(i & kSpan)) {
-                const Register a = row[i], b = row[i + kSpan];
+                const Register a = row[i];
+                const Register b = row[i + kSpan];
                 row[i] = interleave<kSpan, false>(a, b);
                 row[i + kSpan] = interleave<kSpan, true>(a, b);
             }
@@ -133,7 +130,8 @@ KNN_CERT_INLINE void transpose_registers(Register*) {}
 
 // Lane i of row[j] and lane j of row[i] change places.
 KNN_CERT_INLINE void transpose(Lanes* row) {
-    constexpr int kPer = kLanesPerRegister, kBlocks = kLanes / kPer;
+    constexpr int kPer = kLanesPerRegister;
+    constexpr int kBlocks = kLanes / kPer;
     Lanes out[kLanes];
     for (int i = 0; i < kBlocks; ++i)
         for (int j = 0; j < kBlocks; ++j) {

@@ -1,21 +1,13 @@
-// law_block.hpp: the distance law at eight nodes at once, for any row, and its piecewise polynomials in s.
-// No Python, no threads.
-//
-// For a fixed node t the functions s -> F, U, f are entire, and |F(s + iy)| <= exp(y^2/2) F(s), so for U and f: the noise is
-// Gaussian, the bound holds at each of its points. A polynomial through n Chebyshev points of a cell of width 1/4 errs by at most
-// 4 M r^(1-n) / (r - 1) with M the supremum on an ellipse of half axes (r +- 1/r) / 16 around it (Trefethen, Approximation Theory
-// and Approximation Practice, Theorem 8.2). With the law in ball arithmetic that is, relative to the smallest value in the cell
-// and with the best r, at most 2.5e-16 at |z| = 5 and 1.9e-14 at |z| = 7 standard deviations for n = 14, and 2e-32 at |z| = 8 for
-// n = 26 (dof 1, 56 and 3072). Rounding is larger: what the cells lose in all is measured (tests) and part of law_error.
+// law_block.hpp: the distance law at eight nodes at once, for any row. No Python, no threads.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 #include <vector>
 
-#include "ncx2.hpp"
+#include "leaf_interface.hpp"
 #include "many_features.hpp"
-#include "simd.hpp"
+#include "ncx2.hpp"
 
 namespace knn_cert {
 
@@ -38,10 +30,10 @@ public:
         }
     }
 
-    double dof() const { return dof_; }
-    double node(int lane) const { return t_[lane]; }
+    [[nodiscard]] double dof() const { return dof_; }
+    [[nodiscard]] double node(int lane) const { return t_[lane]; }
     // How far from a radius the nodes reach; nodes at 0 and infinity do not count.
-    double farthest_node(double radius) const {
+    [[nodiscard]] double farthest_node(double radius) const {
         double farthest = 0.0;
         for (int l = 0; l < kLanes; ++l)
             if (t_[l] > 0.0 && t_[l] < kInfinity) farthest = std::max(farthest, std::fabs(t_[l] - radius));
@@ -65,58 +57,69 @@ public:
 
 private:
     void evaluate_points(int n, const Split* s, double* F, double* U, double* f) {
-        if (without_sums(n, s, F, U, f)) return;
-        double least = kInfinity, most = 0.0;
-        for (int i = 0; i < n; ++i) {
-            least = std::min(least, s[i].value);
-            most = std::max(most, s[i].value);
-        }
-        // the node nearest to the middle of the law: its largest term is the largest of all
-        const double middle = std::sqrt(s[0].value * s[0].value + dof_);
+        if (without_sums(n, s, F, U, f) || by_sums(n, s, F, U, f)) return;
+        for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
+    }
+
+    // The node nearest to the middle of the law of a row at s: its largest term is the largest of all.
+    [[nodiscard]] int nearest_node(double s) const {
+        const double middle = std::sqrt(s * s + dof_);
         int nearest = 0;
         for (int l = 1; l < kLanes; ++l)
             if (std::fabs(t_[l] - middle) < std::fabs(t_[nearest] - middle)) nearest = l;
-        double smallest = kInfinity, largest = 0.0;  // of the finite nodes
-        for (int l = 0; l < kLanes; ++l)
-            if (t_[l] < kInfinity) {
-                smallest = std::min(smallest, t_[l]);
-                largest = std::max(largest, t_[l]);
-            }
+        return nearest;
+    }
+
+    struct Range {
+        double least = kInfinity, most = 0.0;
+        void include(double x) {
+            least = std::min(least, x);
+            most = std::max(most, x);
+        }
+    };
+
+    // False where the sums are too long, or their terms underflow.
+    bool by_sums(int n, const Split* s, double* F, double* U, double* f) {
+        const int nearest = nearest_node(s[0].value);
         const double t = t_[nearest];
-        const double a = 0.5 * dof_;
+        Range rows;
+        Range nodes;  // of the finite nodes
+        for (int i = 0; i < n; ++i) rows.include(s[i].value);
+        for (int l = 0; l < kLanes; ++l)
+            if (t_[l] < kInfinity) nodes.include(t_[l]);
+        if (!(t > 0.0 && t < kInfinity && rows.most * nodes.most <= kLongSum && nodes.most <= kFarNode)) return false;
         const double j0 = peak(s[0].value, t);
-        double mu[kLawPoints], p_j0[kLawPoints];
-        bool by_sums = t > 0.0 && t < kInfinity && most * largest <= kLongSum && largest <= kFarNode;
-        for (int i = 0; i < n && by_sums; ++i) {
+        double mu[kLawPoints];
+        double p_j0[kLawPoints];
+        for (int i = 0; i < n; ++i) {
             const Split mean = half(squared(s[i]));
             mu[i] = mean.value;
             const double log_p = log_poisson_weight({j0}, mean);
             p_j0[i] = std::exp(log_p);
-            by_sums = log_p + log_poisson_weight(a + j0, y_[nearest].value) >= -690.0;
-        }
-        if (!by_sums) {
-            for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
-            return;
+            if (!(log_p + log_poisson_weight(0.5 * dof_ + j0, y_[nearest].value) >= kSmallestLogTerm)) return false;
         }
         // F's and U's terms peak between mu and s t / 2 - a / 2 or so; they are below 1e-19 of their sums ten deviations off
-        const double low = std::min({0.5 * least * least, j0, peak(least, smallest)});
-        const double high = std::max({0.5 * most * most, j0, peak(most, largest)});
-        const std::int64_t first =
-            std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
+        const double low = std::min({0.5 * rows.least * rows.least, j0, peak(rows.least, nodes.least)});
+        const double high = std::max({0.5 * rows.most * rows.most, j0, peak(rows.most, nodes.most)});
+        const std::int64_t first = std::max<std::int64_t>(0, static_cast<std::int64_t>(low - 11.0 * std::sqrt(low + 20.0) - 40.0));
         const std::int64_t end = static_cast<std::int64_t>(high + 11.0 * std::sqrt(high + 20.0) + 40.0) + 1;
         double sums[3 * kLanes * kLawPoints];
         leaf_->law_sums(n, mu, static_cast<std::int64_t>(j0), p_j0, terms(first, end), first, end, sums);
-        for (int i = 0; i < n; ++i)
-            for (int l = 0; l < kLanes; ++l) {
-                // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and
-                // thousands of factors U near 1 would add it up.
-                const double* const sum = sums + 3 * kLanes * i + l;
-                const int at = i * kLanes + l;
-                const bool lower = sum[0] <= sum[kLanes];
-                F[at] = lower ? sum[0] : 1.0 - sum[kLanes];
-                U[at] = lower ? 1.0 - sum[0] : sum[kLanes];
-                f[at] = t_[l] < kInfinity ? t_[l] * sum[2 * kLanes] : 0.0;
-            }
+        for (int i = 0; i < n; ++i) take_sums(sums + 3 * kLanes * i, F + i * kLanes, U + i * kLanes, f + i * kLanes);
+        return true;
+    }
+
+    // The larger tail as the complement: its sum has a relative error of about 1e-14, the same sign for all rows, and thousands of
+    // factors U near 1 would add it up.
+    void take_sums(const double* sums, double* F, double* U, double* f) const {
+        for (int l = 0; l < kLanes; ++l) {
+            const double sum_F = sums[l];
+            const double sum_U = sums[kLanes + l];
+            const bool lower = sum_F <= sum_U;
+            F[l] = lower ? sum_F : 1.0 - sum_U;
+            U[l] = lower ? 1.0 - sum_F : sum_U;
+            f[l] = t_[l] < kInfinity ? t_[l] * sums[2 * kLanes + l] : 0.0;
+        }
     }
 
     // Far rows, or many features: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
@@ -140,12 +143,15 @@ private:
         return true;
     }
 
-    // Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails
+    // Beyond this s t, or t, one evaluation after the other is faster than the sums and the gamma tails (measured).
     static constexpr double kLongSum = 4e5, kFarNode = 4500.0;
+    // The largest term must be well above exp(-745), where numbers end.
+    static constexpr double kSmallestLogTerm = -690.0;
 
     // j with the largest p_j g_j at node t: j (j + a) = mu y
-    double peak(double s, double t) const {
-        const double a = 0.5 * dof_, product = 0.25 * s * s * t * t;
+    [[nodiscard]] double peak(double s, double t) const {
+        const double a = 0.5 * dof_;
+        const double product = 0.25 * s * s * t * t;
         return std::floor(product / (0.5 * a + std::sqrt(0.25 * a * a + product)));
     }
 
@@ -167,7 +173,8 @@ private:
     // P_j, Q_j and g_{j-1} at the eight nodes for first <= j < end, 3 x 8 numbers each. They are made in chunks that depend on
     // nothing but the nodes: what a cell holds must not depend on what was asked for before it.
     const double* terms(std::int64_t first, std::int64_t end) {
-        const std::int64_t from = first / kChunk, to = (end + kChunk - 1) / kChunk;
+        const std::int64_t from = first / kChunk;
+        const std::int64_t to = (end + kChunk - 1) / kChunk;
         if (end_chunk_ == first_chunk_) first_chunk_ = end_chunk_ = from;
         if (from < first_chunk_) {
             terms_.insert(terms_.begin(), static_cast<std::size_t>((first_chunk_ - from) * kChunk * kTerm), 0.0);
@@ -184,32 +191,21 @@ private:
 
     void make_chunk(std::int64_t chunk, double* to) const {
         for (int l = 0; l < kLanes; ++l) {
-            const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
-            const double y = y_[l].value, rest = y_[l].rest;
             double* const P = to + l;
             double* const Q = P + kLanes;
             double* const g = Q + kLanes;
-            if (y == 0.0 || y == kInfinity) {
+            if (y_[l].value == 0.0 || y_[l].value == kInfinity) {
                 for (std::int64_t j = 0; j < kChunk; ++j) {
-                    P[j * kTerm] = y == 0.0 ? 0.0 : 1.0;
-                    Q[j * kTerm] = y == 0.0 ? 1.0 : 0.0;
+                    P[j * kTerm] = y_[l].value == 0.0 ? 0.0 : 1.0;
+                    Q[j * kTerm] = y_[l].value == 0.0 ? 1.0 : 0.0;
                     g[j * kTerm] = 0.0;
                 }
                 continue;
             }
-            // g_{j-1} = w(a + j - 1, y) from the largest of 64 both ways: errors do not pile up, and nothing starts from a
-            // number that has underflowed
-            for (std::int64_t from = 0; from < kChunk; from += 64) {
-                const double above_first = std::floor(y - (a + static_cast<double>(from)));
-                const std::int64_t top = from + static_cast<std::int64_t>(std::min(63.0, std::max(0.0, above_first)));
-                const Split order = split_sum(a, static_cast<double>(top));
-                g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y_[l]))
-                                                    : std::exp(log_poisson_weight(order, y_[l])) * (order.value / y);
-                for (std::int64_t j = top + 1; j < from + 64; ++j)
-                    g[j * kTerm] = g[(j - 1) * kTerm] * (y / (a + static_cast<double>(j - 1)));
-                for (std::int64_t j = top - 1; j >= from; --j)
-                    g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y);
-            }
+            const double a = 0.5 * dof_ + static_cast<double>(chunk * kChunk);  // the order of the first term
+            const double y = y_[l].value;
+            const double rest = y_[l].rest;
+            for (std::int64_t from = 0; from < kChunk; from += kRun) make_weights(a, y_[l], from, g);
             P[(kChunk - 1) * kTerm] = gamma_tails(a + static_cast<double>(kChunk - 1), y, rest).p;
             for (std::int64_t j = kChunk - 2; j >= 0; --j) P[j * kTerm] = P[(j + 1) * kTerm] + g[(j + 1) * kTerm];
             Q[0] = gamma_tails(a, y, rest).q;
@@ -217,7 +213,20 @@ private:
         }
     }
 
-    static constexpr std::int64_t kChunk = 256, kTerm = 3 * kLanes;
+    // g_{j-1} = w(a + j - 1, y), from <= j < from + kRun, from the largest of them both ways: errors do not pile up, and nothing starts
+    // from a number that has underflowed.
+    static void make_weights(double a, const Split& y, std::int64_t from, double* g) {
+        const double above_first = std::floor(y.value - (a + static_cast<double>(from)));
+        const std::int64_t top = from + static_cast<std::int64_t>(std::min(static_cast<double>(kRun - 1), std::max(0.0, above_first)));
+        const Split order = split_sum(a, static_cast<double>(top));
+        g[top * kTerm] = order.value >= 1.0 ? std::exp(log_poisson_weight({order.value - 1.0, order.rest}, y))
+                                            : std::exp(log_poisson_weight(order, y)) * (order.value / y.value);
+        for (std::int64_t j = top + 1; j < from + kRun; ++j)
+            g[j * kTerm] = g[(j - 1) * kTerm] * (y.value / (a + static_cast<double>(j - 1)));
+        for (std::int64_t j = top - 1; j >= from; --j) g[j * kTerm] = g[(j + 1) * kTerm] * ((a + static_cast<double>(j)) / y.value);
+    }
+
+    static constexpr std::int64_t kChunk = 256, kRun = 64, kTerm = 3 * kLanes;
     double dof_ = 1.0;
     NearNormal near_normal_;
     ManyFeatures many_features_;
@@ -228,48 +237,10 @@ private:
     std::vector<double> terms_;
 };
 
-// From values at the Chebyshev points of a cell to coefficients in x^k, x in [-1, 1]. Chebyshev coefficients first, then
-// powers: rounding in a small high coefficient then moves all its powers together and costs nothing in the value.
-class CellFit {
-public:
-    // n: kCellTerms or kLongCellTerms
-    static const CellFit& of(int n) {
-        static const CellFit fit(kCellTerms), long_fit(kLongCellTerms);
-        return n == kCellTerms ? fit : long_fit;
-    }
-    double point(int i) const { return points_[i]; }
-
-    // values[i][kLanes], i < n -> coef[k][kLanes]
-    void operator()(const double* values, double* coef) const {
-        double chebyshev[kLongCellTerms * kLanes];
-        for (int k = 0; k < n_; ++k) combine(transform_[k], 0, n_, values, chebyshev + k * kLanes);
-        for (int k = 0; k < n_; ++k) combine(power_[k], k, n_, chebyshev, coef + k * kLanes);
-    }
-
-private:
-    explicit CellFit(int n) : n_(n) {
-        const double pi = 3.14159265358979323846;
-        for (int i = 0; i < n; ++i) points_[i] = std::cos(pi * (i + 0.5) / n);
-        for (int k = 0; k < n; ++k)
-            for (int i = 0; i < n; ++i) transform_[k][i] = (k == 0 ? 1.0 : 2.0) / n * std::cos(pi * k * (i + 0.5) / n);
-        for (auto& row : power_)
-            for (double& c : row) c = 0.0;
-        power_[0][0] = power_[1][1] = 1.0;
-        for (int m = 2; m < n; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
-            for (int k = 0; k <= m; ++k) power_[k][m] = (k > 0 ? 2.0 * power_[k - 1][m - 1] : 0.0) - power_[k][m - 2];
-    }
-
-    // sum over first <= i < n of factors[i] values[i]; the last ones, small ones, first
-    static void combine(const double* factors, int first, int n, const double* values, double* to) {
-        double sum[kLanes] = {};
-        for (int i = n - 1; i >= first; --i)
-            for (int lane = 0; lane < kLanes; ++lane) sum[lane] += factors[i] * values[i * kLanes + lane];
-        for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
-    }
-
-    int n_;
-    // power_[k][m]: coefficient of x^k in T_m
-    double points_[kLongCellTerms], transform_[kLongCellTerms][kLongCellTerms], power_[kLongCellTerms][kLongCellTerms];
-};
+// The point x in [-1, 1] of an interval of s, exactly: far out the last bit of s would cost F and U several.
+inline Split interval_point(double index, double x, double per_unit) {
+    const Split sum = split_sum(index + 0.5, 0.5 * x);
+    return {sum.value / per_unit, sum.rest / per_unit};  // a power of 2
+}
 
 }  // namespace knn_cert

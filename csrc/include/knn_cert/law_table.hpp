@@ -1,20 +1,19 @@
-// law_table.hpp: cells of the distance law, built on first use and shared by queries and threads. No Python.
+// law_table.hpp: cells and pieces of the distance law, built on first use and shared by queries and threads. No Python.
 //
 // What a cell holds depends only on (dof, block, cell index), never on who asked first: results do not depend on threads.
 #pragma once
 
 #include <atomic>
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <mutex>
 
-#include "law_block.hpp"
+#include "law_cells.hpp"
+#include "law_pieces.hpp"
 #include "quadrature.hpp"
 
 namespace knn_cert {
 
-constexpr double kComplementLimit = 0.75;     // below this a tail's complement is as accurate as the tail
 constexpr double kLastTabledRadius = 2000.0;  // beyond, rows are few: evaluated one by one
 constexpr std::size_t kTableBytes = std::size_t{64} << 20;
 
@@ -31,8 +30,8 @@ public:
     LazyRow(const LazyRow&) = delete;
     LazyRow& operator=(const LazyRow&) = delete;
 
-    std::size_t size() const { return n_; }
-    std::size_t bytes() const { return n_ * sizeof(std::atomic<Entry*>); }
+    [[nodiscard]] std::size_t size() const { return n_; }
+    [[nodiscard]] std::size_t bytes() const { return n_ * sizeof(std::atomic<Entry*>); }
 
     template <class Build>
     const Entry* get(std::size_t i, std::atomic<std::size_t>& bytes, Build&& build) {
@@ -60,263 +59,16 @@ struct BlockRows {
     LazyRow<Piece> pieces;
 
     explicit BlockRows(double t_max) : cells(intervals(t_max, kCellsPerUnit)), pieces(intervals(t_max, kPiecesPerUnit)) {}
-    std::size_t bytes() const { return cells.bytes() + pieces.bytes(); }
+    [[nodiscard]] std::size_t bytes() const { return cells.bytes() + pieces.bytes(); }
 };
-
-namespace detail {
-
-constexpr int kCellValues = kLongCellTerms * kLanes;
-
-// A fresh cell with the number of its terms. Log F and log U change by less than a factor e over it where all nodes lie within
-// 7 standard deviations: by about z s / sqrt(s^2 + d) for each unit of s.
-inline std::unique_ptr<Cell> start_cell(const NodeLaw& law, std::size_t index) {
-    auto cell = std::make_unique<Cell>();
-    const double s = (static_cast<double>(index) + 0.5) / kCellsPerUnit;
-    cell->terms = law.farthest_node(std::sqrt(s * s + law.dof())) <= 7.0 ? kCellTerms : kLongCellTerms;
-    return cell;
-}
-
-inline CellKind kind_of(int n_values, const double* F_first, const double* F_last, const double* U_first, const double* U_last) {
-    double F_max = 0.0, U_max = 0.0;
-    for (int i = 0; i < n_values; ++i) {
-        F_max = std::max({F_max, F_first[i], F_last[i]});
-        U_max = std::max({U_max, U_first[i], U_last[i]});
-    }
-    if (F_max == 0.0) return CellKind::outside;
-    if (U_max == 0.0) return CellKind::inside;
-    if (F_max <= kComplementLimit) return CellKind::lower;
-    if (U_max <= kComplementLimit) return CellKind::upper;
-    return CellKind::both;
-}
-
-// functions[i][point][lane] -> coef[i][power][lane]
-inline void fit_cell(std::initializer_list<const double*> functions, Cell& cell) {
-    const CellFit& fit = CellFit::of(cell.terms);
-    const std::size_t size = static_cast<std::size_t>(cell.terms) * kLanes;
-    cell.coef.resize(functions.size() * size);
-    double* to = cell.coef.data();
-    for (const double* const function : functions) {
-        fit(function, to);
-        to += size;
-    }
-}
-
-// F at the last node and x, in a cell of {f, F}, {f, U} or {f, F, U}.
-inline double last_cdf(const Cell& cell, double x) {
-    if (cell.kind == CellKind::inside) return 1.0;
-    if (cell.kind == CellKind::outside) return 0.0;
-    const double* const tail = cell.coef.data() + static_cast<std::size_t>(cell.terms * kLanes) + kLanes - 1;
-    double value = 0.0;
-    for (int k = cell.terms - 1; k >= 0; --k) value = value * x + tail[k * kLanes];
-    return cell.kind == CellKind::upper ? 1.0 - value : value;
-}
-
-// The point x in [-1, 1] of an interval of s, exactly: far out the last bit of s would cost F and U several.
-inline Split point(double index, double x, double per_unit) {
-    const Split sum = split_sum(index + 0.5, 0.5 * x);
-    return {sum.value / per_unit, sum.rest / per_unit};  // a power of 2
-}
-
-// f at the last node and x, in such a cell.
-inline double last_pdf(const Cell& cell, double x) {
-    if (cell.kind == CellKind::inside || cell.kind == CellKind::outside) return 0.0;
-    double value = 0.0;
-    for (int k = cell.terms - 1; k >= 0; --k) value = value * x + cell.coef[static_cast<std::size_t>(k * kLanes + kLanes - 1)];
-    return std::max(0.0, value);
-}
-
-// Where the functions of a cell are fitted.
-struct CellPoints {
-    Split s[kLongCellTerms];
-
-    CellPoints(std::size_t index, int terms) {
-        for (int i = 0; i < terms; ++i) s[i] = point(static_cast<double>(index), CellFit::of(terms).point(i), kCellsPerUnit);
-    }
-};
-
-}  // namespace detail
-
-// A cell of the continuous classifier: F, U and the density f at the nodes.
-inline std::unique_ptr<Cell> build_cell(NodeLaw& law, std::size_t index) {
-    double F[detail::kCellValues], U[detail::kCellValues], f[detail::kCellValues];
-    std::unique_ptr<Cell> cell = detail::start_cell(law, index);
-    const detail::CellPoints points(index, cell->terms);
-    law.evaluate_close(cell->terms, points.s, F, U, f);
-    cell->kind = detail::kind_of(cell->terms * kLanes, F, F, U, U);
-    if (cell->kind == CellKind::lower) detail::fit_cell({f, F}, *cell);
-    if (cell->kind == CellKind::upper) detail::fit_cell({f, U}, *cell);
-    if (cell->kind == CellKind::both) detail::fit_cell({f, F, U}, *cell);
-    cell->cdf_left = detail::last_cdf(*cell, -1.0);
-    cell->cdf_right = detail::last_cdf(*cell, 1.0);
-    cell->pdf_left = detail::last_pdf(*cell, -1.0);
-    cell->pdf_right = detail::last_pdf(*cell, 1.0);
-    return cell;
-}
-
-// A cell of the bucketed classifier: both tails at the two ends of eight buckets.
-inline std::unique_ptr<Cell> build_bucket_cell(NodeLaw& low, NodeLaw& high, std::size_t index) {
-    double F_low[detail::kCellValues], U_low[detail::kCellValues], F_high[detail::kCellValues], U_high[detail::kCellValues];
-    double f[detail::kCellValues];
-    std::unique_ptr<Cell> cell = detail::start_cell(high, index);
-    cell->terms = std::max(cell->terms, detail::start_cell(low, index)->terms);
-    const detail::CellPoints points(index, cell->terms);
-    low.evaluate_close(cell->terms, points.s, F_low, U_low, f);
-    high.evaluate_close(cell->terms, points.s, F_high, U_high, f);
-    cell->kind = detail::kind_of(cell->terms * kLanes, F_low, F_high, U_low, U_high);
-    if (cell->kind == CellKind::lower) detail::fit_cell({F_low, F_high}, *cell);
-    if (cell->kind == CellKind::upper) detail::fit_cell({U_low, U_high}, *cell);
-    if (cell->kind == CellKind::both) detail::fit_cell({F_low, U_low, F_high, U_high}, *cell);
-    return cell;
-}
-
-// The Chebyshev points of a piece of width 2, and the way from moments to the weights of a sum over them.
-class PiecePoints {
-public:
-    static const PiecePoints& get() {
-        static const PiecePoints points;
-        return points;
-    }
-    double point(int i) const { return point_[i]; }
-
-    // sum_i weights[i] p(point(i)) = sum over the rows of p(x), for every polynomial p of degree 15
-    void weights(const double* moments, double* to) const {
-        for (int i = 0; i < kMoments; ++i) to[i] = 0.0;
-        for (int m = 0; m < kMoments; ++m)
-            for (int i = 0; i < kMoments; ++i) to[i] += moments[m] * from_moment_[m][i];
-    }
-
-private:
-    PiecePoints() {
-        // T_j by the moments' products: T_{h+r} = 2 T_h T_r - T_{h-r}, h the highest power of 2 in j
-        double chebyshev[kMoments][kMoments] = {};
-        chebyshev[0][0] = 1.0;
-        for (int h = 1; h < kMoments; h *= 2) {
-            chebyshev[h][h] = 1.0;
-            for (int r = 1; r < h; ++r)
-                for (int m = 0; m < kMoments; ++m)
-                    chebyshev[h + r][m] = (m & h ? 2.0 * chebyshev[r][m ^ h] : 0.0) - chebyshev[h - r][m];
-        }
-        const double pi = 3.14159265358979323846;
-        for (int i = 0; i < kMoments; ++i) {
-            point_[i] = std::cos(pi * (i + 0.5) / kMoments);
-            for (int m = 0; m < kMoments; ++m) {
-                double sum = 0.0;
-                for (int j = 0; j < kMoments; ++j)
-                    sum += (j == 0 ? 1.0 : 2.0) / kMoments * std::cos(pi * j * (i + 0.5) / kMoments) * chebyshev[j][m];
-                from_moment_[m][i] = sum;
-            }
-        }
-    }
-    double point_[kMoments], from_moment_[kMoments][kMoments];
-};
-
-namespace detail {
-
-// I_{d/2}(z) / I_{d/2-1}(z) from below and above, d >= 1 (Amos). rho solves rho' = 1 - 2c rho / z - rho^2, c = (d-1)/2; rho' is a
-// variance, so >= 0, which gives the upper bound; the lower one is a solution from below, with the same slope 1/d at 0.
-inline double bessel_quotient_lower(double d, double z) {
-    const double c = 0.5 * (d - 1.0);
-    return z / (c + std::sqrt((c + 1.0) * (c + 1.0) + z * z));
-}
-inline double bessel_quotient_upper(double d, double z) {
-    const double c = 0.5 * (d - 1.0);
-    return z > 0.0 ? z / (c + std::sqrt(c * c + z * z)) : 0.0;
-}
-
-// A bound from below of |U(s + iy)| / U(s) for |y| <= reach and s in [from, to], given g = f / U at from, the largest, and at to, the
-// least: 0 where there is none. U(s + iy) = exp(y^2/2) U(s) E exp(iyN), N the noise along the row given that R > t, and |E exp(iyN)|
-// is at least the mean of cos(y (N - E N)), 1 - y^2 V / 2. Here V = 1 + U''/U - (U'/U)^2 = 1 + g (t - rho (s + (d-1)/s)) - g^2
-// rho^2 with U' = rho f, rho at st; rho s grows with s, rho / s falls. With V the bound has its least value at an end of [0, reach].
-inline double least_share(double d, double t, double from, double to, double g_from, double g_to, double reach) {
-    const double rho_from = bessel_quotient_lower(d, from * t), rho_to = bessel_quotient_lower(d, to * t);
-    const double slope = t - rho_from * from - (to > 0.0 ? (d - 1.0) * rho_to / to : 0.0);
-    const double V = 1.0 + g_from * std::max(0.0, slope) - g_to * rho_from * (g_to * rho_from);
-    const double y2 = reach * reach, at_reach = std::exp(0.5 * y2) * (1.0 - 0.5 * y2 * std::max(0.0, V));
-    return std::max(0.0, std::min(1.0, at_reach));
-}
-
-// The supremum of f over s in [from, to] from its values at the ends: d log f / ds = t rho(st) - s.
-inline double supremum(double d, double t, double from, double to, double f_from, double f_to) {
-    const double rise = std::max(0.0, t * bessel_quotient_upper(d, to * t) - from);
-    const double fall = std::max(0.0, to - t * bessel_quotient_lower(d, from * t));
-    return std::max({f_from, f_to, std::min(f_from * std::exp(rise * (to - from)), f_to * std::exp(fall * (to - from)))});
-}
-
-}  // namespace detail
-
-// A piece for far rows. Where nothing is known about U it holds nothing, with infinite bounds.
-//
-// For complex s, |F(s + iy)| <= exp(y^2 / 2) F(s), and so for f and U (the noise is Gaussian: the bound holds at each of its points).
-// With F falling in s, F on an ellipse is at most exp(y^2 / 2) F(left end - reach), y its half axis, and |U| at least 1 less
-// that, or detail::least_share of U(left end - reach). In the first case |log U| <= |F| / |U|. In the second |log U| is at most
-// log(1 / |U|), or y^2 / 2 where |U| > 1, and the angle of U at most y E N + pi / 2, as the mean of cos(y (N - E N)) is positive;
-// E N = rho g <= g. (The law is needed for d >= 1 alone: the gate sees to it.)
-inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
-    // half axes y of the ellipses, rounded up, and exp(y^2 / 2)
-    constexpr double kHalfAxis[2] = {0.70711, 1.22475}, kGrowth[2] = {1.28404, 2.11702}, kInvalid = 1e300, kLargest = 1e100;
-    constexpr double kAngle = 1.5708;  // pi / 2, rounded up
-    auto piece = std::make_unique<Piece>();
-    const double d = law.dof(), left = static_cast<double>(index) / kPiecesPerUnit;
-    double F[6][kLanes], U[6][kLanes], f[6][kLanes];  // at left - 1, left - 1/2, ..., left + 3/2
-    const Split around[6] = {{std::fabs(left - 1.0)}, {std::fabs(left - 0.5)}, {left}, {left + 0.5}, {left + 1.0}, {left + 1.5}};
-    law.evaluate(around[0].value, F[0], U[0], f[0]);
-    law.evaluate_close(5, around + 1, F[1], U[1], f[1]);
-    const int at_left = 2, at_right = 3;
-    static_assert(kPiecesPerUnit == 2.0, "samples are 1/2 apart");
-    piece->cdf_left = F[at_left][kLanes - 1];
-    piece->pdf_left = f[at_left][kLanes - 1];
-    piece->cdf_right = F[at_right][kLanes - 1];
-    bool valid[kLanes];
-    for (int lane = 0; lane < kLanes; ++lane) {
-        const double t = law.node(lane);
-        for (int e = 0; e < 2; ++e) {
-            const int from = static_cast<int>(at_left - 2.0 * kEllipseReach[e]), to = static_cast<int>(at_right + 2.0 * kEllipseReach[e]);
-            double largest_f = 0.0;
-            for (int i = from; i < to; ++i) {
-                const bool rises = around[i].value < around[i + 1].value;  // the ellipse may reach beyond s = 0
-                const int nearer = rises ? i : i + 1, farther = rises ? i + 1 : i;
-                const double between =
-                    detail::supremum(d, t, around[nearer].value, around[farther].value, f[nearer][lane], f[farther][lane]);
-                largest_f = std::max(largest_f, between);
-            }
-            // ... where F is largest
-            const int nearest = left >= kEllipseReach[e] ? from : at_left - static_cast<int>(2.0 * left);
-            const double cdf = kGrowth[e] * F[nearest][lane], g = U[nearest][lane] > 0.0 ? f[nearest][lane] / U[nearest][lane] : 0.0;
-            const double g_least = U[to][lane] > 0.0 ? f[to][lane] / U[to][lane] : 0.0;
-            const double by_share =
-                U[nearest][lane] * detail::least_share(d, t, around[nearest].value, around[to].value, g, g_least, kHalfAxis[e]);
-            const double sf = std::max(1.0 - cdf, by_share);
-            const bool safe = sf > 0.0 && cdf <= kLargest * sf;
-            double odds = safe ? cdf / sf : kInvalid;
-            if (safe && by_share > 1.0 - cdf)
-                odds = std::max(odds, std::hypot(std::max(-std::log(sf), 0.5 * kHalfAxis[e] * kHalfAxis[e]), kHalfAxis[e] * g + kAngle));
-            piece->sup_odds[e][lane] = odds;
-            piece->sup_hazard[e][lane] = safe ? kGrowth[e] * largest_f / sf : kInvalid;
-        }
-        valid[lane] = std::min(piece->sup_odds[0][lane], piece->sup_odds[1][lane]) < kInvalid && U[at_left][lane] > 0.0;
-        piece->odds_left[lane] = valid[lane] ? F[at_left][lane] / U[at_left][lane] : kInvalid;
-        piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
-    }
-    Split s[kMoments];
-    double F_at[kMoments][kLanes], U_at[kMoments][kLanes], f_at[kMoments][kLanes];
-    for (int i = 0; i < kMoments; ++i) s[i] = detail::point(static_cast<double>(index), PiecePoints::get().point(i), kPiecesPerUnit);
-    law.evaluate_close(kMoments, s, F_at[0], U_at[0], f_at[0]);
-    for (int i = 0; i < kMoments; ++i)
-        for (int lane = 0; lane < kLanes; ++lane) {
-            piece->log_sf[i][lane] = !valid[lane] ? 0.0 : F_at[i][lane] < 0.5 ? std::log1p(-F_at[i][lane]) : std::log(U_at[i][lane]);
-            piece->odds[i][lane] = valid[lane] ? F_at[i][lane] / U_at[i][lane] : 0.0;
-            piece->hazard[i][lane] = valid[lane] ? f_at[i][lane] / U_at[i][lane] : 0.0;
-        }
-    return piece;
-}
 
 // The cells and pieces of all node blocks for one dof.
 class LawTable {
 public:
     explicit LawTable(double dof) : dof_(dof) {}
 
-    double dof() const { return dof_; }
-    std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+    [[nodiscard]] double dof() const { return dof_; }
+    [[nodiscard]] std::size_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
     BlockRows& rows(const NodeBlock& block) {
         std::lock_guard<std::mutex> lock(mutex_);

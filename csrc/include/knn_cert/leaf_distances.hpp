@@ -9,12 +9,13 @@ namespace knn_cert {
 namespace {
 
 // Differences, squared and added in one fixed order: lane l adds the features l, l + 8, ...; then the lanes. The order does
-// not depend on how queries and rows are grouped. Relative error of each result: below (dim / 8 + 5) 2^-53.
+// not depend on how queries and rows are grouped. Relative error of each result: below (dim / 8 + 6) 2^-53. A difference is rounded, which
+// counts twice in its square, and so is the square; its lane rounds ceil(dim / 8) - 1 sums, as the first is exact, and the lanes three.
 //
 // Features first .. last (whole groups of eight) of kRows rows and kQueries queries, added to sums[row][query][lane].
 template <int kRows, int kQueries>
-KNN_CERT_INLINE void add_features(const double* queries, const double* rows, std::int64_t dim, std::int64_t first,
-                                  std::int64_t last, double* sums, std::int64_t row_stride) {
+KNN_CERT_INLINE void add_features(const double* queries, const double* rows, std::int64_t dim, std::int64_t first, std::int64_t last,
+                                  double* sums, std::int64_t row_stride) {
     Lanes sum[kRows][kQueries];
     for (int r = 0; r < kRows; ++r)
         for (int q = 0; q < kQueries; ++q) sum[r][q] = Lanes::load(sums + r * row_stride + q * kLanes);
@@ -34,20 +35,20 @@ KNN_CERT_INLINE void add_features(const double* queries, const double* rows, std
 }
 
 template <int kRows>
-void add_features_of_rows(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t dim,
-                          std::int64_t first, std::int64_t last, double* sums, std::int64_t row_stride) {
+void add_features_of_rows(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t dim, std::int64_t first,
+                          std::int64_t last, double* sums, std::int64_t row_stride) {
     std::int64_t q = 0;
-    for (; q + 4 <= n_queries; q += 4)
-        add_features<kRows, 4>(queries + q * dim, rows, dim, first, last, sums + q * kLanes, row_stride);
-    for (; q < n_queries; ++q)
-        add_features<kRows, 1>(queries + q * dim, rows, dim, first, last, sums + q * kLanes, row_stride);
+    for (; q + 4 <= n_queries; q += 4) add_features<kRows, 4>(queries + q * dim, rows, dim, first, last, sums + q * kLanes, row_stride);
+    for (; q < n_queries; ++q) add_features<kRows, 1>(queries + q * dim, rows, dim, first, last, sums + q * kLanes, row_stride);
 }
 
 // At most kDistanceQueries queries. Features in pieces, so that four queries and two rows of a piece stay in the first cache.
-void sq_distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
-                  double* out, std::int64_t out_stride) {
-    constexpr std::int64_t kPiece = 512, kRowsAtATime = 16;
-    const std::int64_t whole = dim - dim % kLanes, row_stride = n_queries * kLanes;
+void sq_distances(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim, double* out,
+                  std::int64_t out_stride) {
+    constexpr std::int64_t kPiece = 512;
+    constexpr std::int64_t kRowsAtATime = 16;
+    const std::int64_t whole = dim - dim % kLanes;
+    const std::int64_t row_stride = n_queries * kLanes;
     double sums[kRowsAtATime * kDistanceQueries * kLanes];
     for (std::int64_t start = 0; start < n_rows; start += kRowsAtATime) {
         const std::int64_t n = n_rows - start < kRowsAtATime ? n_rows - start : kRowsAtATime;
@@ -56,11 +57,9 @@ void sq_distances(const double* queries, std::int64_t n_queries, const double* r
             const std::int64_t last = first + kPiece < whole ? first + kPiece : whole;
             std::int64_t i = 0;
             for (; i + 2 <= n; i += 2)
-                add_features_of_rows<2>(queries, n_queries, rows + (start + i) * dim, dim, first, last, sums + i * row_stride,
-                                        row_stride);
+                add_features_of_rows<2>(queries, n_queries, rows + (start + i) * dim, dim, first, last, sums + i * row_stride, row_stride);
             if (i < n)
-                add_features_of_rows<1>(queries, n_queries, rows + (start + i) * dim, dim, first, last, sums + i * row_stride,
-                                        row_stride);
+                add_features_of_rows<1>(queries, n_queries, rows + (start + i) * dim, dim, first, last, sums + i * row_stride, row_stride);
         }
         for (std::int64_t q = 0; q < n_queries; ++q)
             for (std::int64_t i = 0; i < n; ++i) {
@@ -80,24 +79,28 @@ void sq_distances(const double* queries, std::int64_t n_queries, const double* r
 // How many rows stay in the registers of the instruction set, with two sums each.
 constexpr int kProductRows = kLanesPerRegister == 8 ? 8 : kLanesPerRegister == 4 ? 2 : 1;
 
-// Eight rows and a group of eight queries. Each product is added up in the order of the features, kProductTerms at a time.
+// kProductRows rows and a group of eight queries. Each product is added up in the order of the features, kProductTerms at a time.
+KNN_CERT_INLINE void products_of_rows(const double* queries, const double* rows, std::int64_t n_features, Lanes* total) {
+    for (int r = 0; r < kProductRows; ++r) total[r] = Lanes::all(0.0);
+    for (std::int64_t from = 0; from < n_features; from += kProductTerms) {
+        const std::int64_t to = from + kProductTerms < n_features ? from + kProductTerms : n_features;
+        Lanes sum[kProductRows];
+        for (int r = 0; r < kProductRows; ++r) sum[r] = Lanes::all(0.0);
+        for (std::int64_t k = from; k < to; ++k) {
+            const Lanes query = Lanes::load(queries + k * kLanes);
+            for (int r = 0; r < kProductRows; ++r) sum[r] += Lanes::all(rows[r * n_features + k]) * query;
+        }
+        for (int r = 0; r < kProductRows; ++r) total[r] += sum[r];
+    }
+}
+
+// Eight rows and a group of eight queries.
 KNN_CERT_INLINE void add_products(const double* queries, const double* rows, std::int64_t n_features, bool first, double* out,
                                   std::int64_t out_stride) {
     Lanes turned[kLanes];
     for (int r0 = 0; r0 < kLanes; r0 += kProductRows) {
         Lanes total[kProductRows];
-        for (int r = 0; r < kProductRows; ++r) total[r] = Lanes::all(0.0);
-        const double* const row = rows + r0 * n_features;
-        for (std::int64_t from = 0; from < n_features; from += kProductTerms) {
-            const std::int64_t to = from + kProductTerms < n_features ? from + kProductTerms : n_features;
-            Lanes sum[kProductRows];
-            for (int r = 0; r < kProductRows; ++r) sum[r] = Lanes::all(0.0);
-            for (std::int64_t k = from; k < to; ++k) {
-                const Lanes query = Lanes::load(queries + k * kLanes);
-                for (int r = 0; r < kProductRows; ++r) sum[r] += Lanes::all(row[r * n_features + k]) * query;
-            }
-            for (int r = 0; r < kProductRows; ++r) total[r] += sum[r];
-        }
+        products_of_rows(queries, rows + r0 * n_features, n_features, total);
         for (int r = 0; r < kProductRows; ++r) turned[r0 + r] = total[r];
     }
     transpose(turned);
@@ -107,12 +110,12 @@ KNN_CERT_INLINE void add_products(const double* queries, const double* rows, std
     }
 }
 
-void products(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows, std::int64_t n_features,
-              bool first, double* out, std::int64_t out_stride) {
+void products(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows, std::int64_t n_features, bool first,
+              double* out, std::int64_t out_stride) {
     for (std::int64_t g = 0; g < n_groups; ++g)
         for (std::int64_t r = 0; r < n_rows; r += kLanes)
-            add_products(queries + g * n_features * kLanes, rows + r * n_features, n_features, first,
-                         out + g * kLanes * out_stride + r, out_stride);
+            add_products(queries + g * n_features * kLanes, rows + r * n_features, n_features, first, out + g * kLanes * out_stride + r,
+                         out_stride);
 }
 
 // Rows at rows + order[i] * stride, less the centre.

@@ -1,4 +1,5 @@
-// leaf_law.hpp: the distance law at eight nodes: sums over its terms, and the polynomials of the cells. No Python, no threads, no allocation.
+// leaf_law.hpp: the distance law at eight nodes: sums over its terms, and the polynomials of the cells. No Python, no threads, no
+// allocation.
 #pragma once
 
 #include "lanes.hpp"
@@ -8,9 +9,11 @@ namespace {
 
 // Both directions from j0, in steps of 16 terms, until the last term is negligible in every sum. The terms are log-concave
 // in j: once one is below the sum of those before it, the later ones fall faster than a geometric series.
+// In one piece: compilers that fuse products and sums do so differently where it is cut, and the last bits of every answer move.
 template <int kPoints>
-void law_sums_of_points(const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first,
-                        std::int64_t end, double* sums) {
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
+void law_sums_of_points(const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first, std::int64_t end,
+                        double* sums) {
     constexpr double kNegligibleTerm = 1e-19;
     constexpr std::int64_t kTerm = 3 * kLanes;
     Lanes sum[kPoints][3];
@@ -18,7 +21,8 @@ void law_sums_of_points(const double* mu, std::int64_t j0, const double* p_j0, c
         for (Lanes& value : of_point) value = Lanes::all(0.0);
     for (int direction = 0; direction < 2; ++direction) {
         const std::int64_t step = direction == 0 ? 1 : -1;
-        double p[kPoints], per_mu[kPoints];
+        double p[kPoints];
+        double per_mu[kPoints];
         for (int i = 0; i < kPoints; ++i) {
             per_mu[i] = mu[i] > 0.0 ? 1.0 / mu[i] : 0.0;
             p[i] = direction == 0 ? p_j0[i] : p_j0[i] * (static_cast<double>(j0) * per_mu[i]);
@@ -114,11 +118,8 @@ KNN_CERT_INLINE void row_law(const TallyTask& task, std::int64_t i, Lanes& F, La
             cell_pair(cell, 0, 1, task.x[i], f, F, task.rough);
             cell_pair(cell, 0, 2, task.x[i], f, U, task.rough);
             return;
-        case CellKind::inside:
-            F = one, U = Lanes::all(0.0), f = U;
-            return;
-        case CellKind::outside:
-            return;
+        case CellKind::inside: F = one, U = Lanes::all(0.0), f = U; return;
+        case CellKind::outside: return;
     }
 }
 

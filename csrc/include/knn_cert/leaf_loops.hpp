@@ -1,4 +1,4 @@
-// leaf_loops.hpp: the leaf loops (simd.hpp) put together. Each including file compiles them for its own instruction set.
+// leaf_loops.hpp: the leaf loops (leaf_interface.hpp) put together. Each including file compiles them for its own instruction set.
 #pragma once
 
 #include "leaf_bucketed.hpp"
@@ -10,8 +10,26 @@ namespace knn_cert {
 namespace {
 
 constexpr LeafLoops make_leaf_loops(const char* name) {
-    return {name,    law_sums,  tally,         scatter,     merge,        far_sums, far_polynomials, far_error, sort_out,
-            combine, standings, bucket_suffix, bucket_rows, sq_distances, centred, sq_norm, products, from_products};
+    LeafLoops loops{};
+    loops.name = name;
+    loops.law_sums = law_sums;
+    loops.tally = tally;
+    loops.scatter = scatter;
+    loops.merge = merge;
+    loops.far_sums = far_sums;
+    loops.far_polynomials = far_polynomials;
+    loops.far_error = far_error;
+    loops.sort_out = sort_out;
+    loops.combine = combine;
+    loops.standings = standings;
+    loops.bucket_suffix = bucket_suffix;
+    loops.bucket_rows = bucket_rows;
+    loops.sq_distances = sq_distances;
+    loops.centred = centred;
+    loops.sq_norm = sq_norm;
+    loops.products = products;
+    loops.from_products = from_products;
+    return loops;
 }
 
 }  // namespace

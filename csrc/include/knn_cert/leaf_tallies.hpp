@@ -7,52 +7,76 @@
 namespace knn_cert {
 namespace {
 
-// One row: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms positive (DESIGN section 2).
-// kDegree > 0: the polynomials stay in registers; 0: any degree, in memory.
+// The counting polynomials of a tally. One row more: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms
+// positive. kDegree > 0: they stay in registers; 0: any degree, in memory.
+template <int kDegree, bool kDensity>
+struct TalliedPolynomials {
+    Lanes G[kDegree], A[kDensity ? kDegree : 1];
+
+    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) {
+        for (int k = 0; k < kDegree; ++k) {
+            G[k] = Lanes::load(task.G + k * kLanes);
+            if (kDensity) A[k] = Lanes::load(task.A + k * kLanes);
+        }
+    }
+    [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return G[kDegree - 1]; }
+    KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
+        for (int k = kDegree - 1; k >= 1; --k) {
+            if (kDensity) A[k] = U * A[k] + (F * A[k - 1] + f * G[k]);
+            G[k] = U * G[k] + F * G[k - 1];
+        }
+        if (kDensity) A[0] = U * A[0] + f * G[0];
+        G[0] = U * G[0];
+    }
+    KNN_CERT_INLINE void write(const TallyTask& task) const {
+        for (int k = 0; k < kDegree; ++k) {
+            G[k].store(task.G + k * kLanes);
+            if (kDensity) A[k].store(task.A + k * kLanes);
+        }
+    }
+};
+
+template <bool kDensity>
+struct TalliedPolynomials<0, kDensity> {
+    double *G, *A;
+    int degree;
+
+    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree) {}
+    [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
+    KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
+        for (int k = degree - 1; k >= 0; --k) {
+            const Lanes g = Lanes::load(G + k * kLanes);
+            const Lanes g_less = k > 0 ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
+            if (kDensity) {
+                const Lanes a = Lanes::load(A + k * kLanes);
+                const Lanes a_less = k > 0 ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
+                (U * a + (F * a_less + f * g)).store(A + k * kLanes);
+            }
+            (U * g + F * g_less).store(G + k * kLanes);
+        }
+    }
+    KNN_CERT_INLINE void write(const TallyTask&) const {}
+};
+
 template <int kDegree, bool kDensity>
 void tally_rows(const TallyTask& task) {
-    const int degree = kDegree > 0 ? kDegree : task.degree;
-    Lanes held_G[kDegree > 0 ? kDegree : 1], held_A[kDegree > 0 ? kDegree : 1];
-    Lanes absorbed = Lanes::all(0.0), mean = absorbed;
-    if (kDegree > 0)
-        for (int k = 0; k < kDegree; ++k) {
-            held_G[k] = Lanes::load(task.G + k * kLanes);
-            if (kDensity) held_A[k] = Lanes::load(task.A + k * kLanes);
-        }
-    if (task.T) absorbed = Lanes::load(task.T);
+    TalliedPolynomials<kDegree, kDensity> polynomials(task);
+    Lanes absorbed = Lanes::all(0.0);
+    Lanes mean = absorbed;
+    if (task.at_least) absorbed = Lanes::load(task.at_least);
     for (std::int64_t i = 0; i < task.n_rows; ++i) {
-        Lanes F, U, f;
+        Lanes F;
+        Lanes U;
+        Lanes f;
         row_law(task, i, F, U, f);
         if (!kDensity) {
             mean += F;
-            absorbed += F * (kDegree > 0 ? held_G[kDegree - 1] : Lanes::load(task.G + (degree - 1) * kLanes));
+            absorbed += F * polynomials.last();
         }
-        if (kDegree > 0) {
-            for (int k = kDegree - 1; k >= 1; --k) {
-                if (kDensity) held_A[k] = U * held_A[k] + (F * held_A[k - 1] + f * held_G[k]);
-                held_G[k] = U * held_G[k] + F * held_G[k - 1];
-            }
-            if (kDensity) held_A[0] = U * held_A[0] + f * held_G[0];
-            held_G[0] = U * held_G[0];
-        } else {
-            for (int k = degree - 1; k >= 0; --k) {
-                const Lanes g = Lanes::load(task.G + k * kLanes);
-                const Lanes g_less = k > 0 ? Lanes::load(task.G + (k - 1) * kLanes) : Lanes::all(0.0);
-                if (kDensity) {
-                    const Lanes a = Lanes::load(task.A + k * kLanes);
-                    const Lanes a_less = k > 0 ? Lanes::load(task.A + (k - 1) * kLanes) : Lanes::all(0.0);
-                    (U * a + (F * a_less + f * g)).store(task.A + k * kLanes);
-                }
-                (U * g + F * g_less).store(task.G + k * kLanes);
-            }
-        }
+        polynomials.add(F, U, f);
     }
-    if (kDegree > 0)
-        for (int k = 0; k < kDegree; ++k) {
-            held_G[k].store(task.G + k * kLanes);
-            if (kDensity) held_A[k].store(task.A + k * kLanes);
-        }
-    if (!kDensity && task.T) absorbed.store(task.T);
+    polynomials.write(task);
+    if (!kDensity && task.at_least) absorbed.store(task.at_least);
     if (!kDensity && task.mean) (Lanes::load(task.mean) + mean).store(task.mean);
 }
 
@@ -76,28 +100,33 @@ template <int kDegree, bool kDensity>
 void scatter_rows(const ScatterTask& task) {
     const int degree = kDegree > 0 ? kDegree : task.rows.degree;
     for (std::int64_t i = 0; i < task.rows.n_rows; ++i) {
-        Lanes F, U, f;
+        Lanes F;
+        Lanes U;
+        Lanes f;
         row_law(task.rows, i, F, U, f);
-        double* const G = task.records + task.record_of[i] * task.record;
-        double* const second = G + task.record / 2;
-        Lanes g = Lanes::load(G + (degree - 1) * kLanes), a = g;
+        const std::int64_t place = task.record_of[i] * task.stride;
+        const Record record{task.first.G + place, task.first.A + place};
+        double* const G = record.G;
+        double* const A = record.A;
+        Lanes g = Lanes::load(G + (degree - 1) * kLanes);
+        Lanes a = g;
         if (kDensity) {
-            a = Lanes::load(second + (degree - 1) * kLanes);
+            a = Lanes::load(A + (degree - 1) * kLanes);
         } else {
-            (Lanes::load(second) + F * g).store(second);
-            (Lanes::load(second + kLanes) + F).store(second + kLanes);
+            (Lanes::load(record.at_least()) + F * g).store(record.at_least());
+            (Lanes::load(record.mean()) + F).store(record.mean());
         }
         for (int k = degree - 1; k >= 1; --k) {
             const Lanes g_less = Lanes::load(G + (k - 1) * kLanes);
             if (kDensity) {
-                const Lanes a_less = Lanes::load(second + (k - 1) * kLanes);
-                (U * a + (F * a_less + f * g)).store(second + k * kLanes);
+                const Lanes a_less = Lanes::load(A + (k - 1) * kLanes);
+                (U * a + (F * a_less + f * g)).store(A + k * kLanes);
                 a = a_less;
             }
             (U * g + F * g_less).store(G + k * kLanes);
             g = g_less;
         }
-        if (kDensity) (U * a + f * g).store(second);
+        if (kDensity) (U * a + f * g).store(A);
         (U * g).store(G);
     }
 }
@@ -115,29 +144,27 @@ void scatter_of_degree(const ScatterTask& task) {
 
 void scatter(const ScatterTask& task) { task.density ? scatter_of_degree<true>(task) : scatter_of_degree<false>(task); }
 
-// G = G1 G2, A = A1 G2 + G1 A2; P(count >= D) = T1 + sum_k G1[k] P(count2 >= D - k). All terms positive.
-void merge(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out) {
-    multiply(a, degree, b, degree, out, degree);
-    const double* const a2 = a + second;
-    const double* const b2 = b + second;
-    double* const out2 = out + second;
+// G = G1 G2, A = A1 G2 + G1 A2; P(count >= D) = P(count1 >= D) + sum_k G1[k] P(count2 >= D - k). All terms positive.
+void merge(int degree, bool density, const Record& a, const Record& b, const Record& out) {
+    multiply(a.G, degree, b.G, degree, out.G, degree);
     if (density) {
         for (int r = 0; r < degree; ++r) {
             Lanes sum = Lanes::all(0.0);
             for (int i = 0; i <= r; ++i)
-                sum += Lanes::load(a2 + i * kLanes) * Lanes::load(b + (r - i) * kLanes) +
-                       Lanes::load(a + i * kLanes) * Lanes::load(b2 + (r - i) * kLanes);
-            sum.store(out2 + r * kLanes);
+                sum += Lanes::load(a.A + i * kLanes) * Lanes::load(b.G + (r - i) * kLanes) +
+                       Lanes::load(a.G + i * kLanes) * Lanes::load(b.A + (r - i) * kLanes);
+            sum.store(out.A + r * kLanes);
         }
         return;
     }
-    Lanes at_least = Lanes::load(b2), beyond = Lanes::load(a2);
+    Lanes at_least = Lanes::load(b.at_least());
+    Lanes beyond = Lanes::load(a.at_least());
     for (int k = 0; k < degree; ++k) {
-        beyond += Lanes::load(a + k * kLanes) * at_least;
-        at_least += Lanes::load(b + (degree - 1 - k) * kLanes);
+        beyond += Lanes::load(a.G + k * kLanes) * at_least;
+        at_least += Lanes::load(b.G + (degree - 1 - k) * kLanes);
     }
-    beyond.store(out2);
-    (Lanes::load(a2 + kLanes) + Lanes::load(b2 + kLanes)).store(out2 + kLanes);
+    beyond.store(out.at_least());
+    (Lanes::load(a.mean()) + Lanes::load(b.mean())).store(out.mean());
 }
 
 }  // namespace

@@ -4,13 +4,15 @@
 
 #include "far_rows.hpp"
 #include "parallel.hpp"
+#include "records.hpp"
 #include "tallies.hpp"
 
 namespace knn_cert {
 
 // Row by row, but with a heartbeat after some milliseconds of work.
 inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
-    const std::int64_t n_rows = task.n_rows, portion = std::max<std::int64_t>(64, 1000000 / task.degree);
+    const std::int64_t n_rows = task.n_rows;
+    const std::int64_t portion = std::max<std::int64_t>(64, 1000000 / task.degree);
     for (std::int64_t done = 0; done < n_rows || done == 0; done += portion) {
         task.n_rows = std::min(portion, n_rows - done);
         leaf.tally(task);
@@ -36,67 +38,74 @@ public:
         horizon_.degree = degree;
     }
 
-    std::size_t n_near() const { return near_.size(); }
+    [[nodiscard]] std::size_t n_near() const { return near_.size(); }
 
-    // The list's record at a block: G, and from `half` on A (density), or P(count >= degree) and the expected count; without
-    // density all as bounds from above (G for sums of its first coefficients), whatever the far rows leave in doubt. Returns what they
-    // leave in doubt; error() has it coefficient by coefficient.
-    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* record,
-                   std::size_t half) {
-        double* near = record;
+    // The list's record at a block, to `out`. Without density all of it is a bound from above (G for sums of its first coefficients),
+    // whatever the far rows leave in doubt. Returns what they leave in doubt; error() has it coefficient by coefficient.
+    FarDoubt tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density,
+                   const Record& out) {
+        const int degree = horizon_.degree;
+        Record near = out;
         if (far_.any()) {
-            scratch_.resize(4 * half);
-            near = scratch_.data();
+            scratch_.resize(2, degree);
+            near = scratch_[0];
         }
-        std::fill_n(near, kLanes, 1.0);
-        std::fill_n(near + kLanes, 2 * half - kLanes, 0.0);
+        set_no_rows(near, degree, density);
         TallyTask task{};
-        task.degree = horizon_.degree;
+        task.degree = degree;
         task.rough = accuracy.rough();
-        task.G = near;
-        (density ? task.A : task.T) = near + half;
-        if (!density) task.mean = task.T + kLanes;
+        task.G = near.G;
+        if (density) {
+            task.A = near.A;
+        } else {
+            task.at_least = near.at_least();
+            task.mean = near.mean();
+        }
         horizon_.skip = accuracy.skip();
         near_.prepare(block, law, horizon_, task);
         tally_in_portions(leaf, task);
-        error_.assign(2 * half, 0.0);
+        error_.resize(1, degree);
+        std::fill_n(error_[0].G, first_size(degree), 0.0);
+        std::fill_n(error_[0].A, second_size(degree, density), 0.0);
         if (!far_.any()) return {};
-        double* const far = near + 2 * half;
-        if (!far_.tally(block, law, leaf, horizon_.degree, density, near_.negligible(), far, far + half)) {
-            std::copy_n(near, 2 * half, record);
+        const Record far = scratch_[1];
+        if (!far_.tally(block, law, leaf, degree, density, near_.negligible(), far)) {
+            copy_record(near, degree, density, out);
             return {};
         }
-        leaf.merge(horizon_.degree, density, static_cast<std::int64_t>(half), near, far, record);
-        const FarDoubt doubt = far_.doubt(leaf, horizon_.degree, half, record, error_.data());
-        if (!density) bound_from_above(doubt, near, far + half, record, half);
+        leaf.merge(degree, density, near, far, out);
+        const FarDoubt doubt = far_.doubt(leaf, degree, out, error_[0]);
+        if (!density) bound_from_above(doubt, near, far, out);
         return doubt;
     }
 
-    const std::vector<double>& error() const { return error_; }
+    [[nodiscard]] const Record& error() const { return error_[0]; }
 
 private:
     // G grows by its doubt. Where that is large the near rows alone bound P(count < k) for every k, and P(count >= degree) is left at 1.
     // Else that is at most the sum over k of P(k near rows) P(D - k far ones or more), and the latter at most mean^j / j!, j = D - k.
-    void bound_from_above(const FarDoubt& doubt, const double* near, const double* far_second, double* record, std::size_t half) const {
+    void bound_from_above(const FarDoubt& doubt, const Record& near, const Record& far, const Record& out) const {
         constexpr double kLargeDoubt = 1e-3;
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            const bool known = doubt.any[lane] <= kLargeDoubt;
-            const double mean = far_second[kLanes + lane];
-            double at_least = near[half + lane], power = 1.0;
+            const bool known = doubt.any_coefficient[lane] <= kLargeDoubt;
+            const double mean = far.mean()[lane];
+            double at_least = near.at_least()[lane];
+            double power = 1.0;
             for (int j = 1; j <= horizon_.degree; ++j) {
                 power *= mean / j;
-                at_least += near[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);
+                at_least += near.G[static_cast<std::size_t>(horizon_.degree - j) * kLanes + lane] * std::min(1.0, power);
             }
             for (std::size_t k = 0; k < static_cast<std::size_t>(horizon_.degree); ++k)
-                record[k * kLanes + lane] = known ? (1.0 + doubt.any[lane]) * record[k * kLanes + lane] : near[k * kLanes + lane];
-            record[half + lane] = known ? std::min(1.0, at_least) : 1.0;
+                out.G[k * kLanes + lane] =
+                    known ? (1.0 + doubt.any_coefficient[lane]) * out.G[k * kLanes + lane] : near.G[k * kLanes + lane];
+            out.at_least()[lane] = known ? std::min(1.0, at_least) : 1.0;
         }
     }
 
     PlacedRows near_;
     FarRows far_;
     PlacedRows::Horizon horizon_;
-    std::vector<double> scratch_, error_;
+    Records scratch_, error_;
 };
 
 }  // namespace knn_cert

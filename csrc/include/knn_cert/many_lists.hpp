@@ -23,7 +23,8 @@ public:
     // All lists keep the same number of powers.
     void set(const std::vector<RowSummary>& lists, int degree, bool one_by_one) {
         std::vector<double> s;
-        std::vector<std::int32_t> list_of, order;
+        std::vector<std::int32_t> list_of;
+        std::vector<std::int32_t> order;
         for (std::size_t c = 0; c < lists.size(); ++c)
             for (const double row : lists[c].near()) {
                 s.push_back(row);
@@ -36,21 +37,19 @@ public:
         degree_ = degree;
     }
 
-    std::size_t n_rows() const { return rows_.size(); }
+    [[nodiscard]] std::size_t n_rows() const { return rows_.size(); }
 
-    // The records of all lists at a block, as ListTallies::tally writes them; each has 2 * half doubles. No row is left out but those
-    // that are nowhere within reach.
-    void tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, double* records,
-               std::size_t half) {
-        std::fill_n(records, n_lists_ * 2 * half, 0.0);
-        for (std::size_t c = 0; c < n_lists_; ++c) std::fill_n(records + c * 2 * half, kLanes, 1.0);
+    // The records of all lists at a block, as ListTallies::tally writes them. No row is left out but those that are nowhere within
+    // reach.
+    void tally(const NodeBlock& block, BlockLaw& law, const LeafLoops& leaf, const Accuracy& accuracy, bool density, Records& records) {
+        for (std::size_t c = 0; c < n_lists_; ++c) set_no_rows(records[c], degree_, density);
         ScatterTask task{};
         task.rows.rough = accuracy.rough();
         rows_.prepare(block, law, PlacedRows::Horizon{}, task.rows);
         task.rows.degree = degree_;
         task.record_of = list_of_row_.data();
-        task.records = records;
-        task.record = static_cast<std::int64_t>(2 * half);
+        task.first = records[0];
+        task.stride = records.stride();
         task.density = density;
         leaf.scatter(task);
     }

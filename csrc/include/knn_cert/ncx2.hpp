@@ -1,8 +1,9 @@
 // ncx2.hpp: the distance law. Both tails and the density of the non-central chi-square law, and their logarithms.
 // No Python, no threads, no allocation.
 //
-// X = R^2 is non-central chi-square with d degrees of freedom and non-centrality lambda = s^2 (DESIGN: R = ||x_i +
-// D_i - x|| / sigma). With a = d/2, mu = lambda/2, y = x/2, Poisson weights p_j = w(j, mu) and g_j = w(a + j, y):
+// X = R^2 is non-central chi-square with d degrees of freedom and non-centrality lambda = s^2: R is the distance from the query to
+// a row with its noise, s the one without, both in units of sigma. With a = d/2, mu = lambda/2, y = x/2, Poisson weights
+// p_j = w(j, mu) and g_j = w(a + j, y):
 //     F = sum_j p_j P(a + j, y),   U = sum_j p_j Q(a + j, y),   density of R = t sum_j p_j g_{j-1},  t = sqrt(x).
 // P(a + j) = P(a + j + 1) + g_j is summed downwards and Q(a + j + 1) = Q(a + j) + g_j upwards: no subtraction anywhere.
 // All sums are taken relative to p_j0 g_j0, j0 (j0 + a) = mu y, the largest product, so that they neither overflow nor
@@ -24,12 +25,12 @@ struct ScaledLaw {
     double density;  // of R = sqrt(X)
     bool lower;
 
-    double log_tail() const { return log_scale + std::log(tail); }
-    double own() const { return std::min(1.0, std::exp(log_scale) * tail); }
-    double cdf() const { return lower ? own() : 1.0 - own(); }
-    double sf() const { return lower ? 1.0 - own() : own(); }
-    double pdf() const { return std::exp(log_scale) * density; }
-    double log_of(bool want_lower) const {
+    [[nodiscard]] double log_tail() const { return log_scale + std::log(tail); }
+    [[nodiscard]] double own() const { return std::min(1.0, std::exp(log_scale) * tail); }
+    [[nodiscard]] double cdf() const { return lower ? own() : 1.0 - own(); }
+    [[nodiscard]] double sf() const { return lower ? 1.0 - own() : own(); }
+    [[nodiscard]] double pdf() const { return std::exp(log_scale) * density; }
+    [[nodiscard]] double log_of(bool want_lower) const {
         if (want_lower == lower) return std::min(0.0, log_tail());
         return std::log1p(-own());
     }
@@ -40,25 +41,29 @@ namespace detail {
 // F and the density for x below the mean. pi = p_j g_j and c = P(a + j) / g_j: p_j and g_j alone would overflow, their
 // product does not.
 inline ScaledLaw lower_sum(double a, double mu, double y, double j0, double log_scale) {
-    double pi = 1.0, j = j0;
+    double pi = 1.0;
+    double j = j0;
     // Upwards without summing, until all that lies above is negligible: with ratios rho_p, rho_g of the next terms,
     // sum_{i > j} p_i P(a + i) <= pi_{j+1} / ((1 - rho_g)(1 - rho_p rho_g)), and rho_g < 1 from j0 on. (pi itself must not
     // underflow: the way back divides.)
     while (mu > 0.0) {
-        const double rho_g = y / (a + j + 1.0), rho = rho_g * (mu / (j + 1.0));
+        const double rho_g = y / (a + j + 1.0);
+        const double rho = rho_g * (mu / (j + 1.0));
         if (!(rho >= 1.0) && !(pi * rho > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
         pi *= rho;
         j += 1.0;
     }
     double c = 0.0;
     for (double term = 1.0, k = a + j; term > kNegligible * c; term *= y / (k += 1.0)) c += term;
-    double tail = 0.0, density = 0.0;
+    double tail = 0.0;
+    double density = 0.0;
     for (;;) {
         const double term = pi * c;
         tail += term;
         density += pi * ((a + j) / y);
         if (j == 0.0) break;
-        const double pi_next = pi * ((j / mu) * ((a + j) / y)), c_next = 1.0 + c * (y / (a + j));
+        const double pi_next = pi * ((j / mu) * ((a + j) / y));
+        const double c_next = 1.0 + c * (y / (a + j));
         const double ratio = (pi_next * c_next) / term;
         if (j <= j0 && !(ratio >= 1.0) && !(term * ratio > kNegligible * tail * (1.0 - ratio))) break;
         pi = pi_next;
@@ -70,16 +75,20 @@ inline ScaledLaw lower_sum(double a, double mu, double y, double j0, double log_
 
 // U and the density for x above the mean; c = Q(a + j) / g_j.
 inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_scale) {
-    double pi = 1.0, j = j0;
+    double pi = 1.0;
+    double j = j0;
     // Downwards without summing; here (a + j)/y < 1 for j <= j0, and Q(a + j) <= g_{j-1} / (1 - (a + j)/y).
     while (j > 0.0) {
-        const double rho_g = (a + j) / y, rho = rho_g * (j / mu);
+        const double rho_g = (a + j) / y;
+        const double rho = rho_g * (j / mu);
         if (!(rho >= 1.0) && !(pi * rho > kNegligible * (1.0 - rho_g) * (1.0 - rho))) break;
         pi *= rho;
         j -= 1.0;
     }
     // Q(a + j) = sum of g_{j-1}, g_{j-2}, ... down to order alpha in (0, 1], and Q(alpha, y)
-    double c = 0.0, order = a + j, term = 1.0;
+    double c = 0.0;
+    double order = a + j;
+    double term = 1.0;
     bool reached_bottom = true;
     while (order > 1.0) {
         term *= order / y;
@@ -91,13 +100,15 @@ inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_
         c += term;
     }
     if (reached_bottom) c += term * gamma_q_over_weight(order, y);
-    double tail = 0.0, density = 0.0;
+    double tail = 0.0;
+    double density = 0.0;
     for (;;) {
         const double now = pi * c;
         tail += now;
         density += pi * ((a + j) / y);
         if (mu == 0.0) break;
-        const double pi_next = pi * ((mu / (j + 1.0)) * (y / (a + j + 1.0))), c_next = (1.0 + c) * ((a + j + 1.0) / y);
+        const double pi_next = pi * ((mu / (j + 1.0)) * (y / (a + j + 1.0)));
+        const double c_next = (1.0 + c) * ((a + j + 1.0) / y);
         const double ratio = (pi_next * c_next) / now;
         if (j >= j0 && !(ratio >= 1.0) && !(now * ratio > kNegligible * tail * (1.0 - ratio))) break;
         pi = pi_next;
@@ -119,13 +130,17 @@ inline ScaledLaw upper_sum(double a, double mu, double y, double j0, double log_
 inline ScaledLaw contour(double a, double mu, double y, double excess, bool lower) {
     constexpr int kNodes = 62;
     const double root = std::hypot(a, 2.0 * std::sqrt(mu) * std::sqrt(y));
-    const double z0 = (a + root) / (2.0 * y), N = a + 2.0 * mu / z0;
+    const double z0 = (a + root) / (2.0 * y);
+    const double N = a + 2.0 * mu / z0;
     // e0 = z0 - 1 is the root of y e^2 + b e + excess = 0
-    const double b = 2.0 * y - a, e0 = b > 0.0 ? -2.0 * excess / (b + root) : (root - b) / (2.0 * y);
+    const double b = 2.0 * y - a;
+    const double e0 = b > 0.0 ? -2.0 * excess / (b + root) : (root - b) / (2.0 * y);
     const double side = lower ? 1.0 : -1.0;
     const double reach = std::hypot(e0, 2.0 * z0 / std::sqrt(N));
     double e = side * e0 > 0.0 ? 0.5 * (e0 + side * reach) : 2.0 * z0 * (z0 / N) / (side * reach - e0);
-    double r, log_scale, tilt;  // tilt = r psi'(r) = y r - mu / r - a
+    double r;
+    double log_scale;
+    double tilt;  // tilt = r psi'(r) = y r - mu / r - a
     if (std::fabs(e) < 0.5) {
         // arranged so that nothing of the size of y or a cancels; any circle near the best one does, but 1 + e must be r itself
         r = 1.0 + e;
@@ -140,15 +155,23 @@ inline ScaledLaw contour(double a, double mu, double y, double excess, bool lowe
     }
     const double bell = mu / r + y * r;  // B
     const double step = 0.15 / std::sqrt(bell);
-    double tail = 0.0, density = 0.0;
+    double tail = 0.0;
+    double density = 0.0;
     for (int k = 0; k < kNodes; ++k) {  // conjugate nodes together
-        const double angle = k * step, sine = std::sin(angle), half_sine = std::sin(0.5 * angle), dip = 2.0 * half_sine * half_sine;
+        const double angle = k * step;
+        const double sine = std::sin(angle);
+        const double half_sine = std::sin(0.5 * angle);
+        const double dip = 2.0 * half_sine * half_sine;
         const double square = angle * angle;  // angle - sin(angle) by its series, as the difference cancels
         const double bend = angle * square / 6.0 * (1.0 - square / 20.0 * (1.0 - square / 42.0 * (1.0 - square / 72.0)));
-        const double size = (k == 0 ? 0.5 : 1.0) * std::exp(-bell * dip), phase = tilt * sine - a * bend;
-        const double real = size * std::cos(phase), imag = size * std::sin(phase);
-        const double x = 1.0 - dip, u = e / r - dip;  // z = r (x + i sine), z - 1 = r (u + i sine)
-        const double z_real = real * x - imag * sine, z_imag = real * sine + imag * x;
+        const double size = (k == 0 ? 0.5 : 1.0) * std::exp(-bell * dip);
+        const double phase = tilt * sine - a * bend;
+        const double real = size * std::cos(phase);
+        const double imag = size * std::sin(phase);
+        const double x = 1.0 - dip;
+        const double u = e / r - dip;  // z = r (x + i sine), z - 1 = r (u + i sine)
+        const double z_real = real * x - imag * sine;
+        const double z_imag = real * sine + imag * x;
         density += z_real;
         tail += (z_real * u + z_imag * sine) / (u * u + sine * sine);
     }
@@ -165,11 +188,11 @@ constexpr double kLongSums = 1e4;
 inline ScaledLaw distance_law(double d, const Split& s2, const Split& t2) {
     const Split gap = split_sum(t2.value, -s2.value);
     const bool lower = gap.value < d;
-    if (t2.value == 0.0)
-        return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2.value) : 0.0, true};
+    if (t2.value == 0.0) return {0.0, 0.0, d == 1.0 ? std::sqrt(2.0 / 3.14159265358979323846) * std::exp(-0.5 * s2.value) : 0.0, true};
     if (t2.value == kInfinity) return {0.0, 0.0, 0.0, false};
     const double a = 0.5 * d;
-    const Split mu = half(s2), y = half(t2);
+    const Split mu = half(s2);
+    const Split y = half(t2);
     const double product = mu.value * y.value;
     // With r near z0, y r + mu / r is about sqrt(a^2 + 4 mu y). Where y is next to nothing z0 overflows, and the sums are short.
     if (a * a + 4.0 * product > kLongSums * kLongSums && a < 1e90 * y.value && mu.value < 1e180 * y.value) {

@@ -88,7 +88,9 @@ public:
     // most, and its variance is 1 at most: with m <= d <= m + 1 whole, E R lies in [sqrt(s^2 + m - 1), sqrt(s^2 + m + 1)], since R grows
     // with d. And F <= Phi(t - s) for d >= 1; below, F = F_{d+2} + 2 f_{d+2} (densities in t^2) <= Phi(t - s) + e^{-(t - s)^2 / 2}.
     bool certain(double s, double t, DistanceTails& tails) const {
-        const double whole = std::floor(dof_), below = t + kOutOfReach, above = t - kOutOfReach;
+        const double whole = std::floor(dof_);
+        const double below = t + kOutOfReach;
+        const double above = t - kOutOfReach;
         if (below <= s || below * below <= s * s + whole - 1.0) {
             tails = {0.0, 1.0, 0.0};
             return true;
@@ -101,15 +103,15 @@ public:
     }
 
     // Whether the law of a row at s is had at t in this way.
-    bool applies(double s, double t) const {
-        return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach;
-    }
+    [[nodiscard]] bool applies(double s, double t) const { return std::min(s, t) >= nearest_ && std::fabs(t - s) <= kReach; }
 
     // rest: what s lacks of the distance that is meant, less than its rounding
     DistanceTails operator()(double s, double t, double rest = 0.0) const {
-        const double w = (t - s) - rest, inverse = 1.0 / (s * t);
+        const double w = (t - s) - rest;
+        const double inverse = 1.0 / (s * t);
         const bool lower = (t - s) * (t + s) < dof_;
-        const double v = lower ? -w : w, x = (lower ? -1.0 : 1.0) / t;
+        const double v = lower ? -w : w;
+        const double x = (lower ? -1.0 : 1.0) / t;
         double z[kHankel];
         int n_hankel = 0;
         for (double power = 1.0; n_hankel < kHankel; ++n_hankel, power *= inverse) {
@@ -121,10 +123,14 @@ public:
         const bool upwards = v <= 0.5 * t && v * std::fabs(p_) <= 1.5 * t;
         double ratio[kTerms + 1];
         if (!upwards) moment_ratios(v, kTerms + 1, ratio);
-        double before = upwards ? mills_ratio(v) : 1.0 / (v + ratio[1]), moment = upwards ? 1.0 - v * before : ratio[1] * before, power = 1.0;
+        double before = upwards ? mills_ratio(v) : 1.0 / (v + ratio[1]);
+        double moment = upwards ? 1.0 - v * before : ratio[1] * before;
+        double power = 1.0;
         double tail = c0 * before;
         // |binom| t^-j M_j(0) / M_0(0): what a term is at most, relative to the sum
-        double bound = 1.0, even = 1.0, odd = 0.79788456080286535588;
+        double bound = 1.0;
+        double even = 1.0;
+        double odd = 0.79788456080286535588;
         for (int j = 1; j < kTerms; ++j) {
             power *= x;
             bound = std::fabs(binomial_[0][j] * power);
@@ -146,8 +152,11 @@ private:
     static constexpr int kHankel = 12, kTerms = 40;
     static constexpr double kNearest = 12.0, kReach = 45.0;
 
-    bool converges(double t) const {
-        double power = 1.0, even = 1.0, odd = 0.8, last = 1.0;
+    [[nodiscard]] bool converges(double t) const {
+        double power = 1.0;
+        double even = 1.0;
+        double odd = 0.8;
+        double last = 1.0;
         for (int j = 1; j < kTerms; ++j) {
             power /= t;
             last = std::fabs(binomial_[0][j]) * power * (j % 2 ? odd : even);

@@ -7,9 +7,12 @@
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
+#include <functional>
+#include <memory>
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #if defined(__GLIBCXX__)
@@ -115,7 +118,7 @@ void for_each_item(std::int64_t n_items, int n_threads, Checkpoint checkpoint, W
     std::atomic<bool> stop{false};
     std::exception_ptr first_error;
     std::mutex error_mutex;
-    const auto keep = [&](std::exception_ptr error) {
+    const auto keep = [&](const std::exception_ptr& error) {
         std::lock_guard<std::mutex> lock(error_mutex);
         if (!first_error) first_error = error;
         stop.store(true, std::memory_order_relaxed);
@@ -157,5 +160,24 @@ void for_each_item(std::int64_t n_items, int n_threads, Checkpoint checkpoint, W
     }
     if (first_error) std::rethrow_exception(first_error);
 }
+
+// What each worker of for_each_item keeps from item to item, made by the worker itself on first use.
+template <class Worker>
+class Workers {
+public:
+    using Make = std::function<std::unique_ptr<Worker>()>;
+
+    Workers(int n_threads, Make make) : make_(std::move(make)), workers_(static_cast<std::size_t>(n_threads)) {}
+
+    Worker& operator[](int worker) {
+        std::unique_ptr<Worker>& of_thread = workers_[static_cast<std::size_t>(worker)];
+        if (!of_thread) of_thread = make_();
+        return *of_thread;
+    }
+
+private:
+    Make make_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+};
 
 }  // namespace knn_cert

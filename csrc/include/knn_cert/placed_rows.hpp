@@ -19,7 +19,7 @@ class BlockLaw {
 public:
     BlockLaw(double dof, const LeafLoops& leaf) : dof_(dof), leaf_(leaf) {}
 
-    double dof() const { return dof_; }
+    [[nodiscard]] double dof() const { return dof_; }
     // Once per query: a table that has outgrown its budget is replaced.
     void refresh() { table_ = LawTable::shared(dof_); }
     BlockRows& rows(const NodeBlock& block) { return table_->rows(block); }
@@ -55,7 +55,7 @@ inline std::int32_t cell_of(double s) { return static_cast<std::int32_t>(std::mi
 struct Negligible {
     double cdf = 0.0, pdf = 0.0, from = std::numeric_limits<double>::infinity();
 
-    bool covers(double s, double F, double f) const { return s >= from && F <= cdf && f <= pdf; }
+    [[nodiscard]] bool covers(double s, double F, double f) const { return s >= from && F <= cdf && f <= pdf; }
 };
 
 class PlacedRows {
@@ -74,7 +74,7 @@ public:
         double skip = 0.0;
     };
 
-    std::size_t size() const { return n_; }
+    [[nodiscard]] std::size_t size() const { return n_; }
 
     // Rows in any order. Few rows, or far ones, are evaluated one by one, without tables. order: which row stands where.
     void place(const double* s, std::size_t n, bool one_by_one, std::vector<std::int32_t>* order = nullptr) {
@@ -85,9 +85,8 @@ public:
         if (one_by_one) {
             std::vector<std::int32_t> sorted(n_);
             std::iota(sorted.begin(), sorted.end(), 0);
-            std::sort(sorted.begin(), sorted.end(), [&](std::int32_t i, std::int32_t j) {
-                return s[static_cast<std::size_t>(i)] < s[static_cast<std::size_t>(j)];
-            });
+            std::sort(sorted.begin(), sorted.end(),
+                      [&](std::int32_t i, std::int32_t j) { return s[static_cast<std::size_t>(i)] < s[static_cast<std::size_t>(j)]; });
             for (std::size_t i = 0; i < n_; ++i) s_[i] = s[static_cast<std::size_t>(sorted[i])];
             if (order) *order = std::move(sorted);
             return;
@@ -110,7 +109,7 @@ public:
     }
 
     // The D-th row, or one that shares its cell; infinite where there are fewer.
-    double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
+    [[nodiscard]] double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
 
     // Finds the law of the rows at the nodes of a block and hands the rows that count to the task; the others are left out.
     void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task) {
@@ -122,12 +121,14 @@ public:
     }
 
     // ... at the block prepared last
-    const Negligible& negligible() const { return negligible_; }
+    [[nodiscard]] const Negligible& negligible() const { return negligible_; }
 
 private:
     void set_negligible(const NodeBlock& block, const Horizon& horizon, double F, double f) {
         const double share = horizon.skip / horizon.n_rows;
-        negligible_ = {F * share / horizon.degree, f * share, radius_of(block.position(kLanes - 1))};
+        negligible_.cdf = F * share / horizon.degree;
+        negligible_.pdf = f * share;
+        negligible_.from = radius_of(block.position(kLanes - 1));
     }
 
     std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
@@ -177,11 +178,11 @@ private:
 
     std::size_t n_ = 0;
     bool one_by_one_ = false;
-    std::vector<double> s_;                 // by cell, or sorted
-    std::vector<std::int32_t> cell_;        // of each row
-    std::vector<double> x_;                 // its place in the cell
+    std::vector<double> s_;           // by cell, or sorted
+    std::vector<std::int32_t> cell_;  // of each row
+    std::vector<double> x_;           // its place in the cell
     std::vector<std::int64_t> starts_;
-    std::vector<const Cell*> pointers_;     // of the block prepared last
+    std::vector<const Cell*> pointers_;  // of the block prepared last
     std::vector<double> values_;
     Negligible negligible_;
 };

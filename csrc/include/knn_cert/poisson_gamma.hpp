@@ -22,7 +22,8 @@ constexpr double kNegligible = 1e-19;
 // x >= 16: six terms of the asymptotic series, remainder below 1e-18. Below: shifted there by Gamma(x+1) = x Gamma(x).
 inline double stirling_error(double x) {
     if (x < 16.0) {
-        double product = 1.0, z = x;
+        double product = 1.0;
+        double z = x;
         while (z < 16.0) {
             z += 1.0;
             product *= z;
@@ -30,7 +31,8 @@ inline double stirling_error(double x) {
         const double log_gamma = (z + 0.5) * std::log(z) - z + kHalfLog2Pi + stirling_error(z) - std::log(product);
         return log_gamma - (x + 0.5) * std::log(x) + x - kHalfLog2Pi;
     }
-    const double r = 1.0 / x, r2 = r * r;
+    const double r = 1.0 / x;
+    const double r2 = r * r;
     return r * (1.0 / 12 - r2 * (1.0 / 360 - r2 * (1.0 / 1260 - r2 * (1.0 / 1680 - r2 * (1.0 / 1188 - r2 * 691.0 / 360360)))));
 }
 
@@ -41,7 +43,8 @@ struct Split {
 };
 
 inline Split split_sum(double a, double b) {
-    const double sum = a + b, part = sum - a;
+    const double sum = a + b;
+    const double part = sum - a;
     return {sum, (a - (sum - part)) + (b - part)};
 }
 inline Split split_square(double x) {
@@ -55,8 +58,10 @@ inline Split half(const Split& x) { return {0.5 * x.value, 0.5 * x.rest}; }
 // the size of its terms, and as accurate as they are.
 inline double deviance(double x, double m) {
     if (std::fabs(x - m) < 0.6 * (x + m)) {
-        const double v = (x - m) / (x + m), v2 = v * v;
-        double sum = (x - m) * v, power = 2.0 * x * v;
+        const double v = (x - m) / (x + m);
+        const double v2 = v * v;
+        double sum = (x - m) * v;
+        double power = 2.0 * x * v;
         for (int j = 3;; j += 2) {
             power *= v2;
             const double next = sum + power / j;
@@ -93,12 +98,16 @@ inline double gamma_q_over_weight(double alpha, double y) {
         if (alpha == 1.0) return std::exp(-y) / weight;
         if (alpha == 0.5) return std::erfc(std::sqrt(y)) / weight;
         // here P is at most 0.96, and its complement is as good as P
-        double term = weight, sum = 0.0;
+        double term = weight;
+        double sum = 0.0;
         for (double k = alpha; term > kNegligible * sum; term *= y / (k += 1.0)) sum += term;
         return (1.0 - sum) / weight;
     }
     // Legendre's continued fraction by Lentz's method: Q(alpha, y) = e^-y y^alpha / Gamma(alpha) h
-    double b = y + 1.0 - alpha, c = 1e300, d = 1.0 / b, h = d;
+    double b = y + 1.0 - alpha;
+    double c = 1e300;
+    double d = 1.0 / b;
+    double h = d;
     for (int i = 1; i < 500; ++i) {
         const double an = -i * (i - alpha);
         b += 2.0;
@@ -115,7 +124,8 @@ inline GammaTails gamma_tails(double a, double y, double y_rest = 0.0) {
     if (y == 0.0) return {0.0, 1.0};
     if (y == kInfinity) return {1.0, 0.0};
     if (y < a + 0.5) {
-        double term = std::exp(log_poisson_weight({a}, {y, y_rest})), sum = 0.0;
+        double term = std::exp(log_poisson_weight({a}, {y, y_rest}));
+        double sum = 0.0;
         for (double k = a; term > kNegligible * sum; term *= y / (k += 1.0)) sum += term;
         return {sum, 1.0 - sum};
     }

@@ -8,13 +8,13 @@
 #include <cmath>
 #include <cstdint>
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 
-constexpr int kCoarseLevel = 1;   // step 1/2: cells whose mass is bounded before they are worked out
-constexpr int kFirstLevel = 4;    // step 1/16
-constexpr int kLastLevel = 12;    // step 1/4096
+constexpr int kCoarseLevel = 1;  // step 1/2: cells whose mass is bounded before they are worked out
+constexpr int kFirstLevel = 4;   // step 1/16
+constexpr int kLastLevel = 12;   // step 1/4096
 
 inline double radius_of(double u) { return u > 40.0 ? u : std::log1p(std::exp(u)); }
 inline double position_of(double t) { return t > 40.0 ? t : std::log(std::expm1(t)); }
@@ -24,8 +24,8 @@ struct NodeBlock {
     int level;
     std::int64_t index;
 
-    double step() const { return std::ldexp(1.0, -level); }
-    double position(int lane) const { return static_cast<double>(kLanes * index + lane) * step(); }
+    [[nodiscard]] double step() const { return std::ldexp(1.0, -level); }
+    [[nodiscard]] double position(int lane) const { return static_cast<double>(kLanes * index + lane) * step(); }
     void radii(double* t) const {
         for (int lane = 0; lane < kLanes; ++lane) t[lane] = radius_of(position(lane));
     }

@@ -6,52 +6,26 @@
 
 namespace knn_cert {
 
-namespace detail {
-
-// Members of a family that are decided within this share one window of the integral.
-constexpr double kOneWindow = 1000.0;
-
-inline bool far_apart(const std::array<FamilyRows, 2>& rows, const std::vector<std::size_t>& members, int m_a, int m_b) {
-    double farthest = 0.0, first = std::numeric_limits<double>::infinity(), last = 0.0;
-    for (const FamilyRows& side : rows)
-        for (const double s : side.s) farthest = std::max(farthest, s);
-    if (farthest <= kOneWindow) return false;
-    for (const std::size_t member : members) {
-        const double decided = FamilyTallies::decided(rows, member, m_a, m_b);
-        first = std::min(first, decided);
-        last = std::max(last, decided);
-    }
-    return last - first > kOneWindow;
-}
-
-struct FamilyWorker {
-    FamilyTallies tallies;
-    ContinuousIntegral integral;
-    std::array<FamilyRows, 2> rows;
-    std::array<std::vector<std::int64_t>, 2> first, end;
-
-    FamilyWorker(double dof, const LeafLoops& leaf) : tallies(dof, leaf) {}
-};
-
-}  // namespace detail
-
 // One race: the m_a-th nearest row of list A against the m_b-th nearest of list B; lists in any order. A list that is too short
-// never arrives.
+// never arrives. Filled by name, see VoteRequest.
 struct RaceRequest {
-    const double* distances_a;
-    std::int64_t n_a;
-    int m_a;
-    const double* distances_b;
-    std::int64_t n_b;
-    int m_b;
-    double sigma, dof;
-    bool recurrence;  // every row one by one
+    const double* distances_a = nullptr;
+    std::int64_t n_a = 0;
+    int m_a = 1;
+    const double* distances_b = nullptr;
+    std::int64_t n_b = 0;
+    int m_b = 1;
+    double sigma = 0.0, dof = 0.0;
+    bool recurrence = false;  // every row one by one
     Checkpoint checkpoint = no_checkpoint;
+
+    explicit RaceRequest() = default;
 };
 
 // probability and error: A first, B first.
 inline void race(const RaceRequest& request, double* probability, double* error) {
-    const bool a_arrives = request.n_a >= request.m_a, b_arrives = request.n_b >= request.m_b;
+    const bool a_arrives = request.n_a >= request.m_a;
+    const bool b_arrives = request.n_b >= request.m_b;
     probability[0] = a_arrives ? 1.0 : 0.0;
     probability[1] = b_arrives ? 1.0 : 0.0;
     error[0] = error[1] = 0.0;
@@ -65,104 +39,167 @@ inline void race(const RaceRequest& request, double* probability, double* error)
         for (std::int64_t i = 0; i < n; ++i) s.push_back(distances[i] / request.sigma);
         list.add(s.data(), n, 1.0);
     };
-    const Outcome outcome = solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
-        add(request.distances_a, request.n_a, lists[0]);
-        add(request.distances_b, request.n_b, lists[1]);
-    });
+    const Outcome outcome =
+        solver.solve_filled(2, {contest}, SquareError::of_roots(), request.recurrence, [&](std::vector<RowSummary>& lists) {
+            add(request.distances_a, request.n_a, lists[0]);
+            add(request.distances_b, request.n_b, lists[1]);
+        });
     std::copy_n(outcome.probability.begin(), 2, probability);
     std::copy_n(outcome.error.begin(), 2, error);
 }
 
 // Families of races (family_tallies.hpp). Family f has n_members[f] members; the rows of its list A are those from start[2f] to
 // start[2f + 1] - 1, those of B follow until start[2f + 2] - 1; row i belongs to the members first[i] .. end[i] - 1, and first[i]
-// is 0 or end[i] the number of members.
+// is 0 or end[i] the number of members. Filled by name, see VoteRequest.
 struct FamilyRequest {
-    const double* distances;
-    const std::int64_t *first, *end, *start;
-    const std::int64_t *n_members, *m_a, *m_b;  // of each family
-    std::int64_t n_families;
-    double sigma, dof;
-    double tolerance;  // absolute error that is good enough; 0: full relative accuracy
-    bool recurrence;   // every row one by one
-    int n_threads;
-    Checkpoint checkpoint;
+    const double* distances = nullptr;
+    const std::int64_t *first = nullptr, *end = nullptr, *start = nullptr;
+    const std::int64_t *n_members = nullptr, *m_a = nullptr, *m_b = nullptr;  // of each family
+    std::int64_t n_families = 0;
+    double sigma = 0.0, dof = 0.0;
+    double tolerance = 0.0;   // absolute error that is good enough; 0: full relative accuracy
+    bool recurrence = false;  // every row one by one
+    int n_threads = 1;
+    Checkpoint checkpoint = no_checkpoint;
+
+    explicit FamilyRequest() = default;
 };
+
+namespace detail {
+
+// The families of one thread, one after the other.
+class FamilyWorker {
+public:
+    FamilyWorker(const FamilyRequest& request, const LeafLoops& leaf) : request_(request), tallies_(request.dof, leaf) {}
+
+    // probability and error of the family's members, [n_members][2]
+    void solve(std::int64_t family, double* probability, double* error) {
+        probability_ = probability;
+        error_ = error;
+        take_rows(family);
+        write_certain();
+        if (open_.empty()) return;
+        const bool apart = far_apart();
+        if (!apart && open_.size() == n_members_) return integrate(0, n_members_);
+        integrate_some_at_a_time(apart ? 1 : open_.size());
+    }
+
+private:
+    void take_rows(std::int64_t family) {
+        n_members_ = static_cast<std::size_t>(request_.n_members[family]);
+        m_[0] = static_cast<int>(request_.m_a[family]);
+        m_[1] = static_cast<int>(request_.m_b[family]);
+        for (std::size_t side = 0; side < 2; ++side) {
+            const std::int64_t* const start = request_.start + 2 * family + static_cast<std::int64_t>(side);
+            rows_[side].first = request_.first + start[0];
+            rows_[side].end = request_.end + start[0];
+            rows_[side].s.resize(static_cast<std::size_t>(start[1] - start[0]));
+            for (std::size_t i = 0; i < rows_[side].s.size(); ++i)
+                rows_[side].s[i] = request_.distances[start[0] + static_cast<std::int64_t>(i)] / request_.sigma;
+        }
+    }
+
+    // Answers the members of which a list is too short to arrive; the others, which the noise decides, are open.
+    void write_certain() {
+        const std::vector<std::int64_t> sizes[2] = {rows_[0].sizes(n_members_), rows_[1].sizes(n_members_)};
+        open_.clear();
+        open_before_.assign(n_members_ + 1, 0);
+        for (std::size_t i = 0; i < n_members_; ++i) {
+            bool both_arrive = true;
+            for (std::size_t side = 0; side < 2; ++side) {
+                const bool arrives = sizes[side][i] >= m_[side];
+                probability_[2 * i + side] = arrives ? 1.0 : 0.0;
+                error_[2 * i + side] = 0.0;
+                both_arrive = both_arrive && arrives;
+            }
+            if (both_arrive) open_.push_back(i);
+            open_before_[i + 1] = static_cast<std::int64_t>(open_.size());
+        }
+    }
+
+    // Whether open members are decided so far from one another that one window for all of them would not close.
+    [[nodiscard]] bool far_apart() const {
+        double farthest = 0.0;
+        double first = std::numeric_limits<double>::infinity();
+        double last = 0.0;
+        for (const FamilyRows& side : rows_)
+            for (const double s : side.s) farthest = std::max(farthest, s);
+        if (farthest <= kOneWindow) return false;
+        for (const std::size_t member : open_) {
+            const double decided = FamilyTallies::decided(rows_, member, m_[0], m_[1]);
+            first = std::min(first, decided);
+            last = std::max(last, decided);
+        }
+        return last - first > kOneWindow;
+    }
+
+    // One integral for the members of rows_, which are open_[from], ..., open_[from + n - 1]: with more near rows each time, until it is
+    // settled, at last with all rows near.
+    void integrate(std::size_t from, std::size_t n) {
+        Outcome outcome;
+        outcome.settled = false;
+        for (const std::size_t more_near : {std::size_t{1}, kMoreNear, RowSummary::kAllNear}) {
+            Accuracy accuracy;
+            accuracy.tolerance = request_.tolerance;
+            accuracy.any_doubt = more_near == RowSummary::kAllNear;
+            if (outcome.settled || (request_.recurrence && !accuracy.any_doubt)) continue;
+            tallies_.set(rows_, n, m_[0], m_[1], more_near);
+            if (tallies_.complete()) outcome = integral_.solve(tallies_, accuracy);
+        }
+        for (std::size_t j = 0; j < n; ++j)
+            for (std::size_t side = 0; side < 2; ++side) {
+                probability_[2 * open_[from + j] + side] = outcome.probability[2 * j + side];
+                error_[2 * open_[from + j] + side] = outcome.error[2 * j + side];
+            }
+    }
+
+    // Families of some open members only: their rows with the members counted anew.
+    void integrate_some_at_a_time(std::size_t at_a_time) {
+        const std::array<FamilyRows, 2> all = rows_;
+        for (std::size_t from = 0; from < open_.size(); from += at_a_time) {
+            const std::size_t n = std::min(at_a_time, open_.size() - from);
+            const auto among_these = [&](std::int64_t member) {  // how many of these members come before
+                return std::clamp<std::int64_t>(open_before_[static_cast<std::size_t>(member)] - static_cast<std::int64_t>(from), 0,
+                                                static_cast<std::int64_t>(n));
+            };
+            for (std::size_t side = 0; side < 2; ++side) {
+                first_[side].clear();
+                end_[side].clear();
+                for (std::size_t i = 0; i < rows_[side].s.size(); ++i) {
+                    first_[side].push_back(among_these(all[side].first[i]));
+                    end_[side].push_back(among_these(all[side].end[i]));
+                }
+                rows_[side].first = first_[side].data();
+                rows_[side].end = end_[side].data();
+            }
+            integrate(from, n);
+        }
+    }
+
+    const FamilyRequest& request_;
+    FamilyTallies tallies_;
+    ContinuousIntegral integral_;
+    // of the present family
+    std::size_t n_members_ = 0;
+    int m_[2] = {1, 1};
+    std::array<FamilyRows, 2> rows_;
+    std::array<std::vector<std::int64_t>, 2> first_, end_;
+    std::vector<std::size_t> open_;          // members that the noise decides
+    std::vector<std::int64_t> open_before_;  // how many of these come before a member
+    double *probability_ = nullptr, *error_ = nullptr;
+};
+
+}  // namespace detail
 
 // probability and error are [members of all families][2]: A first, B first. A list that is too short never arrives.
 inline void race_families(const FamilyRequest& request, double* probability, double* error) {
-    std::vector<std::size_t> first_member(static_cast<std::size_t>(request.n_families) + 1, 0);
-    for (std::size_t f = 0; f + 1 < first_member.size(); ++f)
-        first_member[f + 1] = first_member[f] + static_cast<std::size_t>(request.n_members[f]);
-    Workers<detail::FamilyWorker> workers(request.n_threads, request.dof);
+    std::vector<std::int64_t> first_member(static_cast<std::size_t>(request.n_families) + 1, 0);
+    for (std::size_t f = 0; f + 1 < first_member.size(); ++f) first_member[f + 1] = first_member[f] + request.n_members[f];
+    const LeafLoops& leaf = leaf_loops();
+    Workers<detail::FamilyWorker> workers(request.n_threads, [&] { return std::make_unique<detail::FamilyWorker>(request, leaf); });
     for_each_item(request.n_families, request.n_threads, request.checkpoint, [&](int w, std::int64_t family) {
-        detail::FamilyWorker& worker = workers[w];
-        FamilyTallies& tallies = worker.tallies;
-        ContinuousIntegral& integral = worker.integral;
-        std::array<FamilyRows, 2>& rows = worker.rows;
-        std::array<std::vector<std::int64_t>, 2>&first = worker.first, &end = worker.end;
-        const std::size_t n_members = static_cast<std::size_t>(request.n_members[family]);
-        const std::int64_t m[2] = {request.m_a[family], request.m_b[family]};
-        for (std::size_t side = 0; side < 2; ++side) {
-            const std::int64_t from = request.start[2 * family + static_cast<std::int64_t>(side)];
-            const std::int64_t to = request.start[2 * family + static_cast<std::int64_t>(side) + 1];
-            rows[side].first = request.first + from;
-            rows[side].end = request.end + from;
-            rows[side].s.resize(static_cast<std::size_t>(to - from));
-            for (std::int64_t i = from; i < to; ++i) rows[side].s[static_cast<std::size_t>(i - from)] = request.distances[i] / request.sigma;
-        }
-        const std::vector<std::int64_t> sizes[2] = {rows[0].sizes(n_members), rows[1].sizes(n_members)};
-        double* const p = probability + 2 * first_member[static_cast<std::size_t>(family)];
-        double* const e = error + 2 * first_member[static_cast<std::size_t>(family)];
-        std::vector<std::size_t> open;  // members that the noise decides
-        std::vector<std::int64_t> open_before(n_members + 1, 0);
-        for (std::size_t i = 0; i < n_members; ++i) {
-            for (std::size_t side = 0; side < 2; ++side) {
-                p[2 * i + side] = sizes[side][i] >= m[side] ? 1.0 : 0.0;
-                e[2 * i + side] = 0.0;
-            }
-            if (p[2 * i] + p[2 * i + 1] == 2.0) open.push_back(i);
-            open_before[i + 1] = static_cast<std::int64_t>(open.size());
-        }
-        if (open.empty()) return;
-        const auto solve = [&](std::size_t from, std::size_t n_now) {  // open[from] .. open[from + n_now - 1]
-            Outcome outcome;
-            outcome.settled = false;
-            for (const std::size_t more : {std::size_t{1}, kMoreNear, RowSummary::kAllNear}) {
-                const bool all_near = more == RowSummary::kAllNear;
-                if (outcome.settled || (request.recurrence && !all_near)) continue;
-                tallies.set(rows, n_now, static_cast<int>(m[0]), static_cast<int>(m[1]), more);
-                if (tallies.complete()) outcome = integral.solve(tallies, {request.tolerance, all_near});
-            }
-            for (std::size_t j = 0; j < n_now; ++j)
-                for (std::size_t side = 0; side < 2; ++side) {
-                    p[2 * open[from + j] + side] = outcome.probability[2 * j + side];
-                    e[2 * open[from + j] + side] = outcome.error[2 * j + side];
-                }
-        };
-        // One integral for all open members, unless they are decided so far from one another that its window would not close:
-        // then one for each.
-        const bool apart = detail::far_apart(rows, open, static_cast<int>(m[0]), static_cast<int>(m[1]));
-        if (open.size() == n_members && !apart) return solve(0, n_members);
-        const std::array<FamilyRows, 2> all = rows;
-        const std::size_t at_a_time = apart ? 1 : open.size();
-        for (std::size_t from = 0; from < open.size(); from += at_a_time) {
-            const std::size_t n_now = std::min(at_a_time, open.size() - from);
-            const auto among_these = [&](std::int64_t member) {  // how many of these members come before
-                return std::clamp<std::int64_t>(open_before[static_cast<std::size_t>(member)] - static_cast<std::int64_t>(from), 0,
-                                                static_cast<std::int64_t>(n_now));
-            };
-            for (std::size_t side = 0; side < 2; ++side) {
-                first[side].clear();
-                end[side].clear();
-                for (std::size_t i = 0; i < rows[side].s.size(); ++i) {
-                    first[side].push_back(among_these(all[side].first[i]));
-                    end[side].push_back(among_these(all[side].end[i]));
-                }
-                rows[side].first = first[side].data();
-                rows[side].end = end[side].data();
-            }
-            solve(from, n_now);
-        }
+        const std::int64_t first = 2 * first_member[static_cast<std::size_t>(family)];
+        workers[w].solve(family, probability + first, error + first);
     });
 }
 

@@ -1,6 +1,6 @@
 // row_summary.hpp: one list of rows as a query sees it: its nearest rows one by one, the others as moments. No Python, no threads.
 //
-// Rows come in any order and any number of portions. The far ones leave nothing but sums over their pieces of s (simd.hpp), from
+// Rows come in any order and any number of portions. The far ones leave nothing but sums over their pieces of s (leaf_interface.hpp), from
 // which every smooth function can be summed over them (far_rows.hpp): neither memory nor the work that follows depends on
 // their number.
 #pragma once
@@ -11,7 +11,7 @@
 #include <limits>
 #include <vector>
 
-#include "simd.hpp"
+#include "leaf_interface.hpp"
 
 namespace knn_cert {
 
@@ -27,8 +27,8 @@ constexpr double kDroppedFrom = 36.0;
 struct NearRows {
     const double* s;
     std::size_t n;
-    const double* begin() const { return s; }
-    const double* end() const { return s + n; }
+    [[nodiscard]] const double* begin() const { return s; }
+    [[nodiscard]] const double* end() const { return s + n; }
 };
 
 class RowSummary {
@@ -71,17 +71,19 @@ public:
         settle();
     }
 
-    NearRows near() const { return {near_.data(), n_kept_}; }
-    std::size_t n_rows() const { return static_cast<std::size_t>(n_rows_); }
-    bool has_far() const { return bound_ < std::numeric_limits<double>::infinity(); }
+    [[nodiscard]] NearRows near() const { return {near_.data(), n_kept_}; }
+    [[nodiscard]] std::size_t n_rows() const { return static_cast<std::size_t>(n_rows_); }
+    [[nodiscard]] bool has_far() const { return bound_ < std::numeric_limits<double>::infinity(); }
     // False if there are rows that are neither near nor dropped nor in reach of the pieces.
-    bool complete() const { return complete_; }
+    [[nodiscard]] bool complete() const { return complete_; }
     // Far rows: moments of piece i at moments(i), its first one the number of its rows.
-    std::size_t n_pieces() const { return has_far() ? settled_.size() / kMoments - 1 : 0; }
-    const double* moments(std::size_t piece) const { return settled_.data() + (1 + piece) * kMoments; }
+    [[nodiscard]] std::size_t n_pieces() const { return has_far() ? settled_.size() / kMoments - 1 : 0; }
+    [[nodiscard]] const double* moments(std::size_t piece) const { return settled_.data() + (1 + piece) * kMoments; }
     // Relative error of the moments: sums of sums, and a few roundings of each term.
-    double rounding() const {
-        return std::ldexp(2.0, -53) * (static_cast<double>(std::min(n_rows_, kSettled)) + static_cast<double>(n_rows_ / kSettled) + 32.0);
+    [[nodiscard]] double rounding() const {
+        const std::int64_t in_one_sum = std::min(n_rows_, kSettled);
+        const std::int64_t n_sums = n_rows_ / kSettled;
+        return std::ldexp(2.0, -53) * (static_cast<double>(in_one_sum) + static_cast<double>(n_sums) + 32.0);
     }
 
 private:

@@ -21,18 +21,18 @@ struct Accuracy {
     bool any_doubt = false;
 
     // Cells with bounds below this are left out at first, when nothing is known about the probabilities.
-    double first_target() const { return std::max(1e-15, 1e-2 * tolerance); }
+    [[nodiscard]] double first_target() const { return std::max(1e-15, 1e-2 * tolerance); }
     // Left out in the end: this share of each probability, or this much.
-    double relative_target() const { return 1e-13; }
-    double floor() const { return std::max(1e-300, 1e-2 * tolerance); }
+    [[nodiscard]] double relative_target() const { return 1e-13; }
+    [[nodiscard]] double floor() const { return std::max(1e-300, 1e-2 * tolerance); }
     // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
-    double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
+    [[nodiscard]] double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
     // Relative change of each list's polynomials by the rows left out of a tally (placed_rows.hpp).
-    double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
-    // Whether fewer terms of the distance law do (simd.hpp), and the relative error of f and of the smaller one of F and U, to which
-    // the other is the complement: measured (tests), not proven.
-    bool rough() const { return tolerance >= 1e-4; }
-    double law_error() const { return rough() ? 1e-6 : 1e-12; }
+    [[nodiscard]] double skip() const { return std::max(1e-15, 1e-2 * tolerance); }
+    // Whether fewer terms of the distance law do (leaf_interface.hpp), and the relative error of f and of the smaller one of F and U, to
+    // which the other is the complement: measured (tests), not proven.
+    [[nodiscard]] bool rough() const { return tolerance >= 1e-4; }
+    [[nodiscard]] double law_error() const { return rough() ? 1e-6 : 1e-12; }
     // So many times as much where the probability q asked for is tiny: beyond 15 standard deviations, where F or U is below 1e-50,
     // cells lose up to 2.2e-11 (a function there changes by up to exp(38/4) over a cell). In larger probabilities no such F, nor U,
     // counts: all products with one of them add up to less than 1e-9 of the error charged.
@@ -40,10 +40,12 @@ struct Accuracy {
     // The relative error by the law of a product of F of at most K rows and U of all the others, if `mean` bounds the sum of F over
     // the rows. A row inside errs by law_error. A row outside errs by that, or by F / U times that where U is the complement, which it
     // is for F <= 3/4 at most (kComplementLimit): by 4 F law_error either way.
-    double by_law(double deciding_arrival, double mean) const { return std::expm1(law_error() * (deciding_arrival + 1.0 + 4.0 * mean)); }
+    [[nodiscard]] double by_law(double deciding_arrival, double mean) const {
+        return std::expm1(law_error() * (deciding_arrival + 1.0 + 4.0 * mean));
+    }
     // Whether the doubt about a probability, from far rows summed by moments, can be borne: a relative 8e-11, or more for many
     // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
-    bool settled(double q, double doubt, int degree) const {
+    [[nodiscard]] bool settled(double q, double doubt, int degree) const {
         const double relative = std::max(8e-11, 8e-12 * degree);
         return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance;
     }
@@ -65,14 +67,15 @@ struct CoarseBlock {
           mean(n_members * kLanes) {}
 };
 
-// T = P(N >= least), H = P(N < open) from a counting polynomial of `degree` powers and the mass at `degree` and beyond
-inline void list_bounds(const double* G, const double* beyond, int degree, int least, int open, double* T, double* H) {
+// T = P(N >= from), H = P(N < below) from the record, without density, of a list with `degree` powers
+inline void list_bounds(const Record& record, int degree, int from, int below, double* T, double* H) {
     for (int lane = 0; lane < kLanes; ++lane) {
-        double at_least = beyond[lane], below = 0.0;
-        for (int k = degree - 1; k >= least; --k) at_least += G[k * kLanes + lane];
-        for (int k = open - 1; k >= 0; --k) below += G[k * kLanes + lane];
+        double at_least = record.at_least()[lane];
+        double less = 0.0;
+        for (int k = degree - 1; k >= from; --k) at_least += record.G[k * kLanes + lane];
+        for (int k = below - 1; k >= 0; --k) less += record.G[k * kLanes + lane];
         T[lane] = std::min(1.0, at_least);
-        H[lane] = std::min(1.0, below);
+        H[lane] = std::min(1.0, less);
     }
 }
 
@@ -92,23 +95,23 @@ class Tallies {
 public:
     virtual ~Tallies() = default;
 
-    virtual double dof() const = 0;
-    virtual std::size_t n_members() const = 0;
-    virtual std::size_t per_member() const = 0;
-    std::size_t n_outcomes() const { return n_members() * per_member(); }
+    [[nodiscard]] virtual double dof() const = 0;
+    [[nodiscard]] virtual std::size_t n_members() const = 0;
+    [[nodiscard]] virtual std::size_t per_member() const = 0;
+    [[nodiscard]] std::size_t n_outcomes() const { return n_members() * per_member(); }
 
     // a list with too few rows never wins: probability zero, no error
-    virtual bool possible(std::size_t outcome) const = 0;
+    [[nodiscard]] virtual bool possible(std::size_t outcome) const = 0;
     // a radius near which the contests are decided, in units of sigma
-    virtual double start() const = 0;
+    [[nodiscard]] virtual double start() const = 0;
     // K: which arrival decides
-    virtual double deciding_arrival(std::size_t member) const = 0;
+    [[nodiscard]] virtual double deciding_arrival(std::size_t member) const = 0;
     // The contest is closed where some rows, at most K of them, all lie within, and none of them is farther than this.
-    virtual double closing_distance(std::size_t member) const = 0;
+    [[nodiscard]] virtual double closing_distance(std::size_t member) const = 0;
     // rows that are tallied one by one, and all rows
-    virtual std::size_t n_rows() const = 0;
-    virtual std::size_t n_all_rows() const = 0;
-    virtual int max_degree() const = 0;
+    [[nodiscard]] virtual std::size_t n_rows() const = 0;
+    [[nodiscard]] virtual std::size_t n_all_rows() const = 0;
+    [[nodiscard]] virtual int max_degree() const = 0;
 
     // bounds from above, whatever far rows summed by moments leave in doubt; but for what the law and rounding err by
     virtual CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) = 0;

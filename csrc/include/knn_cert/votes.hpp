@@ -27,12 +27,12 @@ public:
         n_rows_ = n_rows;
     }
 
-    int n_lists() const { return static_cast<int>(class_of_list_.size()); }
-    const std::vector<std::int32_t>& list_of_row() const { return list_of_row_; }
-    BoundedContest contest(int n_neighbors) const { return BoundedContest::of_vote(n_lists(), n_neighbors); }
+    [[nodiscard]] int n_lists() const { return static_cast<int>(class_of_list_.size()); }
+    [[nodiscard]] const std::vector<std::int32_t>& list_of_row() const { return list_of_row_; }
+    [[nodiscard]] BoundedContest contest(int n_neighbors) const { return BoundedContest::of_vote(n_lists(), n_neighbors); }
 
     // All rows vote, or all have one class: the noise decides nothing.
-    bool certain(int n_neighbors) const { return n_lists() == 1 || n_neighbors == n_rows_; }
+    [[nodiscard]] bool certain(int n_neighbors) const { return n_lists() == 1 || n_neighbors == n_rows_; }
     void write_certain(double* probability, double* error) const {
         clear(probability, error);
         probability[std::max_element(count_.begin(), count_.end()) - count_.begin()] = 1.0;  // ties to the lowest class
@@ -75,15 +75,18 @@ void add_by_list(const std::vector<std::int32_t>& list_of_row, Distance&& s, std
     for (std::size_t c = 0; c < lists.size(); ++c) flush(c);
 }
 
+// Requests are filled field by field, by name (their constructors see to it): two numbers that change places would go unnoticed.
 struct VoteRequest {
-    const double* distances;  // [n_queries][n_rows]
-    std::int64_t n_queries, n_rows;
-    const std::int64_t* labels;  // [n_rows], 0 .. n_classes - 1
-    int n_classes, n_neighbors;
-    double sigma, dof;
-    bool recurrence;  // every row one by one
-    int n_threads;
-    Checkpoint checkpoint;
+    const double* distances = nullptr;  // [n_queries][n_rows]
+    std::int64_t n_queries = 0, n_rows = 0;
+    const std::int64_t* labels = nullptr;  // [n_rows], 0 .. n_classes - 1
+    int n_classes = 0, n_neighbors = 0;
+    double sigma = 0.0, dof = 0.0;
+    bool recurrence = false;  // every row one by one
+    int n_threads = 1;
+    Checkpoint checkpoint = no_checkpoint;
+
+    explicit VoteRequest() = default;
 };
 
 // The continuous classifier; probability and error are [n_queries][n_classes].
@@ -95,7 +98,8 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
         std::vector<std::vector<double>> buffers;
         Worker(double dof, const LeafLoops& leaf) : solver(dof, leaf) {}
     };
-    Workers<Worker> workers(request.n_threads, request.dof);
+    const LeafLoops& leaf = leaf_loops();
+    Workers<Worker> workers(request.n_threads, [&] { return std::make_unique<Worker>(request.dof, leaf); });
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         double* const p = probability + query * request.n_classes;
         double* const e = error + query * request.n_classes;
@@ -112,20 +116,23 @@ inline void vote(const VoteRequest& request, double* probability, double* error)
 
 // Queries against rows, for every sigma and number of neighbours from one scan of the distances.
 struct ScanRequest {
-    const double* queries;  // [n_queries][rows.dim]
-    std::int64_t n_queries;
+    const double* queries = nullptr;  // [n_queries][rows.dim]
+    std::int64_t n_queries = 0;
     DenseRows rows;
-    const std::int64_t* labels;  // [rows.n], 0 .. n_classes - 1
-    int n_classes;
+    const std::int64_t* labels = nullptr;  // [rows.n], 0 .. n_classes - 1
+    int n_classes = 0;
     std::vector<int> n_neighbors;
     std::vector<double> sigmas;
-    double dof;
-    int n_threads;
-    Checkpoint checkpoint;
+    double dof = 0.0;
+    int n_threads = 1;
+    Checkpoint checkpoint = no_checkpoint;
+
+    explicit ScanRequest() = default;
 };
 
 namespace detail {
 
+// Beside so many far rows one more near row costs nothing: measured.
 constexpr std::size_t kFarPerNear = 2500;
 
 // The queries of one thread, a group at a time.
@@ -133,32 +140,34 @@ class ScanWorker {
 public:
     ScanWorker(const ScanRequest& request, const ClassLists& classes, const ScanRows& rows, const std::vector<BoundedContest>& contests,
                const LeafLoops& leaf)
-        : request_(request), classes_(classes), rows_(rows), contests_(contests), leaf_(leaf), scan_(rows, leaf), solver_(request.dof, leaf) {}
+        : request_(request),
+          classes_(classes),
+          rows_(rows),
+          contests_(contests),
+          leaf_(leaf),
+          scan_(rows, leaf),
+          solver_(request.dof, leaf) {}
 
     // Queries first .. first + n - 1. Where far rows leave too much doubt, those queries are scanned once more for more near rows,
     // and at last, or where the distances alone do, one by one.
     template <class Write>
     void solve(std::int64_t first, std::int64_t n, Write&& write) {
-        std::vector<std::int64_t> queries, unsettled, direct;
+        std::vector<std::int64_t> queries;
+        std::vector<std::int64_t> unsettled;
+        std::vector<std::int64_t> direct;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
         // beside many far rows some more near ones cost nothing, and spare a second scan
-        const std::size_t usual = near_rows_for(contests_), many = kMoreNear * usual;
+        const std::size_t usual = near_rows_for(contests_);
+        const std::size_t many = kMoreNear * usual;
         const std::size_t few = std::clamp(static_cast<std::size_t>(request_.rows.n) / kFarPerNear, usual, many);
         for (const std::size_t n_near : {few, many}) {
             scan_group(queries, n_near);
             unsettled.clear();
             for (std::size_t i = 0; i < queries.size(); ++i) {
                 heartbeat();
-                bool settled = true, far = false;
-                for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
-                    const SquareError sq_error = rows_.sq_error(scan_.query_norm(static_cast<std::int64_t>(i)), request_.sigmas[sigma]);
-                    const std::vector<RowSummary>& lists = summaries_[i * request_.sigmas.size() + sigma];
-                    for (const RowSummary& list : lists) far = far || list.has_far();
-                    const Outcome outcome = solver_.solve(lists, contests_, sq_error);
-                    settled = settled && outcome.settled;
-                    if (outcome.settled) write(queries[i], sigma, outcome);
-                }
-                if (!settled) (far ? unsettled : direct).push_back(queries[i]);
+                const auto write_of_query = [&](std::size_t sigma, const Outcome& outcome) { write(queries[i], sigma, outcome); };
+                if (settle(i, write_of_query)) continue;
+                (has_far(i) ? unsettled : direct).push_back(queries[i]);
             }
             queries.swap(unsettled);
             if (queries.empty()) break;
@@ -168,29 +177,51 @@ public:
     }
 
 private:
+    // Writes what is settled of query i of the group; whether that is all.
+    template <class Write>
+    bool settle(std::size_t i, Write&& write) {
+        bool settled = true;
+        for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
+            const SquareError sq_error = rows_.sq_error(scan_.query_norm(static_cast<std::int64_t>(i)), request_.sigmas[sigma]);
+            const Outcome outcome = solver_.solve(summaries_[i * request_.sigmas.size() + sigma], contests_, sq_error);
+            settled = settled && outcome.settled;
+            if (outcome.settled) write(sigma, outcome);
+        }
+        return settled;
+    }
+
+    // Whether query i of the group has far rows, for any sigma.
+    [[nodiscard]] bool has_far(std::size_t i) const {
+        for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma)
+            for (const RowSummary& list : summaries_[i * request_.sigmas.size() + sigma])
+                if (list.has_far()) return true;
+        return false;
+    }
+
     void scan_group(const std::vector<std::int64_t>& queries, std::size_t n_near) {
         const std::size_t n_sigmas = request_.sigmas.size();
         std::vector<const double*> group;
+        group.reserve(queries.size());
         for (const std::int64_t query : queries) group.push_back(request_.queries + query * request_.rows.dim);
         summaries_.resize(std::max(summaries_.size(), queries.size() * n_sigmas));
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i) {
             summaries_[i].resize(static_cast<std::size_t>(classes_.n_lists()));
             for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
         }
-        scan_(group, classes_.n_lists(),
-              [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
-                  if (query == 0) heartbeat();
-                  for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
-                      summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
-                          distances, n, 1.0 / request_.sigmas[sigma]);
-              });
+        scan_(group, classes_.n_lists(), [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
+            if (query == 0) heartbeat();
+            for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
+                summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
+                    distances, n, 1.0 / request_.sigmas[sigma]);
+        });
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i)
             for (RowSummary& list : summaries_[i]) list.finish();
     }
 
     template <class Write>
     void by_direct_distances(std::int64_t query, Write&& write) {
-        const std::int64_t n = request_.rows.n, dim = request_.rows.dim;
+        const std::int64_t n = request_.rows.n;
+        const std::int64_t dim = request_.rows.dim;
         distances_.resize(static_cast<std::size_t>(n));
         leaf_.sq_distances(request_.queries + query * dim, 1, request_.rows.data, n, dim, distances_.data(), n);
         for (double& distance : distances_) distance = std::sqrt(distance);
@@ -221,7 +252,8 @@ private:
 inline void vote_scan(const ScanRequest& request, double* probability, double* error) {
     const ClassLists classes(request.labels, request.rows.n, request.n_classes);
     const LeafLoops& leaf = leaf_loops();
-    const std::int64_t n_sigmas = static_cast<std::int64_t>(request.sigmas.size()), n_numbers = static_cast<std::int64_t>(request.n_neighbors.size());
+    const std::int64_t n_sigmas = static_cast<std::int64_t>(request.sigmas.size());
+    const std::int64_t n_numbers = static_cast<std::int64_t>(request.n_neighbors.size());
     const auto at = [&](std::int64_t query, std::int64_t sigma, std::int64_t number) {
         return ((query * n_sigmas + sigma) * n_numbers + number) * request.n_classes;
     };
@@ -243,17 +275,17 @@ inline void vote_scan(const ScanRequest& request, double* probability, double* e
     std::int64_t group = (request.n_queries + request.n_threads - 1) / request.n_threads;
     group = std::clamp<std::int64_t>((group + 15) / 16 * 16, 16, kTileQueries);
     const std::int64_t n_groups = (request.n_queries + group - 1) / group;
-    std::vector<std::unique_ptr<detail::ScanWorker>> workers(static_cast<std::size_t>(request.n_threads));
+    Workers<detail::ScanWorker> workers(request.n_threads,
+                                        [&] { return std::make_unique<detail::ScanWorker>(request, classes, rows, contests, leaf); });
     for_each_item(n_groups, request.n_threads, request.checkpoint, [&](int w, std::int64_t item) {
-        std::unique_ptr<detail::ScanWorker>& worker = workers[static_cast<std::size_t>(w)];
-        if (!worker) worker = std::make_unique<detail::ScanWorker>(request, classes, rows, contests, leaf);
         const std::int64_t first = item * group;
-        worker->solve(first, std::min(group, request.n_queries - first), [&](std::int64_t query, std::size_t sigma, const Outcome& outcome) {
-            for (std::size_t k = 0; k < open.size(); ++k) {
-                const std::int64_t to = at(query, static_cast<std::int64_t>(sigma), open[k]);
-                classes.write(outcome, k * static_cast<std::size_t>(classes.n_lists()), probability + to, error + to);
-            }
-        });
+        workers[w].solve(first, std::min(group, request.n_queries - first),
+                         [&](std::int64_t query, std::size_t sigma, const Outcome& outcome) {
+                             for (std::size_t k = 0; k < open.size(); ++k) {
+                                 const std::int64_t to = at(query, static_cast<std::int64_t>(sigma), open[k]);
+                                 classes.write(outcome, k * static_cast<std::size_t>(classes.n_lists()), probability + to, error + to);
+                             }
+                         });
     });
 }
 
@@ -267,18 +299,18 @@ inline void vote_bucketed(const VoteRequest& request, const std::vector<double>&
     struct Worker {
         BucketedSolver solver;
         std::vector<double> s;
+        Worker(BucketTable& table, const LeafLoops& leaf) : solver(table, leaf) {}
     };
-    std::vector<std::unique_ptr<Worker>> workers(static_cast<std::size_t>(request.n_threads));
+    Workers<Worker> workers(request.n_threads, [&] { return std::make_unique<Worker>(*table, leaf); });
     for_each_item(request.n_queries, request.n_threads, request.checkpoint, [&](int w, std::int64_t query) {
         double* const p = probability + query * request.n_classes;
         double* const e = error + query * request.n_classes;
         if (classes.certain(request.n_neighbors)) return classes.write_certain(p, e);
-        std::unique_ptr<Worker>& worker = workers[static_cast<std::size_t>(w)];
-        if (!worker) worker.reset(new Worker{BucketedSolver(*table, leaf), {}});
-        worker->s.resize(lists.size());
+        Worker& worker = workers[w];
+        worker.s.resize(lists.size());
         const double* const row = request.distances + query * request.n_rows;
-        for (std::size_t i = 0; i < lists.size(); ++i) worker->s[i] = row[i] / request.sigma;
-        classes.write(worker->solver.solve(worker->s, lists, contest), 0, p, e);
+        for (std::size_t i = 0; i < lists.size(); ++i) worker.s[i] = row[i] / request.sigma;
+        classes.write(worker.solver.solve(worker.s, lists, contest), 0, p, e);
     });
 }
 

@@ -1,4 +1,5 @@
-// simd.hpp: the leaf loops that exist once per instruction set, and the data they read. No Python, no threads.
+// leaf_interface.hpp: the leaf loops that exist once per instruction set, as a table of functions, and the data they read.
+// No Python, no threads.
 //
 // A leaf loop takes plain pointers and allocates nothing. leaf_loops.hpp has the source; each file in simd/
 // compiles it for one instruction set; leaf_loops() picks one at run time.
@@ -8,6 +9,8 @@
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "contest.hpp"
 
 namespace knn_cert {
 
@@ -35,11 +38,12 @@ enum class CellKind : std::int32_t {
 // low and high being the two ends of each bucket.
 struct Cell {
     CellKind kind;
-    int terms;         // kCellTerms or kLongCellTerms
-    // F at the last node and the cell's two ends, of cells of the continuous classifier: no F in the cell is larger, or smaller; and f
+    int terms;  // kCellTerms or kLongCellTerms
+    // Of cells of the continuous classifier, at the last node: F at the left end, the largest in the cell, and at the right end, the
+    // smallest; and f there.
     double cdf_left = 0.0, cdf_right = 0.0, pdf_left = 0.0, pdf_right = 0.0;
     std::vector<double> coef;
-    std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Cell) + coef.size() * sizeof(double); }
 };
 
 // The far rows of a list stand in pieces of s, each with this many moments (far_rows.hpp): sums over its rows of the products
@@ -55,7 +59,7 @@ constexpr double kEllipseReach[2] = {0.5, 1.0};
 constexpr double kEllipseError[2] = {2.73e-12, 5.25e-16};
 
 // The law on a piece at the eight nodes of a block, at its Chebyshev points: log U, w = F / U and g = f / U; and bounds of
-// |w| and |log U|, and of |g|, on the two ellipses (law_table.hpp).
+// |w| and |log U|, and of |g|, on the two ellipses (law_pieces.hpp).
 struct Piece {
     double cdf_left;   // F at the last node and the piece's left end
     double pdf_left;   // f there
@@ -63,7 +67,7 @@ struct Piece {
     double log_sf[kMoments][kLanes], odds[kMoments][kLanes], hazard[kMoments][kLanes];
     double odds_left[kLanes], hazard_left[kLanes];  // w at the left end; the largest g
     double sup_odds[2][kLanes], sup_hazard[2][kLanes];
-    std::size_t bytes() const { return sizeof(Piece); }
+    [[nodiscard]] std::size_t bytes() const { return sizeof(Piece); }
 };
 
 // Sums over far rows at eight nodes (far_rows.hpp).
@@ -74,52 +78,51 @@ struct FarTask {
     const int* powers;      // [n_pieces], power sums that need the piece, at most n_powers
     std::int64_t n_pieces;
     int n_powers;
-    double rounding;        // relative error of the moments
+    double rounding;  // relative error of the moments
     bool density;
-    double* S;              // [n_powers + 1][8]: sum of log U, sums of w^m; set
-    double* S_error;        // bounds of their errors
-    double* T;              // [n_powers + 1][8]: sums of g w^m; with density
+    double* S;        // [n_powers + 1][8]: sum of log U, sums of w^m; set
+    double* S_error;  // bounds of their errors
+    double* T;        // [n_powers + 1][8]: sums of g w^m; with density
     double* T_error;
 };
 
-// Relative errors at eight nodes by sums over far rows: of any coefficient of G and A, and of any P(count <= k).
+// What sums over far rows leave in doubt at eight nodes: the largest relative error of a coefficient of G or A, and of a
+// P(count < k), k up to the degree.
 struct FarDoubt {
-    double any[kLanes] = {}, open[kLanes] = {};
+    double any_coefficient[kLanes] = {}, below_degree[kLanes] = {};
+};
+
+// What is known about the counts of one list of rows at eight nodes, D powers of it, as [power][lane]:
+//     G[k] = P(k rows within), k < D, the counting polynomial;
+//     A[k] = the density of one row exactly at the node and k others within ("density").
+// Where no density is asked for, P(count >= D) and the expected count stand in the place of A.
+struct Record {
+    double *G, *A;
+    [[nodiscard]] double* at_least() const { return A; }       // P(count >= D)
+    [[nodiscard]] double* mean() const { return A + kLanes; }  // expected count
 };
 
 // Rows of one class, in increasing order of s, for one block of eight nodes.
 struct TallyTask {
-    const Cell* const* cells;    // cell of row i: cells[i]; null where `values` is used
-    const double* x;             // its place in the cell
-    const double* values;        // F, U, f of row i at values[24 i], used instead of cells
+    const Cell* const* cells;  // cell of row i: cells[i]; null where `values` is used
+    const double* x;           // its place in the cell
+    const double* values;      // F, U, f of row i at values[24 i], used instead of cells
     std::int64_t n_rows;
-    int degree;                  // D: polynomials have powers 0 .. D - 1
-    bool rough;                  // F, U and f to a relative 1e-6 only
-    double* G;                   // [D][8], counting polynomial
-    double* A;                   // [D][8], with a row exactly at the node; null: not wanted
-    double* T;                   // [8], P(count >= D); null: not wanted (and never together with A)
-    double* mean;                // [8], sum of F; null: not wanted (likewise)
+    int degree;        // D: polynomials have powers 0 .. D - 1
+    bool rough;        // F, U and f to a relative 1e-6 only
+    double* G;         // [D][8], counting polynomial
+    double* A;         // [D][8], with a row exactly at the node; null: not wanted
+    double* at_least;  // [8], P(count >= D); null: not wanted (and never together with A)
+    double* mean;      // [8], sum of F; null: not wanted (likewise)
 };
 
-// Rows that are tallied in different records. Record k starts at records[k * record] with G[degree][8]; from its middle on it has
-// A[degree][8] (density), or T[8] and mean[8].
+// Rows that are tallied in different records, `stride` doubles apart.
 struct ScatterTask {
     TallyTask rows;                 // cells, x or values, n_rows and degree
     const std::int32_t* record_of;  // of each row
-    double* records;
-    std::int64_t record;
+    Record first;                   // record 0
+    std::int64_t stride;
     bool density;
-};
-
-// What the vote asks of the counts of each list (winner.hpp).
-struct Contest {
-    int n_lists;            // lists of rows: the classes that have rows, in the order of their index
-    int degree[2];          // race: powers kept for each of the two lists; vote: degree[0] = K for all
-    bool race;              // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
-    int n_neighbors;        // K, for the vote
-    int degree_of(int list) const { return race ? degree[list] : degree[0]; }
-    // K: of all rows, the one that decides at the latest
-    int deciding_arrival() const { return race ? degree[0] + degree[1] - 1 : n_neighbors; }
 };
 
 // The law of one row at the two ends of eight buckets.
@@ -131,20 +134,20 @@ struct BucketLaw {
 // [c * stride], stride = kLanes * the largest degree.
 struct BucketTask {
     const Contest* contest;
-    const Cell* const* cells;   // cell of row i; where null, laws[i] holds the law already
+    const Cell* const* cells;  // cell of row i; where null, laws[i] holds the law already
     const double* x;
-    const std::int32_t* list;   // list of row i
+    const std::int32_t* list;  // list of row i
     std::int64_t n_rows;
     std::int64_t stride;
-    BucketLaw* laws;            // [n_rows]
-    double* saved;              // [n_rows][stride], scratch
-    double* before;             // rows with a lower index, at their bucket's high end
-    double* after;              // rows with a higher index, at the low end
-    double* work;               // scratch of winner_work_size() doubles
-    double* q;                  // [n_lists][kLanes], probability of each list to win, added to
+    BucketLaw* laws;  // [n_rows]
+    double* saved;    // [n_rows][stride], scratch
+    double* before;   // rows with a lower index, at their bucket's high end
+    double* after;    // rows with a higher index, at the low end
+    double* work;     // scratch of winner_work_size() doubles
+    double* q;        // [n_lists][kLanes], probability of each list to win, added to
     // A row's probability p to fall into a bucket is a difference of tails; by the rounding of the larger of the two p errs.
-    double* q_of_tails;         // [n_lists][kLanes], the same sums with that in place of p
-    double* below;              // [n_rows], F at the low end of the first bucket; set by bucket_suffix
+    double* q_of_tails;  // [n_lists][kLanes], the same sums with that in place of p
+    double* below;       // [n_rows], F at the low end of the first bucket; set by bucket_suffix
 };
 
 struct LeafLoops {
@@ -157,31 +160,31 @@ struct LeafLoops {
     void (*tally)(const TallyTask& task);
     // adds each row to its record
     void (*scatter)(const ScatterTask& task);
-    // the record of two sets of rows together, laid out as in ScatterTask; `second` is its middle
-    void (*merge)(int degree, bool density, std::int64_t second, const double* a, const double* b, double* out);
-    // sums over far rows; their counting polynomial G[degree][8] and, in `second`, A[degree][8] or a bound of P(count >= degree)
-    // and the mean; the errors by these sums of the record of all rows, laid out as that (its second half at `half`)
+    // out = the record of the rows of a and b together
+    void (*merge)(int degree, bool density, const Record& a, const Record& b, const Record& out);
+    // sums over far rows; their record (without density: bounds of P(count >= degree) and of the mean from above); what errors
+    // these sums leave in the record of all rows of the list, and how large they are at most
     void (*far_sums)(const FarTask& task);
-    void (*far_polynomials)(const FarTask& task, int degree, double* G, double* second);
-    void (*far_error)(const FarTask& task, int degree, std::int64_t half, const double* record, double* error, FarDoubt* doubt);
+    void (*far_polynomials)(const FarTask& task, int degree, const Record& out);
+    void (*far_error)(const FarTask& task, int degree, const Record& record, const Record& error, FarDoubt* doubt);
     // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
                              double* moments);
-    // density[list][kLanes] of "this list wins, the K-th row at the node"
-    void (*combine)(const Contest& contest, const double* G, const double* A, std::int64_t stride, double* work, double* density);
+    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density
+    void (*combine)(const Contest& contest, const Record* lists, double* work, double* density);
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.
     // T[list][kLanes] = P(the list holds at least its degree)
-    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit,
-                      double* work, double* out);
+    void (*standings)(const Contest& contest, const double* G, const double* T, std::int64_t stride, const int* limit, double* work,
+                      double* out);
     // the run's rows added to `after`, last one first
     void (*bucket_suffix)(const BucketTask& task);
     // boundary events of the run; `after` holds the rows behind the run and becomes the rows from its start on
     void (*bucket_rows)(const BucketTask& task);
     // out[q * out_stride + i] = ||queries_q - rows_i||^2 by direct differences, at most kDistanceQueries queries
-    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows,
-                         std::int64_t dim, double* out, std::int64_t out_stride);
+    void (*sq_distances)(const double* queries, std::int64_t n_queries, const double* rows, std::int64_t n_rows, std::int64_t dim,
+                         double* out, std::int64_t out_stride);
     // out[i][n_features] = row order[i] less the centre; rows are `stride` apart
     void (*centred)(const double* rows, std::int64_t stride, const std::int32_t* order, std::int64_t n_rows, const double* centre,
                     std::int64_t n_features, double* out);
@@ -189,8 +192,8 @@ struct LeafLoops {
     double (*sq_norm)(const double* a, const double* centre, std::int64_t n);
     // out[q * out_stride + i] += queries_q . rows_i over n_features (whole products where `first`). Queries stand in groups of
     // eight, [group][feature][8], rows one after the other; n_rows is a multiple of eight.
-    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows,
-                     std::int64_t n_features, bool first, double* out, std::int64_t out_stride);
+    void (*products)(const double* queries, std::int64_t n_groups, const double* rows, std::int64_t n_rows, std::int64_t n_features,
+                     bool first, double* out, std::int64_t out_stride);
     // distances[i] = sqrt(max(0, q + norms[i] - 2 distances[i]))
     void (*from_products)(double sq_norm, const double* sq_norms, std::int64_t n, double* distances);
 };
