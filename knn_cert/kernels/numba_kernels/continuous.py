@@ -134,6 +134,8 @@ class _Sum:
         block = self._law.block((self._level, index), _radii)
         weight = -np.expm1(-block.t) * _step(self._level)  # times dt/du
         answers = self._contest.at_block(self._law, block, self._rows.at(block), weight)
+        if not np.isfinite(answers).all():
+            raise RuntimeError("the integrand is not a number; please report this table")
         self.phases += answers[..., :4]
         self.by_law += answers[..., LAW]
         self.by_far += answers[..., FAR]

@@ -31,9 +31,9 @@ TRANSFORM[0] *= 0.5
 # The first two cells that rows are told to be in: F = 1, and F = 0 but for nodes at infinity.
 _INSIDE, BEYOND = 0, 1
 
-# Odds F / U of far rows beyond this are cut off: where there are any, all near rows are within as well, and
-# the integrand is zero.
-_LARGEST_ODDS = 1e20
+# Odds F / U of far rows beyond this are cut off: where there are any, those of all near rows, 32 or more, are
+# larger still, and the integrand is zero. Powers of sums of them do not overflow.
+_LARGEST_ODDS = 1e12
 # Beyond this distance from the last node the law of far rows is not tabled: F < 1e-32.
 _FAR_REACH = 12.0
 MOST_FAR_CELLS = 4096  # rows in cells beyond are bounded like those beyond that distance
