@@ -1,9 +1,10 @@
 """A plain fallback for where no compiler was at hand when the package was installed; numba compiles it.
 
 The answers are the compiled kernel's within the errors that both report. Measured on one thread, a vote of
-two classes takes 3 to 8 times as long, a budget of flipped labels 4 to 8, the bucketed vote 7 times. Far rows
-are known by their moments in races of at most 12 rows a list, which are votes of two classes with K <= 23;
-with more neighbours or classes every row is counted at every node, which takes 10 to 30 times as long.
+two classes takes 3 to 10 times as long, a budget of flipped labels 4 to 8, the bucketed vote 7. Far rows are
+known by their moments in races for at most 12 rows a list, which are votes of two classes with K <= 23; with
+more neighbours or classes every row is counted at every node, which takes 10 to 30 times as long. The first
+queries at a new number of features or a small sigma are slower still: tables of the law are made on the way.
 `vote_scan` works out all distances first. The functions of the distance law are those of `reference`, in
 plain Python.
 
