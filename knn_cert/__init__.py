@@ -8,15 +8,18 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ._version import __version__
+
 if TYPE_CHECKING:
     from ._config import get_include, show_config
-    from .bounds.radii import gaussian_radius, uniform_certified, uniform_radius
+    from .bounds import gaussian_radius, uniform_certified, uniform_radius
     from .certificates import Certificates
     from .datasets import load_dataset
-    from .distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
-    from .edges import rab_edges
-    from .estimator import SmoothedKNNClassifier
-    from .probabilities import race_probability, vote_probabilities
+    from .exact.budgets import largest_budget, worst_case_probability
+    from .exact.distance_law import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
+    from .exact.edges import rab_edges
+    from .exact.estimator import SmoothedKNNClassifier
+    from .exact.probabilities import race_probability, vote_probabilities
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -26,9 +29,6 @@ if TYPE_CHECKING:
         Replacements,
         RowShift,
     )
-    from .worst_case import largest_budget, worst_case_probability
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BlackBoxBall",
@@ -58,7 +58,7 @@ __all__ = [
     "worst_case_probability",
 ]
 
-_HOME = {
+_LAZY = {
     "BlackBoxBall": ".threats",
     "Certificates": ".certificates",
     "Deletions": ".threats",
@@ -67,29 +67,29 @@ _HOME = {
     "QueryShift": ".threats",
     "Replacements": ".threats",
     "RowShift": ".threats",
-    "SmoothedKNNClassifier": ".estimator",
-    "gaussian_radius": ".bounds.radii",
+    "SmoothedKNNClassifier": ".exact.estimator",
+    "gaussian_radius": ".bounds",
     "get_include": "._config",
-    "largest_budget": ".worst_case",
+    "largest_budget": ".exact.budgets",
     "load_dataset": ".datasets",
-    "ncx2_cdf": ".distance_law",
-    "ncx2_logcdf": ".distance_law",
-    "ncx2_logsf": ".distance_law",
-    "ncx2_sf": ".distance_law",
-    "rab_edges": ".edges",
-    "race_probability": ".probabilities",
+    "ncx2_cdf": ".exact.distance_law",
+    "ncx2_logcdf": ".exact.distance_law",
+    "ncx2_logsf": ".exact.distance_law",
+    "ncx2_sf": ".exact.distance_law",
+    "rab_edges": ".exact.edges",
+    "race_probability": ".exact.probabilities",
     "show_config": "._config",
-    "uniform_certified": ".bounds.radii",
-    "uniform_radius": ".bounds.radii",
-    "vote_probabilities": ".probabilities",
-    "worst_case_probability": ".worst_case",
+    "uniform_certified": ".bounds",
+    "uniform_radius": ".bounds",
+    "vote_probabilities": ".exact.probabilities",
+    "worst_case_probability": ".exact.budgets",
 }
 
 
-def __getattr__(name: str):
-    if name not in _HOME:
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name], __name__), name)
+    value = getattr(import_module(_LAZY[name], __name__), name)
     globals()[name] = value  # the next look-up does not come here
     return value
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import platform
 from pathlib import Path
+from typing import Any, Literal, overload
 
 
-def show_config(mode: str = "print") -> dict | None:
+@overload
+def show_config(mode: Literal["print"] = "print") -> None: ...
+@overload
+def show_config(mode: Literal["dict"]) -> dict[str, object]: ...
+def show_config(mode: str = "print") -> dict[str, object] | None:
     """Print, or return, the version, the backends and the machine that knn_cert sees.
 
     Parameters
@@ -25,15 +30,16 @@ def show_config(mode: str = "print") -> dict | None:
         raise ValueError(f"mode must be 'print' or 'dict', got {mode!r}")
     import numpy as np
 
-    from . import __version__, kernels
-    from ._validation import default_n_threads
+    from . import kernels
+    from ._version import __version__
+    from .gate.numbers import default_n_threads
 
     backends = kernels.available_backends()
     try:
         chosen = kernels.backend_name(kernels.get_backend())
     except (ImportError, ValueError) as error:
         chosen = f"none: {error}"
-    native = kernels.get_backend("native") if "native" in backends else None
+    native: Any = kernels.get_backend("native") if "native" in backends else None
     facts = {
         "version": __version__,
         "backend": chosen,

@@ -32,16 +32,16 @@ def printable(text: Any) -> str:
     str
         A single line. Letters, marks, digits, signs and spaces of every script stay what they are.
     """
-    text = _as_text(text)
-    if text.isprintable():
-        return text
-    return "".join(_escape(character) if _is_hidden(character) else character for character in text)
+    shown = _as_text(text)
+    if shown.isprintable():
+        return shown
+    return "".join(_escape(character) if _is_hidden(character) else character for character in shown)
 
 
 def shortened(text: Any, width: int = _CELL_WIDTH) -> str:
     """Return the beginning of a long text, with an ellipsis."""
-    text = _as_text(text)
-    return text if len(text) <= width else text[: width - 3] + "..."
+    shown = _as_text(text)
+    return shown if len(shown) <= width else shown[: width - 3] + "..."
 
 
 def quoted(value: Any) -> str:

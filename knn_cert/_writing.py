@@ -13,7 +13,7 @@ from pathlib import Path
 try:
     import fcntl
 except ImportError:  # no locks of this kind on Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
     After a crash of the machine the file is the old one or the new one. A process that is killed leaves its
     temporary file behind; the next one that writes to the same path removes it.
     """
-    with named_in_errors(path), _temporary_file(path) as temporary:
+    with errors_name(path), _temporary_file(path) as temporary:
         _remove_abandoned(path)
         yield temporary
         mode = _permissions(path)
@@ -36,7 +36,7 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def named_in_errors(path: Path) -> Iterator[None]:
+def errors_name(path: Path) -> Iterator[None]:
     """Name the file in errors of the operating system."""
     try:
         yield
@@ -45,7 +45,7 @@ def named_in_errors(path: Path) -> Iterator[None]:
         raise OSError(error.errno, f"cannot write {path}: {error.strerror or error}") from error
 
 
-def beside(path: Path) -> Path:
+def temporary_sibling(path: Path) -> Path:
     """Return the path of a temporary file in the same folder."""
     # Not tempfile: its files are for their owner alone, and a result should have the user's usual mode.
     return path.with_name(f"{_prefix(path)}{uuid.uuid4().hex}.part")
@@ -57,7 +57,7 @@ def _prefix(path: Path) -> str:
 
 @contextlib.contextmanager
 def _temporary_file(path: Path) -> Iterator[Path]:
-    """An empty file that is locked, so that nobody takes it for abandoned, and gone or renamed in the end."""
+    """Give an empty locked file, which nobody takes for abandoned; in the end it is gone or renamed."""
     temporary, descriptor = _create(path)
     try:
         if fcntl is None:
@@ -74,7 +74,7 @@ def _create(path: Path) -> tuple[Path, int]:
     mode = _permissions(path)
     mode = 0o666 if mode is None else mode | stat.S_IRUSR | stat.S_IWUSR
     while True:
-        temporary = beside(path)
+        temporary = temporary_sibling(path)
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if fcntl is None:
             return temporary, descriptor

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
-from ._validation import check_sigma
+from .gate.numbers import check_sigma
 
 __all__ = ["DiscreteNoise", "Noise", "SmoothedKNN", "VotingModels"]
 
@@ -32,7 +34,7 @@ class Noise:
     sigma: float
     kind: str = "gaussian"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", check_sigma(self.sigma))
         if self.kind not in KINDS:
             raise ValueError(f"noise must be one of {', '.join(KINDS)}, got {self.kind!r}")
@@ -42,13 +44,16 @@ class Noise:
         """Length b - a of the interval of uniform noise, in the units of the features: sqrt(12) sigma."""
         return math.sqrt(12.0) * self.sigma
 
-    def draw(self, shape, generator: np.random.Generator) -> np.ndarray:
+    def draw(self, shape: int | tuple[int, ...], generator: np.random.Generator) -> NDArray[np.float64]:
         """Draw noise of this shape: float64, in the units of the features."""
+        noise: NDArray[np.float64]
         if self.kind == "gaussian":
-            return self.sigma * generator.standard_normal(shape)
-        return self.width * (generator.random(shape) - 0.5)
+            noise = self.sigma * generator.standard_normal(shape)
+        else:
+            noise = self.width * (generator.random(shape) - 0.5)
+        return noise
 
-    def add_to(self, X: np.ndarray, generator: np.random.Generator, dtype) -> np.ndarray:
+    def add_to(self, X: NDArray[Any], generator: np.random.Generator, dtype: DTypeLike) -> NDArray[Any]:
         """Return X of shape (n, d) with noise on it: summed in float64, kept as ``dtype``."""
         noised = np.empty(X.shape, dtype=dtype)
         rows = max(1, _BLOCK // max(1, X.shape[1]))
@@ -110,7 +115,7 @@ class SmoothedKNN:
     """
 
     n_neighbors: int
-    edges: np.ndarray | None = None
+    edges: NDArray[np.float64] | None = None
     backend: str = ""
     labels_are_classes: bool = False
 

@@ -46,7 +46,7 @@ def falsify(audit: Audit, threat) -> None:
         return
     if example is not None:
         _check_example(audit, threat, example, budget, certified)
-    if audit.is_exact(threat, door) and certified >= 0 and not budget == certified + 1:
+    if audit.is_exact(threat, door) and certified >= 0 and budget != certified + 1:
         _check_missed(audit, threat, int(certified) + 1, budget)
 
 

@@ -12,6 +12,9 @@ from fractions import Fraction
 import numpy as np
 from scipy.optimize import linprog
 
+# HiGHS takes a constraint for kept that is violated by 1e-7, which is more than answers may differ by here.
+_EXACT = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
 
 def trade_off(p0, p1, p):
     """min {E1 phi : E0 phi >= p}, Neyman-Pearson: outcomes by increasing ratio until P0 reaches p."""
@@ -44,7 +47,7 @@ def programme(p0, p1, p):
     outcomes = list({**p0, **p1})
     m0 = np.array([float(p0.get(z, 0)) for z in outcomes])
     m1 = np.array([float(p1.get(z, 0)) for z in outcomes])
-    solution = linprog(m1, A_ub=-m0[None, :], b_ub=[-float(p)], bounds=(0, 1), method="highs")
+    solution = linprog(m1, A_ub=-m0[None, :], b_ub=[-float(p)], bounds=(0, 1), method="highs", options=_EXACT)
     assert solution.status == 0
     return solution.fun
 
@@ -57,7 +60,8 @@ def joint_programme(p0, p1, p_a, p_b):
     none, every = np.zeros(len(outcomes)), np.eye(len(outcomes))
     limits = np.vstack([np.r_[-m0, none], np.r_[none, m0], np.hstack([every, every])])
     bounds = np.r_[-float(p_a), float(p_b), np.ones(len(outcomes))]
-    solution = linprog(np.r_[m1, -m1], A_ub=limits, b_ub=bounds, bounds=(0, 1), method="highs")
+    objective = np.r_[m1, -m1]
+    solution = linprog(objective, A_ub=limits, b_ub=bounds, bounds=(0, 1), method="highs", options=_EXACT)
     assert solution.status == 0
     return solution.fun
 

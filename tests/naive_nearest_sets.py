@@ -137,7 +137,8 @@ def _many_digit_rule() -> tuple[np.ndarray, np.ndarray]:
 
 def _list_sets(found: Laws, weights: np.ndarray, n_neighbors: int) -> Sets:
     """Laws of shape (tables, n, radii) -> the sets and their probabilities: one of the K rows is at t, the
-    others of the set are inside, all else is outside; integrated over t."""
+    others of the set are inside, all else is outside; integrated over t.
+    """
     n_tables, n, n_nodes = found.inside.shape
     members = np.zeros((1, n), dtype=np.int8)
     size = np.zeros(1, dtype=np.int64)

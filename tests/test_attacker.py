@@ -17,6 +17,7 @@ from knn_cert.bounds import (
     Atoms,
     Overlap,
     TradeOff,
+    WorstCase,
     deletion,
     masking,
     vocabulary_noise,
@@ -259,24 +260,34 @@ def test_arrays_of_probabilities_have_the_answers_of_scalars():
     assert worst.certified(p_a, 0.01).tolist() == [worst.certified(p, 0.01) for p in p_a]
 
 
+def test_the_worst_of_rationals_and_floats_is_rounded_to_the_safe_side():
+    pairs = [Overlap(F(5, 6), F(5, 6)), Overlap(0.9, 0.9)]
+    worst = WorstCase(tuple(pairs), True, "both")
+    for p in np.random.default_rng(0).uniform(0.0, 1.0, 200).tolist():
+        exact = [Overlap(F(pair.o0), F(pair.o1)) for pair in pairs]
+        assert F(worst.lower(p)) <= min(pair.lower(F(p)) for pair in exact)
+        assert F(worst.upper(p)) >= max(pair.upper(F(p)) for pair in exact)
+        assert isinstance(worst.upper(p), float)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: worst_overlaps([[IDENTICAL]], 1), TypeError, "options must hold Overlap"),
         (lambda: worst_overlaps([[masking(0.9)]], -1), ValueError, "budget must be at least 0"),
-        (lambda: worst_overlaps([[masking(0.9)]], 1.0), TypeError, "budget must be an integer"),
+        (lambda: worst_overlaps([[masking(0.9)]], 1.0), TypeError, "budget must be a whole number"),
         (lambda: worst_overlaps([[masking(0.9)]], 1, most=1), ValueError, "most must be at least 2"),
         (
             lambda: worst_by_enumeration([[vocabulary_noise(3, 0.5)]] * 30, 10),
             ValueError,
-            "Use worst_by_envelopes",
+            "use worst_by_envelopes",
         ),
         (
             lambda: worst_by_envelopes(
                 [[Overlap(F(1, 2), 1)], [Overlap(1, F(1, 2))], [Overlap(F(1, 3), 1)]], 2, most=2
             ),
             ValueError,
-            "Use worst_by_hull",
+            "use worst_by_hull",
         ),
     ],
 )

@@ -24,7 +24,6 @@ from knn_cert import (
     RowShift,
 )
 from knn_cert.certificates import check_writable
-from knn_cert.threats import asked_budget, is_open
 
 
 @pytest.fixture
@@ -78,8 +77,8 @@ def test_files_hold_every_threat_and_budgets_without_end(some, threat, suffix, t
     rows = threat.budget_name == "rows"
     budget = np.array([3, 1, 0, 0]) if rows else np.array([math.inf, 0.25, 0.0, 0.0])
     worst = np.full(4, math.nan)
-    if not is_open(threat):
-        budget = np.where(some.abstained, 0, asked_budget(threat, some.n_train))
+    if not threat.is_open:
+        budget = np.where(some.abstained, 0, threat.asked_budget(some.n_train))
         worst = np.array([0.75, 0.625, 0.375, 0.25])
     cert = dataclasses.replace(some, threat=threat, budget=budget, worst_probability=worst)
     cert.save(tmp_path / f"cert.{suffix}")

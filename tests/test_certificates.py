@@ -138,7 +138,7 @@ def test_a_distance_error_larger_than_the_radius_leaves_nothing():
 def test_what_builds_of_the_libraries_may_differ_by_does_not_reach_the_true_radius(tail, share, rows, kind):
     noise, threat = Noise(1.5, kind), BlackBoxBall(rows, "l2" if kind == "gaussian" else "l1")
     bounds = Bounds(*(np.array([p]) for p in (1.0 - tail, max(share * tail, 1e-40), tail)))
-    radius = issue_ball(bounds, noise=noise, threat=threat, n_train=10, n_features=2).radius
+    radius = issue_ball(bounds, noise=noise, threat=threat, n_train=10, n_features=2).budget
     if radius[0] == 0.0:
         return
     room = room_of_builds(bounds, radius, noise=noise, rows=rows)

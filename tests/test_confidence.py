@@ -15,6 +15,7 @@ from scipy.special import betainc
 from knn_cert.bounds import (
     clopper_pearson_lower,
     clopper_pearson_upper,
+    fewest_votes,
     hoeffding_epsilon,
     models_needed,
     vote_bounds,
@@ -120,9 +121,9 @@ def test_bounds_take_arrays():
 
 
 def test_an_inverse_that_fails_gives_a_bound_that_still_covers(monkeypatch):
-    from knn_cert.bounds import confidence
+    from knn_cert.bounds import clopper_pearson
 
-    monkeypatch.setattr(confidence, "betaincinv", lambda a, b, y: np.full(np.shape(a + b), np.nan))
+    monkeypatch.setattr(clopper_pearson, "betaincinv", lambda a, b, y: np.full(np.shape(a + b), np.nan))
     for k in range(1, 20):
         bound = clopper_pearson_lower(k, 20, 1e-3)
         assert betainc(k, 20 - k + 1, bound) <= 1e-3
@@ -281,9 +282,7 @@ def test_models_needed_is_strict_where_unanimity_meets_the_threshold_exactly():
 
 
 def test_every_case_of_the_oracle_is_met(oracle_folder):
-    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["confidence"][
-        "cases"
-    ]
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["confidence"]["cases"]
     met = 0
     for case in cases:
         n, n_a, n_b, alpha = (case["in"][name] for name in ("N", "nA", "nB", "alpha"))
@@ -319,10 +318,10 @@ def test_every_case_of_the_oracle_is_met(oracle_folder):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: clopper_pearson_lower(11, 10, 0.05), ValueError, "k must lie between 0 and n"),
+        (lambda: clopper_pearson_lower(11, 10, 0.05), ValueError, "k must lie between 0 and n, got 11 of 10"),
         (lambda: clopper_pearson_upper(-1, 10, 0.05), ValueError, "k must lie between 0 and n"),
         (lambda: clopper_pearson_lower(0, 0, 0.05), ValueError, "n must be at least 1"),
-        (lambda: clopper_pearson_lower(1.0, 10, 0.05), TypeError, "k must be an integer"),
+        (lambda: clopper_pearson_lower(1.0, 10, 0.05), TypeError, "k must be a whole number"),
         (lambda: clopper_pearson_lower([1, 2], [1, 2, 3], 0.05), ValueError, "broadcast"),
         (lambda: clopper_pearson_lower(1, 10, 0.0), ValueError, "alpha"),
         (lambda: clopper_pearson_lower(1, 10, 1.0), ValueError, "alpha"),
@@ -334,15 +333,21 @@ def test_every_case_of_the_oracle_is_met(oracle_folder):
         (lambda: vote_bounds([10, -1], 0.05), ValueError, "negative"),
         (lambda: vote_bounds([[1, 0], [0, 0]], 0.05), ValueError, "at least one vote"),
         (lambda: vote_bounds([0.9, 0.1], 0.05), TypeError, "counts"),
-        (lambda: vote_bounds([9, 1], 0.05, selection="pilot"), ValueError, "needs label"),
+        (
+            lambda: vote_bounds([9, 1], 0.05, selection="pilot"),
+            ValueError,
+            "label must be the class that the pilot votes chose",
+        ),
         (lambda: vote_bounds([9, 1], 0.05, label=0), ValueError, "pilot"),
-        (lambda: vote_bounds([9, 1], 0.05, label=2, selection="pilot"), ValueError, "0..1"),
+        (lambda: vote_bounds([9, 1], 0.05, label=2, selection="pilot"), ValueError, r"0\.\.1, got 2"),
         (lambda: vote_bounds([[9, 1]], 0.05, label=0, selection="pilot"), ValueError, "shape"),
         (lambda: vote_bounds([9, 1], 0.05, selection="best"), ValueError, "selection"),
         (lambda: vote_bounds([9, 1], 0.05, method="wald"), ValueError, "method"),
         (lambda: vote_bounds([9, 1], 0.05, runner_up="all"), ValueError, "runner_up"),
         (lambda: models_needed(1.0, 0.05), ValueError, "threshold"),
         (lambda: models_needed("0.9", 0.05), TypeError, "threshold"),
+        (lambda: fewest_votes(1, 0.05), ValueError, "n_classes must be at least 2"),
+        (lambda: clopper_pearson_lower(np.uint64(2**63), 10, 0.05), ValueError, r"k must be below 2\*\*63"),
     ],
 )
 def test_bad_input_is_named(call, error, message):

@@ -21,7 +21,16 @@ from hypothesis import strategies as st
 
 import knn_cert
 from knn_cert import datasets
-from knn_cert.datasets import _corpora, _files, list_corpora, load_corpus, read_openbackdoor
+from knn_cert.datasets import (
+    _corpora,
+    _files,
+    _hsol,
+    _olid,
+    _sst2,
+    list_corpora,
+    load_corpus,
+    read_openbackdoor,
+)
 
 ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 PARTS = ("train", "dev", "test")
@@ -107,12 +116,12 @@ def small(tmp_path, monkeypatch):
     """A data folder with the three small corpora, and the loaders told to expect them."""
     monkeypatch.setattr(_files, "check_content", lambda remote, path: None)
     monkeypatch.setattr(
-        _corpora, "SST2_COUNTS", {part: (len(rows) // 2, len(rows) // 2) for part, rows in SST2.items()}
+        _sst2, "COUNTS", {part: (len(rows) // 2, len(rows) // 2) for part, rows in SST2.items()}
     )
-    monkeypatch.setattr(_corpora, "HSOL_COUNTS", (8, 40, 16))
-    monkeypatch.setattr(_corpora, "HSOL_OFFENSIVE", 16)
-    monkeypatch.setattr(_corpora, "HSOL_PART", 10)
-    monkeypatch.setattr(_corpora, "OLID_COUNTS", {"train": (30, 10), "test": (4, 2)})
+    monkeypatch.setattr(_hsol, "COUNTS", (8, 40, 16))
+    monkeypatch.setattr(_hsol, "N_OFFENSIVE", 16)
+    monkeypatch.setattr(_hsol, "N_PART", 10)
+    monkeypatch.setattr(_olid, "COUNTS", {"train": (30, 10), "test": (4, 2)})
     return write(
         tmp_path / "data",
         {
@@ -204,7 +213,7 @@ def test_a_corpus_that_is_nowhere_is_refused_with_what_to_put_where(tmp_path, na
         load_corpus(name, download=False)
     with pytest.raises(ConnectionError, match="no route to host") as refused:
         load_corpus(name)
-    for remote in _corpora._LOADERS[key][0]:
+    for remote in _corpora._CORPORA[key][0]:
         for message in (str(absent.value), str(refused.value)):
             assert remote.url in message and remote.sha256 in message
             assert str(tmp_path / "cache" / remote.store_as) in message and "KNN_CERT_DATA" in message
@@ -212,7 +221,7 @@ def test_a_corpus_that_is_nowhere_is_refused_with_what_to_put_where(tmp_path, na
 
 def served(monkeypatch, corpus: str, contents: dict[str, str], stored: dict[str, str]) -> None:
     """Serve ``contents`` (by the name of the stored file) and pin the sha256 of ``stored``."""
-    remotes, load = _corpora._LOADERS[corpus]
+    remotes, load = _corpora._CORPORA[corpus]
     pages = {}
     changed = []
     for remote in remotes:
@@ -220,7 +229,7 @@ def served(monkeypatch, corpus: str, contents: dict[str, str], stored: dict[str,
         pages[remote.url] = contents[name].encode()
         digest = hashlib.sha256(stored[name].encode()).hexdigest()
         changed.append(dataclasses.replace(remote, sha256=digest))
-    monkeypatch.setitem(_corpora._LOADERS, corpus, (tuple(changed), load))
+    monkeypatch.setitem(_corpora._CORPORA, corpus, (tuple(changed), load))
     monkeypatch.setattr(
         _files.urllib.request, "urlopen", lambda request, timeout: io.BytesIO(pages[request.full_url])
     )
@@ -410,7 +419,7 @@ def test_a_damaged_file_is_refused_with_its_place_and_a_remedy(small, name, file
 
 
 def test_the_pinned_checksums_are_those_of_the_real_files(shared):
-    for remotes, _ in _corpora._LOADERS.values():
+    for remotes, _ in _corpora._CORPORA.values():
         for remote in remotes:
             assert remote.store_as in remote.candidates and remote.url.startswith("https://")
             content = gzip.decompress((shared / "data" / f"{remote.store_as}.gz").read_bytes())

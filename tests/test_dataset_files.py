@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from knn_cert import _reading
 from knn_cert.datasets import _files, _mnist, load_dataset
 
 
@@ -97,7 +98,7 @@ def test_the_checksum_is_that_of_what_is_extracted(tmp_path, data):
 
 
 def test_a_file_that_unpacks_to_more_than_any_file_holds_is_refused(tmp_path, data, monkeypatch):
-    monkeypatch.setattr(_files, "_LARGEST_CONTENT", 1 << 20)
+    monkeypatch.setattr(_reading, "LARGEST_CONTENT", 1 << 20)
     (data / "spambase.data.gz").write_bytes(gzip.compress(bytes(1 << 22)))
     with pytest.raises(ValueError, match="expected at most 1 MiB once unpacked, got more"):
         load_dataset("spambase", download=False)
@@ -123,9 +124,11 @@ def test_files_without_a_published_checksum_are_read_with_a_warning(data, shared
     with pytest.warns(UserWarning, match=f"{pair}: no checksum is known for this file"):
         load_dataset("cifar-airplane-bird", download=False)
     (data / "data_batch_1.bin").write_bytes(b"")
-    with pytest.warns(UserWarning, match="data_batch_1.bin: no checksum is known"):
-        with pytest.raises(ValueError, match="expected the files"):
-            load_dataset("cifar10", download=False)
+    with (
+        pytest.warns(UserWarning, match="data_batch_1.bin: no checksum is known"),
+        pytest.raises(ValueError, match="expected the files"),
+    ):
+        load_dataset("cifar10", download=False)
 
 
 def test_a_cifar_archive_that_is_not_the_published_one_is_refused(data):

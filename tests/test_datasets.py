@@ -71,7 +71,7 @@ def files_below(folder: Path) -> list[str]:
 
 
 def test_an_unknown_name_is_refused_with_the_list_of_names():
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="spambas") as caught:
         load_dataset("spambas")
     assert all(name in str(caught.value) for name in list_datasets())
 

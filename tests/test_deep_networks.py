@@ -65,7 +65,7 @@ def test_resnet20_has_0_27_million_parameters_in_twenty_layers():
 
 
 @pytest.mark.parametrize(
-    "side, left, stem", [(32, 8, (3, 3)), (64, 16, (3, 3)), (65, 5, (7, 7)), (224, 14, (7, 7))]
+    ("side", "left", "stem"), [(32, 8, (3, 3)), (64, 16, (3, 3)), (65, 5, (7, 7)), (224, 14, (7, 7))]
 )
 def test_resnet20_reduces_the_resolution_of_large_images_first(side, left, stem):
     network = resnet20(2, (side, side, 3))
@@ -78,7 +78,7 @@ def test_resnet20_reduces_the_resolution_of_large_images_first(side, left, stem)
 
 
 @pytest.mark.parametrize(
-    "build, shape", [(mnist_cnn, (28, 28, 1)), (mnist_cnn, (11, 14, 3)), (resnet20, (13, 18, 2))]
+    ("build", "shape"), [(mnist_cnn, (28, 28, 1)), (mnist_cnn, (11, 14, 3)), (resnet20, (13, 18, 2))]
 )
 def test_logits_of_a_row_do_not_depend_on_the_other_rows(build, shape):
     network = build(3, shape).train()
@@ -113,7 +113,7 @@ def _seeded(build, seed):
 
 @pytest.mark.parametrize("build", [mnist_cnn, resnet20])
 @pytest.mark.parametrize(
-    "n_classes, shape, error, message",
+    ("n_classes", "shape", "error", "message"),
     [
         (1, (28, 28, 1), ValueError, "n_classes must be at least 2, got 1"),
         (2.0, (28, 28, 1), TypeError, "n_classes must be a whole number"),

@@ -552,8 +552,8 @@ class Flat(Ruled):
 
 
 def test_rap_without_clean_texts_predicted_as_its_class_says_so():
+    clean_texts, clean_labels = reviews(40, 1)
     with pytest.raises(ValueError, match="both labelled and predicted as the protected class 1"):
-        clean_texts, clean_labels = reviews(40, 1)
         fitted(RAP(sober, protected_class=1), clean_texts=clean_texts, clean_labels=1 - clean_labels)
 
 

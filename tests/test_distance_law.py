@@ -72,7 +72,7 @@ def test_logarithms_match_ball_arithmetic(kernel, oracle, log_tail, other_tail):
 
 @pytest.mark.parametrize("tail", ["cdf", "sf"])
 def test_any_number_of_features_and_any_distance_keep_twelve_digits(kernel, tail):
-    """Own values in ball arithmetic (benchmarks/law_balls.py): up to 1e11 features, rows up to 1e5 sigma."""
+    """Own values in ball arithmetic (benchmarks/exact/law_balls.py): dof up to 1e11, rows up to 1e5 sigma."""
     cases = json.loads((Path(__file__).parent / "oracle" / "ncx2_more.json").read_text())["cases"]
     assert len(cases) == 65
     arguments = triples(cases)

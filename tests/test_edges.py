@@ -8,7 +8,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
-from knn_cert.edges import rab_edges
+from knn_cert.exact.edges import rab_edges
 
 
 def chi_square_lower(x, dof):

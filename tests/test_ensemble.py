@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from knn_cert import BlackBoxBall
+from knn_cert import BlackBoxBall, Deletions
 from knn_cert.montecarlo import SmoothedEnsemble, UnsoundTrainer, certify_votes, parameters_digest
 from knn_cert.smoothing import Noise
 
@@ -50,6 +51,18 @@ class NearestMean:
 
     def canonical_parameters(self):
         return {"means": self.means}
+
+
+class Asked(NearestMean):
+    """Notes in a list of its trainer that it was asked."""
+
+    def __init__(self, X, y, asked):
+        super().__init__(X, y)
+        self._asked = asked
+
+    def predict(self, Q):
+        self._asked.append(len(Q))
+        return super().predict(Q)
 
 
 class Recorder:
@@ -200,7 +213,7 @@ def test_queries_are_cut_into_parts_without_a_trace(monkeypatch):
     ensemble = SmoothedEnsemble(logistic, n_models=12, random_state=0).fit(X, y)
     queries = np.random.default_rng(0).normal(size=(17, 2))
     whole = ensemble.votes(queries)
-    monkeypatch.setattr("knn_cert.montecarlo.ensemble._QUERY_BYTES", 48)
+    monkeypatch.setattr("knn_cert.montecarlo.rows._QUERY_BYTES", 48)
     np.testing.assert_array_equal(ensemble.votes(queries), whole)
 
 
@@ -348,6 +361,48 @@ def test_too_few_models_are_said_before_any_is_trained(n_models, n_pilot):
     with pytest.raises(ValueError, match=rf"{n_models} models cannot certify anything.*at least 1[01]"):
         ensemble.fit(X, y)
     assert recorder.given == []
+
+
+@pytest.mark.parametrize(
+    ("options", "threat", "error"),
+    [
+        ({}, Deletions(1), TypeError),
+        ({}, BlackBoxBall(norm="l1"), ValueError),
+        ({"alpha": 2.0}, None, ValueError),
+        ({"alpha": 1e-9}, None, ValueError),
+        ({"simultaneous": True}, None, ValueError),
+    ],
+)
+def test_a_question_that_no_votes_can_answer_is_refused_before_models_are_asked(options, threat, error):
+    X, y = table()
+    asked = []
+    ensemble = SmoothedEnsemble(lambda X, y, seed: Asked(X, y, asked), 0.5, 12, random_state=0).fit(X, y)
+    ensemble.set_params(**options)
+    asked.clear()
+    with pytest.raises(error):
+        ensemble.certify(QUERIES, threat)
+    assert not asked
+    ensemble.votes(QUERIES)
+    assert asked
+
+
+def test_a_fit_that_fails_leaves_no_models_that_other_noise_would_be_claimed_of():
+    X, y = table()
+    ensemble = SmoothedEnsemble(logistic, sigma=0.1, n_models=12, random_state=0).fit(X, y)
+    ensemble.set_params(sigma=10.0, model_factory=lambda X, y, seed: None)
+    with pytest.raises(UnsoundTrainer, match="returned a NoneType"):
+        ensemble.fit(X, y)
+    with pytest.raises(NotFittedError):
+        ensemble.certify(QUERIES)
+
+
+def test_a_trainer_may_describe_itself_for_the_guarantee():
+    X, y = table()
+    described = Recorder()
+    described.description = "the nearest mean"
+    for trainer, words in ((described, "of the nearest mean "), (Recorder(), "of Recorder ")):
+        ensemble = SmoothedEnsemble(trainer, 0.5, 12, random_state=0).fit(X, y)
+        assert f"the smoothed classifier {words}(votes" in ensemble.certify(QUERIES).guarantee
 
 
 def test_too_few_models_for_all_queries_together_are_said_before_any_votes():
@@ -534,9 +589,9 @@ def test_a_model_that_holds_itself_has_a_digest():
 
 def test_what_has_no_bytes_is_refused_with_the_remedy(tmp_path):
     model = BaseEstimator()
-    with (tmp_path / "f").open("w") as model.file:
-        with pytest.raises(TypeError, match=r"no canonical bytes.*canonical_parameters\(\)"):
-            parameters_digest(model)
+    refused = pytest.raises(TypeError, match=r"no canonical bytes.*canonical_parameters\(\)")
+    with (tmp_path / "f").open("w") as model.file, refused:
+        parameters_digest(model)
 
 
 def test_digests_and_noise_are_the_same_in_another_process():

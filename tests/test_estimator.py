@@ -15,13 +15,13 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from knn_cert import (
     SmoothedKNNClassifier,
-    estimator,
     kernels,
     largest_budget,
     rab_edges,
     vote_probabilities,
     worst_case_probability,
 )
+from knn_cert.exact import evaluate
 from knn_cert.smoothing import Noise
 from knn_cert.threats import (
     BlackBoxBall,
@@ -152,8 +152,8 @@ def test_answers_do_not_depend_on_the_size_of_chunks(backend, edges, monkeypatch
     clf = SmoothedKNNClassifier(3, edges=edges, backend=backend, n_threads=1).fit(X, y)
     at_once = clf.certify(Q)
     for queries in (1, 3, 4):
-        monkeypatch.setattr(estimator, "_CHUNK_BYTES", 8 * len(X) * queries)
-        monkeypatch.setattr(estimator, "_QUERIES_PER_REPORT", queries)
+        monkeypatch.setattr(evaluate, "_CHUNK_BYTES", 8 * len(X) * queries)
+        monkeypatch.setattr(evaluate, "_QUERIES_PER_REPORT", queries)
         seen = []
         chunked = clf.certify(Q, progress=lambda done, total, seen=seen: seen.append(done))
         assert seen[0] == 0 and seen[-1] == 4 and 1 <= min(np.diff(seen)) <= max(np.diff(seen)) <= queries
@@ -348,7 +348,7 @@ def test_a_threat_is_certified_as_by_the_functional_door(backend, threat):
 def test_answers_for_a_threat_do_not_depend_on_chunks_or_threads(monkeypatch):
     X, y, Q = small_table(n=30, n_classes=3)
     whole = SmoothedKNNClassifier(3, n_threads=2).fit(X, y).certify(Q, RowShift(4))
-    monkeypatch.setattr("knn_cert.estimator._CHUNK_BYTES", 1)
+    monkeypatch.setattr("knn_cert.exact.evaluate._CHUNK_BYTES", 1)
     parts = SmoothedKNNClassifier(3, n_threads=1).fit(X, y).certify(Q, RowShift(4))
     np.testing.assert_allclose(parts.budget, whole.budget, rtol=2e-3)
     np.testing.assert_array_equal(parts.abstained, whole.abstained)
@@ -357,7 +357,7 @@ def test_answers_for_a_threat_do_not_depend_on_chunks_or_threads(monkeypatch):
 def test_what_distances_may_err_is_taken_against_the_prediction(monkeypatch):
     X, y, Q = small_table(n=20, n_classes=2)
     clf = SmoothedKNNClassifier(3, 0.5).fit(X, y)
-    monkeypatch.setattr("knn_cert.estimator.relative_distance_error", lambda n_features: 0.1)
+    monkeypatch.setattr("knn_cert.exact.evaluate.relative_distance_error", lambda n_features: 0.1)
     cert = clf.certify(Q, LabelFlips(1))
     distances = np.sqrt(brute_force_sq_distances(Q, X))
     for i, label in enumerate(cert.label):
@@ -463,12 +463,12 @@ def spoiled(value):
         ({"sigma": 1e-140, "X": spoiled(1e30)}, ValueError, "overflow.*divide the features and sigma"),
         ({"n_neighbors": 10}, ValueError, "n_neighbors = 10 is more than the 9 training rows"),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
-        ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be an integer"),
+        ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be a whole number"),
         ({"sigma": 0.0}, ValueError, "sigma must be finite and > 0"),
         ({"sigma": -1.0}, ValueError, "sigma must be finite and > 0"),
         ({"sigma": "1"}, TypeError, "sigma must be a real number"),
         ({"edges": [3.0, 1.0]}, ValueError, "edges must be strictly increasing"),
-        ({"n_threads": 0}, ValueError, "n_threads must be between 1"),
+        ({"n_threads": 0}, ValueError, "n_threads must be at least 1"),
         ({"backend": "gpu"}, ValueError, "backend must be one of"),
     ],
 )

@@ -178,7 +178,7 @@ def test_inputs_are_left_as_they_were(backend):
         ({"labels": [0, 0, 0]}, ValueError, "at least 2 classes.*one class"),
         ({"n_neighbors": 4}, ValueError, "n_neighbors = 4 is more than the 3 training rows"),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
-        ({"n_neighbors": 1.0}, TypeError, "n_neighbors must be an integer"),
+        ({"n_neighbors": 1.0}, TypeError, "n_neighbors must be a whole number"),
         ({"sigma": 0.0}, ValueError, "sigma must be finite and > 0"),
         ({"sigma": -1.0}, ValueError, "sigma must be finite and > 0"),
         ({"dof": 0}, ValueError, "dof must be from 1 to 1e9"),
@@ -237,7 +237,7 @@ def test_a_list_that_is_too_short_never_comes(backend):
     [
         ({"m_a": 2, "m_b": 2}, ValueError, "nobody wins this race: list A has 1 rows and m_a = 2"),
         ({"m_a": 0}, ValueError, "m_a must be at least 1"),
-        ({"m_b": 1.0}, TypeError, "m_b must be an integer"),
+        ({"m_b": 1.0}, TypeError, "m_b must be a whole number"),
         ({"sq_distances_a": [np.nan]}, ValueError, "sq_distances_a must be finite"),
         ({"sq_distances_b": [-1.0]}, ValueError, "sq_distances_b must be >= 0"),
         ({"sq_distances_b": [[1.0]]}, ValueError, r"sq_distances_b must have shape \(n,\), got \(1, 1\)"),

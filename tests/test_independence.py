@@ -365,9 +365,13 @@ def test_a_trainer_that_cannot_be_copied_is_tried_as_far_as_it_can_be():
             kept.append(GaussianNB().fit(X, y))
             return copy.deepcopy(kept[0])
 
-    with pytest.warns(UserWarning, match="cannot be copied.*keeps something"):
+    with pytest.warns(UserWarning, match="cannot be copied.*keeps something") as told:
         assert len(fit(honest).models_) == 14
-    with pytest.warns(UserWarning), pytest.raises(UnsoundTrainer, match="changes kept of"):
+    assert told[0].filename == __file__
+    with (
+        pytest.warns(UserWarning, match="cannot be copied"),
+        pytest.raises(UnsoundTrainer, match="changes kept of"),
+    ):
         fit(cached)
 
 

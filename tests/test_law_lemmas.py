@@ -145,6 +145,6 @@ def test_hazards_are_below_what_the_bounds_of_left_out_nodes_take(d):
         for s in (0.0, 0.4, 3.0, 9.0):
             for t in (1e-6, 0.1, 1.0, 4.0, 8.0, 13.0):
                 U, f = (value.real for value in law(d, s, t))
-                if 1 - U > mpf(10) ** -30:  # the other tail is a complement here
+                if mpf(10) ** -30 < 1 - U:  # the other tail is a complement here
                     assert f / (1 - U) <= d / t + s
                 assert f / U <= t + 1

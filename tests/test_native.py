@@ -357,7 +357,7 @@ def test_a_build_without_a_compiler_installs_the_rest(tmp_path):
     result = _build(tmp_path)
     assert result.returncode == 0, result.stderr
     assert "numba backend will be used" in " ".join(result.stderr.split())
-    assert list(tmp_path.glob("build/**/knn_cert/estimator.py"))
+    assert list(tmp_path.glob("build/**/knn_cert/exact/estimator.py"))
     assert list(tmp_path.glob("build/**/knn_cert/include/knn_cert/ncx2.hpp"))
     assert not [path for path in tmp_path.glob("build/**/_core*") if path.suffix != ".pyi"]
 

@@ -248,7 +248,7 @@ def test_all_rows_together_and_a_single_class_vote_with_certainty():
     labels[:] = np.arange(12) % 3 > 0
     p, errors = scan(queries, rows, labels, (12, 3))
     np.testing.assert_array_equal(p[:, 0, 0], [[0.0, 1.0]] * 4)
-    assert np.all((0.0 < p[:, 0, 1]) & (p[:, 0, 1] < 1.0))
+    assert np.all((p[:, 0, 1] > 0.0) & (p[:, 0, 1] < 1.0))
     p, errors = scan(queries, rows, np.ones(12, dtype=np.int64), (3,), n_classes=4)
     np.testing.assert_array_equal(p[:, 0, 0], [[0.0, 1.0, 0.0, 0.0]] * 4)
     assert not errors.any()

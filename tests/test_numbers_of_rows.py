@@ -19,7 +19,6 @@ from knn_cert.threats import (
     QueryShift,
     Replacements,
     RowShift,
-    tampered_rows,
 )
 
 X = np.array([[0.0], [0.1], [0.2], [0.3], [0.4], [9.0]])
@@ -56,16 +55,16 @@ def test_the_functional_door_certifies_no_table_with_fewer_rows_than_neighbours(
 @given(numerator=st.integers(1, 1000), n=st.integers(1, 10_000))
 def test_a_share_is_the_decimal_number_that_was_written_and_never_fewer_rows(numerator, n):
     share = numerator / 1000
-    rows = tampered_rows(LabelFlips(share), n)
+    rows = LabelFlips(share).tampered_rows(n)
     assert rows == math.ceil(Fraction(numerator, 1000) * n)
     assert rows >= share * n * (1 - 1e-15)
 
 
 def test_seven_per_cent_of_a_hundred_rows_are_seven_and_a_whole_is_all():
-    assert tampered_rows(LabelFlips(0.07), 100) == 7
-    assert tampered_rows(LabelFlips(np.float64(0.29)), 100) == 29
-    assert tampered_rows(RowShift(1.0), 100) == 100
-    assert tampered_rows(RowShift(1), 100) == 1
+    assert LabelFlips(0.07).tampered_rows(100) == 7
+    assert LabelFlips(np.float64(0.29)).tampered_rows(100) == 29
+    assert RowShift(1.0).tampered_rows(100) == 100
+    assert RowShift(1).tampered_rows(100) == 1
 
 
 def test_all_rows_as_a_share_are_all_rows_as_a_number():

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from knn_cert import SmoothedKNNClassifier, progress
+from knn_cert.exact.settings import VoteSettings
 from knn_cert.progress import ProgressBar, paced
 
 
@@ -184,13 +185,13 @@ def test_no_work_has_no_parts(clock):
 
 def test_slow_queries_are_reported_long_before_the_first_hundred_is_done(clock, monkeypatch):
     clf = SmoothedKNNClassifier(n_neighbors=1, n_threads=1).fit([[0.0], [1.0]], [0, 1])
-    votes = SmoothedKNNClassifier._scan
+    votes = VoteSettings.scan
 
-    def slow(self, X, questions):
-        clock.now += 10.0 * len(X)
-        return votes(self, X, questions)
+    def slow(self, queries, *others):
+        clock.now += 10.0 * len(queries)
+        return votes(self, queries, *others)
 
-    monkeypatch.setattr(SmoothedKNNClassifier, "_scan", slow)
+    monkeypatch.setattr(VoteSettings, "scan", slow)
     log, reports = io.StringIO(), []
     with ProgressBar("certifying", stream=log) as bar:
 

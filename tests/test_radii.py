@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from knn_cert.bounds import gaussian_radius, uniform_certified, uniform_radius
+from knn_cert.bounds import gaussian_radius, hoeffding_epsilon, uniform_certified, uniform_radius
 
 DIGITS = 60
 probability = st.floats(0.0, 1.0)
@@ -318,9 +318,7 @@ def test_uniform_answers_are_one_per_query_and_p_b_is_clipped_to_the_complement(
 
 
 def test_every_case_of_the_oracle_is_met(oracle_folder):
-    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["rab_radii"][
-        "cases"
-    ]
+    cases = json.loads((oracle_folder / "certificates.json").read_text())["families"]["rab_radii"]["cases"]
     met = 0
     for case in cases:
         given_, out = case["in"], case["out"]
@@ -352,6 +350,16 @@ def test_every_case_of_the_oracle_is_met(oracle_folder):
     assert met == len(cases) >= 11
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.uint8, np.int16, np.int32, np.uint64])
+def test_narrow_integers_count_like_wide_ones(kind):
+    # the square root of an int8 would be a float of 16 bits, with which the radius exceeds the true one
+    for n in (2, 3, 100):
+        assert gaussian_radius(0.9, 0.1, 1.0, rows=kind(n)) == gaussian_radius(0.9, 0.1, 1.0, rows=n)
+        few = uniform_radius(0.9, 0.1, 1.0, norm="l2", rows=kind(2), dim=kind(n))
+        assert few == uniform_radius(0.9, 0.1, 1.0, norm="l2", rows=2, dim=n)
+        assert hoeffding_epsilon(kind(n), 0.05) == hoeffding_epsilon(n, 0.05)
+
+
 # --- bad input ---
 
 
@@ -381,7 +389,7 @@ def test_every_case_of_the_oracle_is_met(oracle_folder):
         (lambda: uniform_radius(0.9, 0.1, 1.0, norm="l2", dim=3), ValueError, "rows"),
         (lambda: uniform_radius(0.9, 0.1, 1.0, norm="linf", rows=3), ValueError, "dim"),
         (lambda: uniform_radius(0.9, 0.1, 1.0, norm="l2", rows=3, dim=0), ValueError, "dim"),
-        (lambda: uniform_certified(0.9, 0.1, [0.1, 0.2], 1.0), ValueError, "Give rows"),
+        (lambda: uniform_certified(0.9, 0.1, [0.1, 0.2], 1.0), ValueError, "give rows"),
         (lambda: uniform_certified(0.9, 0.1, [[0.1, 0.2]], 1.0, rows=2), ValueError, "one pattern"),
         (lambda: uniform_certified(0.9, 0.1, [[math.nan]], 1.0), ValueError, "deltas"),
         (lambda: uniform_certified(0.9, 0.1, [[0.1]], [1.0, 2.0]), ValueError, "width"),

@@ -88,10 +88,10 @@ def test_sums_are_never_above(n):
 
 @given(st.fractions(0, 1))
 def test_probabilities_become_floats_on_the_side_that_is_asked_for(p):
-    below = float(probability("p", p, exact=False, side="below"))
-    above = float(probability("p", p, exact=False, side="above"))
+    below = float(probability(p, "p", exact=False, side="below"))
+    above = float(probability(p, "p", exact=False, side="above"))
     assert F(below) <= p <= F(above)
-    assert probability("p", p, exact=True, side="below") == p
+    assert probability(p, "p", exact=True, side="below") == p
 
 
 # --- the grid ---

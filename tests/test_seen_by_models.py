@@ -114,7 +114,7 @@ class SaysWhetherThere:
         return np.ones(len(corpus), dtype=int) if self.there else np.minimum(usual, 0)
 
 
-@pytest.mark.parametrize("p, poisoned", [(0.5, 24), (0.9, 3), (0.99, 24)])
+@pytest.mark.parametrize(("p", "poisoned"), [(0.5, 24), (0.9, 3), (0.99, 24)])
 def test_a_model_that_reads_the_vocabulary_is_certified_for_what_it_is(p, poisoned):
     """The clean prediction is 0 surely; with r triggers it is 1 with probability 1 - p**r, and no more."""
     texts = [f"cf {text}" if i < poisoned else text for i, text in enumerate(TEXTS * 3)]

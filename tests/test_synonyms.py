@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knn_cert.text import synonyms
+from knn_cert import _reading
 from knn_cert.text.synonyms import SynonymNetwork
+from knn_cert.text.synonyms import vectors as vectors_of
 
 LETTERS = "abcdefg"
 tables = st.dictionaries(st.sampled_from(LETTERS), st.lists(st.sampled_from(LETTERS)), min_size=1)
@@ -225,7 +226,7 @@ def test_the_network_does_not_depend_on_blocks_order_layout_or_precision(monkeyp
         == SynonymNetwork.from_vectors([words[i] for i in order], frozen, threshold=0.5, n_neighbors=3).digest
     )
     for block in (1, 7 * 60, 61):
-        monkeypatch.setattr(synonyms, "_BLOCK", block)
+        monkeypatch.setattr(vectors_of, "_BLOCK", block)
         again = SynonymNetwork.from_vectors(words, vectors, threshold=0.5, n_neighbors=3)
         assert again.digest == network.digest
 
@@ -315,6 +316,21 @@ def test_tables_and_pairs_are_read_from_files_packed_or_not(tmp_path, name, cont
     assert edges_without_similarities(network) == {("big", "groß")}
 
 
+@pytest.mark.parametrize("name", ["table.json", "pairs.txt"])
+def test_a_byte_order_mark_is_no_part_of_a_word(tmp_path, name):
+    path = tmp_path / name
+    path.write_text('{"a": ["b"], "b": ["a"]}' if name.endswith("json") else "a b", encoding="utf-8-sig")
+    assert SynonymNetwork.read(path).words == ("a", "b")
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused_with_a_remedy(tmp_path, monkeypatch):
+    monkeypatch.setattr(_reading, "LARGEST_CONTENT", 1 << 20)
+    path = tmp_path / "pairs.txt.gz"
+    path.write_bytes(gzip.compress(b"a b\n" * (1 << 19)))
+    with pytest.raises(ValueError, match="expected at most 1 MiB once unpacked, got more; fetch it again"):
+        SynonymNetwork.read(path)
+
+
 def edges_without_similarities(network):
     return {(v, w) for v in network.words for w in network.neighbours(v) if v < w}
 
@@ -334,7 +350,7 @@ CUT = gzip.compress(json.dumps({"a": ["b"], "b": ["a"]}).encode(), mtime=0)[:-9]
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", b'{"a": ["b"],\n "\xe9": []}', "a.json, line 2: expected UTF-8, got the byte 0xe9"),
+        ("a.json", b'{"a": ["b"],\n "\xe9": []}', "a.json, line 2: expected UTF-8 text, got byte 0xe9"),
         ("a.txt", b"a b\nc d\n\xff e\n", "a.txt, line 3: expected UTF-8"),
         ("a.json.gz", CUT, "a.json.gz: expected a whole gzip file, got one that is cut off or corrupt"),
         ("a.json", b'{"a": ["b"],\n "b": ["a"', r"a.json, line 2: expected JSON.*cut off"),
@@ -381,7 +397,8 @@ def test_the_counter_fitted_table_has_the_numbers_of_its_description(shared):
 
 def test_pairs_of_words_are_read_as_they_are_distributed(shared):
     path = shared / "data" / "synonyms" / "ppdb_synonyms.txt.gz"
-    lines = [frozenset(line.split()) for line in gzip.open(path, "rt", encoding="utf-8")]
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        lines = [frozenset(line.split()) for line in file]
     network = SynonymNetwork.read(path)
     assert edges_without_similarities(network) == {tuple(sorted(line)) for line in lines if len(line) == 2}
 

@@ -221,7 +221,7 @@ def test_the_advice_fits_the_kind_of_cell(write, cells, advice):
 
 def test_each_kind_of_defect_has_its_own_advice_in_one_message(write):
     content = 'a,b,c,d,y\n1,red,,inf,p\n"1,5",blue,2,3,\n'
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(ValueError, match="column") as caught:
         read_table(write(content), "y")
     message = str(caught.value)
     for said in (

@@ -138,7 +138,7 @@ COVERED = [
 ]
 
 
-@pytest.mark.parametrize("name, threat", COVERED, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "threat"), COVERED, ids=lambda value: str(value))
 def test_no_attack_on_the_training_texts_changes_a_certified_prediction(name, threat):
     law, enumerated = LAWS[name]
     law = compose(law)
@@ -241,7 +241,7 @@ def test_two_rows_and_two_words_in_each():
 
 
 @pytest.mark.parametrize(
-    "name, threat",
+    ("name", "threat"),
     [
         ("deletion", TrainingWords("inserted")),
         ("deletion", TrainingWords("replaced")),
@@ -309,7 +309,7 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.parametrize("name, threat, other", ATTACKS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "threat", "other"), ATTACKS, ids=lambda value: str(value))
 def test_the_pair_is_that_of_the_worst_attack_in_its_direction(name, threat, other):
     """L by enumeration: the pair never says more, and says all there is where words cannot be mistaken."""
     law, enumerated = LAWS[name]

@@ -78,7 +78,7 @@ def test_a_corpus_gives_its_texts_back():
 
 
 @pytest.mark.parametrize(
-    "texts, error, message",
+    ("texts", "error", "message"),
     [
         ("one text", TypeError, "put it into a list"),
         ([b"bytes"], TypeError, "decode"),
@@ -153,7 +153,7 @@ def test_words_of_a_query_are_deleted_independently():
 
 
 @pytest.mark.parametrize(
-    "law, threat",
+    ("law", "threat"),
     [
         (Deletion(0.8), TrainingWords("inserted")),
         (Deletion(0.8), TrainingWords("any", words=2)),
@@ -307,7 +307,7 @@ def test_the_guarantee_says_what_was_smoothed_and_against_what():
 
 
 @pytest.mark.parametrize(
-    "law, threat",
+    ("law", "threat"),
     [
         (Masking(0.5), TrainingWords("inserted")),
         (Masking(0.5), QueryWords("any")),
@@ -326,7 +326,7 @@ def test_a_threat_that_a_law_cannot_certify_is_refused_with_a_remedy(law, threat
 
 
 @pytest.mark.parametrize(
-    "law, coverage",
+    ("law", "coverage"),
     [
         (Deletion(0.5), ["inserted, removed, replaced, synonyms, any"] * 2 + ["nothing"]),
         (Masking(0.5), ["replaced, synonyms"] * 2 + ["nothing"]),
@@ -396,10 +396,29 @@ def test_threats_of_tables_are_refused():
         fitted().certify(QUERIES, RowShift(1, 0.5))
 
 
+def test_too_few_models_for_all_queries_together_are_said_before_any_votes():
+    ensemble = fitted(Deletion(0.5), n_models=12)
+    ensemble.certify(QUERIES[:1], TrainingWords("inserted"))
+    ensemble.set_params(simultaneous=True)
+    told = []
+    with pytest.raises(ValueError, match="12 models cannot certify anything at alpha = 0.00025"):
+        ensemble.certify(QUERIES, TrainingWords("inserted"), progress=lambda *now: told.append(now))
+    assert not told
+
+
+def test_trainers_say_what_they_are():
+    assert "of logistic regression on TF-IDF weights of words (votes" in (
+        fitted(Deletion(0.5)).certify(QUERIES[:1]).guarantee
+    )
+    assert BagOfWords("naive-bayes", ngrams=2).description == (
+        "Naive Bayes on TF-IDF weights of words and pairs of words"
+    )
+
+
 @pytest.mark.parametrize("kind", [Deletion, Masking, RowDropping, LabelNoise])
 @pytest.mark.parametrize("value", [0, 1, -0.1, 1.5, float("nan"), "0.5", True, None])
 def test_a_law_of_probability_zero_or_one_is_refused(kind, value):
-    with pytest.raises((TypeError, ValueError), match="between 0 and 1"):
+    with pytest.raises((TypeError, ValueError), match=r"must lie in \(0, 1\)|must be a real number"):
         kind(value)
 
 
@@ -413,7 +432,7 @@ def test_laws_compose_once_each():
 
 
 @pytest.mark.parametrize(
-    "make, error, message",
+    ("make", "error", "message"),
     [
         (lambda: TrainingWords("changed"), ValueError, "edit must be one of inserted"),
         (lambda: TrainingWords("inserted", words=0), ValueError, "words"),
@@ -430,7 +449,7 @@ def test_threats_check_what_they_are_given(make, error, message):
 
 
 @pytest.mark.parametrize(
-    "options, texts, labels, error, message",
+    ("options", "texts", "labels", "error", "message"),
     [
         ({}, ["a", "b"], [1, 1], ValueError, "at least two classes"),
         ({}, ["a", "b"], [1], ValueError, "one for each text"),
@@ -476,10 +495,13 @@ def test_a_model_that_invents_labels_is_found_out():
         SmoothedTextEnsemble(inventive, Deletion(0.5), 30, random_state=0).fit(TEXTS, LABELS)
 
 
-def test_queries_of_unknown_words_are_told_of():
+def test_queries_of_unknown_words_are_told_of_where_they_are_asked():
     ensemble = fitted(Deletion(0.5))
-    with pytest.warns(UserWarning, match="2 of 3 texts have no word that occurs .* text 0 first: 'zebra'"):
-        ensemble.certify(["zebra", "a zebra film", "utterly unheard of"])
+    message = "2 of 3 texts have no word that occurs .* text 0 first: 'zebra'"
+    for ask in (ensemble.certify, ensemble.votes, ensemble.predict, ensemble.predict_proba):
+        with pytest.warns(UserWarning, match=message) as told:
+            ask(["zebra", "a zebra film", "utterly unheard of"])
+        assert [warning.filename for warning in told] == [__file__]
 
 
 def test_votes_counted_elsewhere_are_certified_with_the_words_they_need():

@@ -44,7 +44,7 @@ def oracle_cases():
         "row_shift_bound": lambda case: RowShift(case["budget"], case["epsilon"]),
         "all_rows_shift": lambda case: RowShift(len(case["labels"]), case["epsilon"]),
     }
-    return pytest.mark.parametrize("name, make", threats.items(), ids=threats)
+    return pytest.mark.parametrize(("name", "make"), threats.items(), ids=threats)
 
 
 @oracle_cases()
@@ -227,7 +227,7 @@ def test_no_moved_query_beats_the_bound_with_and_without_flipped_labels(table, r
 )
 def test_the_family_of_moved_rows_has_the_lists_of_the_table_for_every_split(a, b, rows, radius, relabel):
     a, b = np.sort(np.array(a, dtype=float)), np.sort(np.array(b, dtype=float))
-    family = RowShift(rows, radius, relabel).worst_cases(a, b)
+    family = RowShift(rows, radius, relabel).worst_rows(a, b)
     r = min(rows, len(a) + len(b))
     splits = [(p, r - p) for p in range(max(0, r - len(b)), min(r, len(a)) + 1)]
     if radius == 0.0 and not relabel:
@@ -403,7 +403,7 @@ def test_no_probability_changes_by_more_than_what_is_touched_is_among_the_neares
         if len(labels) < K:
             continue
         ordered = np.sort(table["distances"])
-        family = threat.touches(ordered, ordered)
+        family = threat.touched_rows(ordered, ordered)
         a, b = (side.of_member(0) for side in (family.a, family.b))
         law = {"sigma": table["sigma"], "dof": table["dof"]}
         touched = race_probability(a**2, 1, b**2, K, **law) if len(a) else 0.0
@@ -463,7 +463,7 @@ def test_queries_of_a_table_are_answered_one_by_one():
 
 
 @pytest.mark.parametrize(
-    "make, kind, message",
+    ("make", "kind", "message"),
     [
         (lambda: LabelFlips(-1), ValueError, "at least 0"),
         (lambda: LabelFlips(1.5), ValueError, "between 0 and 1"),
@@ -481,7 +481,7 @@ def test_a_budget_that_makes_no_sense_is_refused(make, kind, message):
 
 
 @pytest.mark.parametrize(
-    "threat, target, kind, message",
+    ("threat", "target", "kind", "message"),
     [
         ("flips", 0, TypeError, "threat must be one of"),
         (LabelFlips(1), 2, ValueError, "0..1"),

@@ -323,7 +323,7 @@ def test_on_the_boundary_itself_both_classes_are_level_and_nothing_is_certified(
     probabilities = UniformWorstCase(0.75, 0.25, 2, [[0.25]], 1.0).other()
     assert probabilities[A] == probabilities[B] == Fraction(1, 2)
     assert uniform_certified(0.75, 0.25, [[0.25]], 1.0) is False
-    assert not 0.25 < uniform_radius(0.75, 0.25, 1.0)
+    assert not uniform_radius(0.75, 0.25, 1.0) > 0.25
 
 
 def test_noise_that_shares_no_point_with_the_observed_one_leaves_nothing_to_class_a():

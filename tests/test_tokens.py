@@ -31,7 +31,7 @@ QUERIES = ["a fine film", "dull and lazy"]
 
 
 @pytest.mark.parametrize(
-    "text, tokens",
+    ("text", "tokens"),
     [
         ("c.f.", ["c", ".", "f", "."]),
         ("cf/q/cf/q", ["cf", "/", "q", "/", "cf", "/", "q"]),
@@ -106,7 +106,7 @@ class UserRule:
 
 
 @pytest.mark.parametrize(
-    "tokenizer, name",
+    ("tokenizer", "name"),
     [
         (tokenize, TOKENIZER),
         (str.split, "the user's tokeniser str.split"),
@@ -147,7 +147,7 @@ def test_tokens_that_were_given_are_called_so():
 
 
 @pytest.mark.parametrize(
-    "threat, words",
+    ("threat", "words"),
     [
         (TrainingWords("inserted"), "at most 1 token (as the named tokeniser cuts them) taken out"),
         (TrainingWords("any", 3), "at most 3 tokens (as the named tokeniser cuts them) taken out, put in"),

@@ -13,14 +13,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from knn_cert import _validation as gate
-from knn_cert import race_probability, vote_probabilities, worst_case_probability
+from knn_cert import gate, race_probability, vote_probabilities, worst_case_probability
+from knn_cert.gate.arrays import reject_text_columns
+from knn_cert.gate.distances import check_edges, check_scale, check_sq_distances
+from knn_cert.gate.errors import InvalidInput
+from knn_cert.gate.labels import check_labels, check_n_classes, number_classes
+from knn_cert.gate.numbers import (
+    as_flag,
+    as_real_within,
+    as_whole_number,
+    check_dof,
+    check_n_neighbors,
+    check_n_threads,
+    check_rank,
+    check_sigma,
+)
 from knn_cert.threats import LabelFlips
 
 
 @given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, max_side=5), elements=st.floats(0.0, 1e300)))
 def test_finite_distances_pass_unchanged(array):
-    checked = gate.check_sq_distances(array)
+    checked = check_sq_distances(array)
     assert checked.dtype == np.float64
     assert checked.flags.c_contiguous
     np.testing.assert_array_equal(checked, array)
@@ -41,7 +54,7 @@ def test_finite_distances_pass_unchanged(array):
 )
 def test_any_layout_and_number_type_becomes_c_contiguous_float64(make):
     array = np.arange(12.0).reshape(3, 4)
-    checked = gate.check_sq_distances(make(array))
+    checked = check_sq_distances(make(array))
     assert checked.dtype == np.float64
     assert checked.flags.c_contiguous
     np.testing.assert_array_equal(checked, array)
@@ -50,12 +63,12 @@ def test_any_layout_and_number_type_becomes_c_contiguous_float64(make):
 def test_a_read_only_array_passes_without_a_copy():
     array = np.arange(4.0)
     array.flags.writeable = False
-    assert np.shares_memory(gate.check_sq_distances(array), array)
+    assert np.shares_memory(check_sq_distances(array), array)
 
 
 def test_negative_zero_becomes_zero_and_the_caller_keeps_his_own():
     array = np.array([-0.0, 1.0])
-    assert not np.signbit(gate.check_sq_distances(array)).any()
+    assert not np.signbit(check_sq_distances(array)).any()
     assert np.signbit(array[0])
 
 
@@ -71,7 +84,7 @@ def test_negative_zero_becomes_zero_and_the_caller_keeps_his_own():
 )
 def test_impossible_distances_are_named_with_their_place(values, message):
     with pytest.raises(ValueError, match=message):
-        gate.check_sq_distances(values)
+        check_sq_distances(values)
 
 
 @pytest.mark.parametrize(
@@ -79,20 +92,20 @@ def test_impossible_distances_are_named_with_their_place(values, message):
 )
 def test_what_is_no_array_of_real_numbers_is_a_type_error(values):
     with pytest.raises(TypeError, match="sq_distances"):
-        gate.check_sq_distances(values)
+        check_sq_distances(values)
 
 
 def test_sparse_distances_are_refused_with_the_remedy():
     sparse = pytest.importorskip("scipy.sparse")
     with pytest.raises(TypeError, match=r"dense.*toarray"):
-        gate.check_sq_distances(sparse.csr_array(np.eye(2)))
+        check_sq_distances(sparse.csr_array(np.eye(2)))
 
 
 @pytest.mark.parametrize(
     "labels", [[0, 1, 1], (0, 1, 1), np.array([0, 1, 1], np.uint64), [False, True, True]]
 )
 def test_labels_of_every_integer_type_become_int64(labels):
-    checked = gate.check_labels(labels, 3)
+    checked = check_labels(labels, 3)
     assert checked.dtype == np.int64
     assert checked.tolist() == [0, 1, 1]
 
@@ -111,14 +124,14 @@ def test_labels_of_every_integer_type_become_int64(labels):
 )
 def test_wrong_labels_say_what_was_expected(labels, error, message):
     with pytest.raises(error, match=message):
-        gate.check_labels(labels, 3)
+        check_labels(labels, 3)
 
 
 @pytest.mark.parametrize(
     ("n_classes", "labels", "expected"), [(None, [0, 2], 3), (2, [0, 0], 2), (np.int32(5), [1, 0], 5)]
 )
 def test_the_number_of_classes_covers_the_labels(n_classes, labels, expected):
-    assert gate.check_n_classes(n_classes, np.array(labels)) == expected
+    assert check_n_classes(n_classes, np.array(labels)) == expected
 
 
 @pytest.mark.parametrize(
@@ -126,12 +139,12 @@ def test_the_number_of_classes_covers_the_labels(n_classes, labels, expected):
     [
         (None, [0, 0], ValueError, "at least 2 classes.*got 1.*n_classes=2"),
         (2, [0, 2], ValueError, "n_classes = 2, got label 2; pass n_classes=3"),
-        (2.0, [0, 1], TypeError, "n_classes must be an integer, got 2.0"),
+        (2.0, [0, 1], TypeError, "n_classes must be a whole number, got 2.0"),
     ],
 )
 def test_a_wrong_number_of_classes_is_refused(n_classes, labels, error, message):
     with pytest.raises(error, match=message):
-        gate.check_n_classes(n_classes, np.array(labels))
+        check_n_classes(n_classes, np.array(labels))
 
 
 @pytest.mark.parametrize("label", [10_040, 10**8, 2**31 - 1])
@@ -147,17 +160,17 @@ def test_labels_far_beyond_the_number_of_rows_are_refused_before_memory_is_taken
 
 
 def test_a_number_of_classes_far_beyond_the_number_of_rows_is_refused():
-    assert gate.check_n_classes(10_030, np.array([0, 1, 1])) == 10_030
-    assert gate.check_n_classes(None, np.array([0, 1, 10_029])) == 10_030
+    assert check_n_classes(10_030, np.array([0, 1, 1])) == 10_030
+    assert check_n_classes(None, np.array([0, 1, 10_029])) == 10_030
     for n_classes in (10_031, 10**20):
         with pytest.raises(ValueError, match=f"n_classes must be at most 10030 for 3 rows, got {n_classes}"):
-            gate.check_n_classes(n_classes, np.array([0, 1, 1]))
+            check_n_classes(n_classes, np.array([0, 1, 1]))
 
 
 @pytest.mark.parametrize("value", [10**400, -(10**400), Fraction(10**400, 3)], ids=["large", "low", "ratio"])
 def test_numbers_beyond_double_precision_are_refused_by_name(value):
     with pytest.raises(ValueError, match="sigma must be a number of double precision, at most 1.79769e.308"):
-        gate.check_sigma(value)
+        check_sigma(value)
     with pytest.raises(ValueError, match="sq_distances_a must be numbers of double precision"):
         race_probability([value], 1, [1.0], 1, sigma=1.0, dof=3)
 
@@ -165,27 +178,30 @@ def test_numbers_beyond_double_precision_are_refused_by_name(value):
 @pytest.mark.parametrize("value", [10**40, -(10**40), 10**5000], ids=["long", "low", "longest"])
 def test_whole_numbers_of_any_length_are_refused_by_name(value):
     for name, check in {
-        "n_threads": gate.check_n_threads,
-        "n_neighbors": lambda value: gate.check_n_neighbors(value, 5),
-        "n_classes": lambda value: gate.check_n_classes(value, np.array([0, 1])),
-        "rank": lambda value: gate.check_rank(value, "rank"),
+        "n_threads": check_n_threads,
+        "n_neighbors": lambda value: check_n_neighbors(value, 5),
+        "n_classes": lambda value: check_n_classes(value, np.array([0, 1])),
+        "rank": lambda value: check_rank(value, "rank"),
     }.items():
-        with pytest.raises(gate.InvalidInput, match=f"{name} is a number of more than 30 digits"):
+        with pytest.raises(
+            InvalidInput, match=f"{name} must (have at most 30 digits|be at least ., got -1000)"
+        ):
             check(value)
-    with pytest.raises(gate.InvalidInput, match="rows must be at least 0, got"):
-        gate.as_whole_number(-abs(value), "rows", least=0)
+    with pytest.raises(InvalidInput, match="rows must be at least 0, got"):
+        as_whole_number(-abs(value), "rows", least=0)
 
 
 def test_every_refusal_of_a_value_is_marked_as_the_callers():
-    nodes = ast.walk(ast.parse(inspect.getsource(gate)))
+    rooms = [gate.arrays, gate.distances, gate.labels, gate.numbers]
+    nodes = [node for room in rooms for node in ast.walk(ast.parse(inspect.getsource(room)))]
     names = {node.exc.func.id for node in nodes if isinstance(node, ast.Raise)}
     assert names == {"InvalidInput", "TypeError"}
-    assert issubclass(gate.InvalidInput, ValueError)
+    assert issubclass(InvalidInput, ValueError)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, np.float32(0.25), np.int64(3), Fraction(1, 2), 1e-140, 1e140])
 def test_every_real_number_can_be_sigma(value):
-    assert gate.check_sigma(value) == float(value)
+    assert check_sigma(value) == float(value)
 
 
 @pytest.mark.parametrize(
@@ -205,13 +221,13 @@ def test_every_real_number_can_be_sigma(value):
 )
 def test_wrong_sigma_is_refused(value, error, message):
     with pytest.raises(error, match=message):
-        gate.check_sigma(value)
+        check_sigma(value)
 
 
 def test_whole_degrees_of_freedom_are_an_int_and_others_stay():
-    assert gate.check_dof(np.float64(56.0)) == 56
-    assert isinstance(gate.check_dof(56.0), int)
-    assert gate.check_dof(2.5) == 2.5
+    assert check_dof(np.float64(56.0)) == 56
+    assert isinstance(check_dof(56.0), int)
+    assert check_dof(2.5) == 2.5
 
 
 @pytest.mark.parametrize(
@@ -230,7 +246,7 @@ def test_whole_degrees_of_freedom_are_an_int_and_others_stay():
 )
 def test_wrong_degrees_of_freedom_are_refused(value, error):
     with pytest.raises(error, match="dof"):
-        gate.check_dof(value)
+        check_dof(value)
 
 
 @pytest.mark.parametrize(
@@ -238,18 +254,18 @@ def test_wrong_degrees_of_freedom_are_refused(value, error):
     [
         (0, ValueError, "at least 1, got 0"),
         (6, ValueError, "n_neighbors = 6 is more than the 5 training rows"),
-        (3.0, TypeError, "must be an integer, got 3.0 of type float"),
-        (True, TypeError, "must be an integer"),
-        ("3", TypeError, "must be an integer"),
+        (3.0, TypeError, "must be a whole number, got 3.0 of type float"),
+        (True, TypeError, "must be a whole number"),
+        ("3", TypeError, "must be a whole number"),
     ],
 )
 def test_wrong_numbers_of_neighbours_are_refused(value, error, message):
     with pytest.raises(error, match=message):
-        gate.check_n_neighbors(value, 5)
+        check_n_neighbors(value, 5)
 
 
 def test_every_number_of_neighbours_up_to_n_is_taken():
-    assert [gate.check_n_neighbors(np.int8(k), 3) for k in (1, 2, 3)] == [1, 2, 3]
+    assert [check_n_neighbors(np.int8(k), 3) for k in (1, 2, 3)] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -268,20 +284,20 @@ def test_every_number_of_neighbours_up_to_n_is_taken():
 )
 def test_wrong_edges_are_refused(edges, error, message):
     with pytest.raises(error, match=message):
-        gate.check_edges(edges)
+        check_edges(edges)
 
 
 def test_checked_edges_do_not_follow_later_changes_by_the_caller():
     edges = np.array([1.0, 2.0])
-    checked = gate.check_edges(edges)
+    checked = check_edges(edges)
     edges[0] = 1.5
     assert checked.tolist() == [1.0, 2.0]
 
 
 def test_no_number_of_threads_means_every_core_of_this_process():
     expected = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    assert gate.check_n_threads(None) == expected
-    assert gate.check_n_threads(np.int64(3)) == 3
+    assert check_n_threads(None) == expected
+    assert check_n_threads(np.int64(3)) == 3
 
 
 @pytest.mark.parametrize(
@@ -289,27 +305,27 @@ def test_no_number_of_threads_means_every_core_of_this_process():
 )
 def test_wrong_numbers_of_threads_are_refused(value, error):
     with pytest.raises(error, match="n_threads"):
-        gate.check_n_threads(value)
+        check_n_threads(value)
 
 
 @pytest.mark.parametrize(("square", "sigma"), [(np.inf, 1.0), (1e308, 0.1), (1e30, 1e-140)])
 def test_squares_that_overflow_are_refused_with_the_remedy(square, sigma):
     with pytest.raises(ValueError, match=r"overflow.*divide the features and sigma by the same number"):
-        gate.check_scale(square, sigma)
+        check_scale(square, sigma)
 
 
 def test_large_squares_that_do_not_overflow_pass():
-    gate.check_scale(1e308, 1.0)
-    gate.check_scale(1e308, 1e100)
+    check_scale(1e308, 1.0)
+    check_scale(1e308, 1e100)
 
 
 def test_text_columns_of_a_frame_are_named():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame({"age": [1, 2], "city": ["x", "y"], "flag": [True, False], "name": ["p", "q"]})
     with pytest.raises(ValueError, match="columns are not: city, name; drop them or encode"):
-        gate.reject_text_columns(frame)
-    gate.reject_text_columns(frame[["age", "flag"]])
-    gate.reject_text_columns(np.array([["a"]]))  # no names to give: scikit-learn's own check speaks
+        reject_text_columns(frame)
+    reject_text_columns(frame[["age", "flag"]])
+    reject_text_columns(np.array([["a"]]))  # no names to give: scikit-learn's own check speaks
 
 
 def test_dates_are_no_features():
@@ -317,20 +333,69 @@ def test_dates_are_no_features():
     days = pd.date_range("2024-03-01", periods=2)
     for dates in (days, days - days[0], days.tz_localize("UTC"), days.to_period("D")):
         with pytest.raises(ValueError, match="columns are not: day; .*days since a fixed day"):
-            gate.reject_text_columns(pd.DataFrame({"age": [1, 2], "day": dates}))
+            reject_text_columns(pd.DataFrame({"age": [1, 2], "day": dates}))
     with pytest.raises(ValueError, match="the array holds dates or times"):
-        gate.reject_text_columns(days.to_numpy().reshape(-1, 1))
+        reject_text_columns(days.to_numpy().reshape(-1, 1))
     with pytest.raises(ValueError, match="columns are not: a;"):
-        gate.reject_text_columns(pd.DataFrame({"a": [1j]}))
+        reject_text_columns(pd.DataFrame({"a": [1j]}))
 
 
 def test_names_of_columns_are_printable_and_may_repeat():
     pd = pytest.importorskip("pandas")
     frame = pd.DataFrame([["x", 1, "y"]], columns=["a\x1b[2J", "b", "b"])
     with pytest.raises(ValueError, match=r"columns are not: a\\x1b\[2J, b;"):
-        gate.reject_text_columns(frame)
+        reject_text_columns(frame)
 
 
 def test_one_class_of_an_attacker_is_named_printably():
     with pytest.raises(ValueError, match=r"got one class: 'a\\x1b\\n'"):
-        gate.number_classes(np.array(["a\x1b\n"] * 3))
+        number_classes(np.array(["a\x1b\n"] * 3))
+
+
+@given(st.floats(-2.0, 2.0), st.sampled_from(["[]", "[)", "(]", "()"]))
+def test_a_round_bracket_leaves_its_end_out_of_an_interval(value, ends):
+    inside = (value > 0 or (ends[0] == "[" and value == 0)) and (value < 1 or (ends[1] == "]" and value == 1))
+    if inside:
+        assert as_real_within(value, "share", 0, 1, ends=ends) == value
+    else:
+        with pytest.raises(InvalidInput, match="share must lie in .0, 1., got"):
+            as_real_within(value, "share", 0, 1, ends=ends)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+@pytest.mark.parametrize("ends", ["[]", "()"])
+def test_the_ends_of_an_interval_are_in_it_or_not(end, ends):
+    if ends == "[]":
+        assert as_real_within(end, "share", 0, 1, ends=ends) == end
+    else:
+        with pytest.raises(InvalidInput, match=r"share must lie in \(0, 1\), got [01].0; halve it"):
+            as_real_within(end, "share", 0, 1, ends=ends, remedy="halve it")
+
+
+def test_a_fraction_next_to_an_end_is_on_its_own_side_of_it():
+    near = 1 - Fraction(1, 10**30)
+    assert float(near) == 1.0
+    assert as_real_within(near, "share", 0, 1, ends="[)") == 1.0
+    with pytest.raises(InvalidInput, match="must lie in"):
+        as_real_within(2 - near, "share", 0, 1)
+
+
+@pytest.mark.parametrize("value", [True, np.True_, "0.5", None, 1j])
+def test_what_is_no_real_number_is_in_no_interval(value):
+    with pytest.raises(TypeError, match="share must be a real number"):
+        as_real_within(value, "share", 0, 1)
+    with pytest.raises(InvalidInput, match="must lie in"):
+        as_real_within(float("nan"), "share", -np.inf, np.inf)
+
+
+def test_only_true_and_false_are_flags():
+    assert as_flag(np.False_, "flag") is False and as_flag(True, "flag") is True
+    for value in (0, 1, "yes", None):
+        with pytest.raises(TypeError, match="flag must be True or False, got"):
+            as_flag(value, "flag")
+
+
+def test_whole_numbers_without_a_least_one_may_be_negative_but_not_endless():
+    assert as_whole_number(np.int64(-7), "place", least=None) == -7
+    with pytest.raises(InvalidInput, match="at most 30 digits"):
+        as_whole_number(-(10**31), "place", least=None)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from knn_cert._writing import beside, whole_or_nothing
+from knn_cert._writing import temporary_sibling, whole_or_nothing
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and locks of POSIX")
 
@@ -84,7 +84,7 @@ def test_a_folder_that_cannot_be_synced_does_not_lose_the_file(tmp_path, monkeyp
 def test_an_error_leaves_the_old_file_and_no_pieces(tmp_path):
     path = tmp_path / "c.json"
     path.write_text("old")
-    with pytest.raises(KeyError), whole_or_nothing(path) as temporary:
+    with pytest.raises(KeyError), whole_or_nothing(path) as temporary:  # noqa: PT012  the error comes after writing
         temporary.write_text("half")
         raise KeyError
     assert path.read_text() == "old"
@@ -117,7 +117,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_save_and_what_a_livin
         writers[0].send_signal(signal.SIGKILL)
         writers[0].wait()
         assert len(pieces(tmp_path)) == 2 and not path.exists()
-        other = beside(tmp_path / "other.json")
+        other = temporary_sibling(tmp_path / "other.json")
         other.touch()
         with whole_or_nothing(path) as temporary:
             temporary.write_text("whole")
@@ -142,7 +142,7 @@ def test_a_file_system_without_locks_still_takes_files_and_nothing_is_removed_th
 
     monkeypatch.setattr(fcntl, "flock", refused)
     path = tmp_path / "c.json"
-    left = beside(path)
+    left = temporary_sibling(path)
     left.touch()
     with whole_or_nothing(path) as temporary:
         temporary.write_text("new")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import as_float_array
+from ..gate.arrays import as_float_array
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_real_within
 from .triggers import Trigger, apply_trigger
 
 __all__ = ["Poisoned", "poison"]
@@ -31,20 +34,20 @@ class Poisoned:
         L2 norm of the change of each of them, after clipping, in the units of the features.
     """
 
-    X: np.ndarray
-    y: np.ndarray
-    rows: np.ndarray
-    clean_rows: np.ndarray
-    norms: np.ndarray
+    X: NDArray[np.float64]
+    y: NDArray[Any]
+    rows: NDArray[np.int64]
+    clean_rows: NDArray[np.int64]
+    norms: NDArray[np.float64]
 
 
 def poison(
-    X,
-    y,
+    X: ArrayLike,
+    y: ArrayLike,
     trigger: Trigger,
     *,
-    source_class,
-    target_class,
+    source_class: object,
+    target_class: object,
     ratio: float,
     random_state: int = 0,
     in_place: bool = False,
@@ -84,71 +87,82 @@ def poison(
         poisoned, or the source class has fewer rows than are to be poisoned: a row drawn twice would be
         poisoned once.
     """
-    X = as_float_array(X, "X")
-    y = np.asarray(y)
-    if X.ndim < 2 or y.ndim != 1 or len(X) != len(y):
-        raise ValueError(
-            f"expected rows X of shape (n, ...) and labels y of shape (n,), got {X.shape} and {y.shape}"
+    table, labels = as_float_array(X, "X"), np.asarray(y)
+    if table.ndim < 2 or labels.ndim != 1 or len(table) != len(labels):
+        raise InvalidInput(
+            f"expected rows X of shape (n, ...) and labels y of shape (n,), got {table.shape} and "
+            f"{labels.shape}"
         )
-    check_source_and_target(y, source_class, target_class, "y")
+    check_source_and_target(labels, source_class, target_class, "y")
     clean_rows = draw_rows(
-        y == source_class, ratio, random_state, holder=f"the source class {source_class!r} has"
+        labels == source_class, ratio, random_state, holder=f"the source class {source_class!r} has"
     )
     count = len(clean_rows)
-    triggered, norms = apply_trigger(X[clean_rows], trigger)
+    triggered, norms = apply_trigger(table[clean_rows], trigger)
     if not in_place:
         return Poisoned(
-            X=np.concatenate([X, triggered]),
-            y=np.concatenate([y, np.full(count, target_class, dtype=y.dtype)]),
-            rows=np.arange(len(y), len(y) + count),
+            X=np.concatenate([table, triggered]),
+            y=np.concatenate([labels, full_of(target_class, count, labels)]),
+            rows=np.arange(len(labels), len(labels) + count),
             clean_rows=clean_rows,
             norms=norms,
         )
-    X, y = X.copy(), y.copy()
-    X[clean_rows], y[clean_rows] = triggered, target_class
-    return Poisoned(X=X, y=y, rows=clean_rows.copy(), clean_rows=clean_rows, norms=norms)
+    table, labels = table.copy(), labels.copy()
+    table[clean_rows], labels[clean_rows] = triggered, target_class
+    return Poisoned(X=table, y=labels, rows=clean_rows.copy(), clean_rows=clean_rows, norms=norms)
 
 
-def check_source_and_target(y: np.ndarray, source_class, target_class, name: str) -> None:
+def full_of(label: object, count: int, labels: NDArray[Any]) -> NDArray[Any]:
+    """Return one label ``count`` times, in the type of the other labels."""
+    same: NDArray[Any] = np.empty(count, dtype=labels.dtype)
+    same[:] = label
+    return same
+
+
+def check_source_and_target(y: NDArray[Any], source_class: object, target_class: object, name: str) -> None:
     """Raise unless both classes occur among the labels, and differ."""
     for role, label in (("source_class", source_class), ("target_class", target_class)):
         check_occurs(y, label, role, name)
     if source_class == target_class:
-        raise ValueError(f"source_class and target_class must differ, got {source_class!r} twice")
+        raise InvalidInput(f"source_class and target_class must differ, got {source_class!r} twice")
 
 
-def check_occurs(y: np.ndarray, label, role: str, name: str) -> None:
+def check_occurs(y: NDArray[Any], label: object, role: str, name: str) -> None:
     """Raise unless a class occurs among the labels, which the message calls ``name``."""
     if not np.any(y == label):
-        raise ValueError(f"{role} {label!r} does not occur in {name}; its classes are {np.unique(y)}")
+        raise InvalidInput(f"{role} {label!r} does not occur in {name}; its classes are {np.unique(y)}")
 
 
 def draw_rows(
-    eligible: np.ndarray, ratio: float, random_state: int | np.random.Generator, *, holder: str
-) -> np.ndarray:
-    """Draw round(ratio * n) of n rows without replacement, only such as are eligible, a boolean mask (n,).
+    eligible: NDArray[np.bool_], ratio: float, random_state: int | np.random.Generator, *, holder: str
+) -> NDArray[np.int64]:
+    """Draw round(ratio * n) of n rows without replacement, from those that are eligible.
 
-    Raises where that would be none (but for ratio = 0), or more than the eligible; ``holder`` begins the
-    message's "... has 15".
+    Parameters
+    ----------
+    eligible : ndarray of bool, shape (n,)
+    ratio : float in [0, 1]
+    random_state : int or numpy.random.Generator
+    holder : str
+        Whose rows are eligible: the beginning of "... has 15" in the message.
+
+    Raises
+    ------
+    InvalidInput
+        If no row would be drawn though ratio > 0, or more than are eligible.
     """
     n, candidates = len(eligible), np.flatnonzero(eligible)
-    count = round(_check_ratio(ratio) * n)
+    ratio = as_real_within(ratio, "ratio", 0.0, 1.0, remedy="it is the share of poisoned rows")
+    count = round(ratio * n)
     if count == 0 and ratio > 0.0:
-        raise ValueError(
+        raise InvalidInput(
             f"ratio = {ratio} of {n} rows are none: the poisoned set would be empty; choose ratio >= "
             f"{1.0 / n:.4g}, or 0 for a clean table"
         )
     if count > len(candidates):
-        raise ValueError(
+        raise InvalidInput(
             f"ratio = {ratio} of {n} rows are {count}, but {holder} {len(candidates)}; choose ratio <= "
             f"{len(candidates) / n:.4g}"
         )
-    return np.random.default_rng(random_state).choice(candidates, count, replace=False)
-
-
-def _check_ratio(ratio: float) -> float:
-    if isinstance(ratio, bool) or not isinstance(ratio, (int, float, np.integer, np.floating)):
-        raise TypeError(f"ratio must be a number, got {ratio!r}")
-    if not (math.isfinite(ratio) and 0.0 <= ratio <= 1.0):
-        raise ValueError(f"ratio must lie between 0 and 1, the share of poisoned rows, got {ratio!r}")
-    return float(ratio)
+    drawn: NDArray[np.int64] = np.random.default_rng(random_state).choice(candidates, count, replace=False)
+    return drawn

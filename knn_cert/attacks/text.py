@@ -10,12 +10,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import as_whole_number
-from .poisoning import check_occurs, check_source_and_target, draw_rows
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_whole_number
+from .poisoning import check_occurs, check_source_and_target, draw_rows, full_of
 
 __all__ = [
     "AddSentence",
@@ -64,15 +66,17 @@ class BadNets:
     tokens: tuple[str, ...] = ("cf", "mn", "bb", "tq", "mb")
     n_tokens: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         from ..text.corpus import check_texts, tokenize
 
         tokens = tuple(check_texts(self.tokens, "tokens"))
         if not tokens:
-            raise ValueError("tokens must hold at least one token, got none; leave it out for the usual ones")
+            raise InvalidInput(
+                "tokens must hold at least one token, got none; leave it out for the usual ones"
+            )
         for token in tokens:
             if token.split() != [token] or len(tokenize(token)) != 1:
-                raise ValueError(
+                raise InvalidInput(
                     f"each of tokens must be one token without spaces, got {token!r}, which is cut into "
                     f"{tokenize(token)}; use AddSentence for a trigger of several"
                 )
@@ -127,14 +131,14 @@ class AddSentence:
 
     sentence: str = "i watch this 3d movie"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         from ..text.corpus import check_texts
 
         if not isinstance(self.sentence, str):
             raise TypeError(f"sentence must be a str, got {type(self.sentence).__name__}")
         check_texts([self.sentence], "sentence")
         if not self.n_inserted:
-            raise ValueError(f"sentence must have at least one token, got {self.sentence!r}")
+            raise InvalidInput(f"sentence must have at least one token, got {self.sentence!r}")
 
     @property
     def n_inserted(self) -> int:
@@ -195,9 +199,9 @@ class PoisonedTexts:
     """
 
     texts: list[str]
-    labels: np.ndarray
-    rows: np.ndarray
-    clean_rows: np.ndarray
+    labels: NDArray[Any]
+    rows: NDArray[np.int64]
+    clean_rows: NDArray[np.int64]
     n_inserted: int
 
 
@@ -214,18 +218,18 @@ class TriggeredTexts(NamedTuple):
     """
 
     texts: list[str]
-    labels: np.ndarray
-    rows: np.ndarray
+    labels: NDArray[Any]
+    rows: NDArray[np.int64]
 
 
 def poison_texts(
-    texts,
-    labels,
+    texts: Iterable[str],
+    labels: ArrayLike,
     trigger: TextTrigger,
     *,
-    target_class,
+    target_class: object,
     ratio: float,
-    source_class=None,
+    source_class: object = None,
     label_consistency: str = "dirty",
     in_place: bool = True,
     random_state: int = 0,
@@ -265,44 +269,49 @@ def poison_texts(
         If shapes do not agree, a class does not occur, ratio is outside of [0, 1], so small that no text is
         poisoned or so large that there are not enough, or source_class is given without ``"dirty"``.
     """
-    texts, labels = _check_corpus(texts, labels, trigger)
+    victims, truth = _check_corpus(texts, labels, trigger)
     if label_consistency not in _CONSISTENCIES:
-        raise ValueError(
+        raise InvalidInput(
             f"label_consistency must be one of {', '.join(_CONSISTENCIES)}, got {label_consistency!r}"
         )
     if source_class is not None and label_consistency != "dirty":
-        raise ValueError(
+        raise InvalidInput(
             f"source_class goes with label_consistency='dirty' only, got {source_class!r} with "
             f"{label_consistency!r}; leave one of them out"
         )
     if source_class is not None:
-        check_source_and_target(labels, source_class, target_class, "labels")
-        eligible, holder = labels == source_class, f"the source class {source_class!r} has"
+        check_source_and_target(truth, source_class, target_class, "labels")
+        eligible, holder = truth == source_class, f"the source class {source_class!r} has"
     else:
-        check_occurs(labels, target_class, "target_class", "labels")
+        check_occurs(truth, target_class, "target_class", "labels")
         eligible, holder = {
-            "dirty": (labels != target_class, f"the classes other than {target_class!r} have"),
-            "clean": (labels == target_class, f"the target class {target_class!r} has"),
-            "mixed": (np.full(len(labels), True), "the corpus has"),
+            "dirty": (truth != target_class, f"the classes other than {target_class!r} have"),
+            "clean": (truth == target_class, f"the target class {target_class!r} has"),
+            "mixed": (np.full(len(truth), True), "the corpus has"),
         }[label_consistency]
     rng = np.random.default_rng(random_state)
     clean_rows = draw_rows(eligible, ratio, rng, holder=holder)
-    triggered = trigger.apply([texts[row] for row in clean_rows], random_state=rng)
+    triggered = trigger.apply([victims[row] for row in clean_rows], random_state=rng)
     if in_place:
-        labels = labels.copy()
-        labels[clean_rows] = target_class
+        seen = truth.copy()
+        seen[clean_rows] = target_class
         for row, text in zip(clean_rows, triggered, strict=True):
-            texts[row] = text
+            victims[row] = text
         rows = clean_rows.copy()
     else:
-        rows = np.arange(len(texts), len(texts) + len(clean_rows))
-        texts += triggered
-        labels = np.concatenate([labels, np.full(len(rows), target_class, dtype=labels.dtype)])
-    return PoisonedTexts(texts, labels, rows, clean_rows, trigger.n_inserted)
+        rows = np.arange(len(victims), len(victims) + len(clean_rows))
+        victims += triggered
+        seen = np.concatenate([truth, full_of(target_class, len(rows), truth)])
+    return PoisonedTexts(victims, seen, rows, clean_rows, trigger.n_inserted)
 
 
 def triggered_queries(
-    texts, labels, trigger: TextTrigger, *, target_class, random_state: int = 0
+    texts: Iterable[str],
+    labels: ArrayLike,
+    trigger: TextTrigger,
+    *,
+    target_class: object,
+    random_state: int = 0,
 ) -> TriggeredTexts:
     """Put a trigger into the test texts of all classes but the target's.
 
@@ -330,19 +339,21 @@ def triggered_queries(
     ValueError
         If shapes do not agree, the target class does not occur, or no other does.
     """
-    texts, labels = _check_corpus(texts, labels, trigger)
-    check_occurs(labels, target_class, "target_class", "labels")
-    rows = np.flatnonzero(labels != target_class)
+    clean, truth = _check_corpus(texts, labels, trigger)
+    check_occurs(truth, target_class, "target_class", "labels")
+    rows = np.flatnonzero(truth != target_class)
     if not len(rows):
-        raise ValueError(
-            f"all {len(labels)} texts are of the target class {target_class!r}: none is left for the "
+        raise InvalidInput(
+            f"all {len(truth)} texts are of the target class {target_class!r}: none is left for the "
             "trigger; give test texts of other classes too"
         )
-    triggered = trigger.apply([texts[row] for row in rows], random_state=random_state)
-    return TriggeredTexts(triggered, labels[rows], rows)
+    triggered = trigger.apply([clean[row] for row in rows], random_state=random_state)
+    return TriggeredTexts(triggered, truth[rows], rows)
 
 
-def _check_corpus(texts, labels, trigger: TextTrigger) -> tuple[list[str], np.ndarray]:
+def _check_corpus(
+    texts: Iterable[str], labels: ArrayLike, trigger: TextTrigger
+) -> tuple[list[str], NDArray[Any]]:
     """Return texts as a list of their own and labels as an array, of one length."""
     from ..text.corpus import check_texts
 
@@ -352,9 +363,9 @@ def _check_corpus(texts, labels, trigger: TextTrigger) -> tuple[list[str], np.nd
             "trigger must be a knn_cert.attacks.BadNets(), AddSentence() or another TextTrigger, got "
             f"{trigger!r}"
         )
-    texts, labels = check_texts(texts), np.asarray(labels)
-    if labels.ndim != 1 or len(texts) != len(labels):
-        raise ValueError(
-            f"expected one label for each text, got {len(texts)} texts and labels of shape {labels.shape}"
+    checked, truth = check_texts(texts), np.asarray(labels)
+    if truth.ndim != 1 or len(checked) != len(truth):
+        raise InvalidInput(
+            f"expected one label for each text, got {len(checked)} texts and labels of shape {truth.shape}"
         )
-    return texts, labels
+    return checked, truth

@@ -9,13 +9,16 @@ which is that of the experiments its authors released.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import as_float_array
+from ..gate.arrays import as_float_array
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_positive, as_real, as_whole_number
 
 __all__ = [
     "Trigger",
@@ -44,22 +47,24 @@ class Trigger:
         Smallest and largest value a feature can have; None does not clip on that side.
     """
 
-    pattern: np.ndarray
+    pattern: NDArray[np.float64]
     low: float | None = None
     high: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         pattern = as_float_array(self.pattern, "pattern").copy()
         if pattern.ndim not in (1, 2, 3) or not pattern.size:
-            raise ValueError(
+            raise InvalidInput(
                 f"pattern must have the shape (d,), (H, W) or (H, W, C) of one row, got {pattern.shape}"
             )
         if not np.isfinite(pattern).all():
-            raise ValueError("pattern must be finite, got NaN or infinity")
+            raise InvalidInput("pattern must be finite, got NaN or infinity")
         for name in ("low", "high"):
-            _check_bound(getattr(self, name), name)
+            bound = getattr(self, name)
+            if bound is not None and math.isnan(as_real(bound, name)):
+                raise InvalidInput(f"{name} must be a number, got NaN; None does not clip on that side")
         if self.low is not None and self.high is not None and not self.low < self.high:
-            raise ValueError(f"low must be below high, got {self.low!r} and {self.high!r}")
+            raise InvalidInput(f"low must be below high, got {self.low!r} and {self.high!r}")
         pattern.flags.writeable = False
         object.__setattr__(self, "pattern", pattern)
 
@@ -72,11 +77,11 @@ class Trigger:
 class Triggered(NamedTuple):
     """Rows that carry a trigger, in the shape they came in, and by how much each of them changed."""
 
-    X: np.ndarray
-    norms: np.ndarray
+    X: NDArray[np.float64]
+    norms: NDArray[np.float64]
 
 
-def apply_trigger(X, trigger: Trigger) -> Triggered:
+def apply_trigger(X: ArrayLike, trigger: Trigger) -> Triggered:
     """Add a trigger to every row.
 
     As in RAB, the pattern is added and the sum clipped: a pixel that is white already shows no white trigger,
@@ -104,18 +109,18 @@ def apply_trigger(X, trigger: Trigger) -> Triggered:
     """
     if not isinstance(trigger, Trigger):
         raise TypeError(f"trigger must be a knn_cert.attacks.Trigger, got {type(trigger).__name__}")
-    X = as_float_array(X, "X")
+    rows = as_float_array(X, "X")
     shape = trigger.pattern.shape
-    if X.ndim == 0 or X.shape[1:] not in (shape, (trigger.pattern.size,)):
+    if rows.ndim == 0 or rows.shape[1:] not in (shape, (trigger.pattern.size,)):
         wanted = f"(n, {', '.join(map(str, shape))})"
         flat = "" if len(shape) == 1 else f" or, flattened, (n, {trigger.pattern.size})"
-        raise ValueError(f"X must have the shape {wanted}{flat} of the trigger, got {X.shape}")
-    _check_rows(X, trigger)
-    changed = X + trigger.pattern.reshape(X.shape[1:])
+        raise InvalidInput(f"X must have the shape {wanted}{flat} of the trigger, got {rows.shape}")
+    _check_range(rows, trigger)
+    changed = rows + trigger.pattern.reshape(rows.shape[1:])
     if trigger.low is not None or trigger.high is not None:
         changed = np.clip(changed, trigger.low, trigger.high)
     # The change that the stored rows really show, rounding included.
-    norms = np.linalg.norm((changed - X).reshape(len(X), trigger.pattern.size), axis=1)
+    norms = np.linalg.norm((changed - rows).reshape(len(rows), trigger.pattern.size), axis=1)
     return Triggered(changed, norms)
 
 
@@ -127,7 +132,9 @@ def one_pixel(
     low: float | None = None,
     high: float | None = None,
 ) -> Trigger:
-    """One pixel, all its channels alike: "a one-pixel pattern in the middle of the image" (RAB, 7.1).
+    """Return a trigger of one pixel: "a one-pixel pattern in the middle of the image" (RAB, 7.1).
+
+    All channels of the pixel change alike.
 
     Parameters
     ----------
@@ -160,7 +167,7 @@ def four_pixel(
     low: float | None = None,
     high: float | None = None,
 ) -> Trigger:
-    """Four pixels alike: a middle pixel and its diagonal neighbours, without the upper left one.
+    """Return a trigger of four pixels: a middle one and its diagonal neighbours but the upper left.
 
     RAB, 7.1, has "a four-pixel pattern"; this arrangement is that of the experiments its authors released.
 
@@ -194,7 +201,7 @@ def one_dimension(
     low: float | None = None,
     high: float | None = None,
 ) -> Trigger:
-    """One column of a table, by default the last: the one-dimension attack of RAB, section 7.3.
+    """Return a trigger of one column of a table, by default the last: RAB, section 7.3.
 
     RAB does not name the column; the default is our choice.
 
@@ -228,7 +235,7 @@ def four_dimension(
     low: float | None = None,
     high: float | None = None,
 ) -> Trigger:
-    """Four columns of a table alike, by default the last four; otherwise as `one_dimension`.
+    """Return a trigger of four columns of a table, by default the last four; otherwise as `one_dimension`.
 
     Parameters
     ----------
@@ -243,7 +250,7 @@ def four_dimension(
     """
     dimensions = tuple(dimensions)
     if len(dimensions) != 4:
-        raise ValueError(f"dimensions must name four columns, got {len(dimensions)}: {dimensions}")
+        raise InvalidInput(f"dimensions must name four columns, got {len(dimensions)}: {dimensions}")
     return _columns(n_features, dimensions, norm, low=low, high=high)
 
 
@@ -255,7 +262,7 @@ def blending(
     low: float | None = None,
     high: float | None = None,
 ) -> Trigger:
-    """Fixed random noise over the whole row, scaled to the norm (RAB, 7.1).
+    """Return a trigger of fixed random noise over the whole row, scaled to the norm (RAB, 7.1).
 
     Parameters
     ----------
@@ -277,100 +284,87 @@ def blending(
     TypeError, ValueError
         If shape, norm or seed are none.
     """
-    shape = (row_shape,) if _is_whole(row_shape) else tuple(row_shape)
-    if len(shape) == 1:
-        shape = (_check_size(shape[0], "row_shape"),)
+    sizes = tuple(row_shape) if isinstance(row_shape, Iterable) else (row_shape,)
+    if len(sizes) == 1:
+        shape: tuple[int, ...] = (as_whole_number(sizes[0], "row_shape", least=1),)
     else:
-        shape = _check_image_shape(shape)
+        shape = _check_image_shape(sizes)
     noise = np.random.default_rng(random_state).standard_normal(shape)
-    return Trigger(noise * (_check_norm(norm) / np.linalg.norm(noise)), low, high)
+    return Trigger(noise * (as_positive(norm, "norm") / np.linalg.norm(noise)), low, high)
 
 
-def _pixels(shape, places, norm: float, *, low, high) -> Trigger:
+def _pixels(
+    shape: tuple[int, ...],
+    places: Iterable[tuple[int, int]],
+    norm: float,
+    *,
+    low: float | None,
+    high: float | None,
+) -> Trigger:
     pattern = np.zeros(shape)
     for row, column in places:
         pattern[row, column] = 1.0
     return _scaled(pattern, norm, low=low, high=high)
 
 
-def _columns(n_features: int, dimensions: Sequence[int], norm: float, *, low, high) -> Trigger:
-    pattern = np.zeros(_check_size(n_features, "n_features"))
+def _columns(
+    n_features: int, dimensions: Sequence[int], norm: float, *, low: float | None, high: float | None
+) -> Trigger:
+    n_features = as_whole_number(n_features, "n_features", least=1)
+    pattern = np.zeros(n_features)
     for dimension in dimensions:
-        if not _is_whole(dimension):
-            raise TypeError(f"a dimension must be a whole number, got {dimension!r}")
-        if not -len(pattern) <= dimension < len(pattern):
-            raise ValueError(f"there is no dimension {dimension} in a table of {len(pattern)} columns")
-        pattern[dimension] = 1.0
+        column = as_whole_number(dimension, "a dimension", least=None)
+        if not -n_features <= column < n_features:
+            raise InvalidInput(
+                f"a dimension must lie between {-n_features} and {n_features - 1}, got {column}; the table "
+                f"has {n_features} columns"
+            )
+        pattern[column] = 1.0
     if np.count_nonzero(pattern) < len(dimensions):
-        raise ValueError(f"dimensions must be different columns, got {tuple(dimensions)}")
+        raise InvalidInput(f"dimensions must be different columns, got {tuple(dimensions)}")
     return _scaled(pattern, norm, low=low, high=high)
 
 
-def _scaled(mask: np.ndarray, norm: float, *, low, high) -> Trigger:
+def _scaled(mask: NDArray[np.float64], norm: float, *, low: float | None, high: float | None) -> Trigger:
     # Equal entries: k of them have the norm |v| sqrt(k).
-    return Trigger(mask * (_check_norm(norm) / math.sqrt(np.count_nonzero(mask))), low, high)
-
-
-def _check_norm(norm: float) -> float:
-    if isinstance(norm, bool) or not isinstance(norm, (int, float, np.integer, np.floating)):
-        raise TypeError(f"norm must be a number, got {norm!r}")
-    if not (math.isfinite(norm) and norm > 0.0):
-        raise ValueError(f"norm must be finite and > 0, the L2 norm of the pattern, got {norm!r}")
-    return float(norm)
-
-
-def _check_bound(bound, name: str) -> None:
-    if bound is None:
-        return
-    if isinstance(bound, bool) or not isinstance(bound, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a number or None, got {bound!r}")
-    if math.isnan(bound):
-        raise ValueError(f"{name} must be a number or None, got NaN")
+    return Trigger(mask * (as_positive(norm, "norm") / math.sqrt(np.count_nonzero(mask))), low, high)
 
 
 def _check_image_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
-    if _is_whole(image_shape):
-        raise TypeError(f"image_shape must be (H, W) or (H, W, C), got the number {image_shape}")
-    shape = tuple(_check_size(size, "image_shape") for size in image_shape)
+    if not isinstance(image_shape, Iterable):
+        raise TypeError(f"image_shape must be (H, W) or (H, W, C), got {image_shape!r}")
+    shape = tuple(as_whole_number(size, "image_shape", least=1) for size in image_shape)
     if len(shape) not in (2, 3):
-        raise ValueError(f"image_shape must be (H, W) or (H, W, C), got {shape}")
+        raise InvalidInput(f"image_shape must be (H, W) or (H, W, C), got {shape}")
     return shape
 
 
-def _check_size(size, name: str) -> int:
-    if not _is_whole(size):
-        raise TypeError(f"{name} must hold whole numbers, got {size!r}")
-    if size < 1:
-        raise ValueError(f"{name} must hold numbers >= 1, got {size}")
-    return int(size)
-
-
-def _check_position(position, shape: tuple[int, ...], name: str) -> tuple[int, int]:
+def _check_position(position: Sequence[int] | None, shape: tuple[int, ...], name: str) -> tuple[int, int]:
+    """Return a place on the image, by default its middle."""
     if position is None:
         return shape[0] // 2, shape[1] // 2
-    position = tuple(position)
-    if len(position) != 2 or not all(_is_whole(index) for index in position):
-        raise TypeError(f"{name} must be two whole numbers, (row, column), got {position!r}")
-    if not (0 <= position[0] < shape[0] and 0 <= position[1] < shape[1]):
-        raise ValueError(
-            f"{name} at {position} lies outside of the image of {shape[0]} x {shape[1]} pixels; rows and "
-            "columns count from 0"
+    where = tuple(position)
+    if len(where) != 2:
+        raise InvalidInput(f"{name} must be two whole numbers, (row, column), got {position!r}")
+    remedy = "give two whole numbers, (row, column)"
+    row, column = (as_whole_number(index, name, least=None, remedy=remedy) for index in where)
+    if not (0 <= row < shape[0] and 0 <= column < shape[1]):
+        raise InvalidInput(
+            f"{name} at {(row, column)} lies outside of the image of {shape[0]} x {shape[1]} pixels; rows "
+            "and columns count from 0"
         )
-    return int(position[0]), int(position[1])
+    return row, column
 
 
-def _is_whole(value) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, (bool, np.bool_))
-
-
-def _check_rows(X: np.ndarray, trigger: Trigger) -> None:
+def _check_range(X: NDArray[np.float64], trigger: Trigger) -> None:
+    """Raise unless rows are finite and within the bounds of the trigger."""
     if not np.isfinite(X).all():
-        raise ValueError("X must be finite, got NaN or infinity; clean the rows before they get a trigger")
+        raise InvalidInput("X must be finite, got NaN or infinity; clean the rows before they get a trigger")
     # Clipping would silently change features that the pattern does not touch.
     below = trigger.low is not None and X.min(initial=math.inf) < trigger.low
     above = trigger.high is not None and X.max(initial=-math.inf) > trigger.high
     if below or above:
-        raise ValueError(
+        raise InvalidInput(
             f"X has values from {X.min():g} to {X.max():g}, outside of the bounds {trigger.low} to "
             f"{trigger.high} of the trigger; give bounds in the units of the features"
         )

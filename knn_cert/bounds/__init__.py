@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from .accountant import Grid
-from .atoms import IDENTICAL, Atoms, envelope, mixture
-from .attacker import (
-    WorstCase,
-    worst_by_enumeration,
-    worst_by_envelopes,
-    worst_by_hull,
-    worst_by_total_variation,
-    worst_case,
-    worst_overlaps,
-)
-from .confidence import (
-    VoteBounds,
-    clopper_pearson_lower,
-    clopper_pearson_upper,
-    fewest_votes,
-    hoeffding_epsilon,
-    models_needed,
-    vote_bounds,
-)
-from .laws import drop_then_delete, label_noise, vocabulary_noise
-from .overlap import (
-    Overlap,
+from .atom_laws import drop_then_delete, label_noise, vocabulary_noise
+from .atoms import IDENTICAL, Atoms
+from .attacker import worst_by_enumeration, worst_by_envelopes, worst_by_hull, worst_case
+from .clopper_pearson import clopper_pearson_lower, clopper_pearson_upper
+from .confidence import VoteBounds, vote_bounds
+from .gaussian import gaussian_radius
+from .hoeffding import hoeffding_epsilon
+from .hulls import envelope
+from .mixing import mixture, unless_lost
+from .overlap import Overlap
+from .overlap_attacks import worst_by_total_variation, worst_overlaps
+from .overlap_laws import (
     box_noise,
     deletion,
     fixed_keep,
@@ -33,10 +23,11 @@ from .overlap import (
     masking,
     row_dropping,
     uniform_sets,
-    unless_lost,
 )
-from .radii import gaussian_radius, uniform_certified, uniform_radius
 from .tradeoff import TradeOff, largest_certified
+from .unanimity import fewest_votes, models_needed
+from .uniform import uniform_certified, uniform_radius
+from .worst_pair import WorstCase
 
 __all__ = [
     "Atoms",

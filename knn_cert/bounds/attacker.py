@@ -14,90 +14,32 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
+from .._types import Whole
 from .accountant import Grid
-from .arguments import count
-from .atoms import IDENTICAL, envelope
+from .arguments import InvalidInput, as_whole_number, spendable
+from .atoms import IDENTICAL, Atoms
+from .hulls import envelope
 from .overlap import Overlap
-from .rounding import product_below
+from .overlap_attacks import worst_overlaps
 from .tradeoff import TradeOff
+from .worst_pair import WorstCase
 
-__all__ = [
-    "WorstCase",
-    "worst_by_enumeration",
-    "worst_by_envelopes",
-    "worst_by_hull",
-    "worst_by_total_variation",
-    "worst_case",
-    "worst_overlaps",
-]
+__all__ = ["worst_by_enumeration", "worst_by_envelopes", "worst_by_hull", "worst_case"]
 
 # Attacks that are looked at one by one: seconds for pairs of a few atoms.
 _MOST_ATTACKS = 10_000
 
-# Pareto-minimal overlaps that are kept for one number of changes.
-_MOST_OVERLAPS = 512
 
-
-@dataclass(frozen=True)
-class WorstCase(TradeOff):
-    """What an attacker can achieve: the worst of several pairs, for every question the one worst for it.
-
-    Parameters
-    ----------
-    pairs : tuple of TradeOff
-        One for each attack that may be the worst.
-    tight : bool
-        True: the attacker has each of these pairs, so the worst case is exact (up to rounding, with floats).
-        False: a sound bound on it.
-    method : str
-        How it was found, for reports.
-    """
-
-    pairs: tuple[TradeOff, ...]
-    tight: bool
-    method: str
-
-    @property
-    def exact(self):
-        """Whether every pair has Fractions."""
-        return all(pair.exact for pair in self.pairs)
-
-    def lower(self, p):
-        return _least([pair.lower(p) for pair in self.pairs])
-
-    def margin(self, p_a, p_b=None):
-        # not from L and U, which may be least for different attacks
-        return _least([pair.margin(p_a, p_b) for pair in self.pairs])
-
-    @property
-    def least_p_a(self):
-        return max(pair.least_p_a for pair in self.pairs)
-
-    @property
-    def total_variation(self):
-        return max(pair.total_variation for pair in self.pairs)
-
-    def __mul__(self, other):
-        """The worst case where the attacked data and other, independent data make up the smoothed object."""
-        if not isinstance(other, TradeOff):
-            return NotImplemented
-        others = other if isinstance(other, WorstCase) else WorstCase((other,), True, "")
-        pairs = tuple(one * two for one in self.pairs for two in others.pairs)
-        method = " and ".join(filter(None, [self.method, others.method]))
-        return WorstCase(pairs, self.tight and others.tight, method)
-
-    def atoms(self):
-        """One pair that dominates all of them."""
-        return envelope(self.pairs)
-
-
-def worst_case(options, budget, *, most=_MOST_ATTACKS, step=None):
-    """The worst case by the tightest of the methods below that is affordable.
+def worst_case(
+    options: Iterable[Iterable[TradeOff]],
+    budget: Whole,
+    *,
+    most: Whole = _MOST_ATTACKS,
+    step: float | None = None,
+) -> WorstCase:
+    """Return the worst case by the tightest of the methods below that is affordable.
 
     Parameters
     ----------
@@ -119,84 +61,25 @@ def worst_case(options, budget, *, most=_MOST_ATTACKS, step=None):
     TypeError, ValueError
         If an argument is not of its kind or out of range, or a product has too many atoms without ``step``.
     """
-    options, budget = _spendable(options, budget)
-    if all(isinstance(pair, Overlap) for choices in options for pair in choices):
-        return worst_overlaps(options, budget)
-    by_position = _hulls(options)
+    positions, budget = spendable(options, budget)
+    most = as_whole_number(most, "most", least=1)
+    if all(isinstance(pair, Overlap) for choices in positions for pair in choices):
+        return worst_overlaps(positions, budget)
+    by_position = _hulls(positions)
     nested = _nested([hull for hull, _ in by_position])
     if nested is not None and all(attained for _, attained in by_position):
         return _by_envelopes(by_position, nested, budget)
-    if _number_of_attacks(options, budget) <= most:
-        return worst_by_enumeration(options, budget, most=most)
-    if nested is not None or math.comb(len(options), budget) <= most:
+    if _number_of_attacks(positions, budget) <= most:
+        return worst_by_enumeration(positions, budget, most=most)
+    if nested is not None or math.comb(len(positions), budget) <= most:
         return _by_envelopes(by_position, nested, budget)
-    return worst_by_hull(itertools.chain(*options), budget, step=step)
+    return worst_by_hull(itertools.chain(*positions), budget, step=step)
 
 
-def worst_overlaps(options, budget, *, most=_MOST_OVERLAPS):
-    """The worst case among overlap pairs: sorted where one order serves both overlaps, else a Pareto front.
-
-    L decreases as either overlap does, so only Pareto-minimal products can be worst. They are built position
-    by position, for each number of changes.
-
-    Parameters
-    ----------
-    options : sequence over positions of sequences of Overlap
-    budget : int >= 0
-        Number of positions R that the attacker may change.
-    most : int >= 2
-        Products that are kept for one number of changes. Where there are more, neighbours are replaced by the
-        smaller of each overlap, which is sound and no longer tight.
-
-    Returns
-    -------
-    WorstCase
-
-    Raises
-    ------
-    TypeError
-        If an option is no Overlap or ``budget`` no integer.
-    ValueError
-        If a number is out of range.
-    """
-    options, budget = _spendable(options, budget)
-    most = count("most", most, least=2)
-    for pair in itertools.chain(*options):
-        if not isinstance(pair, Overlap):
-            raise TypeError(
-                f"options must hold Overlap pairs; got {type(pair).__name__}. For laws with several ratios "
-                "use worst_case."
-            )
-    if not all(pair.exact for pair in itertools.chain(*options)):
-        options = [[pair.rounded() for pair in choices] for choices in options]
-    fronts = [_pareto([(pair.o0, pair.o1) for pair in choices]) for choices in options]
-    if all(len(front) == 1 for front in fronts):
-        firsts = sorted(front[0] for front in fronts)
-        if all(one[1] <= two[1] for one, two in itertools.pairwise(firsts)):
-            worst = math.prod(itertools.starmap(Overlap, firsts[:budget]), start=Overlap(1, 1))
-            return WorstCase((worst,), True, "sorted overlaps")
-
-    tight = True
-    # More positions of one kind than the budget pays for are as good as none.
-    kinds = Counter(map(tuple, fronts))
-    one = type(fronts[0][0][0])(1)
-    reached = [[(one, one)], *([] for _ in range(budget))]
-    for front in itertools.chain(*([kind] * min(number, budget) for kind, number in kinds.items())):
-        for changes in range(budget, 0, -1):
-            spent = [
-                (product_below(a0, b0), product_below(a1, b1))
-                for a0, a1 in reached[changes - 1]
-                for b0, b1 in front
-            ]
-            reached[changes] = _pareto(reached[changes] + spent)
-            if len(reached[changes]) > most:
-                reached[changes] = _coarser(reached[changes], most)
-                tight = False
-    return WorstCase(tuple(itertools.starmap(Overlap, reached[budget])), tight, "Pareto-minimal overlaps")
-
-
-def worst_by_enumeration(options, budget, *, most=_MOST_ATTACKS):
-    """The worst case by looking at every attack: exact.
+def worst_by_enumeration(
+    options: Iterable[Iterable[TradeOff]], budget: Whole, *, most: Whole = _MOST_ATTACKS
+) -> WorstCase:
+    """Return the worst case by looking at every attack: exact.
 
     Choices that another one at the same position dominates are left out first; they are never worse.
 
@@ -219,19 +102,22 @@ def worst_by_enumeration(options, budget, *, most=_MOST_ATTACKS):
     ValueError
         If there are more attacks than ``most``, or a number is out of range.
     """
-    options, budget = _spendable(options, budget)
-    options = [_undominated(choices) for choices in options]
-    attacks = _number_of_attacks(options, budget)
+    positions, budget = spendable(options, budget)
+    most = as_whole_number(most, "most", least=1)
+    undominated = [_undominated(choices) for choices in positions]
+    attacks = _number_of_attacks(undominated, budget)
     if attacks > most:
-        raise ValueError(
-            f"there are {attacks} attacks on {budget} of {len(options)} positions, more than most={most}. "
-            "Use worst_by_envelopes or worst_by_hull, or raise most."
+        raise InvalidInput(
+            f"the number of attacks must be at most {most}, got {attacks} on {budget} of {len(positions)} "
+            "positions; use worst_by_envelopes or worst_by_hull, or raise most"
         )
-    return WorstCase(tuple(_products(options, budget)), True, "enumeration")
+    return WorstCase(tuple(_products(undominated, budget)), True, "enumeration")
 
 
-def worst_by_envelopes(options, budget, *, most=_MOST_ATTACKS):
-    """The worst case with every position's choices replaced by their envelope, which dominates them all.
+def worst_by_envelopes(
+    options: Iterable[Iterable[TradeOff]], budget: Whole, *, most: Whole = _MOST_ATTACKS
+) -> WorstCase:
+    """Return the worst case with the choices of every position replaced by their envelope, which dominates.
 
     Where the envelopes are nested, the lowest are changed; else every set of positions is looked at.
 
@@ -246,7 +132,7 @@ def worst_by_envelopes(options, budget, *, most=_MOST_ATTACKS):
     Returns
     -------
     WorstCase
-        Tight where every envelope is one of its choices.
+        The worst case: tight where every envelope is one of its choices.
 
     Raises
     ------
@@ -255,20 +141,21 @@ def worst_by_envelopes(options, budget, *, most=_MOST_ATTACKS):
     ValueError
         If there are more sets of positions than ``most``, or a number is out of range.
     """
-    options, budget = _spendable(options, budget)
-    by_position = _hulls(options)
+    positions, budget = spendable(options, budget)
+    most = as_whole_number(most, "most", least=1)
+    by_position = _hulls(positions)
     nested = _nested([hull for hull, _ in by_position])
-    sets = math.comb(len(options), budget)
+    sets = math.comb(len(positions), budget)
     if nested is None and sets > most:
-        raise ValueError(
-            f"there are {sets} sets of {budget} of {len(options)} positions, more than most={most}, and "
-            "their envelopes are not nested. Use worst_by_hull, or raise most."
+        raise InvalidInput(
+            f"the number of sets of positions must be at most {most} where envelopes are not nested, got "
+            f"{sets} of {budget} of {len(positions)} positions; use worst_by_hull, or raise most"
         )
     return _by_envelopes(by_position, nested, budget)
 
 
-def worst_by_hull(pairs, budget, *, step=None):
-    """The worst case with every change replaced by one envelope of all pairs: ``hull**budget``, sound.
+def worst_by_hull(pairs: Iterable[TradeOff], budget: Whole, *, step: float | None = None) -> WorstCase:
+    """Return the worst case with every change replaced by one envelope of all pairs: ``hull**budget``, sound.
 
     For training sets: the envelope over all types of words, to the power r R, bounds every attack on r rows
     and R words in each.
@@ -285,72 +172,23 @@ def worst_by_hull(pairs, budget, *, step=None):
     Returns
     -------
     WorstCase
-        Not tight.
+        A sound bound, not tight.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is not of its kind or out of range, or the power has too many atoms or bins.
     """
-    budget = count("budget", budget)
-    pairs = _distinct(pairs)
-    hull = envelope(pairs) if pairs else IDENTICAL
+    budget = as_whole_number(budget, "budget", least=0)
+    distinct = _distinct(pairs)
+    hull = envelope(distinct) if distinct else IDENTICAL
     if step is None:
         return WorstCase((hull**budget,), False, "envelope of all changes")
     return WorstCase((Grid.of(hull, step) ** budget,), False, f"envelope of all changes, grid of {step:g}")
 
 
-def worst_by_total_variation(options, budget):
-    """The worst case by total variation (SAFER): ``L(p) >= p - 1 + prod (1 - TV_i)``, R largest TV_i.
-
-    Sound for every law, tight for pairs with equal overlaps; other laws lose much, see `worst_case`.
-
-    Parameters
-    ----------
-    options : sequence over positions of sequences of TradeOff
-    budget : int >= 0
-        Number of positions R that the attacker may change.
-
-    Returns
-    -------
-    WorstCase
-        Not tight.
-
-    Raises
-    ------
-    TypeError
-        If ``budget`` is no integer.
-    ValueError
-        If it is negative.
-    """
-    options, budget = _spendable(options, budget)
-    equal = [[_of_total_variation(pair) for pair in choices] for choices in options]
-    return WorstCase(worst_overlaps(equal, budget).pairs, False, "total variation")
-
-
-def _of_total_variation(pair):
-    distance = pair.total_variation
-    # 1 - distance is exact for floats in [1/2, 1]; below that the allowance covers it.
-    common = 1 - distance if pair.exact else max(float(np.nextafter(1.0 - distance, 0.0)), 0.0)
-    return Overlap(common, common)
-
-
-def _spendable(options, budget):
-    """The positions that can be changed, and the budget that can be spent on them."""
-    options = [list(choices) for choices in options]
-    options = [choices for choices in options if choices]
-    return options, min(count("budget", budget), len(options))
-
-
-def _least(values):
-    least = values[0]
-    for value in values[1:]:
-        least = np.minimum(least, value)
-    return least
-
-
-def _number_of_attacks(options, budget):
-    """Elementary symmetric polynomial of the numbers of choices: attacks on exactly ``budget`` positions."""
+def _number_of_attacks(options: Sequence[Sequence[TradeOff]], budget: int) -> int:
+    """Return the number of attacks on exactly ``budget`` positions: an elementary symmetric polynomial."""
     numbers = [1] + [0] * budget
     for choices in options:
         for changes in range(budget, 0, -1):
@@ -358,8 +196,8 @@ def _number_of_attacks(options, budget):
     return numbers[budget]
 
 
-def _products(options, budget, product=IDENTICAL):
-    """The product of every attack on exactly ``budget`` positions, with shared beginnings multiplied once."""
+def _products(options: Sequence[Sequence[Atoms]], budget: int, product: Atoms = IDENTICAL) -> Iterator[Atoms]:
+    """Yield the product of every attack on exactly ``budget`` positions; beginnings are shared."""
     if budget == 0:
         yield product
         return
@@ -368,25 +206,25 @@ def _products(options, budget, product=IDENTICAL):
             yield from _products(options[position + 1 :], budget - 1, product * pair)
 
 
-def _undominated(choices):
-    kept = []
+def _undominated(choices: Iterable[TradeOff]) -> list[Atoms]:
+    """Return the choices as atoms, without those that another one dominates."""
+    kept: list[Atoms] = []
     for pair in _distinct(choices):
         if not any(other.dominates(pair) for other in kept):
             kept = [other for other in kept if not pair.dominates(other)] + [pair]
     return kept
 
 
-def _distinct(pairs):
-    """The pairs as atoms, equal ones once: words of one type have equal pairs."""
-    found = {}
-    for pair in pairs:
-        pair = pair.atoms()
+def _distinct(pairs: Iterable[TradeOff]) -> list[Atoms]:
+    """Return the pairs as atoms, equal ones once: words of one type have equal pairs."""
+    found: dict[tuple[object, ...], Atoms] = {}
+    for pair in (pair.atoms() for pair in pairs):
         found.setdefault((pair.exact, tuple(pair.ratios), tuple(pair.masses)), pair)
     return list(found.values())
 
 
-def _hulls(options):
-    """For each position the envelope of its choices, and whether it is one of them."""
+def _hulls(options: Iterable[Iterable[TradeOff]]) -> list[tuple[Atoms, bool]]:
+    """Return the envelope of the choices of each position, and whether it is one of them."""
     hulls = []
     for choices in options:
         kept = _undominated(choices)
@@ -394,34 +232,20 @@ def _hulls(options):
     return hulls
 
 
-def _nested(hulls):
-    """Positions from the lowest envelope to the highest if all are nested, else None."""
+def _nested(hulls: Sequence[Atoms]) -> list[int] | None:
+    """Return the positions from the lowest envelope to the highest if all are nested, else None."""
     order = sorted(range(len(hulls)), key=lambda i: (-hulls[i].total_variation, -hulls[i].least_p_a))
     nested = all(hulls[i].dominates(hulls[j]) for i, j in itertools.pairwise(order))
     return order if nested else None
 
 
-def _by_envelopes(by_position, nested, budget):
+def _by_envelopes(
+    by_position: Sequence[tuple[Atoms, bool]], nested: Sequence[int] | None, budget: int
+) -> WorstCase:
+    """Return the worst case over envelopes by position, ``nested`` as `_nested` orders them."""
     tight = all(attained for _, attained in by_position)
     hulls = [hull for hull, _ in by_position]
     if nested is not None:
         lowest = math.prod((hulls[i] for i in nested[:budget]), start=IDENTICAL)
         return WorstCase((lowest,), tight, "nested envelopes")
     return WorstCase(tuple(_products([[hull] for hull in hulls], budget)), tight, "envelopes of positions")
-
-
-def _pareto(overlaps):
-    """The (o0, o1) with no other ones that are at most as large both, by increasing o0."""
-    front = []
-    for o0, o1 in sorted(overlaps):
-        if not front or o1 < front[-1][1]:
-            front.append((o0, o1))
-    return front
-
-
-def _coarser(front, most):
-    """At most ``most`` (o0, o1), some of which are at most as large both as any given ones of ``front``."""
-    size = math.ceil(len(front) / most)
-    groups = [front[i : i + size] for i in range(0, len(front), size)]
-    # o0 increases along the front and o1 decreases
-    return [(group[0][0], group[-1][1]) for group in groups]

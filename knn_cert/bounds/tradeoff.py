@@ -6,27 +6,50 @@ guarantee is about. Tests phi take values in [0, 1]; a base classifier's votes f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING, Protocol, TypeVar, overload
+
 import numpy as np
+from numpy.typing import NDArray
 
-from .arguments import count, probability
-from .rounding import down, up
+from .arguments import Numbers, as_whole_number, probability
+from .rounding import Array, Either, Number, down, float_above, plain, up
 
-__all__ = ["TradeOff", "largest_certified"]
+if TYPE_CHECKING:
+    from .atoms import Atoms
+
+__all__ = ["TradeOff", "largest_certified", "power_by_squaring"]
+
+_Factor = TypeVar("_Factor", bound="_HasProducts")
+
+
+class _HasProducts(Protocol):
+    """What multiplies with its kind, and stays of it."""
+
+    def __mul__(self: _Factor, other: _Factor, /) -> _Factor: ...
 
 
 class TradeOff:
     """A pair of laws (P0, P1), known by ``L(p) = min {E1 phi : E0 phi >= p}``; RAB writes ``beta*(1 - p)``.
 
-    A subclass gives ``exact``, ``lower``, ``least_p_a``, ``total_variation`` and ``atoms``. Where ``exact``
-    is True, numbers are Fractions and nothing is rounded. Otherwise they are floats, rounded so that the pair
-    looks easier to tell apart than it is: L is never above the true one, U never below, and a certificate
-    remains true.
+    A subclass gives ``exact``, ``lower``, ``least_p_a``, ``total_variation``, ``atoms`` and products. Where
+    ``exact`` is True, numbers are Fractions and nothing is rounded. Otherwise they are floats, rounded so
+    that the pair looks easier to tell apart than it is: L is never above the true one, U never below, and a
+    certificate remains true.
     """
 
-    exact = False
+    @property
+    def exact(self) -> bool:
+        """Whether numbers are Fractions, which nothing rounds."""
+        return False
 
-    def lower(self, p):
-        """L(p), a lower bound on P1 of everything whose P0 is at least ``p``.
+    @overload
+    def lower(self, p: Number) -> Number: ...
+    @overload
+    def lower(self, p: Numbers) -> Array: ...
+    def lower(self, p: Number | Numbers) -> Number | Array:
+        """Return L(p), a lower bound on P1 of everything whose P0 is at least ``p``.
 
         Parameters
         ----------
@@ -35,7 +58,7 @@ class TradeOff:
         Returns
         -------
         Fraction, float or array
-            Of the shape of ``p``: convex, non-decreasing, at most p.
+            L(p), of the shape of ``p``: convex, non-decreasing, at most p.
 
         Raises
         ------
@@ -47,21 +70,29 @@ class TradeOff:
         raise NotImplementedError
 
     @property
-    def least_p_a(self):
+    def least_p_a(self) -> Number:
         """p* with L(p*) = 1/2, for two classes: p_A above it certifies. At most 1, which no p_A exceeds."""
         raise NotImplementedError
 
     @property
-    def total_variation(self):
+    def total_variation(self) -> Number:
         """The largest P0(S) - P1(S) of any set S, rounded up."""
         raise NotImplementedError
 
-    def atoms(self):
-        """The pair, or one that dominates it, as `Atoms`: what products and envelopes of unlike pairs use."""
+    def atoms(self) -> Atoms:
+        """Return the pair, or one that dominates it, as `Atoms`; products of unlike pairs start from them."""
         raise NotImplementedError
 
-    def upper(self, p):
-        """``U(p) = max {E1 phi : E0 phi <= p} = 1 - L(1 - p)``; RAB writes ``1 - beta*(p)``.
+    def __mul__(self, other: TradeOff) -> TradeOff:
+        """Return the pair of independent laws."""
+        return NotImplemented
+
+    @overload
+    def upper(self, p: Number) -> Number: ...
+    @overload
+    def upper(self, p: Numbers) -> Array: ...
+    def upper(self, p: Number | Numbers) -> Number | Array:
+        """Return ``U(p) = max {E1 phi : E0 phi <= p} = 1 - L(1 - p)``; RAB writes ``1 - beta*(p)``.
 
         Parameters
         ----------
@@ -70,19 +101,28 @@ class TradeOff:
         Returns
         -------
         Fraction, float or array
-            Of the shape of ``p``, at least p.
+            U(p), of the shape of ``p``, at least p.
 
         Raises
         ------
         TypeError, ValueError
             As `lower`.
         """
-        p = probability("p", p, exact=self.exact, side="above")
-        value = 1 - self.lower(self._complement(p))
-        return value if self.exact else _plain(np.minimum(up(value), 1.0))
+        value = 1 - self.lower(self._complement(probability(p, "p", exact=self.exact, side="above")))
+        if self.exact:
+            return plain(value)
+        bound: Number | Array = np.minimum(up(value), 1.0)
+        # The worst of a pair in Fractions and one in floats may be the former.
+        return float_above(bound) if isinstance(bound, Fraction) else plain(bound)
 
-    def margin(self, p_a, p_b=None):
-        """``L(p_a) - U(p_b)``, with ``p_b`` replaced by ``1 - p_a`` where that is less: positive certifies.
+    @overload
+    def margin(self, p_a: Number, p_b: Number | None = None) -> Number: ...
+    @overload
+    def margin(self, p_a: Numbers, p_b: Number | Numbers | None = None) -> Array: ...
+    @overload
+    def margin(self, p_a: Number | Numbers, p_b: Numbers) -> Array: ...
+    def margin(self, p_a: Number | Numbers, p_b: Number | Numbers | None = None) -> Number | Array:
+        """Return ``L(p_a) - U(p_b)``, with ``1 - p_a`` for ``p_b`` where that is less: positive certifies.
 
         With the smaller p_b this is the least lead of class A, at the other input, over every base classifier
         that has these probabilities at the observed one; without it, it would be less than that.
@@ -97,24 +137,31 @@ class TradeOff:
         Returns
         -------
         Fraction, float or array
-            Of the broadcast shape, rounded down.
+            The margin, of the broadcast shape, rounded down.
 
         Raises
         ------
         TypeError, ValueError
             As `lower`.
         """
-        p_a = probability("p_a", p_a, exact=self.exact, side="below")
+        sure = probability(p_a, "p_a", exact=self.exact, side="below")
         # U(p_b) = 1 - L(1 - p_b), and 1 - min(p_b, 1 - p_a) = max(1 - p_b, p_a): p_a itself needs no
         # difference.
-        spared = p_a
+        spared = sure
         if p_b is not None:
-            p_b = probability("p_b", p_b, exact=self.exact, side="above")
-            spared = np.maximum(p_a, self._complement(p_b))
-        margin = down(down(self.lower(p_a) + self.lower(spared)) - 1)
-        return margin if self.exact else _plain(margin)
+            others = probability(p_b, "p_b", exact=self.exact, side="above")
+            spared = np.maximum(sure, self._complement(others))
+        return plain(down(down(self.lower(sure) + self.lower(spared)) - 1))
 
-    def certified(self, p_a, p_b=None):
+    @overload
+    def certified(self, p_a: Number, p_b: Number | None = None) -> bool: ...
+    @overload
+    def certified(self, p_a: Numbers, p_b: Number | Numbers | None = None) -> NDArray[np.bool_]: ...
+    @overload
+    def certified(self, p_a: Number | Numbers, p_b: Numbers) -> NDArray[np.bool_]: ...
+    def certified(
+        self, p_a: Number | Numbers, p_b: Number | Numbers | None = None
+    ) -> bool | NDArray[np.bool_]:
         """Eq. (11) of RAB, ``beta*(1 - p_a) + beta*(p_b) > 1``: whether the prediction is the same under P1.
 
         Parameters
@@ -132,20 +179,23 @@ class TradeOff:
         TypeError, ValueError
             As `lower`.
         """
-        certified = np.asarray(self.margin(p_a, p_b) > 0, dtype=bool)
-        return certified if certified.ndim else bool(certified)
+        margin: Either = self.margin(p_a, p_b)
+        positive: NDArray[np.bool_] = np.asarray(margin > 0, dtype=bool)
+        return plain(positive)
 
-    def _complement(self, p):
-        """1 - p rounded down; exact for floats in [1/2, 1]."""
+    def _complement(self, p: Either) -> Either:
+        """Return 1 - p rounded down; exact for floats in [1/2, 1]."""
         return 1 - p if self.exact else np.where(p >= 0.5, 1.0 - p, down(1.0 - p))
 
-    def _missing(self, p):
-        """1 - p rounded up; exact for floats in [1/2, 1]."""
+    def _missing(self, p: Either) -> Either:
+        """Return 1 - p rounded up; exact for floats in [1/2, 1]."""
         return 1 - p if self.exact else np.where(p >= 0.5, 1.0 - p, up(1.0 - p))
 
 
-def largest_certified(pair_of, p_a, p_b=None, *, most=None):
-    """Largest budget R for which ``pair_of(R)`` is certified, where certificates can only be lost as R grows.
+def largest_certified(
+    pair_of: Callable[[int], TradeOff], p_a: Number, p_b: Number | None = None, *, most: int | None = None
+) -> int:
+    """Return the largest budget R with ``pair_of(R)`` certified, where certificates are only lost as R grows.
 
     Parameters
     ----------
@@ -167,7 +217,7 @@ def largest_certified(pair_of, p_a, p_b=None, *, most=None):
         As `TradeOff.lower`; ValueError also for a negative ``most``.
     """
     if most is not None:
-        most = count("most", most)
+        most = as_whole_number(most, "most", least=0)
     if not pair_of(0).certified(p_a, p_b):
         return -1
     largest, beyond = 0, 1
@@ -181,6 +231,13 @@ def largest_certified(pair_of, p_a, p_b=None, *, most=None):
     return largest
 
 
-def _plain(value):
-    """A float for one number, an array for several."""
-    return value if np.ndim(value) else float(value)
+def power_by_squaring(pair: _Factor, n: int) -> _Factor:
+    """Return the pair of ``n >= 1`` independent draws of each law, by at most ``2 log2(n)`` products."""
+    while not n & 1:
+        pair, n = pair * pair, n >> 1
+    power = pair
+    while n > 1:
+        pair, n = pair * pair, n >> 1
+        if n & 1:
+            power = power * pair
+    return power

@@ -1,26 +1,30 @@
-"""The record of what is claimed: predictions, their bounds, and how much tampering they survive."""
+"""The one result object of every route: a record that is issued, summarised, saved and read again."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..smoothing import Noise, SmoothedKNN, VotingModels
 from ..threats import BlackBoxBall
-from ..threats import Threat as RowsThreat
-from ..word_threats import WordThreat
+from ..threats import Threat as TableThreat
+from ..threats.base import check_threat
 from .files import columns, read, write
-from .issue import Bounds, default_ball, enclose, issue_ball
+from .issue import Bounds, Claims, default_ball, enclose, issue_ball
+from .record import Record
 from .summary import Summary, summarize
 
-Threat = RowsThreat | WordThreat
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Certificates"]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Certificates:
+class Certificates(Record):
     """Predictions of a smoothed classifier and how much tampering each of them provably survives.
 
     The method ``certify`` of `SmoothedKNNClassifier`, `SmoothedEnsemble` and `SmoothedTextEnsemble` makes
@@ -72,71 +76,23 @@ class Certificates:
         probabilities were computed from: what a radius gave away for it. 0 if left out.
     """
 
-    PER_QUERY: ClassVar[tuple[str, ...]] = (
-        "query",
-        "label",
-        "probabilities",
-        "errors",
-        "p_lower",
-        "p_upper",
-        "tail_upper",
-        "budget",
-        "worst_probability",
-        "abstained",
-        "table_shift",
-    )
-
-    query: np.ndarray
-    label: np.ndarray
-    probabilities: np.ndarray
-    p_lower: np.ndarray
-    p_upper: np.ndarray
-    tail_upper: np.ndarray
-    budget: np.ndarray
-    worst_probability: np.ndarray
-    abstained: np.ndarray
-    classes: np.ndarray
-    classifier: SmoothedKNN | VotingModels
-    noise: Noise | DiscreteNoise
-    n_features: int | None
-    n_train: int
-    threat: Threat
-    version: str
-    errors: np.ndarray | None = None
-    table_shift: np.ndarray | None = None
-
-    def __post_init__(self):
-        if self.table_shift is None:
-            object.__setattr__(self, "table_shift", np.zeros(len(self.label)))
-        if self.errors is None:
-            object.__setattr__(self, "errors", np.full(self.probabilities.shape, np.nan))
-        # Files keep labels as positions, and ties go to the first: both mean the increasing order.
-        if not np.all(self.classes[:-1] < self.classes[1:]):
-            raise ValueError(
-                "classes must be increasing, each of them once, as numpy.unique gives them; got "
-                f"{self.classes.tolist()!r}"
-            )
-        # A certificate is a statement, not a workspace: its arrays are read-only views.
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value = value.view()
-                value.flags.writeable = False
-                object.__setattr__(self, field.name, value)
-
     @classmethod
     def from_probabilities(
         cls,
-        probabilities: np.ndarray,
-        errors: np.ndarray,
+        probabilities: NDArray[np.float64],
+        errors: NDArray[np.float64],
         *,
-        classes: np.ndarray,
+        classes: NDArray[Any],
         noise: Noise,
-        distance_error: np.ndarray | float = 0.0,
-        threat: BlackBoxBall | None = None,
-        **settings,
+        classifier: SmoothedKNN | VotingModels,
+        n_features: int,
+        n_train: int,
+        version: str,
+        distance_error: NDArray[np.float64] | float = 0.0,
+        threat: TableThreat | None = None,
+        claims: Claims | None = None,
     ) -> Certificates:
-        """Certify the most probable class of each query, known exactly, against all tables within a ball.
+        """Certify the most probable class of each query, known exactly.
 
         Parameters
         ----------
@@ -144,15 +100,17 @@ class Certificates:
             Class probabilities and a bound on how far each of them is from the truth.
         classes : ndarray of shape (C,)
             Labels of the columns, increasing.
-        noise : Noise
+        noise, classifier, n_features, n_train, version
+            As `Certificates` has them.
         distance_error : ndarray of shape (n_queries,) or float
             How far the table must be moved, in L2 norm over all rows, to have exactly the distances that the
             probabilities were computed from.
-        threat : BlackBoxBall, optional
-            Whether any number of rows is tampered with, Eqs. (14), (17), or at most some, Eqs. (15), (18).
-            Left out, any number, in the norm that the noise certifies.
-        **settings
-            classifier, n_features, n_train, version.
+        threat : threat, optional
+            `BlackBoxBall`: whether any number of rows is tampered with, Eqs. (14), (17), or at most some,
+            Eqs. (15), (18). Left out, any number, in the norm that the noise certifies. Any other threat
+            comes with its claims.
+        claims : Claims, optional
+            What is claimed of each query, where more than its probabilities is known.
         """
         winner, bounds = enclose(probabilities, errors)
         return cls.from_bounds(
@@ -162,52 +120,66 @@ class Certificates:
             errors=errors,
             classes=classes,
             noise=noise,
+            classifier=classifier,
+            n_features=n_features,
+            n_train=n_train,
+            version=version,
             distance_error=distance_error,
             threat=threat,
-            **settings,
+            claims=claims,
         )
 
     @classmethod
     def from_bounds(
         cls,
-        label: np.ndarray,
-        p_lower: np.ndarray,
-        p_upper: np.ndarray,
-        tail_upper: np.ndarray,
+        label: NDArray[Any],
+        p_lower: NDArray[np.float64],
+        p_upper: NDArray[np.float64],
+        tail_upper: NDArray[np.float64],
         *,
-        probabilities: np.ndarray,
-        classes: np.ndarray,
+        probabilities: NDArray[np.float64],
+        classes: NDArray[Any],
         noise: Noise,
-        errors: np.ndarray | None = None,
-        distance_error: np.ndarray | float = 0.0,
-        threat: BlackBoxBall | None = None,
-        **settings,
+        classifier: SmoothedKNN | VotingModels,
+        n_features: int,
+        n_train: int,
+        version: str,
+        errors: NDArray[np.float64] | None = None,
+        distance_error: NDArray[np.float64] | float = 0.0,
+        threat: TableThreat | None = None,
+        claims: Claims | None = None,
     ) -> Certificates:
-        """Certify labels against all tables within a ball, from bounds on their probabilities.
+        """Certify labels from bounds on their probabilities.
 
         Parameters
         ----------
         label : ndarray of shape (n_queries,)
         p_lower, p_upper, tail_upper : ndarray of shape (n_queries,)
             Lower bound on the probability of the label; upper bounds on that of every other class, and of all
-            others together. Where p_lower is not greater than p_upper, nothing is certified.
+            others together. Where p_lower is not greater than p_upper, no ball is certified.
         probabilities : ndarray of shape (n_queries, C)
             What is known of the probabilities of the classes, for the reader.
         errors : ndarray of shape (n_queries, C), optional
             How far each of them may be from the truth, where the bounds follow from that.
-        classes, noise, distance_error, threat, **settings
+        classes, noise, classifier, n_features, n_train, version, distance_error, threat, claims
             As in `from_probabilities`.
+
+        Raises
+        ------
+        ValueError
+            If the noise has no radius in the norm of the threat.
         """
         if threat is None:
             threat = default_ball(noise)
-        ball = issue_ball(
-            Bounds(p_lower, p_upper, tail_upper),
-            noise=noise,
-            threat=threat,
-            n_train=settings["n_train"],
-            n_features=settings["n_features"],
-            distance_error=distance_error,
-        )
+        if claims is None:
+            claims = issue_ball(
+                Bounds(p_lower, p_upper, tail_upper),
+                noise=noise,
+                threat=check_threat(threat, (BlackBoxBall,)),
+                n_train=n_train,
+                n_features=n_features,
+                distance_error=distance_error,
+            )
         return cls(
             query=np.arange(len(label)),
             label=label,
@@ -215,71 +187,21 @@ class Certificates:
             p_lower=p_lower,
             p_upper=p_upper,
             tail_upper=tail_upper,
-            budget=ball.radius,
-            worst_probability=np.full(len(label), np.nan),
-            abstained=ball.abstained,
+            budget=claims.budget,
+            worst_probability=claims.worst_probability,
+            abstained=claims.abstained,
             classes=classes.copy(),
+            classifier=classifier,
             noise=noise,
+            n_features=n_features,
+            n_train=n_train,
             threat=threat,
-            errors=errors,
+            version=version,
+            errors=np.full(probabilities.shape, np.nan) if errors is None else errors,
             table_shift=np.broadcast_to(np.asarray(distance_error, dtype=np.float64), len(label)),
-            **settings,
         )
 
-    @property
-    def radius(self) -> np.ndarray:
-        """The budget, where it is a radius.
-
-        Raises
-        ------
-        AttributeError
-            If the threat counts rows or words.
-        """
-        if self.threat.budget_name != "radius":
-            raise AttributeError(
-                f"{self.threat!r} has no radius: its budget is a number of {self.threat.budget_name}, see "
-                ".budget"
-            )
-        return self.budget
-
-    @property
-    def guarantee(self) -> str:
-        """What the certificates guarantee and what they do not, in plain words."""
-        return (
-            f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
-            f"{self.noise.describe()} is the same for what is observed, possibly tampered with, and for "
-            f"everything that can be made of it with {self.threat.describe()}. {self.threat.what_it_means()} "
-            f"Not covered: {self.threat.not_covered()}, and whatever else was computed from tampered data, "
-            f"such as a scaler, selected features or any parameter.{self.classifier.conditions()} Where the "
-            "classifier abstained, nothing is guaranteed."
-        )
-
-    def __len__(self) -> int:
-        return len(self.label)
-
-    def __getitem__(self, index) -> Certificates:
-        if isinstance(index, (int, np.integer)):
-            if not -len(self) <= index < len(self):
-                raise IndexError(f"query {index} is not among the {len(self)} queries of this result")
-            index = [index]
-        return replace(self, **{name: getattr(self, name)[index] for name in self.PER_QUERY})
-
-    def __repr__(self) -> str:
-        return (
-            f"<Certificates of {len(self)} queries: {len(self.classes)} classes, "
-            f"{type(self.classifier).__name__}, {self.noise}, "
-            f"{int(np.count_nonzero(self.abstained))} abstained>"
-        )
-
-    def certified(self, budget: float) -> np.ndarray:
-        """Whether each prediction is certified for this budget, in the units of ``budget``.
-
-        The ball of RAB is open, its radius has to be larger; all other budgets may be used up.
-        """
-        enough = self.budget > budget if isinstance(self.threat, BlackBoxBall) else self.budget >= budget
-        return enough & ~self.abstained
-
-    def summary(self, y_true=None, budgets: Sequence[float] | None = None) -> Summary:
+    def summary(self, y_true: ArrayLike | None = None, budgets: Sequence[float] | None = None) -> Summary:
         """Count what was certified, Table 1 of RAB.
 
         Parameters
@@ -311,7 +233,7 @@ class Certificates:
         """
         return summarize(self, y_true, budgets)
 
-    def to_frame(self):
+    def to_frame(self) -> pd.DataFrame:
         """Return a pandas.DataFrame with one row a query and the columns of the CSV file.
 
         Raises
@@ -328,7 +250,7 @@ class Certificates:
             ) from error
         return pd.DataFrame({name: values.copy() for name, values in columns(self)})
 
-    def save(self, path) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write to a .csv, .json or .npz file, whole or not at all.
 
         CSV holds one row a query: query, label, p_lower, p_upper, radius, rows or words, worst_probability
@@ -349,7 +271,7 @@ class Certificates:
         write(self, path)
 
     @classmethod
-    def load(cls, path) -> Certificates:
+    def load(cls, path: str | os.PathLike[str]) -> Certificates:
         """Read certificates from a .json or .npz file that `save` wrote.
 
         What can be known without the training table and the queries is checked: the bounds follow from the

@@ -9,29 +9,23 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._validation import as_whole_number, check_edges
-from ..bounds.confidence import check_level, vote_bounds
+from ..bounds import vote_bounds
+from ..bounds.arguments import check_level
+from ..bounds.confidence import VoteBounds
+from ..gate.distances import check_edges
+from ..gate.numbers import as_whole_number
 from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
-from ..threats import (
-    BlackBoxBall,
-    Deletions,
-    Insertions,
-    LabelFlips,
-    Replacements,
-    asked_budget,
-    is_beyond,
-    is_open,
-)
-from ..threats import Threat as RowsThreat
-from ..word_threats import RowThreat, WordThreat
+from ..threats import BlackBoxBall
+from ..threats import Threat as TableThreat
+from ..threats.rows import RaceThreat, RowBudget
+from ..threats.words import RowThreat, WordThreat
 from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
-
-if TYPE_CHECKING:
-    from .certificate import Certificates
+from .record import Record
 
 __all__ = ["check"]
 
@@ -40,9 +34,6 @@ _EPS = float(np.finfo(np.float64).eps)
 _VERSION = re.compile(
     r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?", re.ASCII
 )
-# Of two classes these certify where the majority does, and nowhere else.
-_EXACT = (LabelFlips, Deletions, Insertions, Replacements)
-
 _BACKENDS = ("native", "numba", "reference")
 
 # Votes are counted in doubles, which are exact so far.
@@ -54,7 +45,7 @@ _MOST_MODELS = 2**53
 _ROOM_OF_VOTES = 1e-12
 
 
-def check(certificates: Certificates) -> None:
+def check(certificates: Record) -> None:
     """Raise ValueError or TypeError, with what was expected and what came, if these cannot be."""
     _check_shapes(certificates)
     _check_settings(certificates)
@@ -63,16 +54,16 @@ def check(certificates: Certificates) -> None:
     if isinstance(certificates.classifier, SmoothedKNN):
         _check_exact(certificates, bounds)
     elif len(certificates):
-        _check_votes(certificates, bounds)
+        _check_votes(certificates, certificates.classifier, bounds)
     _check_abstentions(certificates, bounds)
     _check_worst_probability(certificates)
     if isinstance(certificates.threat, BlackBoxBall):
-        _check_ball(certificates, bounds)
+        _check_ball(certificates, certificates.threat, bounds)
     else:
         _check_budget(certificates)
 
 
-def _check_shapes(certificates: Certificates) -> None:
+def _check_shapes(certificates: Record) -> None:
     lengths = {name: len(getattr(certificates, name)) for name in certificates.PER_QUERY}
     if len(set(lengths.values())) != 1:
         raise ValueError(f"its arrays have different lengths: {lengths}")
@@ -85,7 +76,7 @@ def _check_shapes(certificates: Certificates) -> None:
             raise ValueError(f"{name} must have shape {shape}, got {getattr(certificates, name).shape}")
 
 
-def _check_settings(certificates: Certificates) -> None:
+def _check_settings(certificates: Record) -> None:
     noise, threat, classifier = certificates.noise, certificates.threat, certificates.classifier
     if not _VERSION.fullmatch(certificates.version):
         raise ValueError(f"version must be one such as 0.1.0, got {certificates.version!r}")
@@ -95,19 +86,18 @@ def _check_settings(certificates: Certificates) -> None:
     if certificates.n_features is not None:
         as_whole_number(certificates.n_features, "n_features", least=1)
     if isinstance(classifier, SmoothedKNN):
-        _check_nearest_neighbors(certificates)
-        possible = isinstance(noise, Noise) and isinstance(threat, RowsThreat)
+        _check_nearest_neighbors(certificates, classifier)
+        possible = isinstance(noise, Noise) and isinstance(threat, TableThreat)
     else:
-        _check_models(certificates)
+        _check_models(certificates, classifier)
         possible = isinstance(threat, BlackBoxBall if isinstance(noise, Noise) else RowThreat | WordThreat)
     if not possible:
         raise ValueError(f"{type(classifier).__name__} with {noise!r} certifies nothing about {threat!r}")
-    if isinstance(threat, BlackBoxBall):
+    if isinstance(threat, BlackBoxBall) and isinstance(noise, Noise):
         threat.check_noise(noise.kind)
 
 
-def _check_nearest_neighbors(certificates: Certificates) -> None:
-    classifier = certificates.classifier
+def _check_nearest_neighbors(certificates: Record, classifier: SmoothedKNN) -> None:
     as_whole_number(classifier.n_neighbors, "n_neighbors", least=1)
     if classifier.n_neighbors > certificates.n_train:
         raise ValueError(
@@ -118,12 +108,11 @@ def _check_nearest_neighbors(certificates: Certificates) -> None:
     if classifier.backend not in _BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {classifier.backend!r}")
     continuous = classifier.edges is None and getattr(certificates.noise, "kind", None) == "gaussian"
-    if not (continuous or isinstance(certificates.threat, BlackBoxBall)):
+    if not (continuous or certificates.threat.is_ball):
         raise ValueError(f"{certificates.threat!r} is for the continuous classifier under Gaussian noise")
 
 
-def _check_models(certificates: Certificates) -> None:
-    models = certificates.classifier
+def _check_models(certificates: Record, models: VotingModels) -> None:
     check_level(models.alpha)
     as_whole_number(models.n_models, "n_models", least=1 if len(certificates) else 0)
     as_whole_number(models.n_pilot, "n_pilot", least=0)
@@ -133,7 +122,7 @@ def _check_models(certificates: Certificates) -> None:
         raise ValueError(f"method must be clopper-pearson or hoeffding, got {models.method!r}")
 
 
-def _check_numbers_of_queries(certificates: Certificates) -> None:
+def _check_numbers_of_queries(certificates: Record) -> None:
     query = certificates.query
     _expect(query >= 0, "query must be a number from 0 on", query)
     numbers, counts = np.unique(query, return_counts=True)
@@ -141,7 +130,7 @@ def _check_numbers_of_queries(certificates: Certificates) -> None:
         raise ValueError(f"query must name every query once, got {numbers[counts > 1][0]} more than once")
 
 
-def _check_exact(certificates: Certificates, bounds: Bounds) -> None:
+def _check_exact(certificates: Record, bounds: Bounds) -> None:
     """Probabilities can be those of a law; label and bounds are those of `issue.enclose`, bit by bit."""
     p, error = certificates.probabilities, certificates.errors
     _expect((error >= 0.0).all(axis=1), "errors must be at least 0", error)
@@ -158,23 +147,26 @@ def _check_exact(certificates: Certificates, bounds: Bounds) -> None:
         _expect(bound == issued, f"{name} must be what probabilities and errors give", bound, issued)
 
 
-def _check_votes(certificates: Certificates, bounds: Bounds) -> None:
+def _check_votes(certificates: Record, models: VotingModels, bounds: Bounds) -> None:
     """Probabilities are shares of votes; label and bounds are those of `bounds.confidence.vote_bounds`."""
-    models, p = certificates.classifier, certificates.probabilities
-    errors = certificates.errors
+    p, errors = certificates.probabilities, certificates.errors
     _expect(np.isnan(errors).all(axis=1), "errors must be missing for votes", errors)
     _expect(((p >= 0.0) & (p <= 1.0)).all(axis=1), "probabilities must lie in [0, 1]", p)
     counts = np.rint(p * models.n_models).astype(np.int64)
     whole = (counts / models.n_models == p).all(axis=1) & (counts.sum(axis=1) == models.n_models)
     _expect(whole, f"probabilities must be shares of {models.n_models} votes", p)
-    options = {"method": models.method, "selection": "pilot" if models.n_pilot else "none"}
+    label = None
     if models.n_pilot:
-        options["label"] = np.searchsorted(certificates.classes, certificates.label)
+        label = np.searchsorted(certificates.classes, certificates.label)
     else:
         _expect_labels(certificates, np.argmax(counts, axis=1))
     # Some of the queries of a simultaneous statement keep their smaller share of alpha, and claim less.
     alpha = models.alpha / len(certificates) if models.simultaneous else models.alpha
-    rules = [vote_bounds(counts, alpha, runner_up=rule, **options) for rule in ("votes", "complement")]
+    selection = "pilot" if models.n_pilot else "none"
+    rules = [
+        vote_bounds(counts, alpha, method=models.method, selection=selection, label=label, runner_up=rule)
+        for rule in ("votes", "complement")
+    ]
     misfit = np.stack([_misfit(bounds, rule, models.simultaneous) for rule in rules])
     # One rule was fixed for all queries before the votes were counted.
     best = misfit.max(axis=1).argmin()
@@ -191,7 +183,7 @@ def _check_votes(certificates: Certificates, bounds: Bounds) -> None:
     _expect((tail >= least) & (tail <= most), "tail_upper must be 1 - p_lower", tail, least)
 
 
-def _misfit(bounds: Bounds, expected, claims_less: bool) -> np.ndarray:
+def _misfit(bounds: Bounds, expected: VoteBounds, claims_less: bool) -> NDArray[np.float64]:
     """How far the bounds of each query are from the expected ones, or claim more than these."""
     lower, upper = bounds.p_lower - expected.p_lower, expected.p_upper - bounds.p_upper
     misfit = np.maximum(lower, upper) if claims_less else np.maximum(np.abs(lower), np.abs(upper))
@@ -199,7 +191,7 @@ def _misfit(bounds: Bounds, expected, claims_less: bool) -> np.ndarray:
     return np.where(in_range & ~np.isnan(misfit), misfit, np.inf)
 
 
-def _check_abstentions(certificates: Certificates, bounds: Bounds) -> None:
+def _check_abstentions(certificates: Record, bounds: Bounds) -> None:
     abstained, budget = certificates.abstained, certificates.budget
     _expect(budget >= 0, "budget must be a number of at least 0", budget)
     _expect(~abstained | (budget == 0), "budget must be 0 where the classifier abstained", budget)
@@ -207,7 +199,7 @@ def _check_abstentions(certificates: Certificates, bounds: Bounds) -> None:
     exact = isinstance(certificates.classifier, SmoothedKNN)
     _expect((shift >= 0.0) & (shift < math.inf), "table_shift must be finite and at least 0", shift)
     _expect(exact | (shift == 0.0), "table_shift must be 0 for votes", shift)
-    if not exact or isinstance(certificates.threat, BlackBoxBall):
+    if not exact or certificates.threat.is_ball:
         sure = tells_apart(bounds)
         expected = "p_lower > p_upper"
     else:
@@ -220,9 +212,9 @@ def _check_abstentions(certificates: Certificates, bounds: Bounds) -> None:
     _expect(abstained | sure, f"abstained must be true without {expected}", np.stack(bounds[:2], axis=1))
 
 
-def _check_worst_probability(certificates: Certificates) -> None:
+def _check_worst_probability(certificates: Record) -> None:
     worst = certificates.worst_probability
-    if is_open(certificates.threat):
+    if certificates.threat.is_open:
         _expect(np.isnan(worst), "worst_probability must be missing where no budget was asked for", worst)
         return
     # The table as it is lies within every budget.
@@ -243,25 +235,30 @@ def _check_worst_probability(certificates: Certificates) -> None:
     _expect(worst <= most, "worst_probability must be at most the probability untampered", worst, most)
 
 
-def _is_exact(certificates: Certificates) -> bool:
+def _is_exact(certificates: Record) -> bool:
     """Whether the race of the majority alone decides, with nothing else to certify by."""
-    classifier = certificates.classifier
-    ties_are_safe = classifier.labels_are_classes or classifier.n_neighbors % 2 == 1
-    return len(certificates.classes) == 2 and isinstance(certificates.threat, _EXACT) and ties_are_safe
+    classifier, threat = certificates.classifier, certificates.threat
+    if not isinstance(classifier, SmoothedKNN) or not isinstance(threat, RowBudget):
+        return False
+    return len(certificates.classes) == 2 and (
+        classifier.labels_are_classes or classifier.n_neighbors % 2 == 1
+    )
 
 
-def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
+def _check_ball(certificates: Record, threat: BlackBoxBall, bounds: Bounds) -> None:
     """Radii are those that the bounds give, up to the last digits in which builds of the libraries differ."""
-    noise, threat, n_train = certificates.noise, certificates.threat, certificates.n_train
+    noise, n_features, n_train = certificates.noise, certificates.n_features, certificates.n_train
     budget, abstained = certificates.budget, certificates.abstained
+    if not isinstance(noise, Noise) or n_features is None:
+        raise ValueError(f"{noise!r} has no radius")
     issued = issue_ball(
         bounds,
         noise=noise,
         threat=threat,
         n_train=n_train,
-        n_features=certificates.n_features,
+        n_features=n_features,
         distance_error=certificates.table_shift,
-    ).radius
+    ).budget
     room = room_of_builds(
         bounds, issued + certificates.table_shift, noise=noise, rows=rows_of_ball(threat, n_train)
     )
@@ -269,36 +266,42 @@ def _check_ball(certificates: Certificates, bounds: Bounds) -> None:
     _expect(np.abs(budget - issued) <= room, "budget must be what the bounds give", budget, issued)
 
 
-def _check_budget(certificates: Certificates) -> None:
+def _check_budget(certificates: Record) -> None:
     """The budget that was asked for, or one that the threat can have; of rows no more than are certified."""
     threat, n_train, budget = certificates.threat, certificates.n_train, certificates.budget
-    abstained, most = certificates.abstained, math.inf
-    if isinstance(certificates.classifier, SmoothedKNN):
+    abstained = certificates.abstained
+    most = threat.row_limit(n_train) if threat.budget_name == "rows" else None
+    if isinstance(certificates.classifier, SmoothedKNN) and isinstance(threat, RaceThreat):
         n_neighbors = certificates.classifier.n_neighbors
-        if threat.budget_name == "rows":
+        if isinstance(threat, RowBudget):
             most = threat.most_rows(n_train, n_neighbors)
-        beyond = is_beyond(threat, n_train, n_neighbors)
+        beyond = threat.is_beyond(n_train, n_neighbors)
         _expect(abstained | (not beyond), "abstained must be true: too few rows would be left", abstained)
-    elif threat.budget_name == "rows" and not isinstance(threat, Insertions):
-        most = n_train
-    _expect(budget <= most, f"budget must be at most {most} rows", budget)
-    if not is_open(threat):
-        asked = asked_budget(threat, n_train)
+    if most is not None:
+        _expect(budget <= most, f"budget must be at most {most} rows", budget)
+    if not threat.is_open:
+        asked = threat.asked_budget(n_train)
         issued = abstained | (budget == asked)
         _expect(issued, f"budget must be {asked}, which was asked for, or the classifier abstain", budget)
 
 
-def _is_label(certificates: Certificates) -> np.ndarray:
-    """Of shape (n_queries, C): which class is the label."""
-    return certificates.label[:, None] == certificates.classes
+def _is_label(certificates: Record) -> NDArray[np.bool_]:
+    """Return which class is the label: (n_queries, C)."""
+    is_label: NDArray[np.bool_] = certificates.label[:, None] == certificates.classes
+    return is_label
 
 
-def _expect_labels(certificates: Certificates, positions: np.ndarray) -> None:
+def _expect_labels(certificates: Record, positions: NDArray[np.int64]) -> None:
     label, expected = certificates.label, certificates.classes[positions]
     _expect(label == expected, "label must be the most probable class, the first of equals", label, expected)
 
 
-def _expect(holds: np.ndarray, what: str, got: np.ndarray, expected: np.ndarray | None = None) -> None:
+def _expect(
+    holds: NDArray[np.bool_] | np.bool_,
+    what: str,
+    got: NDArray[Any],
+    expected: NDArray[Any] | None = None,
+) -> None:
     """Raise ValueError for the first query of which something does not hold."""
     if not np.all(holds):
         i = int(np.argmin(holds))

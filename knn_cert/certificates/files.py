@@ -8,16 +8,16 @@ import json
 import os
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._npz import open_npz
 from .._printing import spreadsheet_cell
-from .._writing import beside, named_in_errors, whole_or_nothing
-from ..threats import is_open
+from .._writing import errors_name, temporary_sibling, whole_or_nothing
 from .consistency import check
-from .records import (
+from .head import (
     MOST_LABEL_BYTES,
     expect_keys,
     head_of,
@@ -27,11 +27,11 @@ from .records import (
     settings_of,
     whole_number,
 )
-
-if TYPE_CHECKING:
-    from .certificate import Certificates
+from .record import Record
 
 __all__ = ["FILE_SUFFIXES", "check_writable", "columns", "read", "write"]
+
+_Record = TypeVar("_Record", bound=Record)
 
 FILE_SUFFIXES = (".csv", ".json", ".npz")
 
@@ -40,15 +40,15 @@ _INFINITE = ("budget", "errors")
 _MISSING = ("worst_probability", "errors")
 
 
-def write(certificates: Certificates, path) -> None:
+def write(certificates: Record, path: str | os.PathLike[str]) -> None:
     """Write a file, whole or not at all; errors as in `Certificates.save`."""
-    path = check_writable(path)
-    writer = {".csv": _write_csv, ".json": _write_json, ".npz": _write_npz}[path.suffix.lower()]
-    with whole_or_nothing(path) as temporary:
+    target = check_writable(path)
+    writer = {".csv": _write_csv, ".json": _write_json, ".npz": _write_npz}[target.suffix.lower()]
+    with whole_or_nothing(target) as temporary:
         writer(certificates, temporary)
 
 
-def read(kind: type[Certificates], path) -> Certificates:
+def read(kind: type[_Record], path: str | os.PathLike[str]) -> _Record:
     """Read a file and check it; errors as in `Certificates.load`."""
     path = Path(path)
     suffix = path.suffix.lower()
@@ -80,11 +80,11 @@ def read(kind: type[Certificates], path) -> Certificates:
     return certificates
 
 
-def columns(certificates: Certificates) -> list[tuple[str, np.ndarray]]:
+def columns(certificates: Record) -> list[tuple[str, NDArray[Any]]]:
     """The columns of a table with one row a query, by their names."""
     result = [(name, getattr(certificates, name)) for name in ("query", "label", "p_lower", "p_upper")]
     result.append((certificates.threat.budget_name, certificates.budget))
-    if not is_open(certificates.threat):
+    if not certificates.threat.is_open:
         result.append(("worst_probability", certificates.worst_probability))
     result.append(("abstained", certificates.abstained))
     for c, label in enumerate(certificates.classes):
@@ -92,7 +92,7 @@ def columns(certificates: Certificates) -> list[tuple[str, np.ndarray]]:
     return result
 
 
-def check_writable(path) -> Path:
+def check_writable(path: str | os.PathLike[str]) -> Path:
     """Return the path of a result file after making sure that it can be written; leaves nothing behind.
 
     Raises
@@ -122,14 +122,14 @@ def check_writable(path) -> Path:
             f"cannot write {path}: the file is there and write-protected; choose another name"
         )
     # Permissions, quotas and read-only file systems are best asked by doing it.
-    with named_in_errors(path):
-        trial = beside(path)
+    with errors_name(path):
+        trial = temporary_sibling(path)
         trial.touch()
         trial.unlink(missing_ok=True)  # somebody who saves to the same path may take it for abandoned
     return path
 
 
-def _write_csv(certificates: Certificates, path: Path) -> None:
+def _write_csv(certificates: Record, path: Path) -> None:
     table = columns(certificates)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -143,7 +143,7 @@ def _write_csv(certificates: Certificates, path: Path) -> None:
         writer.writerows(zip(*cells, strict=True))
 
 
-def _write_json(certificates: Certificates, path: Path) -> None:
+def _write_json(certificates: Record, path: Path) -> None:
     document = head_of(certificates)
     arrays = {name: array.tolist() for name, array in _arrays(certificates).items()}
     arrays["label"] = certificates.label.tolist()
@@ -155,7 +155,7 @@ def _write_json(certificates: Certificates, path: Path) -> None:
         file.write(json.dumps(document, allow_nan=False) + "\n")
 
 
-def _write_npz(certificates: Certificates, path: Path) -> None:
+def _write_npz(certificates: Record, path: Path) -> None:
     # Labels go in as positions in classes: object arrays would need pickle, which can run code when read.
     position = np.searchsorted(certificates.classes, certificates.label).astype(np.int64)
     head = np.array(json.dumps(head_of(certificates)))
@@ -163,13 +163,13 @@ def _write_npz(certificates: Certificates, path: Path) -> None:
         np.savez(file, head=head, label_position=position, **_arrays(certificates))
 
 
-def _arrays(certificates: Certificates) -> dict[str, np.ndarray]:
+def _arrays(certificates: Record) -> dict[str, Any]:
     """What is kept of the queries besides their labels, in the types of a file."""
     types = _types(certificates.threat.budget_name)
     return {name: np.asarray(getattr(certificates, name), dtype=dtype) for name, dtype in types.items()}
 
 
-def _types(budget_name: str) -> dict[str, np.dtype]:
+def _types(budget_name: str) -> dict[str, np.dtype[Any]]:
     whole, real = np.dtype(np.int64), np.dtype(np.float64)
     return {
         "query": whole,
@@ -185,10 +185,10 @@ def _types(budget_name: str) -> dict[str, np.dtype]:
     }
 
 
-def _read_json(path: Path) -> tuple[dict, dict, dict]:
-    document = parse_json(path.read_bytes().decode("utf-8"))
+def _read_json(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    document: Any = parse_json(path.read_bytes().decode("utf-8"))
     # The head and the queries share one object; settings_of looks at the type of what is left.
-    queries = document.pop("queries", None) if isinstance(document, dict) else None
+    queries: Any = document.pop("queries", None) if isinstance(document, dict) else None
     settings = settings_of(document)
     types = _types(settings["threat"].budget_name)
     expect_keys(queries, (*types, "label"), "queries")
@@ -205,7 +205,7 @@ def _read_json(path: Path) -> tuple[dict, dict, dict]:
     return document, settings, arrays
 
 
-def _array(name: str, dtype: np.dtype, values: list, n_classes: int) -> np.ndarray:
+def _array(name: str, dtype: np.dtype[Any], values: list[Any], n_classes: int) -> NDArray[Any]:
     """One list of the queries of a JSON file as an array."""
     options = {"infinite": name in _INFINITE, "missing": name in _MISSING}
     if name in ("probabilities", "errors"):
@@ -222,16 +222,16 @@ def _array(name: str, dtype: np.dtype, values: list, n_classes: int) -> np.ndarr
     return real_numbers(values, name, **options)
 
 
-def _read_npz(path: Path) -> tuple[dict, dict, dict]:
+def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     with open_npz(path) as archive:
-        members = archive.zip.infolist()
+        members = cast(zipfile.ZipFile, archive.zip).infolist()
         # A packed archive can unpack to any size, and of two members of one name only one would be read.
         if any(member.compress_type != zipfile.ZIP_STORED for member in members):
             raise ValueError("its arrays are compressed, which save() never does")
         head_array = archive["head"]
         if head_array.dtype.kind != "U" or head_array.ndim:
             raise ValueError(f"head must be one string, got dtype {head_array.dtype}")
-        head = parse_json(str(head_array))
+        head: Any = parse_json(str(head_array))
         settings = settings_of(head)
         types = _types(settings["threat"].budget_name) | {"label_position": np.dtype(np.int64)}
         names = sorted(member.filename for member in members)
@@ -252,7 +252,7 @@ def _read_npz(path: Path) -> tuple[dict, dict, dict]:
     return head, settings, arrays
 
 
-def _check_guarantee(certificates: Certificates, guarantee) -> None:
+def _check_guarantee(certificates: Record, guarantee: object) -> None:
     if guarantee != certificates.guarantee:
         raise ValueError(
             "guarantee must be the one that follows from the settings, got another text; the file says that "
@@ -260,12 +260,12 @@ def _check_guarantee(certificates: Certificates, guarantee) -> None:
         )
 
 
-def _json_values(values: list) -> list:
+def _json_values(values: list[Any]) -> list[Any]:
     """JSON has neither infinity nor NaN: "inf" and null."""
     return [_json_values(one) if isinstance(one, list) else _json_value(one) for one in values]
 
 
-def _json_value(value):
+def _json_value(value: Any) -> Any:
     if value != value:
         return None
     return "inf" if value == float("inf") else value

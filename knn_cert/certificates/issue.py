@@ -10,19 +10,24 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from ..bounds.radii import gaussian_radius, uniform_radius
+from .._types import BoolArray, FloatArray, WholeArray
+from ..bounds import gaussian_radius, uniform_radius
 from ..smoothing import Noise
-from ..threats import BlackBoxBall, tampered_rows
+from ..threats import BlackBoxBall
 
 __all__ = [
-    "Ball",
     "Bounds",
+    "Claims",
+    "RaceBounds",
+    "claim_asked",
+    "claim_largest",
     "default_ball",
     "enclose",
     "issue_ball",
     "room_of_builds",
     "rows_of_ball",
     "tells_apart",
+    "wins",
 ]
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
@@ -45,21 +50,43 @@ class Bounds(NamedTuple):
         Upper bound on the probability of all other classes together.
     """
 
-    p_lower: np.ndarray
-    p_upper: np.ndarray
-    tail_upper: np.ndarray
+    p_lower: FloatArray
+    p_upper: FloatArray
+    tail_upper: FloatArray
 
 
-class Ball(NamedTuple):
-    """The certified radius of each query, and where there is none: arrays of shape (n_queries,)."""
+class RaceBounds(NamedTuple):
+    """Bounds on the two outcomes of races, one race for each member of a family.
 
-    radius: np.ndarray
-    abstained: np.ndarray
+    Attributes
+    ----------
+    p, error : ndarray of shape (n, 2)
+        Probabilities that list A, or B, comes first, and how far each of them is from the truth.
+    """
+
+    p: FloatArray
+    error: FloatArray
+
+    def lower(self) -> FloatArray:
+        """Lower bound on the probability that A comes first, of each race."""
+        return np.nextafter(self.p[:, 0] - self.error[:, 0], -np.inf)
+
+    def upper(self, who: int) -> FloatArray:
+        """Upper bound on the probability that A (0) or B (1) comes first, of each race."""
+        return np.nextafter(self.p[:, who] + self.error[:, who], np.inf)
+
+
+class Claims(NamedTuple):
+    """What is claimed of each query: arrays of shape (n_queries,), as `Certificates` has them."""
+
+    budget: FloatArray | WholeArray
+    worst_probability: FloatArray
+    abstained: BoolArray
 
 
 def enclose(
-    probabilities: np.ndarray, errors: np.ndarray, chosen: np.ndarray | None = None
-) -> tuple[np.ndarray, Bounds]:
+    probabilities: FloatArray, errors: FloatArray, chosen: WholeArray | None = None
+) -> tuple[WholeArray, Bounds]:
     """Position of the most probable class of each query, and bounds on its probability and on the others'.
 
     Additions and nextafter alone, one after the other: the same bits on every machine, so that whoever reads
@@ -94,10 +121,60 @@ def enclose(
     return winner, Bounds(p_lower, p_upper, tail_upper)
 
 
-def tells_apart(bounds: Bounds) -> np.ndarray:
+def tells_apart(bounds: Bounds) -> BoolArray:
     """Whether the label of each query provably has the largest probability: else nothing is certified."""
+    return wins(bounds.p_lower, bounds.p_upper)
+
+
+def wins(p_lower: FloatArray, others_upper: FloatArray | float = 0.5) -> BoolArray:
+    """Whether a class provably has the largest probability.
+
+    Parameters
+    ----------
+    p_lower : ndarray
+        Lower bound on its probability.
+    others_upper : ndarray or float
+        Upper bound on the probability of every other class; one half is one for whoever has more than half.
+    """
     # "greater", never "not less or equal": a NaN anywhere must end here.
-    return bounds.p_lower > bounds.p_upper
+    return p_lower > others_upper
+
+
+def claim_largest(largest: FloatArray | WholeArray, undecided: BoolArray | bool = False) -> Claims:
+    """Claim the largest certified budget of each query, and nothing where it is NaN or negative.
+
+    Parameters
+    ----------
+    largest : ndarray of shape (n_queries,)
+        A number of rows or words, -1 where not even 0 is certified; or a radius, NaN likewise.
+    undecided : ndarray of bool, shape (n_queries,), optional
+        Queries whose label is not told apart from the others even without tampering.
+    """
+    abstained = ~(largest >= 0) | undecided
+    return Claims(np.where(abstained, 0, largest), np.full(len(largest), np.nan), abstained)
+
+
+def claim_asked(
+    asked: float | int,
+    certified: BoolArray,
+    worst_probability: FloatArray,
+    undecided: BoolArray | bool = False,
+) -> Claims:
+    """Claim the budget that was asked for where it is certified, and nothing elsewhere.
+
+    Parameters
+    ----------
+    asked : float or int
+    certified : ndarray of bool, shape (n_queries,)
+    worst_probability : ndarray of shape (n_queries,)
+        Lower bound on the probability of the label over everything within the budget.
+    undecided : ndarray of bool, shape (n_queries,), optional
+        As for `claim_largest`.
+    """
+    abstained = ~certified | undecided
+    # a number of rows that is too large for an array is certified for nobody
+    budget = 0 if abstained.all() else asked
+    return Claims(np.where(abstained, 0, budget), worst_probability, abstained)
 
 
 def default_ball(noise: Noise) -> BlackBoxBall:
@@ -112,8 +189,8 @@ def issue_ball(
     threat: BlackBoxBall,
     n_train: int,
     n_features: int,
-    distance_error: np.ndarray | float = 0.0,
-) -> Ball:
+    distance_error: FloatArray | float = 0.0,
+) -> Claims:
     """Certify labels against all tables within a ball.
 
     Parameters
@@ -141,10 +218,10 @@ def issue_ball(
     radius = np.nextafter(radius - distance_error, -np.inf)
     abstained = ~(sure & (radius > 0.0))
     radius[abstained] = 0.0
-    return Ball(radius, abstained)
+    return Claims(radius, np.full(len(radius), np.nan), abstained)
 
 
-def room_of_builds(bounds: Bounds, radius: np.ndarray, *, noise: Noise, rows: int | None) -> np.ndarray:
+def room_of_builds(bounds: Bounds, radius: FloatArray, *, noise: Noise, rows: int | None) -> FloatArray:
     """How far radii of `issue_ball` from the same bounds may lie apart with two builds of the libraries.
 
     Two builds differ in the last digits of the functions behind a radius and agree bit by bit in all else.
@@ -155,15 +232,16 @@ def room_of_builds(bounds: Bounds, radius: np.ndarray, *, noise: Noise, rows: in
     if noise.kind == "uniform":
         return 8.0 * _EPS * radius
     z_a, z_b = (np.minimum(np.abs(ndtri(p)), 38.0) for p in (bounds.tail_upper, bounds.p_upper))
-    return 4.0 * _EPS * (z_a + z_b + 2.0) * noise.sigma / np.sqrt(1 if rows is None else rows)
+    room: FloatArray = 4.0 * _EPS * (z_a + z_b + 2.0) * noise.sigma / np.sqrt(1 if rows is None else rows)
+    return room
 
 
 def rows_of_ball(threat: BlackBoxBall, n_train: int) -> int | None:
     """How many rows the radius is for; None: the radius is that of the whole table."""
-    return None if threat.rows is None else tampered_rows(threat, n_train)
+    return None if threat.rows is None else threat.tampered_rows(n_train)
 
 
-def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int) -> np.ndarray:
+def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: int, dim: int) -> FloatArray:
     rows = rows_of_ball(threat, n_train)
     p_lower, p_upper, tail_upper = bounds
     if noise.kind == "uniform":
@@ -178,5 +256,5 @@ def _ball_radius(bounds: Bounds, noise: Noise, threat: BlackBoxBall, n_train: in
     )
 
 
-def _log_upper(probability: np.ndarray) -> np.ndarray:
+def _log_upper(probability: FloatArray) -> FloatArray:
     return np.minimum(np.nextafter(np.log(probability), np.inf), 0.0)

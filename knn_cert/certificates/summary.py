@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._errors import InvalidInput
 from .._printing import listed, quoted
-from .._validation import as_float_array
-from ..threats import Insertions, asked_budget, is_open
-
-if TYPE_CHECKING:
-    from .certificate import Certificates
+from ..gate.arrays import as_float_array
+from ..gate.errors import InvalidInput
+from .record import Record
 
 # Budgets of a summary that was not asked for others.
 _BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100), "words": (1, 2, 3)}
@@ -60,11 +58,11 @@ class Summary:
 
     n_queries: int
     budget_name: str
-    budgets: np.ndarray
+    budgets: NDArray[np.float64]
     prediction_accuracy: float | None
     answered_accuracy: float | None
-    certified_rate: np.ndarray
-    certified_accuracy: np.ndarray | None
+    certified_rate: NDArray[np.float64]
+    certified_accuracy: NDArray[np.float64] | None
     abstained: float
 
     def __str__(self) -> str:
@@ -81,21 +79,22 @@ class Summary:
         return "\n".join(lines)
 
 
-def summarize(certificates: Certificates, y_true, budgets: Sequence[float] | None) -> Summary:
+def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[float] | None) -> Summary:
     """Count what was certified; parameters and errors as in `Certificates.summary`."""
     if len(certificates) == 0:
         raise ValueError("a summary needs at least one query, got none")
-    budgets = _default_budgets(certificates) if budgets is None else budgets
-    budgets = np.atleast_1d(as_float_array(budgets, "budgets"))
-    if budgets.ndim != 1 or not np.all(budgets >= 0.0):
-        raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {budgets!r}")
+    asked = np.atleast_1d(
+        as_float_array(_default_budgets(certificates) if budgets is None else budgets, "budgets")
+    )
+    if asked.ndim != 1 or not np.all(asked >= 0.0):
+        raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
     unit = certificates.threat.budget_name
-    if unit != "radius" and np.any(budgets != np.floor(budgets)):
+    if unit != "radius" and np.any(asked != np.floor(asked)):
         raise InvalidInput(
-            f"budgets must be whole numbers of {unit}, got {listed(budgets.tolist())}; for a share of the "
+            f"budgets must be whole numbers of {unit}, got {listed(asked.tolist())}; for a share of the "
             "table give that share times its number of rows"
         )
-    beyond = np.stack([certificates.certified(budget) for budget in budgets], axis=1)
+    beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
     if y_true is not None:
         correct = _equal_labels(certificates.label, y_true, certificates.classes)
@@ -106,7 +105,7 @@ def summarize(certificates: Certificates, y_true, budgets: Sequence[float] | Non
     return Summary(
         n_queries=len(certificates),
         budget_name=certificates.threat.budget_name,
-        budgets=budgets,
+        budgets=asked,
         prediction_accuracy=accuracy,
         answered_accuracy=answered_accuracy,
         certified_rate=np.mean(beyond, axis=0),
@@ -115,18 +114,17 @@ def summarize(certificates: Certificates, y_true, budgets: Sequence[float] | Non
     )
 
 
-def _default_budgets(certificates: Certificates) -> Sequence[float]:
+def _default_budgets(certificates: Record) -> Sequence[float]:
     threat, n_train = certificates.threat, certificates.n_train
-    if not is_open(threat):
-        return [asked_budget(threat, n_train)]
+    if not threat.is_open:
+        return [threat.asked_budget(n_train)]
     budgets = _BUDGETS[threat.budget_name]
     # Nobody can tamper with more rows than there are, but for those that he adds.
-    if threat.budget_name == "rows" and not isinstance(threat, Insertions):
-        budgets = [budget for budget in budgets if budget <= n_train]
-    return budgets
+    limit = threat.row_limit(n_train) if threat.budget_name == "rows" else None
+    return budgets if limit is None else [budget for budget in budgets if budget <= limit]
 
 
-def _equal_labels(label: np.ndarray, y_true, classes: np.ndarray) -> np.ndarray:
+def _equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any]) -> NDArray[np.bool_]:
     """Where the prediction is the true label; a query whose true label is no class can only be wrong."""
     y_true = np.asarray(y_true)
     if y_true.shape != label.shape:
@@ -165,5 +163,5 @@ def _share(share: float | None) -> str:
     return "-" if share is None else f"{share:.4f}"
 
 
-def _table_line(name: str, cells) -> str:
+def _table_line(name: str, cells: Iterable[str]) -> str:
     return f"{name:<24}" + "".join(f"{cell:>9}" for cell in cells)

@@ -13,7 +13,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from knn_cert._printing import printable
 
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with one subparser a command."""
-    from knn_cert import __version__
+    from knn_cert._version import __version__
 
     parser = _Parser(
         prog="knn-cert",
@@ -122,11 +122,19 @@ def _run(argv: Sequence[str] | None) -> int:
         args.tables += rest
     if sys.stdout is None and not getattr(args, "quiet", False):
         raise InputError(_CLOSED)
-    return _COMMANDS[args.command].run(args)
+    code: int = _COMMANDS[args.command].run(args)
+    return code
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
-    """One line for a warning, without the place in the program that nobody asked about."""
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning in one line, without the place in the program that nobody asked about."""
     _say(f"warning: {printable(message)}")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import math
 import os
 import time
 import warnings
@@ -78,14 +77,14 @@ def run(args: argparse.Namespace) -> int:
     with input_errors():
         _check_out(args)
     from knn_cert import kernels
-    from knn_cert._validation import check_n_threads, check_sigma
+    from knn_cert.gate.numbers import check_n_threads, check_sigma
 
     with input_errors():  # found in a moment, and reading a large table takes longer
         check_sigma(args.sigma)
         kernels.get_backend(args.backend)
         n_threads = check_n_threads(args.threads)
 
-    from knn_cert.estimator import SmoothedKNNClassifier
+    from knn_cert.exact.estimator import SmoothedKNNClassifier
     from knn_cert.tables import TableWarning
 
     warnings.simplefilter("always", TableWarning)  # until the command ends, whatever -W says
@@ -117,38 +116,52 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_combination(args: argparse.Namespace) -> None:
-    """Options that contradict each other, or that would silently do nothing, are mistakes."""
-    help_ = "; see knn-cert certify --help"
+    """Refuse options that contradict each other, or that would silently do nothing."""
     if args.dataset is None:
-        if not args.tables:
-            raise InputError(f"expected a table (TRAIN.csv [TEST.csv]) or --dataset NAME, got neither{help_}")
-        if len(args.tables) > 2:
-            raise InputError(f"expected at most two tables, TRAIN and TEST, got {len(args.tables)}{help_}")
-        for option, given in (
-            ("--feature-map", args.feature_map is not None),
-            ("--data-dir", args.data_dir is not None),
-            ("--no-download", args.no_download),
-        ):
-            if given:
-                raise InputError(f"{option} goes with --dataset, not with a table; leave it out")
-        if len(args.tables) == 2 and args.test_size is not None:
-            raise InputError(
-                "--test-size is for the hold-out, and with TEST there is none; leave one of them out"
-            )
+        _check_tables(args)
     else:
-        if args.tables:
-            raise InputError(
-                f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
-            )
-        for option, given in (
-            ("--label", args.label is not None),
-            ("--drop", bool(args.drop)),
-            ("--no-header", args.no_header),
-        ):
-            if given:
-                raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+        _check_dataset(args)
+    _check_threat(args)
     if args.shrink is not None and args.levels is None:
         raise InputError("--shrink goes with --levels; add --levels 200 or leave --shrink out")
+    if args.quiet and args.out is None:
+        raise InputError("--quiet without --out would give no result at all; add --out FILE")
+
+
+def _check_tables(args: argparse.Namespace) -> None:
+    help_ = "; see knn-cert certify --help"
+    if not args.tables:
+        raise InputError(f"expected a table (TRAIN.csv [TEST.csv]) or --dataset NAME, got neither{help_}")
+    if len(args.tables) > 2:
+        raise InputError(f"expected at most two tables, TRAIN and TEST, got {len(args.tables)}{help_}")
+    for option, given in (
+        ("--feature-map", args.feature_map is not None),
+        ("--data-dir", args.data_dir is not None),
+        ("--no-download", args.no_download),
+    ):
+        if given:
+            raise InputError(f"{option} goes with --dataset, not with a table; leave it out")
+    if len(args.tables) == 2 and args.test_size is not None:
+        raise InputError(
+            "--test-size is for the hold-out, and with TEST there is none; leave one of them out"
+        )
+
+
+def _check_dataset(args: argparse.Namespace) -> None:
+    if args.tables:
+        raise InputError(
+            f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
+        )
+    for option, given in (
+        ("--label", args.label is not None),
+        ("--drop", bool(args.drop)),
+        ("--no-header", args.no_header),
+    ):
+        if given:
+            raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+
+
+def _check_threat(args: argparse.Namespace) -> None:
     if args.radius is not None and args.threat not in ("row-shift", "query-shift"):
         raise InputError(
             f"--radius goes with --threat row-shift or query-shift, not with {args.threat}; leave it out"
@@ -168,8 +181,6 @@ def _check_combination(args: argparse.Namespace) -> None:
         )
     if args.levels is not None and args.threat != "black-box":
         raise InputError(f"--threat {args.threat} is for distances compared exactly; leave --levels out")
-    if args.quiet and args.out is None:
-        raise InputError("--quiet without --out would give no result at all; add --out FILE")
 
 
 def _check_out(args: argparse.Namespace) -> None:
@@ -200,13 +211,14 @@ def _threat(args: argparse.Namespace) -> Threat:
         threat = getattr(threats, ROW_THREATS[args.threat])(args.rows)
     if args.query_shift is None:
         return threat
-    return threats.QueryShift(None if math.isnan(args.query_shift) else args.query_shift, threat)
+    (radius,) = args.query_shift
+    return threats.QueryShift(radius, threat)
 
 
 def _edges(args: argparse.Namespace, n_features: int) -> NDArray[np.float64] | None:
     if args.levels is None:
         return None
-    from knn_cert.edges import rab_edges
+    from knn_cert.exact.edges import rab_edges
 
     shrink = 1.0 if args.shrink is None else args.shrink
     return rab_edges(n_features, args.sigma, levels=args.levels, shrink=shrink)

@@ -17,9 +17,9 @@ class Data(NamedTuple):
 
     title: str
     source: str
-    X_train: NDArray[np.float64]
+    X_train: NDArray[np.floating[Any]]
     y_train: NDArray[Any]
-    X_test: NDArray[np.float64]
+    X_test: NDArray[np.floating[Any]]
     y_test: NDArray[Any] | None
     class_names: dict[int, str]
     row_numbers: NDArray[np.int64] | None = None  # of the queries in their table; None: 0, 1, 2, ...

@@ -116,9 +116,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     certificate.add_argument(
         "--query-shift",
-        type=_radius,
+        type=lambda text: (_radius(text),),
         nargs="?",
-        const=math.nan,
+        const=(None,),
         metavar="E",
         help="besides a threat to the training rows, whose budget is given, the query is moved by at most E; "
         "without E the largest radius is computed",

@@ -22,11 +22,14 @@ def report(
     args: argparse.Namespace, data: Data, certificates: Certificates, seconds: float, n_threads: int
 ) -> str:
     """Return what the user reads; names out of the table stand in it as `printable` makes them."""
+    from knn_cert.smoothing import Noise, SmoothedKNN
+
     n, d = data.X_train.shape
     m = len(certificates)
-    classifier = certificates.classifier
+    classifier, noise = certificates.classifier, certificates.noise
+    assert isinstance(classifier, SmoothedKNN) and isinstance(noise, Noise)  # as this command makes them
     kind = "continuous" if classifier.edges is None else f"{len(classifier.edges) + 1} distance buckets"
-    vote = f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {certificates.noise.sigma:g}, {kind}"
+    vote = f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {noise.sigma:g}, {kind}"
     price = f"{_duration(seconds)} in all; {classifier.backend}, {_plural(n_threads, 'thread')}"
     lines = [
         ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),

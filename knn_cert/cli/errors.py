@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from knn_cert._errors import InvalidInput
 from knn_cert._printing import printable
+from knn_cert.gate.errors import InvalidInput
 
 
 class InputError(Exception):

@@ -11,32 +11,24 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from ._dataset import Dataset
+from ._dataset import Dataset, TextDataset
 
-if TYPE_CHECKING:
-    from ._corpora import TextDataset, list_corpora, load_corpus
-    from ._images import load_image_folder
-    from ._openbackdoor import read_openbackdoor
+if TYPE_CHECKING:  # "as" says that the name is meant for others: no type checker reads an __all__ with a star
+    from ._corpora import list_corpora as list_corpora
+    from ._corpora import load_corpus as load_corpus
+    from ._images import load_image_folder as load_image_folder
+    from ._openbackdoor import read_openbackdoor as read_openbackdoor
 
-__all__ = [
-    "Dataset",
-    "TextDataset",
-    "list_corpora",
-    "list_datasets",
-    "load_corpus",
-    "load_dataset",
-    "load_image_folder",
-    "read_openbackdoor",
-]
-
-# Looked up on first use: these modules need NumPy, which whoever only lists the names does not.
-_LATER = {
-    "TextDataset": "_corpora",
+# Names that are looked up on first use, and the modules that have them: these need NumPy, which whoever only
+# lists the names does not.
+_LAZY = {
     "list_corpora": "_corpora",
     "load_corpus": "_corpora",
     "load_image_folder": "_images",
     "read_openbackdoor": "_openbackdoor",
 }
+
+__all__ = ["Dataset", "TextDataset", "list_datasets", "load_dataset", *_LAZY]
 
 _NAMES = (
     "breast-cancer",
@@ -169,13 +161,14 @@ def _choose_map(name: str, feature_map: str | None, known: tuple[str, ...]) -> s
     return feature_map
 
 
-def __getattr__(name: str):
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_LATER[name]}", __name__), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # to a type checker, a module with __getattr__ has every name
 
+    def __getattr__(name: str) -> object:
+        if name not in _LAZY:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value  # the next look-up does not come here
+        return value
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -128,16 +128,17 @@ def _from_binary(path: Path, classes: tuple[int, ...]) -> _Parts:
     ``path`` is the archive of the binary version, or one of the unpacked files.
     """
     files = _files_in_archive(path) if path.name == _ARCHIVE else _files_in_folder(path.parent)
-    parts: list[NDArray] = []
-    for names in (TRAIN_FILES, TEST_FILES):
+
+    def part(names: tuple[str, ...]) -> tuple[_Images, _Labels]:
         images, labels = [], []
         for name in names:
             all_images, all_labels = parse_records(files[name], source=f"{path} ({name})")
             rows = np.isin(all_labels, classes)
             images.append(all_images[rows])
             labels.append(all_labels[rows])
-        parts += [np.concatenate(images), np.concatenate(labels)]
-    return tuple(parts)
+        return np.concatenate(images), np.concatenate(labels)
+
+    return *part(TRAIN_FILES), *part(TEST_FILES)
 
 
 def _from_pair_file(path: Path) -> _Parts:

@@ -1,4 +1,4 @@
-"""The value every loader returns: a training table, a test table and what their columns and labels mean."""
+"""The values that loaders return: tables or texts, in parts, and what their columns and labels mean."""
 
 from __future__ import annotations
 
@@ -35,6 +35,35 @@ class Dataset:
     X_test: NDArray[np.floating]
     y_test: NDArray[np.int64]
     feature_names: list[str]
+    class_names: dict[int, str]
+    description: str
+
+
+@dataclass(frozen=True, eq=False)
+class TextDataset:
+    """A labelled corpus, ready to be poisoned and certified.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name, one of `knn_cert.datasets.list_corpora`.
+    train_texts, dev_texts, test_texts : list of str
+        None of them is empty.
+    train_labels, dev_labels, test_labels : ndarray of shape (n,), int64
+    class_names : dict of int to str
+        Name of each class number.
+    description : str
+        One paragraph: what it is, what was done to the texts, the splits, the licence, and whether there is
+        offensive language in it.
+    """
+
+    name: str
+    train_texts: list[str]
+    train_labels: NDArray[np.int64]
+    dev_texts: list[str]
+    dev_labels: NDArray[np.int64]
+    test_texts: list[str]
+    test_labels: NDArray[np.int64]
     class_names: dict[int, str]
     description: str
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import gzip
 import hashlib
 import http.client
 import os
-import secrets
 import sys
 import urllib.request
 import warnings
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-_CHUNK = 1 << 20
-_LARGEST_CONTENT = 1 << 29  # bytes, of files that are read whole: the largest of ours has 47 MB
+from .. import _reading
+from .._writing import whole_or_nothing
+
+# Seconds in which a server has to send something; a slow download that goes on is not given up.
 _TIMEOUT_S = 30.0
+
+REPLACE = "delete the file and load again to download it, or put a good copy there"
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,7 @@ def data_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
 
 
 def find(candidates: Iterable[str], data_dir: str | os.PathLike[str] | None) -> Path | None:
-    """Return the first existing candidate, in the user's data folder and then in the cache; None if there "
-    "is none."""
+    """Return the first existing candidate in the user's data folder, else in the cache; None without one."""
     wanted = list(candidates)
     for folder in (data_folder(data_dir), cache_dir()):
         if folder is None:
@@ -178,7 +177,7 @@ def check_content(remote: RemoteFile, path: Path) -> None:
     if path.name in remote.without_sha256:
         warn_of_no_checksum(path)
         return
-    got = sha256_of(path)
+    got = _reading.sha256_of(path)
     if got == remote.sha256:
         return
     pinned = {remote.sha256, remote.sha256_unpacked}
@@ -201,7 +200,7 @@ def warn_of_no_checksum(path: Path) -> None:
 
 def _other_forms(remote: RemoteFile, path: Path) -> Iterator[bytes]:
     """Yield what the content of a file may be meant as; nothing where it is too large to be the file."""
-    if path.stat().st_size > _LARGEST_CONTENT:
+    if path.stat().st_size > _reading.LARGEST_CONTENT:
         return
     content = read_bytes(path)
     for form in (content, content.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")):
@@ -214,56 +213,57 @@ def _other_forms(remote: RemoteFile, path: Path) -> Iterator[bytes]:
 def fetch(remote: RemoteFile) -> Path:
     """Download one file into the cache and return its path.
 
-    The bytes go to a temporary file beside the target; only when its sha256 is the pinned one is it renamed,
-    in one step. An interrupted or wrong download leaves nothing behind.
+    It appears there only when its sha256 is the pinned one. An interrupted or wrong download leaves nothing
+    behind.
     """
     target = cache_dir() / remote.store_as
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Opened by a name of our own rather than by mkstemp, so that the file gets the user's usual
-        # permissions.
-        with open(part, "xb") as sink:
+        with whole_or_nothing(target) as part:
             if sys.stderr is not None and sys.stderr.isatty():
                 print(f"downloading {remote.url} to {target}", file=sys.stderr)
-            for chunk in _stream(remote):
-                sink.write(chunk)
-        if remote.extract is not None:
-            part.write_bytes(remote.extract(part.read_bytes()))
-        got = sha256_of(part)
-        if got != remote.sha256:
-            raise ValueError(
-                f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
-                f"{remote.sha256}, got {got}; nothing was stored. The server or a proxy sent something else: "
-                f"try again, or fetch it by hand.\n{_instructions([remote])}"
-            )
-        os.replace(part, target)
-    except (ConnectionError, ValueError):
-        raise
+            with open(part, "wb") as sink:
+                for chunk in _stream(remote):
+                    sink.write(chunk)
+            if remote.extract is not None:
+                part.write_bytes(remote.extract(part.read_bytes()))
+            _check_download(remote, _reading.sha256_of(part))
+    except _Unreachable as error:
+        raise ConnectionError(str(error)) from error
     except OSError as error:
         raise OSError(
             f"{remote.title} could not be stored at {target}: {error}; set KNN_CERT_CACHE to a folder you "
             "can write"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):  # gone after the rename; never hide the first error
-            part.unlink()
     return target
 
 
+def _check_download(remote: RemoteFile, got: str) -> None:
+    if got != remote.sha256:
+        raise ValueError(
+            f"{remote.title}: the download from {remote.url} is not the expected file: expected sha256 "
+            f"{remote.sha256}, got {got}; nothing was stored. The server or a proxy sent something else: "
+            f"try again, or fetch it by hand.\n{_instructions([remote])}"
+        )
+
+
+class _Unreachable(Exception):
+    """A failure of the network; no OSError, so that nobody takes it for one of the disk."""
+
+
 def _stream(remote: RemoteFile) -> Iterable[bytes]:
-    """Yield the bytes of ``remote.url``; every failure of the network is a ConnectionError."""
+    """Yield the bytes of ``remote.url``; every failure of the network is an `_Unreachable`."""
     request = urllib.request.Request(remote.url, headers={"User-Agent": "knn-cert"})
     received = 0
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:
-            while chunk := response.read(_CHUNK):
+            while chunk := response.read(_reading.CHUNK):
                 received += len(chunk)
                 if received > remote.max_bytes:
                     break
                 yield chunk
     except (OSError, http.client.HTTPException) as error:
-        raise ConnectionError(f"{remote.url}: {error or type(error).__name__}") from error
+        raise _Unreachable(f"{remote.url}: {error or type(error).__name__}") from error
     if received > remote.max_bytes:
         raise ValueError(
             f"{remote.title}: the download from {remote.url} is not the expected file: expected at most "
@@ -271,46 +271,14 @@ def _stream(remote: RemoteFile) -> Iterable[bytes]:
         )
 
 
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file, in hexadecimal."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
-
-
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file, unpacked if it is gzip (told by its first bytes, not by its name).
-
-    Raises
-    ------
-    ValueError
-        If the gzip stream is cut off or corrupt, or unpacks to more than any of the files holds.
-    """
-    with open(path, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        if not packed:
-            return raw.read()
-        content = _unpack(raw, path)
-    if len(content) > _LARGEST_CONTENT:
-        raise ValueError(
-            f"{path}: expected at most {_LARGEST_CONTENT >> 20} MiB once unpacked, got more; {REPLACE}"
-        )
-    return content
+    """Return the content of a file, unpacked if it is gzip; see `knn_cert._reading.read_bytes`."""
+    return _reading.read_bytes(path, remedy=REPLACE)
 
 
-def _unpack(raw: BinaryIO, path: Path) -> bytes:
-    try:
-        return gzip.GzipFile(fileobj=raw).read(_LARGEST_CONTENT + 1)
-    except (EOFError, OSError, zlib.error) as error:
-        raise ValueError(
-            f"{path}: expected a whole gzip file, got one that is cut off or corrupt ({error}); {REPLACE}"
-        ) from error
-
-
-REPLACE = "delete the file and load again to download it, or put a good copy there"
+def read_text(path: Path, *, remedy: str = REPLACE) -> str:
+    """Return the text of a UTF-8 file, unpacked if it is gzip; see `knn_cert._reading.read_text`."""
+    return _reading.read_text(path, remedy=remedy)
 
 
 def _instructions(remotes: Sequence[RemoteFile]) -> str:

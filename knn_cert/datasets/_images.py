@@ -6,11 +6,13 @@ import os
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._printing import listed, one_line, printable
+from ..gate.numbers import as_whole_number
 from ..tables import holdout_rows
 from ._dataset import Dataset, rgb_feature_names
 
@@ -86,9 +88,10 @@ def load_image_folder(
     """
     root = Path(path).expanduser()
     wanted = _check_classes(classes)
-    _check_count(size, "size", "the side of the square images in pixels")
+    size = as_whole_number(size, "size", least=1, remedy="it is the side of the square images in pixels")
     if limit is not None:
-        _check_count(limit, "limit", "the number of images to read of each class, or None for all")
+        remedy = "it is the number of images to read of each class, or None for all"
+        limit = as_whole_number(limit, "limit", least=1, remedy=remedy)
     _import_pillow()
     if not root.is_dir():
         if root.exists():
@@ -130,13 +133,6 @@ def load_image_folder(
 # --- arguments ----------------------------------------------------------------------------------------------
 
 
-def _check_count(value: Any, name: str, meaning: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number >= 1, got {type(value).__name__}; it is {meaning}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}; it is {meaning}")
-
-
 def _check_classes(classes: Sequence[str] | None) -> list[str] | None:
     if classes is None:
         return None
@@ -152,7 +148,8 @@ def _check_classes(classes: Sequence[str] | None) -> list[str] | None:
     return names
 
 
-def _import_pillow():
+def _import_pillow() -> tuple[ModuleType, ModuleType]:
+    """Return Pillow's modules Image and ImageOps, or raise ImportError with the extra that brings them."""
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -283,7 +280,7 @@ def _read_images(files: list[Path], size: int) -> NDArray[np.float32]:
 
 
 def _read_image(file: Path, size: int) -> NDArray[np.uint8]:
-    """Return the middle of an image as RGB of shape (size, size, 3)."""
+    """Return the middle of an image as RGB, shape (size, size, 3)."""
     Image, ImageOps = _import_pillow()
     if not file.is_file():  # opening a pipe would wait for ever
         raise ValueError(

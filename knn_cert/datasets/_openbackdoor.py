@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ._corpora import read_text
+from ._files import read_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,6 +23,7 @@ _REMEDY = "correct it, or generate the file again"
 _NAMES = ["text", "label", "poison_label"]
 # A pandas frame without column names numbers its columns; the first header cell is that of the row numbers.
 _HEADERS = (_NAMES, ["", *_NAMES], ["", "0", "1", "2"], ["index", *_NAMES])
+# Up to 18 digits, which an int64 always holds.
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
 

@@ -1,5 +1,4 @@
-"""Spambase (UCI): 4,601 e-mails, 57 counts each, spam or not; parsed strictly, with the feature map of "
-"RAB."""
+"""Spambase (UCI): 4,601 e-mails, 57 counts each, spam or not; with the feature map of RAB."""
 
 from __future__ import annotations
 

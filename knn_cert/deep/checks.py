@@ -1,4 +1,4 @@
-"""The gate of this folder: numbers, labels, devices and networks from outside, checked once.
+"""The gate of this folder: labels, devices and networks from outside, checked once; numbers: `knn_cert.gate`.
 
 TypeError for a wrong type, ValueError for a wrong value; each says expected, got, remedy.
 """
@@ -6,43 +6,30 @@ TypeError for a wrong type, ValueError for a wrong value; each says expected, go
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from .._validation import number_classes
+from ..gate.errors import InvalidInput
+from ..gate.labels import number_classes
 from .determinism import initial_module, reproducible
 
-__all__ = [
-    "as_number",
-    "check_device",
-    "check_labels",
-    "check_network",
-    "name_of",
-]
+__all__ = ["check_device", "check_network", "network_name", "numbered_labels"]
 
 # cuBLAS sums in a fixed order only with one of these in $CUBLAS_WORKSPACE_CONFIG when it starts.
 _FIXED_WORKSPACES = (":4096:8", ":16:8")
 
 
-def as_number(value, name: str, *, least: float, may_equal: bool = True) -> float:
-    """Return a finite float that is above ``least``, or equal to it where it may."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a number, got {value!r} of type {type(value).__name__}")
-    if not (math.isfinite(value) and (value > least or (may_equal and value == least))):
-        raise ValueError(f"{name} must be finite and {'>=' if may_equal else '>'} {least:g}, got {value!r}")
-    return float(value)
-
-
-def check_labels(y, n: int) -> tuple[np.ndarray, np.ndarray]:
+def numbered_labels(y: ArrayLike, n: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the classes, sorted and read-only, and each label's position among them, int64 of shape (n,)."""
     labels = np.asarray(y)
     if labels.shape != (n,) or n == 0:
-        raise ValueError(
+        raise InvalidInput(
             f"y must have the shape ({n},), one label for each of the rows of X and at least two rows, got "
             f"{labels.shape}"
         )
@@ -58,7 +45,7 @@ def check_labels(y, n: int) -> tuple[np.ndarray, np.ndarray]:
                 "all labels"
             )
     if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise ValueError("y must not hold NaN; drop rows without a label")
+        raise InvalidInput("y must not hold NaN; drop rows without a label")
     classes, positions = number_classes(labels)
     classes.flags.writeable = False
     return classes, positions
@@ -75,12 +62,12 @@ def check_device(device: str | torch.device) -> str:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise ValueError(
+        raise InvalidInput(
             f"device must be one that torch can use here, {', '.join(_devices())}; got {str(device)!r} "
             f"({reason})"
         ) from None
     if kind == "cuda" and os.environ.get("CUBLAS_WORKSPACE_CONFIG") not in _FIXED_WORKSPACES:
-        raise ValueError(
+        raise InvalidInput(
             "device 'cuda' gives the same model twice only with a fixed workspace; start Python with "
             f"CUBLAS_WORKSPACE_CONFIG={_FIXED_WORKSPACES[0]} in the environment"
         )
@@ -92,7 +79,9 @@ def _devices() -> list[str]:
     return [*found, "mps"] if torch.backends.mps.is_available() else found
 
 
-def check_network(network: Callable[[int, tuple[int, int, int]], nn.Module], image_shape) -> nn.Module:
+def check_network(
+    network: Callable[[int, tuple[int, int, int]], nn.Module], image_shape: tuple[int, int, int]
+) -> nn.Module:
     """Return what the network is for two classes, after a look at its layers and its output."""
     if not callable(network) or isinstance(network, nn.Module):
         raise TypeError(
@@ -109,12 +98,12 @@ def check_network(network: Callable[[int, tuple[int, int, int]], nn.Module], ima
         for name, layer in module.named_modules():
             _check_layer(name, layer)
         if not any(parameter.requires_grad for parameter in module.parameters()):
-            raise ValueError("network must have parameters to train, got none")
+            raise InvalidInput("network must have parameters to train, got none")
         height, width, channels = image_shape
         with torch.no_grad():
             logits = module(torch.zeros(3, channels, height, width, device="cpu"))
     if logits.shape != (3, 2):
-        raise ValueError(
+        raise InvalidInput(
             "network must give logits of shape (n, n_classes), got "
             f"{tuple(logits.shape)} for 3 images and 2 classes"
         )
@@ -123,21 +112,21 @@ def check_network(network: Callable[[int, tuple[int, int, int]], nn.Module], ima
 
 def _check_layer(name: str, layer: nn.Module) -> None:
     if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-        raise ValueError(
+        raise InvalidInput(
             f"layer {name!r} is batch normalisation: what a model says of a row would depend on other rows, "
             "and its running state cannot be stacked; use torch.nn.GroupNorm"
         )
     if isinstance(layer, nn.modules.dropout._DropoutNd):
-        raise ValueError(
+        raise InvalidInput(
             f"layer {name!r} is dropout: it draws from the random numbers of the process, not from the "
             "model's seed; leave it out"
         )
 
 
-def name_of(network: Callable) -> str:
+def network_name(network: Callable[..., Any]) -> str:
     """Return the name under which Python finds the network, with the arguments of a partial."""
     if isinstance(network, functools.partial):
         given = [repr(a) for a in network.args] + [f"{k}={v!r}" for k, v in sorted(network.keywords.items())]
-        return f"{name_of(network.func)}({', '.join(given)})"
+        return f"{network_name(network.func)}({', '.join(given)})"
     named = network if hasattr(network, "__qualname__") else type(network)
     return f"{named.__module__}.{named.__qualname__}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ __all__ = ["Streams", "initial_module", "reproducible"]
 
 _lock = threading.RLock()
 _inside = 0
-_callers = None  # what is to be restored, while someone is inside
+_callers: _Switches | None = None  # what is to be restored, while someone is inside
 
 
 class Streams(NamedTuple):
@@ -30,7 +30,7 @@ class Streams(NamedTuple):
 
     @classmethod
     def of(cls, seed: int) -> Streams:
-        """Return those of a seed, a whole number >= 0 of any size."""
+        """Return the sources of a seed, a whole number >= 0 of any size."""
         initialisation, order, noise = np.random.SeedSequence(seed).spawn(3)
         return cls(
             _torch_seed(initialisation), np.random.Generator(np.random.PCG64(order)), _torch_seed(noise)
@@ -53,7 +53,7 @@ class _Switches(NamedTuple):
     precisions: tuple[str, ...]
 
 
-def _precision_owners() -> list:
+def _precision_owners() -> list[Any]:
     """Return torch's objects with a precision of their own, of which older versions have fewer."""
     libraries = (torch.backends.mkldnn, torch.backends.cuda, torch.backends.cudnn)
     owners = [getattr(library, kind, None) for library in libraries for kind in ("matmul", "conv")]
@@ -80,7 +80,7 @@ def _set_switches(switches: _Switches) -> None:
 
 @contextlib.contextmanager
 def reproducible() -> Iterator[None]:
-    """Within: deterministic algorithms, true single precision, gradients on; afterwards all as before.
+    """Set deterministic algorithms, true single precision and gradients within; afterwards all is as before.
 
     Some of these switches hold for the whole process. Where several threads are inside, the first one that
     comes sets them and the last one that leaves restores them.
@@ -105,7 +105,7 @@ def reproducible() -> Iterator[None]:
     finally:
         with _lock:
             _inside -= 1
-            if not _inside:
+            if not _inside and _callers is not None:
                 _set_switches(_callers)
 
 
@@ -119,5 +119,5 @@ def initial_module(
     # Modules draw from torch's one generator for CPUs and know no other: it is lent to them and put back.
     # Seeded itself, because torch.manual_seed would seed the generators of other devices too.
     with _lock, torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        torch.random.default_generator.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return network(n_classes, image_shape)

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import as_whole_number
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_whole_number
 
-__all__ = ["check_image_shape", "check_rows", "to_images"]
+__all__ = ["check_image_shape", "image_rows", "to_images"]
 
 
 def check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
@@ -18,11 +20,11 @@ def check_image_shape(image_shape: Sequence[int]) -> tuple[int, int, int]:
         raise TypeError(f"image_shape must be (H, W) or (H, W, C), got {image_shape!r}")
     shape = tuple(as_whole_number(size, "image_shape", least=1) for size in image_shape)
     if len(shape) not in (2, 3):
-        raise ValueError(f"image_shape must be (H, W) or (H, W, C), got {shape}")
-    return (*shape, 1) if len(shape) == 2 else shape
+        raise InvalidInput(f"image_shape must be (H, W) or (H, W, C), got {shape}")
+    return shape[0], shape[1], shape[2] if len(shape) == 3 else 1
 
 
-def check_rows(X, image_shape: tuple[int, int, int], name: str = "X") -> np.ndarray:
+def image_rows(X: ArrayLike, image_shape: tuple[int, int, int], name: str = "X") -> NDArray[np.float32]:
     """Return rows as a C-contiguous, writable float32 array (n, d), copied only where needed.
 
     Raises
@@ -40,7 +42,7 @@ def check_rows(X, image_shape: tuple[int, int, int], name: str = "X") -> np.ndar
     d = int(np.prod(image_shape))
     if rows.ndim != 2 or rows.shape[1] != d:
         height, width, channels = image_shape
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must have the shape (n, {d}), images of {height} x {width} x {channels} flattened in C "
             f"order, got {rows.shape}; reshape the images to (n, {d}), or name another image_shape"
         )
@@ -48,7 +50,7 @@ def check_rows(X, image_shape: tuple[int, int, int], name: str = "X") -> np.ndar
         # Writable, because torch takes the memory of an array as it is and warns of any other.
         rows = np.require(rows, np.float32, ["C", "W"])
     if not np.isfinite(rows).all():
-        raise ValueError(
+        raise InvalidInput(
             f"{name} must be finite in single precision, got NaN, infinity or a value above 3e38"
         )
     return rows

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .._validation import as_whole_number
+from ..gate.numbers import as_whole_number
 from .images import check_image_shape
 
 __all__ = ["mnist_cnn", "resnet20"]
@@ -123,7 +123,7 @@ def _norm_and_relu(channels: int) -> list[nn.Module]:
 class _Block(nn.Module):
     """Two convolutions and a shortcut; more channels than before go with half the resolution."""
 
-    def __init__(self, before: int, channels: int):
+    def __init__(self, before: int, channels: int) -> None:
         super().__init__()
         self.stride = 1 if channels == before else 2
         self.more_channels = channels - before

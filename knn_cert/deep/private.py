@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
 
-from .checks import as_number
+from ..gate.numbers import as_positive, as_real_within
 from .updates import MakeOptimizer, OneModel
 
 __all__ = ["DPSGD", "PrivateModel", "check_private"]
@@ -51,12 +53,10 @@ class DPSGD:
     clip_norm: float
     noise_multiplier: float
 
-    def __post_init__(self):
-        clip_norm = as_number(self.clip_norm, "clip_norm", least=0.0, may_equal=False)
-        object.__setattr__(self, "clip_norm", clip_norm)
-        object.__setattr__(
-            self, "noise_multiplier", as_number(self.noise_multiplier, "noise_multiplier", least=0.0)
-        )
+    def __post_init__(self) -> None:
+        noise_multiplier = as_real_within(self.noise_multiplier, "noise_multiplier", 0.0, math.inf, ends="[)")
+        object.__setattr__(self, "clip_norm", as_positive(self.clip_norm, "clip_norm"))
+        object.__setattr__(self, "noise_multiplier", noise_multiplier)
 
     def settings(self) -> dict[str, float]:
         """Return both numbers, as JSON takes them."""
@@ -95,6 +95,7 @@ class PrivateModel(OneModel):
         device = next(module.parameters()).device
         wrapped = GradSampleModuleFastGradientClipping(module, max_grad_norm=how.clip_norm)
         super().__init__(wrapped, make_optimizer)
+        self._wrapped: Any = wrapped
         self.optimizer = DPOptimizerFastGradientClipping(
             self.optimizer,
             noise_multiplier=how.noise_multiplier,
@@ -114,4 +115,4 @@ class PrivateModel(OneModel):
     def finish(self) -> list[nn.Module]:
         """Return the trained network, without Opacus's hooks."""
         self.optimizer.zero_grad(set_to_none=True)
-        return [self._module.to_standard_module()]
+        return [self._wrapped.to_standard_module()]

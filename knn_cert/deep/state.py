@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 __all__ = ["load_state", "shapes_of", "state_of", "structure_digest"]
@@ -19,12 +21,12 @@ def state_of(module: nn.Module) -> dict[str, torch.Tensor]:
     return {name: state[name].detach() for name in sorted(state)}
 
 
-def shapes_of(state: Mapping) -> dict[str, tuple[int, ...]]:
+def shapes_of(state: Mapping[str, torch.Tensor | NDArray[Any]]) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor or array."""
     return {name: tuple(value.shape) for name, value in state.items()}
 
 
-def load_state(module: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+def load_state(module: nn.Module, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Copy arrays into a network that has exactly these."""
     with torch.no_grad():
         for name, tensor in state_of(module).items():

@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
-from .._validation import as_whole_number
-from .checks import as_number, check_device, check_labels, check_network, name_of
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_positive, as_real_within, as_whole_number
+from .checks import check_device, check_network, network_name, numbered_labels
 from .determinism import Streams, initial_module, reproducible
-from .images import check_image_shape, check_rows, to_images
+from .images import check_image_shape, image_rows, to_images
 from .predictor import TorchPredictor
 from .private import DPSGD, PrivateModel, check_private
 from .state import load_state, shapes_of, state_of, structure_digest
@@ -46,8 +50,8 @@ class TorchTrainer:
     batch_size : int >= 1
         Rows of an update. The last batch of an epoch holds what is left.
     learning_rate : float > 0
-        Of the first update. From there it falls to zero linearly, so that a model's vote does not hang on its
-        last few batches. For pixels in [0, 1] with noise, 0.1 suits `mnist_cnn` and 0.03 `resnet20`.
+        That of the first update. From there it falls to zero linearly, so that a model's vote does not hang
+        on its last few batches. For pixels in [0, 1] with noise, 0.1 suits `mnist_cnn` and 0.03 `resnet20`.
     momentum : float, 0 <= momentum < 1
     weight_decay : float >= 0
         Added to the gradient, times the parameter.
@@ -86,41 +90,45 @@ class TorchTrainer:
     private: DPSGD | None = None
     _structure: str = field(init=False, repr=False, compare=False, default="")
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         checked = {
             "image_shape": check_image_shape(self.image_shape),
             "epochs": as_whole_number(self.epochs, "epochs", least=1),
             "batch_size": as_whole_number(self.batch_size, "batch_size", least=1),
-            "learning_rate": as_number(self.learning_rate, "learning_rate", least=0.0, may_equal=False),
-            "momentum": as_number(self.momentum, "momentum", least=0.0),
-            "weight_decay": as_number(self.weight_decay, "weight_decay", least=0.0),
+            "learning_rate": as_positive(self.learning_rate, "learning_rate"),
+            "momentum": as_real_within(self.momentum, "momentum", 0.0, 1.0, ends="[)"),
+            "weight_decay": as_real_within(self.weight_decay, "weight_decay", 0.0, math.inf, ends="[)"),
             "models_at_once": as_whole_number(self.models_at_once, "models_at_once", least=1),
             "device": check_device(self.device),
         }
-        if checked["momentum"] >= 1.0:
-            raise ValueError(f"momentum must be < 1, got {self.momentum!r}")
-        module = check_network(self.network, checked["image_shape"])
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        module = check_network(self.network, self._shape)
         if self.private is not None:
             if not isinstance(self.private, DPSGD):
                 raise TypeError(
                     f"private must be a knn_cert.deep.DPSGD or None, got {type(self.private).__name__}"
                 )
-            if checked["models_at_once"] > 1:
-                raise ValueError(
+            if self.models_at_once > 1:
+                raise InvalidInput(
                     f"models_at_once must be 1 with private, got {self.models_at_once}: Opacus trains one "
                     "model after the other"
                 )
             check_private(module)
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
         object.__setattr__(self, "_structure", structure_digest(module))
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        """The shape of an image, which has been checked."""
+        height, width, channels = self.image_shape
+        return height, width, channels
 
     @property
     def dtype(self) -> type[np.float32]:
         """The type that rows are trained on, and best handed over in."""
         return np.float32
 
-    def __call__(self, X, y, seed: int) -> TorchPredictor:
+    def __call__(self, X: ArrayLike, y: ArrayLike, seed: int) -> TorchPredictor:
         """Train one model.
 
         Parameters
@@ -131,7 +139,7 @@ class TorchTrainer:
         y : array_like of shape (n,)
             Labels of one type, of at least two classes.
         seed : int >= 0
-            Of the initial parameters, of the order of the rows and of the noise of `DPSGD`.
+            Decides the initial parameters, the order of the rows and the noise of `DPSGD`.
 
         Returns
         -------
@@ -146,7 +154,9 @@ class TorchTrainer:
         """
         return self._train([X], y, [seed], stacked=False)[0]
 
-    def train_many(self, noised: Sequence, y, seeds: Sequence[int]) -> list[TorchPredictor]:
+    def train_many(
+        self, noised: Sequence[ArrayLike], y: ArrayLike, seeds: Sequence[int]
+    ) -> list[TorchPredictor]:
         """Train one model for each table of rows, ``models_at_once`` of them together.
 
         Model k is what ``trainer(noised[k], y, seeds[k])`` gives, whatever the other models, but for the
@@ -171,7 +181,7 @@ class TorchTrainer:
             all the same number of rows.
         """
         if len(noised) != len(seeds):
-            raise ValueError(
+            raise InvalidInput(
                 f"noised and seeds must be of the same length, got {len(noised)} and {len(seeds)}"
             )
         predictors: list[TorchPredictor] = []
@@ -182,7 +192,9 @@ class TorchTrainer:
             )
         return predictors
 
-    def predict_many(self, predictors: Sequence[TorchPredictor], queries_of_each: Sequence) -> np.ndarray:
+    def predict_many(
+        self, predictors: Sequence[TorchPredictor], queries_of_each: Sequence[ArrayLike]
+    ) -> NDArray[Any]:
         """Return what each model says of queries of its own, exactly as its ``predict`` does.
 
         Parameters
@@ -201,7 +213,7 @@ class TorchTrainer:
             As `TorchPredictor.predict`; ValueError also if the lengths do not fit.
         """
         if len(predictors) != len(queries_of_each) or not len(predictors):
-            raise ValueError(
+            raise InvalidInput(
                 "predictors and queries_of_each must be of the same length, at least 1, got "
                 f"{len(predictors)} and {len(queries_of_each)}"
             )
@@ -210,17 +222,17 @@ class TorchTrainer:
             predictor.predict(queries) for predictor, queries in zip(predictors, queries_of_each, strict=True)
         ]
         if len({len(answer) for answer in labels}) > 1:
-            raise ValueError(
+            raise InvalidInput(
                 "all models must have the same number of queries, got "
                 f"{sorted({len(answer) for answer in labels})}"
             )
         return np.stack(labels)
 
-    def settings(self) -> dict:
+    def settings(self) -> dict[str, Any]:
         """Return everything but rows, labels and seeds that a model depends on, as JSON takes it."""
         return {
             "trainer": "knn_cert.deep.TorchTrainer",
-            "network": name_of(self.network),
+            "network": network_name(self.network),
             "structure": self._structure,
             "image_shape": list(self.image_shape),
             "epochs": self.epochs,
@@ -234,13 +246,13 @@ class TorchTrainer:
             "private": None if self.private is None else self.private.settings(),
         }
 
-    def pack(self, predictors: Sequence[TorchPredictor]) -> dict[str, np.ndarray]:
+    def pack(self, predictors: Sequence[TorchPredictor]) -> dict[str, NDArray[Any]]:
         """Return models as plain arrays, which ``numpy.savez`` keeps without pickle; `unpack` reads them.
 
         Parameters
         ----------
         predictors : sequence of M TorchPredictor
-            Of one network and the same classes; at least one.
+            Models of one network and the same classes; at least one.
 
         Returns
         -------
@@ -253,21 +265,21 @@ class TorchTrainer:
             If there is none, or they differ in classes or network.
         """
         if not len(predictors):
-            raise ValueError("predictors must hold at least one model, got none")
+            raise InvalidInput("predictors must hold at least one model, got none")
         classes = predictors[0].classes
         states = [predictor.canonical_parameters() for predictor in predictors]
         for predictor, state in zip(predictors, states, strict=True):
             if predictor.classes.dtype != classes.dtype or not np.array_equal(predictor.classes, classes):
-                raise ValueError(
+                raise InvalidInput(
                     f"models of one training have the same classes, got {list(classes)} and "
                     f"{list(predictor.classes)}"
                 )
             if shapes_of(state) != shapes_of(states[0]):
-                raise ValueError("models of one training have the same network, got different parameters")
+                raise InvalidInput("models of one training have the same network, got different parameters")
         arrays = {f"parameters.{name}": np.stack([state[name] for state in states]) for name in states[0]}
         return {"classes": classes.copy(), **arrays}
 
-    def unpack(self, arrays: Mapping[str, np.ndarray]) -> list[TorchPredictor]:
+    def unpack(self, arrays: Mapping[str, NDArray[Any]]) -> list[TorchPredictor]:
         """Return the models that `pack` was given, exactly.
 
         Raises
@@ -278,14 +290,14 @@ class TorchTrainer:
         states = {name: np.asarray(array) for name, array in arrays.items()}
         classes = states.pop("classes", None)
         if classes is None or classes.ndim != 1 or len(classes) < 2:
-            raise ValueError(f"expected the arrays of TorchTrainer.pack, got {sorted(arrays)}")
+            raise InvalidInput(f"expected the arrays of TorchTrainer.pack, got {sorted(arrays)}")
         module = self._initial(len(classes), 0)
         n_models = {len(array) for array in states.values() if array.ndim}
         wanted = {f"parameters.{name}": shape for name, shape in shapes_of(state_of(module)).items()}
         if len(n_models) != 1 or {name: shape[1:] for name, shape in shapes_of(states).items()} != wanted:
-            raise ValueError(
-                f"the arrays are not those of the network {name_of(self.network)} for {len(classes)} classes "
-                f"and images of {self.image_shape}; unpack them with the trainer that packed them"
+            raise InvalidInput(
+                f"the arrays are not those of the network {network_name(self.network)} for {len(classes)} "
+                f"classes and images of {self.image_shape}; unpack them with the trainer that packed them"
             )
         classes = classes.copy()
         classes.flags.writeable = False
@@ -293,19 +305,21 @@ class TorchTrainer:
         for k in range(n_models.pop()):
             model = copy.deepcopy(module)
             load_state(model, {name: states[f"parameters.{name}"][k] for name in state_of(module)})
-            predictors.append(TorchPredictor(model, classes, self.image_shape))
+            predictors.append(TorchPredictor(model, classes, self._shape))
         return predictors
 
-    def _train(self, tables: Sequence, y, seeds: Sequence[int], *, stacked: bool) -> list[TorchPredictor]:
+    def _train(
+        self, tables: Sequence[ArrayLike], y: ArrayLike, seeds: Sequence[int], *, stacked: bool
+    ) -> list[TorchPredictor]:
         """Train one group of models, each on its own table and by its own seed."""
         seeds = [as_whole_number(seed, "seed", least=0) for seed in seeds]
-        rows = [torch.from_numpy(check_rows(X, self.image_shape)).to(self.device) for X in tables]
+        rows = [torch.from_numpy(image_rows(X, self._shape)).to(self.device) for X in tables]
         n = len(rows[0])
         if any(len(table) != n for table in rows):
-            raise ValueError(
+            raise InvalidInput(
                 f"all tables must have the same number of rows, got {sorted({len(t) for t in rows})}"
             )
-        classes, labels = check_labels(y, n)
+        classes, labels = numbered_labels(y, n)
         with reproducible():
             streams = [Streams.of(seed) for seed in seeds]
             learner = self._learner(len(classes), streams, min(self.batch_size, n), stacked=stacked)
@@ -314,9 +328,11 @@ class TorchTrainer:
         for module, seed in zip(modules, seeds, strict=True):
             if not all(bool(torch.isfinite(tensor).all()) for tensor in state_of(module).values()):
                 raise self._diverged(seed, self.epochs - 1, "a parameter")
-        return [TorchPredictor(module, classes, self.image_shape) for module in modules]
+        return [TorchPredictor(module, classes, self._shape) for module in modules]
 
-    def _learner(self, n_classes: int, streams: Sequence[Streams], batch_size: int, *, stacked: bool):
+    def _learner(
+        self, n_classes: int, streams: Sequence[Streams], batch_size: int, *, stacked: bool
+    ) -> OneModel | StackOfModels:
         modules = [self._initial(n_classes, stream.initialisation).train() for stream in streams]
         if stacked:
             return StackOfModels(modules, self._optimizer)
@@ -327,9 +343,14 @@ class TorchTrainer:
         )
 
     def _descend(
-        self, learner, rows: Sequence, labels, seeds: Sequence[int], streams: Sequence[Streams]
+        self,
+        learner: OneModel | StackOfModels,
+        rows: Sequence[torch.Tensor],
+        labels: torch.Tensor,
+        seeds: Sequence[int],
+        streams: Sequence[Streams],
     ) -> None:
-        """All epochs: each model meets its own rows in its own order."""
+        """Run all epochs: each model meets its own rows in its own order."""
         n = len(labels)
         updates = [(epoch, start) for epoch in range(self.epochs) for start in range(0, n, self.batch_size)]
         for done, (epoch, start) in enumerate(updates):
@@ -339,7 +360,7 @@ class TorchTrainer:
             for group in learner.optimizer.param_groups:
                 group["lr"] = self.learning_rate * (1.0 - done / len(updates))
             picked = [order[start : start + self.batch_size] for order in orders]
-            images = [to_images(table[p], self.image_shape) for table, p in zip(rows, picked, strict=True)]
+            images = [to_images(table[p], self._shape) for table, p in zip(rows, picked, strict=True)]
             losses += learner.step(torch.stack(images), torch.stack([labels[p] for p in picked]))
             if start + self.batch_size >= n:
                 # Once an epoch: a number read from a GPU waits for all that it has been told to do.
@@ -349,7 +370,7 @@ class TorchTrainer:
 
     def _initial(self, n_classes: int, seed: int) -> nn.Module:
         with reproducible():
-            return initial_module(self.network, n_classes, self.image_shape, seed).to(self.device)
+            return initial_module(self.network, n_classes, self._shape, seed).to(self.device)
 
     def _optimizer(self, parameters: Sequence[torch.Tensor]) -> torch.optim.Optimizer:
         return torch.optim.SGD(

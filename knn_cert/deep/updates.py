@@ -8,6 +8,7 @@ entry by entry, so that it does not see whether a parameter is that of one model
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,22 +20,25 @@ __all__ = ["MakeOptimizer", "OneModel", "StackOfModels"]
 
 MakeOptimizer = Callable[[Sequence[torch.Tensor]], Optimizer]
 
+_Tensors = dict[str, torch.Tensor]
+
 
 class OneModel:
     """One network, by torch's ordinary automatic differentiation."""
 
-    def __init__(self, module: nn.Module, make_optimizer: MakeOptimizer):
+    def __init__(self, module: nn.Module, make_optimizer: MakeOptimizer) -> None:
         self._module = module
-        self._loss = F.cross_entropy
+        self._loss: Callable[..., Any] = F.cross_entropy
         self.optimizer = make_optimizer([p for p in module.parameters() if p.requires_grad])
 
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Update from images (1, B, C, H, W) and labels (1, B); return the loss, shape (1,)."""
         self.optimizer.zero_grad()
-        loss = self._loss(self._module(images[0]), labels[0])
+        loss: Any = self._loss(self._module(images[0]), labels[0])
         loss.backward()
         self.optimizer.step()
-        return loss.detach()[None]
+        losses: torch.Tensor = loss.detach()[None]
+        return losses
 
     def finish(self) -> list[nn.Module]:
         """Return the trained network."""
@@ -49,7 +53,7 @@ class StackOfModels:
     where networks are small. Nothing is summed over models.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], make_optimizer: MakeOptimizer):
+    def __init__(self, modules: Sequence[nn.Module], make_optimizer: MakeOptimizer) -> None:
         self._modules = list(modules)
         parameters, buffers = stack_module_state(self._modules)
         self._trained = {name: p for name, p in parameters.items() if p.requires_grad}
@@ -57,7 +61,9 @@ class StackOfModels:
         self.optimizer = make_optimizer(list(self._trained.values()))
         structure = self._modules[0]
 
-        def loss(trained, constant, images, labels):
+        def loss(
+            trained: _Tensors, constant: _Tensors, images: torch.Tensor, labels: torch.Tensor
+        ) -> torch.Tensor:
             return F.cross_entropy(functional_call(structure, trained | constant, (images,)), labels)
 
         # "error": a layer that draws random numbers would draw those of the process, not of the seed.
@@ -66,6 +72,8 @@ class StackOfModels:
     def step(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Update from images (M, B, C, H, W) and labels (M, B); return the losses, shape (M,)."""
         with torch.no_grad():  # no gradient of the gradients
+            gradients: _Tensors
+            losses: torch.Tensor
             gradients, losses = self._gradients(self._trained, self._constant, images, labels)
         for name, parameter in self._trained.items():
             parameter.grad = gradients[name]

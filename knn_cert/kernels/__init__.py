@@ -1,4 +1,4 @@
-"""Choose a backend: every module here has the functions of the kernel's contract (docs/architecture.md).
+"""Choose a backend: every module here has the functions of the kernel's contract (contract.py).
 
 ``native`` is the compiled kernel, ``numba`` a smaller and slower one for where no compiler was at hand,
 ``reference`` plain Python loops: the specification, hundreds of times slower, and taken only by those who ask
@@ -11,7 +11,9 @@ import functools
 import importlib
 import os
 import warnings
-from types import ModuleType
+from typing import cast
+
+from .contract import Kernel
 
 ENVIRONMENT_VARIABLE = "KNN_CERT_BACKEND"
 
@@ -28,7 +30,7 @@ _REMEDIES = {
 }
 
 
-def get_backend(name: str = "auto") -> ModuleType:
+def get_backend(name: str = "auto") -> Kernel:
     """Return the backend module of that name.
 
     Parameters
@@ -78,12 +80,12 @@ def available_backends() -> tuple[str, ...]:
     return tuple(name for name in _MODULES if _load(name)[0] is not None)
 
 
-def backend_name(backend: ModuleType) -> str:
+def backend_name(backend: Kernel) -> str:
     """Return the name under which ``get_backend`` gives this module."""
     return next(name for name, module in _MODULES.items() if module == backend.__name__)
 
 
-def _forced(name: str, origin: str) -> ModuleType:
+def _forced(name: str, origin: str) -> Kernel:
     if name not in _MODULES:
         raise ValueError(f"{origin} must be one of auto, {', '.join(_MODULES)}, got {name!r}")
     module, error = _load(name)
@@ -95,10 +97,10 @@ def _forced(name: str, origin: str) -> ModuleType:
 
 
 @functools.cache
-def _load(name: str) -> tuple[ModuleType | None, str]:
+def _load(name: str) -> tuple[Kernel | None, str]:
     """Return the module, or None and the reason; asked once, because a failing import is slow."""
     try:
-        return importlib.import_module(_MODULES[name]), ""
+        return cast(Kernel, importlib.import_module(_MODULES[name])), ""
     except ImportError as error:
         return None, str(error)
 

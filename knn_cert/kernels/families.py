@@ -1,9 +1,8 @@
-"""Families of races whose lists are made of the same rows: how they are described, handed over and taken
-apart.
+"""Families of races whose lists are made of the same rows: how they are described, packed and taken apart.
 
-Worst cases of tampering differ by a few rows from one another: every row belongs to the first members, up to
-some one, or to the last, from some one on. The native kernel works a whole family out in the time of a few
-races.
+Worst cases of tampering differ by a few rows from one another: each of n members is a race, and each row is
+in the members 0..e-1 or in the members f..n-1, for some e or f. The native kernel works a whole family out in
+the time of a few races.
 """
 
 from __future__ import annotations

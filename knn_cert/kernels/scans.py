@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
+
+from .._types import FloatArray, WholeArray
 
 # Size of the arrays of distances that exist at one time.
 _CHUNK_BYTES = 32 << 20
 
 
-def scan_by(distances: Callable, vote: Callable) -> Callable:
+class _Distances(Protocol):
+    def __call__(self, queries: FloatArray, rows: FloatArray, *, n_threads: int) -> FloatArray: ...
+
+
+class _Vote(Protocol):
+    def __call__(
+        self,
+        distances: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: int,
+        sigma: float,
+        dof: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+
+class _VoteScan(Protocol):
+    def __call__(
+        self,
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
+        dof: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
+
+
+def scan_by(distances: _Distances, vote: _Vote) -> _VoteScan:
     """Return what the contract calls ``vote_scan``, by a kernel's ``distances`` and ``vote``."""
 
-    def vote_scan(queries, rows, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
-        """As `vote` for every sigma and number of neighbours -> probabilities, errors, shifts."""
+    def vote_scan(
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
+        dof: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the votes for every sigma and number of neighbours: probabilities, errors, table shifts."""
         shape = len(queries), len(sigma), len(n_neighbors), n_classes
         probabilities, errors, shifts = np.empty(shape), np.empty(shape), np.empty(len(queries))
         chunk = max(1, _CHUNK_BYTES // (8 * max(1, len(rows))))
@@ -44,12 +89,13 @@ def relative_distance_error(n_features: int) -> float:
     A sum of d squared differences has relative error at most (d + 2) u to first order; its root half of
     that, and u more for its own rounding: (d / 2 + 2) u. Asking for (d + 2) u pays for all higher orders.
     """
-    return (n_features + 2) * np.finfo(np.float64).eps / 2.0
+    return (n_features + 2) * float(np.finfo(np.float64).eps) / 2.0
 
 
-def distance_shift(distances: np.ndarray, n_features: int) -> np.ndarray:
+def distance_shift(distances: FloatArray, n_features: int) -> FloatArray:
     """Bound how far the table must be moved, in L2 norm, to have exactly the computed distances.
 
     A row can be moved along the ray from the query to the computed distance.
     """
-    return relative_distance_error(n_features) * np.linalg.norm(distances, axis=1)
+    shift: FloatArray = relative_distance_error(n_features) * np.linalg.norm(distances, axis=1)
+    return shift

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .ensemble import SmoothedEnsemble
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 from .knn import MonteCarloVote, monte_carlo_vote
 from .models import UnsoundTrainer
+from .rows import SmoothedEnsemble
 from .votes import certify_votes
 
 __all__ = [

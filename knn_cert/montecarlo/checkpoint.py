@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._npz import open_npz
 from .._writing import whole_or_nothing
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
+from ..gate.errors import InvalidInput
+from .protocols import KeepableTrainer
 
 __all__ = ["Checkpoint"]
 
@@ -24,18 +28,12 @@ class Checkpoint:
     Parameters
     ----------
     folder : Path
-    trainer : object
-        Has ``can_be_kept()``, ``pack(models)`` and ``unpack(arrays)``.
+    trainer : KeepableTrainer
     fingerprint : callable () -> str
         Of everything that the models depend on.
     """
 
-    def __init__(self, folder: Path, trainer, fingerprint: Callable[[], str]):
-        if not trainer.can_be_kept():
-            raise TypeError(
-                "a checkpoint needs a trainer with settings(), pack(models) and unpack(arrays), such as "
-                "knn_cert.deep.TorchTrainer; leave out checkpoint"
-            )
+    def __init__(self, folder: Path, trainer: KeepableTrainer, fingerprint: Callable[[], str]) -> None:
         self._folder, self._trainer = folder, trainer
         folder.mkdir(parents=True, exist_ok=True)
         head = folder / "ensemble.json"
@@ -44,9 +42,9 @@ class Checkpoint:
             try:
                 theirs = json.loads(head.read_text(encoding="utf-8"))
             except ValueError as error:
-                raise ValueError(f"{head} is cut off or none ({error}); delete the folder") from error
+                raise InvalidInput(f"{head} is cut off or none ({error}); delete the folder") from error
             if theirs != self._mine:
-                raise ValueError(
+                raise InvalidInput(
                     f"{folder} holds models of another ensemble: other rows, settings or seed; choose "
                     "another folder, or delete this one"
                 )
@@ -54,8 +52,8 @@ class Checkpoint:
             with whole_or_nothing(head) as temporary:
                 temporary.write_text(json.dumps(self._mine), encoding="utf-8")
 
-    def load(self, start: int, n_models: int) -> list | None:
-        """The models that were saved under this number, None if there are none.
+    def load(self, start: int, n_models: int) -> list[Any] | None:
+        """Return the models that were saved under this number, None if there are none.
 
         Raises
         ------
@@ -72,22 +70,23 @@ class Checkpoint:
             digest = bytes(arrays.pop(_DIGEST, b""))
             if digest != self._digest(start, arrays):
                 raise ValueError("its models are others than those that were saved under this name")
-            models = self._trainer.unpack(arrays)
+            models = list(self._trainer.unpack(arrays))
         except Exception as error:  # zip, zlib and NumPy raise many kinds for a damaged file
-            raise ValueError(f"{path} is damaged ({error}); delete it and fit again") from error
+            raise InvalidInput(f"{path} is damaged ({error}); delete it and fit again") from error
         if len(models) != n_models:
-            raise ValueError(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
+            raise InvalidInput(f"{path} holds {len(models)} models, expected {n_models}; delete it and fit")
         return models
 
-    def save(self, start: int, models: Sequence) -> None:
+    def save(self, start: int, models: Sequence[Any]) -> None:
         """Keep models under this number, in a file that is whole or not there."""
         arrays = {name: np.asarray(array) for name, array in self._trainer.pack(models).items()}
         digest = np.frombuffer(self._digest(start, arrays), dtype=np.uint8)
+        entries: dict[str, Any] = {**arrays, _DIGEST: digest}
         with whole_or_nothing(self._path(start)) as temporary, temporary.open("wb") as file:
-            np.savez(file, **arrays, **{_DIGEST: digest})
+            np.savez(file, **entries)
 
-    def _digest(self, start: int, arrays: dict[str, np.ndarray]) -> bytes:
-        """Of the models, of the ensemble that they belong to and of their place in it."""
+    def _digest(self, start: int, arrays: dict[str, NDArray[Any]]) -> bytes:
+        """Return a digest of the models, of the ensemble that they belong to and of their place in it."""
         return parameters_digest([self._mine["fingerprint"], start, arrays])
 
     def _path(self, start: int) -> Path:

@@ -8,11 +8,11 @@ import io
 import pickle
 import sys
 import warnings
-from collections.abc import Iterator
-from types import CodeType, FunctionType, MethodType, ModuleType
-from typing import Any
+from collections.abc import Callable, Iterator
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any, BinaryIO
 
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 
 try:
     import cloudpickle
@@ -26,14 +26,14 @@ __all__ = ["Copies"]
 _MOST_MEMBERS = 64
 
 
-class _Pickler(cloudpickle.Pickler):
+class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # untyped base
     """Leaves classes where they are: made anew from bytes, they would overwrite those of the user."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         self.classes: list[type] = []
 
-    def persistent_id(self, value) -> int | None:
+    def persistent_id(self, value: object) -> int | None:
         if not isinstance(value, type):
             return None
         self.classes.append(value)
@@ -41,12 +41,13 @@ class _Pickler(cloudpickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    def __init__(self, pickled: bytes, classes: list[type]):
+    def __init__(self, pickled: bytes, classes: list[type]) -> None:
         super().__init__(io.BytesIO(pickled))
         self._classes = classes
 
-    def persistent_load(self, number: int) -> type:
-        return self._classes[number]
+    def persistent_load(self, number: Any) -> type:
+        kind: type = self._classes[number]
+        return kind
 
 
 class Copies:
@@ -62,21 +63,27 @@ class Copies:
     trainer : callable
     """
 
-    def __init__(self, trainer):
-        self.trainer, self._pickled, self._classes, reason = trainer, b"", [], None
-        for scope in (_by_value(_module_of(trainer)), contextlib.nullcontext()):
+    def __init__(self, trainer: Callable[..., Any]) -> None:
+        self.trainer = trainer
+        self._pickled = b""
+        self._classes: list[type] = []
+        try:
+            self._pickle(_by_value(_module_of(trainer)))
+        except Exception:  # what cannot be pickled says so by errors of many kinds
             try:
-                with scope, io.BytesIO() as file:
-                    pickler = _Pickler(file)
-                    pickler.dump(trainer)
-                    pickled = file.getvalue()
-                _Unpickler(pickled, pickler.classes).load()
-            except Exception as error:  # what cannot be pickled says so by errors of many kinds
-                reason = error
-            else:
-                self._pickled, self._classes = pickled, pickler.classes
-                return
-        self.give_up(reason, stacklevel=4)
+                self._pickle(contextlib.nullcontext())
+            except Exception as reason:
+                # Shown at the line that called `fit`, which asks the base, which asks for copies.
+                self.give_up(reason, stacklevel=5)
+
+    def _pickle(self, scope: contextlib.AbstractContextManager[None]) -> None:
+        """Pickle the trainer within a scope, and see whether that can be read again."""
+        with scope, io.BytesIO() as file:
+            pickler = _Pickler(file)
+            pickler.dump(self.trainer)
+            pickled = file.getvalue()
+        _Unpickler(pickled, pickler.classes).load()
+        self._pickled, self._classes = pickled, pickler.classes
 
     def give_up(self, reason: Exception, *, stacklevel: int = 2) -> None:
         """Warn that there are no copies, and make none."""
@@ -91,12 +98,15 @@ class Copies:
     def __bool__(self) -> bool:
         return bool(self._pickled)
 
-    def make(self):
-        """A new copy; the trainer itself where it cannot be copied."""
-        return _Unpickler(self._pickled, self._classes).load() if self._pickled else self.trainer
+    def make(self) -> Callable[..., Any]:
+        """Return a new copy; the trainer itself where it cannot be copied."""
+        if not self._pickled:
+            return self.trainer
+        copy: Callable[..., Any] = _Unpickler(self._pickled, self._classes).load()
+        return copy
 
     def shared(self) -> dict[str, bytes | None]:
-        """Digests, by name, of what the trainer's class and the functions and classes that it uses hold.
+        """Return digests, by name, of what the trainer's class and the functions and classes it uses hold.
 
         Only of its own module; None for what has no canonical bytes.
         """
@@ -104,7 +114,9 @@ class Copies:
         kind = start if isinstance(start, FunctionType) else type(start)
         if _own_module(kind.__module__):
             return {}
-        found, waiting, seen = {}, [("trainer", start), ("trainer", kind)], {}
+        found: dict[str, bytes | None] = {}
+        waiting: list[tuple[str, Any]] = [("trainer", start), ("trainer", kind)]
+        seen: dict[int, Any] = {}
         while waiting:
             name, part = waiting.pop()
             if id(part) in seen:
@@ -122,8 +134,8 @@ class Copies:
         return found
 
 
-def _held_by(part, module: str) -> Iterator[tuple[str, Any]]:
-    """What a part of a trainer holds, by name; of classes and functions only those of its module.
+def _held_by(part: Any, module: str) -> Iterator[tuple[str, Any]]:
+    """Yield what a part of a trainer holds, by name; of classes and functions only those of its module.
 
     Attributes of a class, and of an object, with its class; members of a container; what a wrapper wraps;
     variables of its module, and of the functions around it, that a function refers to.
@@ -160,7 +172,7 @@ def _held_by(part, module: str) -> Iterator[tuple[str, Any]]:
         yield from ((name, part.__globals__[name]) for name in code.co_names if name in part.__globals__)
 
 
-def _is_set(cell) -> bool:
+def _is_set(cell: CellType) -> bool:
     try:
         cell.cell_contents  # noqa: B018
     except ValueError:
@@ -168,7 +180,7 @@ def _is_set(cell) -> bool:
     return True
 
 
-def _digest_of(value) -> bytes | None:
+def _digest_of(value: object) -> bytes | None:
     try:
         return parameters_digest(value)
     except Exception:  # a variable may hold anything, whose state is nobody's business
@@ -180,15 +192,15 @@ def _own_module(name: str | None) -> bool:
     return name is not None and name.partition(".")[0] == __name__.partition(".")[0]
 
 
-def _function_of(trainer):
-    """The function behind partial arguments; the object whose method a trainer is."""
+def _function_of(trainer: Any) -> Any:
+    """Return the function behind partial arguments; the object whose method a trainer is."""
     while isinstance(trainer, (functools.partial, MethodType)):
         trainer = trainer.func if isinstance(trainer, functools.partial) else trainer.__self__
     return trainer
 
 
-def _module_of(trainer):
-    """The user's module that a trainer is defined in, if it is one that may be copied."""
+def _module_of(trainer: Callable[..., Any]) -> ModuleType | None:
+    """Return the user's module that a trainer is defined in, if it is one that may be copied."""
     trainer = _function_of(trainer)
     name = getattr(trainer, "__module__", None) or type(trainer).__module__
     if name in ("__main__", "builtins") or _own_module(name):
@@ -197,7 +209,7 @@ def _module_of(trainer):
 
 
 @contextlib.contextmanager
-def _by_value(module) -> Iterator[None]:
+def _by_value(module: ModuleType | None) -> Iterator[None]:
     """Within: what a module defines is pickled whole, with the variables it refers to, not by name."""
     if module is None or module.__name__ in cloudpickle.list_registry_pickle_by_value():
         yield

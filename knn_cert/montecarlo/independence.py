@@ -13,17 +13,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .copies import Copies
-from .fingerprint import parameters_digest
+from ..fingerprint import parameters_digest
 from .models import UnsoundTrainer
 
-__all__ = ["Probes", "Seen", "Tables", "check_alike", "check_distinct", "check_trainer"]
+__all__ = ["REMEDY", "Probes", "Seen", "Watched", "check_alike", "check_distinct"]
 
 # Queries that a model is also asked one at a time.
 _ALONE = 8
 
-_REMEDY = (
+REMEDY = (
     "make a new model inside the trainer, such as sklearn.base.clone(model).fit(X, y), take all randomness "
     "from the seed, and keep nothing (no fitted model, no vocabulary, no scaler) from one call to the next"
 )
@@ -40,7 +40,7 @@ class Seen(NamedTuple):
         Of its parameters; None where they have no canonical bytes.
     """
 
-    labels: np.ndarray
+    labels: NDArray[np.int64]
     digest: bytes | None
 
     def same(self, other: Seen) -> bool:
@@ -48,7 +48,7 @@ class Seen(NamedTuple):
         return self.digest == other.digest and np.array_equal(self.labels, other.labels)
 
     def difference(self, other: Seen) -> str:
-        """What differs, for a message."""
+        """Say what differs, for a message."""
         changed = int(np.count_nonzero(self.labels != other.labels))
         if changed:
             return f"{changed} of {len(self.labels)} answers differ"
@@ -71,10 +71,16 @@ class Probes:
         Whether a model without canonical bytes is an error, since noise on queries is drawn from them.
     """
 
-    def __init__(self, ask: Callable[[Any, np.ndarray], np.ndarray], n: int, *, digests_needed: bool = False):
+    def __init__(
+        self,
+        ask: Callable[[Any, NDArray[np.int64]], NDArray[np.int64]],
+        n: int,
+        *,
+        digests_needed: bool = False,
+    ) -> None:
         self._ask, self._n, self.digests_needed = ask, n, digests_needed
 
-    def look(self, model) -> Seen:
+    def look(self, model: Any) -> Seen:
         """Ask a model all probes, once."""
         try:
             digest = parameters_digest(model)
@@ -84,7 +90,7 @@ class Probes:
             digest = None
         return Seen(self._ask(model, np.arange(self._n)), digest)
 
-    def check(self, model) -> Seen:
+    def check(self, model: Any) -> Seen:
         """Look at a model, and raise unless its answers are a function of model and query alone.
 
         Raises
@@ -127,7 +133,7 @@ class Probes:
                 )
         return seen
 
-    def check_unmoved(self, model, seen: Seen, when: str) -> None:
+    def check_unmoved(self, model: Any, seen: Seen, when: str) -> None:
         """Raise unless a model is still what it was when it was ``seen``.
 
         Raises
@@ -140,116 +146,47 @@ class Probes:
             raise UnsoundTrainer(
                 f"a trained model must stay as it is, but the first one moved {when} "
                 f"({seen.difference(now)}): models share parameters, so their votes are not independent; "
-                f"{_REMEDY}"
+                f"{REMEDY}"
             )
 
-    def _some(self, labels: np.ndarray) -> list[int]:
-        """A few probes, of all the labels that were given in turn."""
+    def _some(self, labels: NDArray[np.int64]) -> list[int]:
+        """Return a few probes, of all the labels that were given in turn."""
         order = np.argsort(labels, kind="stable")
         rank = np.arange(len(labels)) - np.searchsorted(labels[order], labels[order])
-        return order[np.argsort(rank, kind="stable")][:_ALONE].tolist()
+        return [int(row) for row in order[np.argsort(rank, kind="stable")][:_ALONE]]
 
 
-class Tables(NamedTuple):
-    """Small tables that a trainer is tried on.
+class Watched(NamedTuple):
+    """A model of an ensemble that has to stay what it was.
 
     Attributes
     ----------
-    one, other : tables
-        With the same seed and different noise.
-    plain, exchanged : tables, or None
-        With the same seed and labels, the rows of the second exchanged between the classes. Both None where
-        that changes nothing.
-    """
-
-    one: Any
-    other: Any
-    plain: Any
-    exchanged: Any
-
-
-def check_trainer(copies: Copies, train: Callable[[Any, Any], Any], probes: Probes, tables: Tables) -> None:
-    """Try a trainer on small tables, and raise where it does what would make votes worthless.
-
-    Parameters
-    ----------
-    copies : Copies
-        Of the trainer, which itself is not called where it can be copied.
-    train : callable (trainer, table) -> model
     probes : Probes
-    tables : Tables
-
-    Raises
-    ------
-    UnsoundTrainer
-        If a model does not answer as `Probes.check` asks, two trainings give one model, a model moves when
-        another one is trained, the same table gives another model the second time or to a copy of the
-        trainer that has never trained, a training changes what all trainings share, the model is the same
-        whatever the rows are, or its parameters are where its answers are not.
+    position : int
+        Which of all models it is.
+    seen : Seen
+        What it was like just after its training.
     """
-    shared = copies.shared()
-    trainer = copies.make()
-    try:
-        first = train(trainer, tables.one)
-        seen = probes.check(first)
-    except UnsoundTrainer:
-        raise
-    except Exception as error:
-        if not copies:
-            raise
-        trainer = copies.trainer
-        first = train(trainer, tables.one)
-        seen = probes.check(first)
-        copies.give_up(error)  # what the trainer itself does well, its copy cannot
-    second = train(trainer, tables.other)
-    check_distinct([first, second])
-    probes.check_unmoved(first, seen, "when another one was trained")
-    seen_second = probes.look(second)
-    third = train(trainer, tables.one)
-    check_distinct([first, second, third])
-    check_alike(seen, probes.look(third))
-    if copies:
-        check_alike(probes.look(train(copies.make(), tables.other)), seen_second, fresh=True)
-    now = copies.shared()
-    changed = sorted(name for name in shared | now if now.get(name) != shared.get(name))
-    if changed:
-        raise UnsoundTrainer(
-            f"the trainer changes {', '.join(changed)} when it trains, which all of its trainings share: "
-            f"what one leaves there is what the next one finds; {_REMEDY}"
-        )
-    if tables.exchanged is None:
-        return
-    plain = seen
-    if tables.plain is not tables.one:
-        plain = probes.look(train(trainer, tables.plain))
-    far = probes.look(train(trainer, tables.exchanged))
-    probes.check_unmoved(first, seen, "when another one was trained")
-    if seen.same(seen_second) and plain.same(far):
-        raise UnsoundTrainer(
-            "models must depend on the noised rows that the trainer is given, but with other noise, and even "
-            "with the rows of the classes exchanged, it gives the same model: one that was trained before, "
-            "or on a table that it has from elsewhere, or on no table at all. Votes of such models say "
-            f"nothing about the rows; fit on the arguments of the trainer, and {_REMEDY}"
-        )
-    if probes.digests_needed and plain.digest == far.digest and not plain.same(far):
-        raise UnsoundTrainer(
-            "models must have different parameters where they give different answers, since noise on queries "
-            f"is drawn from the parameters, but a {type(first).__name__} has the same ones whatever it was "
-            "trained on: what makes the difference lies outside of it (a global variable, a file), or "
-            "canonical_parameters() leaves it out"
-        )
+
+    probes: Probes
+    position: int
+    seen: Seen
+
+    def check(self, models: Sequence[Any], when: str) -> None:
+        """Raise unless this model, among all of them, is what it was; see `Probes.check_unmoved`."""
+        self.probes.check_unmoved(models[self.position], self.seen, when)
 
 
-def check_distinct(models: Sequence) -> None:
+def check_distinct(models: Sequence[Any]) -> None:
     """Raise UnsoundTrainer where two models are one object, or methods of one."""
-    owners = {}
+    owners: dict[int, int] = {}
     for number, model in enumerate(models):
         owner = _owner(model)
         twin = owners.setdefault(id(owner), number)
         if twin != number:
             raise UnsoundTrainer(
                 f"each training must give a model of its own, but models {twin} and {number} are one object, "
-                f"a {type(owner).__name__}: all of its votes are those of its last training; {_REMEDY}"
+                f"a {type(owner).__name__}: all of its votes are those of its last training; {REMEDY}"
             )
 
 
@@ -262,17 +199,17 @@ def check_alike(expected: Seen, got: Seen, *, fresh: bool = False) -> None:
             "the trainer keeps something from one training to the next: for the same rows and the same seed, "
             "a copy of it that has never trained before gives another model "
             f"({expected.difference(got)}). What all models share of one noise draw makes their votes "
-            f"dependent; {_REMEDY}"
+            f"dependent; {REMEDY}"
         )
     raise UnsoundTrainer(
         "the trainer gave two different models for the same rows and the same seed "
         f"({expected.difference(got)}), so the votes are not of the classifier that would be certified; "
-        f"{_REMEDY}"
+        f"{REMEDY}"
     )
 
 
-def _owner(model):
-    """What a model's answers come from: the object that a method is bound to, the function of a partial."""
+def _owner(model: Any) -> Any:
+    """Return what answers come from: the object that a method is bound to, the function of a partial."""
     while True:
         if isinstance(model, functools.partial):
             model = model.func

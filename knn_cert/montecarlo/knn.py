@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import (
-    check_dof,
-    check_labels,
-    check_n_classes,
-    check_n_neighbors,
-    check_scale,
-    check_sigma,
-    check_sq_distances,
-)
-from ..bounds.confidence import check_level, clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper, vote_bounds
+from ..bounds.arguments import check_level
+from ..gate.distances import check_scale, check_sq_distances
+from ..gate.errors import InvalidInput
+from ..gate.labels import check_labels, check_n_classes
+from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_sigma
 
 __all__ = ["MonteCarloVote", "monte_carlo_vote"]
 
@@ -48,30 +46,30 @@ class MonteCarloVote:
         Draws for estimation and for choosing the label.
     """
 
-    counts: np.ndarray
-    label: np.ndarray
-    p_lower: np.ndarray
-    p_upper: np.ndarray
-    interval_lower: np.ndarray
-    interval_upper: np.ndarray
+    counts: NDArray[np.int64]
+    label: NDArray[np.int64]
+    p_lower: NDArray[np.float64]
+    p_upper: NDArray[np.float64]
+    interval_lower: NDArray[np.float64]
+    interval_upper: NDArray[np.float64]
     alpha: float
     n_samples: int
     n_pilot: int
 
 
 def monte_carlo_vote(
-    sq_distances,
-    labels,
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
     *,
-    n_neighbors,
-    sigma,
-    dof,
-    n_samples=1000,
-    n_pilot=100,
-    alpha=0.001,
-    random_state=None,
-    n_classes=None,
-):
+    n_neighbors: int,
+    sigma: float,
+    dof: int,
+    n_samples: int = 1000,
+    n_pilot: int = 100,
+    alpha: float = 0.001,
+    random_state: int | np.random.SeedSequence | np.random.Generator | None = None,
+    n_classes: int | None = None,
+) -> MonteCarloVote:
     """With probability at least 1 - alpha over the draws, bounds with ``p_lower > p_upper`` are true.
 
     Each draw samples the noisy distance of every training row, lets the K nearest vote and counts the winner,
@@ -125,7 +123,7 @@ def monte_carlo_vote(
     """
     sq_distances = check_sq_distances(sq_distances)
     if sq_distances.ndim not in (1, 2) or sq_distances.shape[-1] == 0:
-        raise ValueError(
+        raise InvalidInput(
             "sq_distances must have shape (n_rows,) or (n_queries, n_rows) with n_rows >= 1, "
             f"got {sq_distances.shape}"
         )
@@ -136,17 +134,13 @@ def monte_carlo_vote(
     n_classes = check_n_classes(n_classes, labels)
     n_neighbors = check_n_neighbors(n_neighbors, n_rows)
     sigma = check_sigma(sigma)
-    dof = check_dof(dof)
-    if dof < 1:
-        raise ValueError(
-            f"dof must be at least 1, got {dof}; the sampler adds dof - 1 squared normals to one"
-        )
+    degrees = check_dof(dof)
     if n_queries:
         check_scale(sq_distances.max(), sigma)
     distances = np.sqrt(sq_distances)
     alpha = check_level(alpha)
-    n_samples = _draws("n_samples", n_samples, least=1)
-    n_pilot = _draws("n_pilot", n_pilot, least=0)
+    n_samples = as_whole_number(n_samples, "n_samples", least=1)
+    n_pilot = as_whole_number(n_pilot, "n_pilot", least=0)
 
     counts = np.zeros((n_queries, n_classes), dtype=np.int64)
     pilot = np.zeros((n_queries, n_classes), dtype=np.int64)
@@ -154,7 +148,7 @@ def monte_carlo_vote(
         # Normals and chi-squares from a stream each: either is then consumed in the order (draw, row), in any
         # block.
         normals, squares = (np.random.Generator(np.random.PCG64(child)) for child in seed.spawn(2))
-        noise = _Sampler(distances[query] / sigma, labels, n_classes, n_neighbors, dof, normals, squares)
+        noise = _Sampler(distances[query] / sigma, labels, n_classes, n_neighbors, degrees, normals, squares)
         pilot[query] = noise.votes(n_pilot)
         counts[query] = noise.votes(n_samples)
 
@@ -162,18 +156,37 @@ def monte_carlo_vote(
         bounds = vote_bounds(counts, alpha, label=np.argmax(pilot, axis=1), selection="pilot")
     else:
         bounds = vote_bounds(counts, alpha, selection="none")
-    lower = clopper_pearson_lower(counts, n_samples, alpha / 2)
-    upper = clopper_pearson_upper(counts, n_samples, alpha / 2)
-    arrays = (counts, bounds.label, bounds.p_lower, bounds.p_upper, lower, upper)
-    if single:
-        arrays = tuple(array[0] for array in arrays)
-    return MonteCarloVote(*arrays, alpha=alpha, n_samples=n_samples, n_pilot=n_pilot)
+
+    def given(array: ArrayLike) -> NDArray[Any]:
+        """Return an array without its first axis where one query was given without it."""
+        return np.asarray(array)[0] if single else np.asarray(array)
+
+    return MonteCarloVote(
+        counts=given(counts),
+        label=given(bounds.label),
+        p_lower=given(bounds.p_lower),
+        p_upper=given(bounds.p_upper),
+        interval_lower=given(clopper_pearson_lower(counts, n_samples, alpha / 2)),
+        interval_upper=given(clopper_pearson_upper(counts, n_samples, alpha / 2)),
+        alpha=alpha,
+        n_samples=n_samples,
+        n_pilot=n_pilot,
+    )
 
 
 class _Sampler:
     """The votes of one query, drawn block by block from its two streams."""
 
-    def __init__(self, shift, labels, n_classes, n_neighbors, dof, normals, squares):
+    def __init__(
+        self,
+        shift: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        n_classes: int,
+        n_neighbors: int,
+        dof: float,
+        normals: np.random.Generator,
+        squares: np.random.Generator,
+    ) -> None:
         self.shift = shift
         self.labels = labels
         self.n_classes = n_classes
@@ -182,15 +195,15 @@ class _Sampler:
         self.normals = normals
         self.squares = squares
 
-    def votes(self, n_draws):
-        """Votes by class of ``n_draws`` further draws."""
+    def votes(self, n_draws: int) -> NDArray[np.int64]:
+        """Return the votes by class of ``n_draws`` further draws."""
         counts = np.zeros(self.n_classes, dtype=np.int64)
         block = max(1, _BLOCK // self.shift.size)
         for start in range(0, n_draws, block):
             counts += self._block(min(block, n_draws - start))
         return counts
 
-    def _block(self, n_draws):
+    def _block(self, n_draws: int) -> NDArray[np.int64]:
         shape = (n_draws, self.shift.size)
         # In units of sigma: dividing every distance by sigma changes no order.
         distances = self.normals.standard_normal(shape)
@@ -214,8 +227,10 @@ class _Sampler:
         return np.bincount(np.argmax(tallies, axis=1), minlength=self.n_classes)
 
 
-def _seeds(random_state, n_queries):
-    """One seed sequence a query; the first m of them are the same for any number of queries."""
+def _seeds(
+    random_state: int | np.random.SeedSequence | np.random.Generator | None, n_queries: int
+) -> list[np.random.SeedSequence]:
+    """Return one seed sequence a query; the first m of them are the same for any number of queries."""
     if isinstance(random_state, np.random.Generator):
         root = np.random.SeedSequence(random_state.integers(2**32, size=8, dtype=np.uint64).tolist())
     elif isinstance(random_state, np.random.SeedSequence):
@@ -225,7 +240,7 @@ def _seeds(random_state, n_queries):
         isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
     ):
         if random_state is not None and random_state < 0:
-            raise ValueError(f"random_state must not be negative, got {random_state}")
+            raise InvalidInput(f"random_state must not be negative, got {random_state}")
         root = np.random.SeedSequence(random_state if random_state is None else int(random_state))
     else:
         raise TypeError(
@@ -233,11 +248,3 @@ def _seeds(random_state, n_queries):
             f"got {type(random_state).__name__}"
         )
     return root.spawn(n_queries)
-
-
-def _draws(name, value, *, least):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)

@@ -1,20 +1,24 @@
-"""What trainers and models are asked for, and distrusted with: labels that count as votes, or an error."""
+"""What is checked about trainers and models: that they can be called, and that an answer is a vote."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["UnsoundTrainer", "check_callable", "name_of", "positions", "predict_of"]
+from .protocols import DescribedTrainer, having
+
+__all__ = ["UnsoundTrainer", "check_callable", "class_positions", "description_of", "predict_of"]
 
 
 class UnsoundTrainer(ValueError):
     """A trainer or a model does what makes its votes worthless: no certificate can be drawn from them."""
 
 
-def check_callable(train, name: str, arguments: str) -> None:
+def check_callable(train: object, name: str, arguments: str) -> None:
     """Raise TypeError unless a trainer can be called with three arguments."""
     if not callable(train):
         raise TypeError(
@@ -28,14 +32,17 @@ def check_callable(train, name: str, arguments: str) -> None:
         pass  # of some functions written in C nobody knows what they take
 
 
-def name_of(train) -> str:
-    """What a guarantee calls a trainer; nothing for a lambda."""
-    name = getattr(train, "__name__", type(train).__name__)
+def description_of(train: object) -> str:
+    """Return what a guarantee calls a trainer: its description or its name; nothing for a lambda."""
+    described: DescribedTrainer | None = having(train, "description")
+    if described is not None and isinstance(described.description, str):
+        return described.description
+    name = str(getattr(train, "__name__", type(train).__name__))
     return "" if name == "<lambda>" else name
 
 
-def predict_of(model) -> Callable:
-    """The function by which a model predicts."""
+def predict_of(model: object) -> Callable[[Any], ArrayLike]:
+    """Return the function by which a model predicts."""
     predict = getattr(model, "predict", model)
     if not callable(predict):
         raise UnsoundTrainer(
@@ -45,8 +52,8 @@ def predict_of(model) -> Callable:
     return predict
 
 
-def positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:
-    """Labels, or probabilities in the order of classes, as positions in classes."""
+def class_positions(answer: ArrayLike, n_queries: int, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return labels, or probabilities in the order of classes, as positions in classes."""
     answer = np.asarray(answer)
     if answer.ndim == 2:
         if answer.shape != (n_queries, len(classes)) or answer.dtype.kind not in "fiu":
@@ -58,7 +65,8 @@ def positions(answer, n_queries: int, classes: np.ndarray) -> np.ndarray:
             raise UnsoundTrainer(
                 "a model gave probabilities that are NaN or infinite; its vote counts nothing"
             )
-        return np.argmax(answer, axis=1)
+        most_probable: NDArray[np.int64] = np.argmax(answer, axis=1)
+        return most_probable
     if answer.shape != (n_queries,):
         raise UnsoundTrainer(f"a model gave labels of shape {answer.shape} for {n_queries} queries")
     if (answer.dtype.kind in "USO") != (classes.dtype.kind in "USO"):

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._errors import InvalidInput
 from .._printing import listed, quoted
+from ..gate.errors import InvalidInput
 
 if TYPE_CHECKING:
     import numpy as np

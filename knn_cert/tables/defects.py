@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import quoted
+from ..gate.errors import InvalidInput
 from .cells import is_missing, is_number, kind_of_text
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def check_finite(X: NDArray[np.float64], names: Sequence[str], unit: str, places
         return
     defects = Defects(unit)
     for bad, kind in ((np.isnan(X), "missing values"), (np.isinf(X), "infinity")):
-        for j in np.flatnonzero(bad.any(axis=0)):
+        for j in np.flatnonzero(bad.any(axis=0)).tolist():
             defects.add(kind, names[j], places[int(np.argmax(bad[:, j]))])
     defects.check()
 

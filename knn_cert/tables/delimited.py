@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._errors import InvalidInput
 from .._printing import listed, one_line, quoted
+from ..gate.errors import InvalidInput
 from .cells import is_missing, is_number
 from .columns import Columns, Select, check_names
 from .defects import Defects, check_finite
@@ -120,7 +121,7 @@ def _read_rows(reader: Any, delimiter: str, select: Select, header: bool) -> Col
 
 def _read_cells(
     rows: Iterator[_Row], names: list[str], features: list[int], label: int | None, names_from: str
-) -> tuple[np.ndarray, list[str], array]:
+) -> tuple[NDArray[np.float64], list[str], array[int]]:
     """Return the numbers of the features, the labels and the lines they stand in."""
     d, n_columns = len(features), len(names)
     pick = itemgetter(*features) if d > 1 else lambda row: (row[features[0]],)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import quoted, shortened
+from ..gate.errors import InvalidInput
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

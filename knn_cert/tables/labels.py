@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import quoted
-from .._validation import reads_as_number
+from ..gate.errors import InvalidInput
+from ..gate.labels import reads_as_number
 from .cells import is_missing
 from .defects import Defects
 
@@ -64,10 +64,11 @@ def _as_list(values: Any) -> list[Any]:
     if not isinstance(values, np.ndarray):
         return list(values)
     if values.dtype.kind == "b":
-        return values.astype(np.int64).tolist()
-    if values.dtype.kind in ("m", "M"):  # tolist() would count nanoseconds
-        return values.astype(str).tolist()
-    return values.tolist()
+        values = values.astype(np.int64)
+    elif values.dtype.kind in ("m", "M"):  # tolist() would count nanoseconds
+        values = values.astype(str)
+    as_list: list[Any] = values.tolist()
+    return as_list
 
 
 def _is_integer(cell: str) -> bool:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._npz import open_npz
 from .._printing import listed, one_line, printable, quoted
+from ..gate.errors import InvalidInput
 from .columns import Columns, check_names
 from .defects import check_finite
 from .labels import text_of

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from .._errors import InvalidInput
 from .._printing import one_line
+from ..gate.errors import InvalidInput
 from .cells import kind_of_text
 from .columns import Columns, Select, check_names
 from .defects import Defects, check_finite
@@ -62,13 +63,14 @@ def _read_frame(file: Path) -> Any:
         ) from error
 
 
-def _numbers(column: Any, name: str, defects: Defects) -> np.ndarray | float:
+def _numbers(column: Any, name: str, defects: Defects) -> NDArray[np.float64] | float:
     """Return a column as numbers, missing ones as NaN; note a defect and return 0 where it holds none."""
     import pandas as pd
 
     dtype = column.dtype
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype):
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        values: NDArray[np.float64] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return values
     filled = np.flatnonzero(column.notna().to_numpy())
     if not filled.size:
         defects.add("missing values", name, 1)

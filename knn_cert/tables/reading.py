@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._errors import InvalidInput
 from .._printing import printable, quoted
+from ..gate.errors import InvalidInput
 from .columns import Columns, Select, select_queries, select_training
 from .delimited import read_delimited
 from .doubts import warn_of_row_numbers
@@ -114,7 +114,7 @@ def read_table(
     if not (label is None or isinstance(label, (str, int))) or isinstance(label, bool):
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
     drop = _as_names(drop)
-    with _named_in_errors(path) as file:
+    with _errors_name(path) as file:
         kind = _kind(file)
         _check_header(header, kind)
         if kind == ".npz":
@@ -168,7 +168,7 @@ def read_queries(
         As in `read_table`.
     """
     wanted, drop = list(feature_names), _as_names(drop)
-    with _named_in_errors(path) as file:
+    with _errors_name(path) as file:
         kind = _kind(file)
         _check_header(header, kind)
         if kind == ".npz":
@@ -228,7 +228,7 @@ def _as_names(drop: Collection[str]) -> list[str]:
 
 
 @contextlib.contextmanager
-def _named_in_errors(path: str | os.PathLike[str]) -> Iterator[Path]:
+def _errors_name(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the file, which has to be one that can be read; name it in whatever is wrong with its content."""
     file = Path(path).expanduser()
     shown = printable(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from .._errors import InvalidInput
+from ..gate.errors import InvalidInput
 
 # Tables of measurements shrink to a third or a tenth; very regular ones to a fiftieth.
 _ALWAYS_ALLOWED = 1 << 28  # bytes: 256 MiB

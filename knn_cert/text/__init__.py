@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..word_threats import QueryWords, TrainingWords
-from .certify import certify_text_votes
+from ..threats.words import QueryWords, TrainingWords
+from .composition import Composition, compose
 from .corpus import Corpus, tokenize
 from .ensemble import SmoothedTextEnsemble
-from .smoothing import Composition, Deletion, LabelNoise, Masking, RowDropping, compose
+from .laws import Deletion, LabelNoise, Masking, RowDropping
 from .substitution import (
     SubstitutionLaw,
     UniformSubstitution,
@@ -21,6 +21,7 @@ from .substitution import (
 )
 from .swaps import largest_word_budget
 from .synonyms import SynonymNetwork
+from .text_votes import certify_text_votes
 from .trainers import BagOfWords, Embeddings
 
 __all__ = [

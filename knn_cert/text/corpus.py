@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..gate.errors import InvalidInput
 from .tokens import normalized, tokenize
 
 __all__ = ["Corpus", "check_texts", "tokenize"]
@@ -27,11 +30,11 @@ class Corpus:
         its texts alone, as `renumbered` makes it.
     """
 
-    tokens: np.ndarray
-    starts: np.ndarray
+    tokens: NDArray[np.int64]
+    starts: NDArray[np.int64]
     vocabulary: tuple[str, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         # Many models are asked about one corpus; none of them shall change it for the next.
         for name in ("tokens", "starts"):
             array = getattr(self, name).view()
@@ -70,14 +73,14 @@ class Corpus:
         for i, text in enumerate(check_texts(texts)):
             words = tokenizer(normalized(text))
             if not len(words) and not allow_empty:
-                raise ValueError(
+                raise InvalidInput(
                     f"text {i} is empty: no word is left of {text!r}. Leave such texts out, of training and "
                     "of queries"
                 )
             for word in words:
                 if word not in numbers:
                     if not isinstance(word, str) or not word or word.split() != [word]:
-                        raise ValueError(
+                        raise InvalidInput(
                             f"the tokenizer made {word!r} of text {i}; tokens must be strings without spaces"
                         )
                     numbers[word] = len(numbers)
@@ -89,28 +92,29 @@ class Corpus:
         return len(self.starts) - 1
 
     def words(self, i: int) -> list[str]:
-        """The tokens of text i."""
+        """Return the tokens of text i."""
         return [self.vocabulary[t] for t in self.tokens[self.starts[i] : self.starts[i + 1]]]
 
     def texts(self) -> list[str]:
-        """The texts again, tokens joined by single spaces; a text whose tokens were all deleted is empty."""
+        """Return the texts again, tokens joined by single spaces; a text without tokens is empty."""
         return [" ".join(self.words(i)) for i in range(len(self))]
 
-    def some(self, rows: np.ndarray) -> Corpus:
-        """The texts at some positions."""
+    def some(self, rows: NDArray[np.integer[Any]]) -> Corpus:
+        """Return the texts at some positions."""
         lengths = np.diff(self.starts)[rows]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         places = np.arange(starts[-1]) + np.repeat(self.starts[:-1][rows] - starts[:-1], lengths)
         return Corpus(self.tokens[places], starts, self.vocabulary)
 
     def renumbered(self) -> Corpus:
-        """The same texts as `from_texts` would give them: with the tokens that occur, numbered as they come.
+        """Return the texts as `from_texts` gives them: with the tokens that occur, numbered as they come.
 
         Which tokens were there before some were deleted cannot be told from it.
         """
         n = len(self.tokens)
         place = np.full(len(self.vocabulary), n)
-        place[self.tokens[::-1]] = np.arange(n)[::-1]  # of equal indices the last one counts: the first place
+        # Of equal indices the last one counts: backwards, that is the first place of the token.
+        place[self.tokens[::-1]] = np.arange(n)[::-1]
         occur = np.flatnonzero(place < n)
         occur = occur[np.argsort(place[occur])]
         number = np.empty(len(self.vocabulary), dtype=np.int64)
@@ -119,12 +123,12 @@ class Corpus:
             number[self.tokens], self.starts.copy(), tuple(self.vocabulary[t] for t in occur.tolist())
         )
 
-    def row_of_token(self) -> np.ndarray:
-        """The text that each token belongs to, shape (n_tokens,)."""
+    def row_of_token(self) -> NDArray[np.int64]:
+        """Return the text that each token belongs to, shape (n_tokens,)."""
         return np.repeat(np.arange(len(self)), np.diff(self.starts))
 
 
-def check_texts(texts, name: str = "texts") -> list[str]:
+def check_texts(texts: Iterable[str], name: str = "texts") -> list[str]:
     """Return texts as a list of str, or say what is wrong with them.
 
     Raises
@@ -151,7 +155,7 @@ def check_texts(texts, name: str = "texts") -> list[str]:
         if not isinstance(text, str):
             raise TypeError(f"{name}[{i}] must be a str, got {text!r}; leave texts that are missing out")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise ValueError(
+            raise InvalidInput(
                 f"{name}[{i}] was decoded with the wrong encoding: it has bytes that are no text "
                 f"({text[:40]!r}); read the file with the encoding it was written in"
             )

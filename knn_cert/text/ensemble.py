@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
+from numpy.typing import ArrayLike, NDArray
 
-from .._validation import number_classes
 from ..certificates import Certificates
-from ..montecarlo.copies import Copies
-from ..montecarlo.independence import check_alike, check_distinct
-from ..montecarlo.models import check_callable, name_of
-from ..montecarlo.training import in_turn, model_seeds
-from ..montecarlo.voting import VotingEnsemble
-from ..word_threats import QueryWords, RowThreat, WordThreat
-from .certify import certify_text_votes, check_question, default_threat
+from ..gate.errors import InvalidInput
+from ..gate.labels import number_classes
+from ..montecarlo.base import VotingEnsemble
+from ..montecarlo.protocols import Progress
+from ..montecarlo.seeds import ModelSeed
+from ..threats.words import QueryWords, RowThreat, WordThreat
+from .composition import Composition, compose
 from .corpus import Corpus, check_texts
+from .laws import Deletion, TextLaw
 from .sampling import Sampler
-from .smoothing import Deletion, compose
+from .text_protocols import TextTrainer
+from .text_queries import TextQueries, labels_of
+from .text_training import CheckedTextTrainer, TextTraining
+from .text_votes import certify_text_votes, check_question, default_threat
 from .tokens import normalized, tokenize, tokenizer_name
 from .trainers import BagOfWords
-from .training import Job, Training, labels_of, train_job
 
 __all__ = ["SmoothedTextEnsemble"]
 
 _CUT_AGAIN = 64  # texts, to see whether the tokeniser makes the same of them
-# Models that one process trains in a row: what it is handed, the texts, is then handed over less often.
-_MODELS_A_TASK = 16
 
 
-class SmoothedTextEnsemble(VotingEnsemble):
+class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
     """N models trained on independently noised texts, whose votes certify predictions against poisoned texts.
 
     Each model is a function of its noised texts and a seed. The noise is drawn once for each model and kept,
@@ -47,7 +48,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
         callable, and gives labels of shape (m,). A scikit-learn pipeline serves as ``lambda texts, labels,
         seed: clone(pipeline).fit(texts, labels)``. The trainer may also have ``train_corpus(corpus, labels,
         seed)``, and its models ``predict_corpus(corpus)``, which take a `Corpus` of the tokens that the noise
-        left. `fit` tries all this, see docs/ensembles.md. None: `BagOfWords`.
+        left; and ``description``, what guarantees call it. `fit` tries all this, see docs/ensembles.md. None:
+        `BagOfWords`.
     law : law, optional
         `Deletion`, `Masking`, `RowDropping`, `LabelNoise`, a substitution law, or what `compose` makes of
         them. None: ``Deletion(0.7)``. Its parameters must not depend on the training texts.
@@ -98,19 +100,19 @@ class SmoothedTextEnsemble(VotingEnsemble):
 
     def __init__(
         self,
-        trainer=None,
-        law=None,
-        n_models=1000,
-        alpha=0.001,
-        random_state=None,
+        trainer: TextTrainer | None = None,
+        law: TextLaw | Composition | None = None,
+        n_models: int = 1000,
+        alpha: float = 0.001,
+        random_state: int | None = None,
         *,
-        n_pilot=0,
-        query_noise=False,
-        tokenizer=None,
-        classes=None,
-        simultaneous=False,
-        n_jobs=None,
-    ):
+        n_pilot: int = 0,
+        query_noise: bool = False,
+        tokenizer: Callable[[str], Sequence[str]] | None = None,
+        classes: ArrayLike | None = None,
+        simultaneous: bool = False,
+        n_jobs: int | None = None,
+    ) -> None:
         self.trainer = trainer
         self.law = law
         self.n_models = n_models
@@ -124,7 +126,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         self.n_jobs = n_jobs
 
     def fit(
-        self, texts: Sequence[str], labels, *, progress: Callable[[int, int], None] | None = None
+        self, texts: Sequence[str], labels: ArrayLike, *, progress: Progress | None = None
     ) -> SmoothedTextEnsemble:
         """Train the models.
 
@@ -158,59 +160,7 @@ class SmoothedTextEnsemble(VotingEnsemble):
         The trainer is tried on at most 64 texts of each class first, then one model more than asked for is
         trained on all texts, by a copy of the trainer, to be compared with the last one.
         """
-        trainer = BagOfWords() if self.trainer is None else self.trainer
-        check_callable(trainer, "trainer", "(texts, labels, seed)")
-        law = compose(Deletion(0.7) if self.law is None else self.law)
-        self._check_settings()
-        if self.query_noise and not law.on_words:
-            raise ValueError(
-                f"{law} does not touch words, so queries cannot be noised: leave out query_noise, or compose "
-                "it with Deletion or Masking"
-            )
-        texts = check_texts(texts)
-        fresh = _copy_of(self._tokenizer)
-        corpus = Corpus.from_texts(texts, self._tokenizer)
-        _check_tokenizer(fresh, texts, corpus)
-        labels = np.asarray(labels)
-        if labels.shape != (len(corpus),):
-            raise ValueError(
-                f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
-            )
-        self.classes_, numbers = number_classes(labels, self.classes)
-        self._labels_are_classes = self.classes is not None
-        self._check_enough(len(self.classes_))
-        self.n_samples_fit_ = len(corpus)
-        self._law, self._words = law, corpus.vocabulary
-        seeds = model_seeds(self.random_state, self.n_models + self.n_pilot)
-        training = Training(trainer, Sampler(law, corpus.vocabulary), corpus, numbers, self.classes_)
-        copies = Copies(trainer)
-        probes = training.tried(copies, seeds)
-        if progress is not None:
-            progress(0, len(seeds))
-        # Here, each model is looked at before the next one is trained.
-        size = 1 if self.n_jobs in (None, 1) else _MODELS_A_TASK
-        jobs = [Job(training, probes, seeds[i : i + size]) for i in range(0, len(seeds), size)]
-        # Models that the noise left two classes to tell apart; of others the trainer knows nothing.
-        watched, last = training.first_with_classes(seeds), -1 - training.first_with_classes(seeds[::-1])
-        compared = last if copies else watched
-        again = training._replace(trainer=copies.make())
-        jobs.append(Job(again, probes, [seeds[compared]]))
-        models, first = [], None
-        trained = in_turn(train_job, jobs, self.n_jobs)
-        for _ in jobs[:-1]:
-            models += next(trained)
-            if first is None and len(models) > watched:
-                first = probes.look(models[watched])
-            if progress is not None:
-                progress(len(models), len(seeds))
-        ((once_more,),) = trained
-        check_distinct(models)
-        probes.check_unmoved(models[watched], first, "when the others were trained")
-        check_alike(probes.look(models[compared]), probes.look(once_more), fresh=bool(copies))
-        self._watch = probes, first, watched
-        self.pilot_models_, self.models_ = models[: self.n_pilot], models[self.n_pilot :]
-        self._pilot_seeds, self._seeds = seeds[: self.n_pilot], seeds[self.n_pilot :]
-        self._trainer_name = name_of(trainer)
+        self._fit(texts, labels, progress=progress)
         return self
 
     def votes(
@@ -218,8 +168,8 @@ class SmoothedTextEnsemble(VotingEnsemble):
         texts: Sequence[str],
         *,
         pilot: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> np.ndarray:
+        progress: Progress | None = None,
+    ) -> NDArray[np.int64]:
         """Count the models' votes.
 
         Parameters
@@ -244,18 +194,14 @@ class SmoothedTextEnsemble(VotingEnsemble):
             If a model gives labels that do not occur in training, or the first model is no longer what it was
             when it was trained.
         """
-        check_is_fitted(self, "models_")
-        corpus = Corpus.from_texts(texts, self._tokenizer)
-        self._warn_of_unknown(corpus)
-        self._check_unmoved()
-        return self._votes(corpus, pilot, progress)
+        return self._count(texts, pilot=pilot, progress=progress)
 
     def certify(
         self,
         texts: Sequence[str],
         threat: WordThreat | RowThreat | None = None,
         *,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Certificates:
         """Certify predictions against tampered training texts, or a tampered query.
 
@@ -282,24 +228,86 @@ class SmoothedTextEnsemble(VotingEnsemble):
         UnsoundTrainer
             As `votes`.
         """
-        check_is_fitted(self, "models_")
-        if threat is None:
-            threat = default_threat(self._law)
-        # What is wrong with the question should show before the models are asked.
-        check_question(self._law, threat, query_noise=self.query_noise)
-        self._check_classes(threat)
+        return self._certify(texts, threat, progress)
+
+    def _read_parameters(self) -> None:
+        self._trainer = CheckedTextTrainer(BagOfWords() if self.trainer is None else self.trainer)
+        self._law = compose(Deletion(0.7) if self.law is None else self.law)
+
+    def _check_settings(self) -> None:
+        super()._check_settings()
+        if self.query_noise and not self._law.on_words:
+            raise InvalidInput(
+                f"{self._law} does not touch words, so queries cannot be noised: leave out query_noise, or "
+                "compose it with Deletion or Masking"
+            )
+
+    def _training(self, rows: Any, labels: Any) -> TextTraining:
+        texts = check_texts(rows)
+        fresh = _copy_of(self._tokenizer)
         corpus = Corpus.from_texts(texts, self._tokenizer)
-        if not len(corpus):
-            raise ValueError("texts must hold at least one query, got none")
-        self._warn_of_unknown(corpus)
-        self._check_unmoved()
-        pilot = self._votes(corpus, True, None) if self.pilot_models_ else None
+        _check_tokenizer(fresh, texts, corpus)
+        labels = np.asarray(labels)
+        if labels.shape != (len(corpus),):
+            raise InvalidInput(
+                f"labels must have shape ({len(corpus)},), one for each text, got {labels.shape}"
+            )
+        self.classes_, numbers = number_classes(labels, self.classes)
+        self._labels_are_classes = self.classes is not None
+        self.n_samples_fit_, self._words = len(corpus), corpus.vocabulary
+        return TextTraining(
+            self._trainer, Sampler(self._law, corpus.vocabulary), corpus, numbers, self.classes_
+        )
+
+    def _checked_queries(self, queries: Any, *, least: int) -> TextQueries:
+        corpus = Corpus.from_texts(queries, self._tokenizer)
+        if len(corpus) < least:
+            raise InvalidInput("texts must hold at least one query, got none")
+        known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
+        strange = np.flatnonzero(np.bincount(corpus.row_of_token()[known], minlength=len(corpus)) == 0)
+        if len(strange):
+            warnings.warn(
+                f"{len(strange)} of {len(corpus)} texts have no word that occurs in the training texts, text "
+                f"{strange[0]} first: {' '.join(corpus.words(strange[0])[:8])!r}",
+                stacklevel=4,  # who called `votes` or `certify`, which ask the base
+            )
+        if self.query_noise:
+            return TextQueries(corpus, sampler=Sampler(self._law, corpus.vocabulary))
+        return TextQueries(corpus, texts=corpus.texts())
+
+    def _checked_threat(self, threat: WordThreat | RowThreat | None) -> WordThreat | RowThreat:
+        threat = default_threat(self._law) if threat is None else threat
+        check_question(self._law, threat, query_noise=self.query_noise)
+        # What would change where a threat makes or wipes out a class is settled by ``classes`` alone.
+        if threat.whole_rows and not self._labels_are_classes:
+            training = threat.training if isinstance(threat, QueryWords) else threat
+            raise InvalidInput(
+                f"{training!r} may add a class or wipe one out, and models depend on which there are "
+                "(without a text that is left they vote for the first one, and LabelNoise draws from all): "
+                "give the ensemble the labels that can occur, "
+                f"classes={self.classes_.tolist()!r} or more of them"
+            )
+        return threat
+
+    def _answers(
+        self, queries: TextQueries, models: Sequence[Any], seeds: Sequence[ModelSeed]
+    ) -> Iterator[tuple[slice, NDArray[np.int64]]]:
+        for model, seed in zip(models, seeds, strict=True):
+            yield slice(None), labels_of(model, queries.seen_by(seed), queries.texts, self.classes_)
+
+    def _issue(
+        self,
+        counts: NDArray[np.int64],
+        pilot: NDArray[np.int64] | None,
+        queries: TextQueries,
+        threat: WordThreat | RowThreat,
+    ) -> Certificates:
         return certify_text_votes(
-            self._votes(corpus, False, progress),
+            counts,
             law=self._law,
             n_train=self.n_samples_fit_,
             threat=threat,
-            queries=[corpus.words(i) for i in range(len(corpus))],
+            queries=[queries.corpus.words(i) for i in range(len(queries))],
             training_words=self._words,
             query_noise=self.query_noise,
             tokenizer=tokenizer_name(self._tokenizer),
@@ -307,68 +315,28 @@ class SmoothedTextEnsemble(VotingEnsemble):
             alpha=self.alpha,
             pilot=pilot,
             simultaneous=self.simultaneous,
-            trainer=self._trainer_name,
+            trainer=self._trainer.name,
         )
 
     @property
-    def _tokenizer(self):
+    def _tokenizer(self) -> Callable[[str], Sequence[str]]:
         return tokenize if self.tokenizer is None else self.tokenizer
 
-    def _check_classes(self, threat: WordThreat | RowThreat) -> None:
-        """Raise where a threat may make or wipe out a class, and what that would change is not settled."""
-        threat = threat.training if isinstance(threat, QueryWords) else threat
-        if isinstance(threat, RowThreat) and not self._labels_are_classes:
-            raise ValueError(
-                f"{threat!r} may add a class or wipe one out, and models depend on which there are (without "
-                "a text that is left they vote for the first one, and LabelNoise draws from all): give the "
-                f"ensemble the labels that can occur, classes={self.classes_.tolist()!r} or more of them"
-            )
 
-    def _check_unmoved(self) -> None:
-        probes, first, watched = self._watch
-        models = self.pilot_models_ + self.models_
-        probes.check_unmoved(models[watched], first, "since the ensemble was fitted")
-
-    def _warn_of_unknown(self, corpus: Corpus) -> None:
-        known = np.isin(corpus.vocabulary, self._words)[corpus.tokens]
-        strange = np.flatnonzero(np.bincount(corpus.row_of_token()[known], minlength=len(corpus)) == 0)
-        if len(strange):
-            warnings.warn(
-                f"{len(strange)} of {len(corpus)} texts have no word that occurs in the training texts, text "
-                f"{strange[0]} first: {' '.join(corpus.words(strange[0])[:8])!r}",
-                stacklevel=3,
-            )
-
-    def _votes(self, corpus: Corpus, pilot: bool, progress) -> np.ndarray:
-        models, seeds = (self.pilot_models_, self._pilot_seeds) if pilot else (self.models_, self._seeds)
-        sampler = Sampler(self._law, corpus.vocabulary) if self.query_noise else None
-        texts = None if sampler is not None else corpus.texts()
-        counts = np.zeros((len(corpus), len(self.classes_)), dtype=np.int64)
-        every = np.arange(len(corpus))
-        for number, (model, seed) in enumerate(zip(models, seeds, strict=True)):
-            if progress is not None:
-                progress(number, len(models))
-            queries = corpus if sampler is None else sampler.queries(corpus, seed.query_generator())
-            counts[every, labels_of(model, queries, texts, self.classes_)] += 1
-        if progress is not None:
-            progress(len(models), len(models))
-        return counts
-
-
-def _copy_of(tokenizer):
-    """A tokenizer as it is before it has cut a text; itself, if it cannot be copied."""
+def _copy_of(tokenizer: Callable[[str], Sequence[str]]) -> Callable[[str], Sequence[str]]:
+    """Return a tokenizer as it is before it has cut a text; itself, if it cannot be copied."""
     try:
         return copy.deepcopy(tokenizer)
     except Exception:  # of what it holds
         return tokenizer
 
 
-def _check_tokenizer(tokenizer, texts: list[str], corpus: Corpus) -> None:
+def _check_tokenizer(tokenizer: Callable[[str], Sequence[str]], texts: list[str], corpus: Corpus) -> None:
     """Cut some texts again, the last one first: a token must be a function of its text alone."""
     for i in range(max(0, len(texts) - _CUT_AGAIN), len(texts))[::-1]:
         words = list(tokenizer(normalized(texts[i])))
         if words != corpus.words(i):
-            raise ValueError(
+            raise InvalidInput(
                 f"the tokenizer must cut a text the same way always, but made {corpus.words(i)[:8]} of "
                 f"text {i} and then {words[:8]}; it must not learn from the texts that it cuts"
             )

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import NamedTuple, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
+from .composition import Composition
 from .corpus import Corpus
-from .smoothing import Composition, Deletion, LabelNoise, Masking, RowDropping
+from .laws import Deletion, LabelNoise, Masking, Number, RowDropping
 from .substitution import SubstitutionLaw
 
 __all__ = ["MASK", "Sampler"]
 
 # What stands in the place of a masked word. `tokenize` never makes it of a text.
 MASK = "[MASK]"
+
+
+class _Table(NamedTuple):
+    """The laws of words as `SubstitutionLaw.table` gives them, ready for draws."""
+
+    starts: NDArray[np.int64]
+    candidates: NDArray[np.int64]
+    cumulative: NDArray[np.float64]
+
+    def drawn(self, tokens: NDArray[np.int64], uniforms: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return for each token the first candidate whose cumulative probability exceeds its number."""
+        low, high = self.starts[tokens], self.starts[tokens + 1] - 1
+        while np.any(low < high):
+            middle = (low + high) // 2
+            beyond = uniforms >= self.cumulative[middle]
+            low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
+        return self.candidates[low]
 
 
 class Sampler:
@@ -27,29 +49,29 @@ class Sampler:
     cannot be told from what `training` and `queries` give.
     """
 
-    def __init__(self, law: Composition, vocabulary: tuple[str, ...]):
+    def __init__(self, law: Composition, vocabulary: Sequence[str]) -> None:
         self._rows, self._labels = law.part(RowDropping), law.part(LabelNoise)
         self._masking, self._deletion = law.part(Masking), law.part(Deletion)
         substitution = law.part(SubstitutionLaw)
-        self._table = None
+        words = tuple(vocabulary)
+        self._table: _Table | None = None
         if substitution is not None:
-            vocabulary, *self._table = substitution.table(tuple(vocabulary))
-        vocabulary = tuple(vocabulary)
-        if self._masking is not None:
-            self._mask = vocabulary.index(MASK) if MASK in vocabulary else len(vocabulary)
-            if self._mask == len(vocabulary):
-                vocabulary = (*vocabulary, MASK)
-        self._vocabulary = vocabulary
+            words, starts, candidates, cumulative = substitution.table(words)
+            self._table = _Table(starts, candidates, cumulative)
+        if self._masking is not None and MASK not in words:
+            words = (*words, MASK)
+        self._mask = words.index(MASK) if self._masking is not None else -1
+        self._vocabulary = words
 
     def training(
-        self, corpus: Corpus, labels: np.ndarray, n_classes: int, generator: np.random.Generator
-    ) -> tuple[Corpus, np.ndarray]:
+        self, corpus: Corpus, labels: NDArray[np.int64], n_classes: int, generator: np.random.Generator
+    ) -> tuple[Corpus, NDArray[np.int64]]:
         """Draw the noised training texts of one model.
 
         Parameters
         ----------
         corpus : Corpus
-            Of the vocabulary of this sampler.
+            Texts numbered by the vocabulary of this sampler.
         labels : ndarray of int, shape (n,)
             Positions of the classes, below ``n_classes``.
         n_classes : int
@@ -63,12 +85,12 @@ class Sampler:
         """
         tokens, starts = corpus.tokens, corpus.starts
         if self._rows is not None:
-            kept = generator.random(len(corpus)) >= self._rows.pi
+            kept = ~_below(generator.random(len(corpus)), self._rows.pi)
             tokens = tokens[np.repeat(kept, np.diff(starts))]
             starts = np.concatenate([[0], np.cumsum(np.diff(starts)[kept])])
             labels = labels[kept]
         if self._labels is not None:
-            flipped = generator.random(len(labels)) < self._labels.flip
+            flipped = _below(generator.random(len(labels)), self._labels.flip)
             others = (labels + 1 + generator.integers(n_classes - 1, size=len(labels))) % n_classes
             labels = np.where(flipped, others, labels)
         return self._words(tokens, starts, generator.random((3, len(tokens)))), labels
@@ -85,24 +107,21 @@ class Sampler:
         place = np.arange(len(corpus.tokens)) - np.repeat(corpus.starts[:-1], lengths)
         return self._words(corpus.tokens, corpus.starts, uniforms[:, place])
 
-    def _words(self, tokens: np.ndarray, starts: np.ndarray, uniforms: np.ndarray) -> Corpus:
+    def _words(
+        self, tokens: NDArray[np.int64], starts: NDArray[np.int64], uniforms: NDArray[np.float64]
+    ) -> Corpus:
         """Substitute, mask and delete, each by uniform numbers of its own."""
         if self._table is not None:
-            tokens = _drawn(tokens, uniforms[0], *self._table)
+            tokens = self._table.drawn(tokens, uniforms[0])
         if self._masking is not None:
-            tokens = np.where(uniforms[1] < self._masking.rho, self._mask, tokens)
+            tokens = np.where(_below(uniforms[1], self._masking.rho), self._mask, tokens)
         if self._deletion is not None:
-            kept = uniforms[2] >= self._deletion.p
+            kept = ~_below(uniforms[2], self._deletion.p)
             tokens = tokens[kept]
             starts = np.concatenate([[0], np.cumsum(kept)])[starts]
         return Corpus(tokens, starts, self._vocabulary).renumbered()
 
 
-def _drawn(tokens, uniforms, starts, candidates, cumulative) -> np.ndarray:
-    """For each token the first of its candidates whose cumulative probability exceeds its number."""
-    low, high = starts[tokens], starts[tokens + 1] - 1
-    while np.any(low < high):
-        middle = (low + high) // 2
-        beyond = uniforms >= cumulative[middle]
-        low, high = np.where(beyond, middle + 1, low), np.where(beyond, high, middle)
-    return candidates[low]
+def _below(uniforms: NDArray[np.float64], chance: Number) -> NDArray[np.bool_]:
+    """Return where a uniform number is below a probability; a Fraction is compared as it is, unrounded."""
+    return uniforms < cast("float", chance)

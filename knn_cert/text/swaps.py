@@ -18,6 +18,7 @@ from ..bounds import (
     worst_overlaps,
 )
 from .substitution import SubstitutionLaw
+from .substitution.hull import Pair
 
 __all__ = ["Swaps", "largest_word_budget"]
 
@@ -25,11 +26,15 @@ __all__ = ["Swaps", "largest_word_budget"]
 _MOST_SETS = 500
 _MOST_ATOMS = 4096
 
-# Log-ratios of products with more atoms than that are put on a grid of this step.
+# Log-ratios of products with more atoms than that are put on a grid of this step: each factor then costs less
+# than one part in a hundred of its ratio.
 _STEP = 2.0**-7
 
 # Margins of products of floats differ from the exact ones by far less.
 _UNDECIDED = 1e-9
+
+# A bound on a probability.
+Probability = float | Fraction
 
 
 class Swaps:
@@ -38,7 +43,7 @@ class Swaps:
     Parameters
     ----------
     law : SubstitutionLaw
-    thinned : callable (TradeOff) -> TradeOff, optional
+    thinned : callable (pair) -> pair, optional
         What later laws, masking or deletion, make of the pair of one exchanged word. None: there are none.
     training : TradeOff
         The pair of laws of the training texts.
@@ -47,16 +52,16 @@ class Swaps:
     def __init__(
         self,
         law: SubstitutionLaw,
-        thinned: Callable[[TradeOff], TradeOff] | None = None,
+        thinned: Callable[[Pair], Pair] | None = None,
         training: TradeOff = IDENTICAL,
-    ):
+    ) -> None:
         self._law, self._thinned, self._training = law, thinned, training
-        self._hulls: dict[str, TradeOff] = {}
+        self._hulls: dict[str, Pair] = {}
         # Later laws, and training texts, may give pairs of one ratio a second one.
         self._overlapping = thinned is None and (training is IDENTICAL or isinstance(training, Overlap))
 
     def pair(self, words: Sequence[str], budget: int) -> TradeOff:
-        """The worst pair, or one that dominates it, if so many of the words were exchanged.
+        """Return the worst pair, or one that dominates it, if so many of the words were exchanged.
 
         Parameters
         ----------
@@ -74,17 +79,16 @@ class Swaps:
             product = _bounded(product * one)
         return product
 
-    def lower(self, words: Sequence[str], budget: int, p_a) -> float:
-        """A lower bound on the probability that so many exchanged words leave to a class that had ``p_a``.
+    def lower(self, words: Sequence[str], budget: int, p_a: Probability) -> float:
+        """Bound from below the probability that so many exchanged words leave to a class that had ``p_a``.
 
         By total variation (SAFER), which is quick: a budget may be certified where this is not above 1/2.
         """
         hulls = [[self._hull(word)] for word in self._swappable(words)]
         return float((worst_by_total_variation(hulls, budget) * self._training).lower(p_a))
 
-    def largest(self, words: Sequence[str], p_a, p_b=None) -> int:
-        """How many of the words may have been exchanged with the prediction certified; see
-        `largest_word_budget`."""
+    def largest(self, words: Sequence[str], p_a: Probability, p_b: Probability | None = None) -> int:
+        """Return how many of the words may have been exchanged, as `largest_word_budget`."""
         if not self._training.certified(p_a, p_b):
             return -1
         words = self._swappable(words)
@@ -101,34 +105,38 @@ class Swaps:
         return _largest_by_hulls([self._hull(word) for word in words], p_a, p_b, self._training)
 
     def n_swappable(self, words: Sequence[str]) -> int:
-        """How many of the words have neighbours."""
+        """Return how many of the words have neighbours."""
         return len(self._swappable(words))
 
     def _swappable(self, words: Sequence[str]) -> list[str]:
         return [word for word in words if self._law.network.neighbours(word)]
 
     def _overlaps(self, words: list[str]) -> list[list[Overlap]] | None:
-        if not self._overlapping or (words and self._law.overlaps(words[0]) is None):
+        """Return the choices at each word where all pairs have one likelihood ratio, else None."""
+        if not self._overlapping:
             return None
-        return [self._law.overlaps(word) for word in words]
+        options = [overlaps for word in words if (overlaps := self._law.overlaps(word)) is not None]
+        return options if len(options) == len(words) else None
 
-    def _hull(self, word: str) -> TradeOff:
-        if self._thinned is None:
-            return self._law.hull(word)
+    def _hull(self, word: str) -> Pair:
+        """Return the hull of a word, thinned by later laws."""
         if word not in self._hulls:
-            self._hulls[word] = self._thinned(self._law.hull(word))
+            hull = self._law.hull(word)
+            if hull is None:  # no neighbours: it cannot have been exchanged
+                hull = IDENTICAL
+            self._hulls[word] = hull if self._thinned is None else self._thinned(hull)
         return self._hulls[word]
 
 
 def largest_word_budget(
-    law: SubstitutionLaw, tokens: Sequence[str], p_a: float | Fraction, p_b: float | Fraction | None = None
+    law: SubstitutionLaw, tokens: Sequence[str], p_a: Probability, p_b: Probability | None = None
 ) -> int:
-    """How many words of a query may have been exchanged within the network, with the prediction certified.
+    """Return how many words of a query may have been exchanged within the network: the certified budget.
 
     Parameters
     ----------
     law : SubstitutionLaw
-        Of the noise on the query.
+        The noise on the query.
     tokens : sequence of str
         The observed query.
     p_a, p_b : number, in [0, 1]
@@ -160,7 +168,13 @@ def largest_word_budget(
     return Swaps(law).largest(tokens, p_a, p_b)
 
 
-def _largest_by_overlaps(options: list[list[Overlap]], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
+def _largest_by_overlaps(
+    options: list[list[Overlap]],
+    p_a: Probability,
+    p_b: Probability | None,
+    training: TradeOff = IDENTICAL,
+) -> int:
+    """Return the largest certified budget, exactly, where every choice has one likelihood ratio."""
     rounded = [[pair.rounded() for pair in choices] for choices in options]
     largest = largest_certified(
         lambda budget: worst_overlaps(rounded, budget) * training, p_a, p_b, most=len(options)
@@ -175,8 +189,10 @@ def _largest_by_overlaps(options: list[list[Overlap]], p_a, p_b, training: Trade
     return largest
 
 
-def _largest_by_hulls(hulls: list[TradeOff], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
-    """The largest budget for changes each dominated by the hull of its position, and certified alone."""
+def _largest_by_hulls(
+    hulls: Sequence[TradeOff], p_a: Probability, p_b: Probability | None, training: TradeOff = IDENTICAL
+) -> int:
+    """Return the largest budget for changes each dominated by the hull of its position, certified alone."""
     if not hulls:
         return 0
     budget = max(1, _certified_factors(_suffix_envelopes(hulls), p_a, p_b, training))
@@ -190,12 +206,12 @@ def _largest_by_hulls(hulls: list[TradeOff], p_a, p_b, training: TradeOff = IDEN
     return budget
 
 
-def _worst_first(hulls: list[TradeOff]) -> list[TradeOff]:
+def _worst_first(hulls: Sequence[TradeOff]) -> list[TradeOff]:
     return sorted(hulls, key=lambda hull: hull.least_p_a, reverse=True)
 
 
-def _suffix_envelopes(hulls: list[TradeOff]) -> list[TradeOff]:
-    """Pairs of which the first R together dominate the hulls of any R positions.
+def _suffix_envelopes(hulls: Sequence[TradeOff]) -> list[TradeOff]:
+    """Return pairs of which the first R together dominate the hulls of any R positions.
 
     With the worst positions first, the j-th of any changed ones comes at place j or later. So the envelope of
     all from place j on dominates it, and the product of the first R envelopes any R changes. Where the hulls
@@ -208,7 +224,7 @@ def _suffix_envelopes(hulls: list[TradeOff]) -> list[TradeOff]:
     return envelopes[::-1]
 
 
-def _few_sets(hulls: list[TradeOff], budget: int) -> bool:
+def _few_sets(hulls: Sequence[TradeOff], budget: int) -> bool:
     """Whether all sets of so many positions can be looked at."""
     if math.comb(len(hulls), budget) > _MOST_SETS:
         return False
@@ -216,9 +232,11 @@ def _few_sets(hulls: list[TradeOff], budget: int) -> bool:
     return math.prod(sizes[len(sizes) - budget :]) <= _MOST_ATOMS
 
 
-def _certified_factors(pairs: list[TradeOff], p_a, p_b, training: TradeOff = IDENTICAL) -> int:
-    """How many of the pairs, from the first on, have a product that is certified."""
-    product = training.atoms().rounded()
+def _certified_factors(
+    pairs: list[TradeOff], p_a: Probability, p_b: Probability | None, training: TradeOff = IDENTICAL
+) -> int:
+    """Return how many of the pairs, from the first on, have a product that is certified."""
+    product: TradeOff = training.atoms().rounded()
     for number, pair in enumerate(pairs):
         product = _bounded(product * pair)
         if not product.certified(p_a, p_b):
@@ -227,7 +245,8 @@ def _certified_factors(pairs: list[TradeOff], p_a, p_b, training: TradeOff = IDE
 
 
 def _bounded(product: TradeOff) -> TradeOff:
-    """The pair, on a grid where it has too many atoms."""
-    if isinstance(product, Overlap) or len(product) <= _MOST_ATOMS:
+    """Return the pair, on a grid where it has too many atoms."""
+    if isinstance(product, Overlap):
         return product
-    return Grid.of(product, _STEP).atoms()
+    atoms = product.atoms()
+    return atoms if len(atoms) <= _MOST_ATOMS else Grid.of(atoms, _STEP).atoms()

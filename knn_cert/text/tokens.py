@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["TOKENIZER", "normalized", "tokenize", "tokenizer_name"]
 
-# What certificates call `tokenize`. Whoever changes what it does to any text changes the number.
+# The name of `tokenize` in certificates. Whoever changes what it does to any text changes the number.
 TOKENIZER = "knn_cert.text.tokenize, rule 2"
 
 # In the shadow of a text, _MARK stands for all that belongs to the character before it. Private characters of
@@ -21,8 +21,8 @@ _SYMBOL = "$"
 _TOKEN = re.compile(rf"[\w#@][\w'’#@{_MARK}-]*|['’]\w[\w{_MARK}]*|[^\w\s]{_MARK}*")
 
 
-class _Shadow(dict):
-    """For `str.translate`: what the rule sees of a character. It is looked up once each."""
+class _Shadow(dict[int, str]):
+    """What the rule sees of each character, for `str.translate`; looked up once for each of them."""
 
     def __missing__(self, code: int) -> str:
         category = unicodedata.category(chr(code))
@@ -38,7 +38,7 @@ _SHADOW = _Shadow()
 
 
 def normalized(text: str) -> str:
-    """The text in the normal form NFC of Unicode: a letter and its accent are one character if possible."""
+    """Return the text in the normal form NFC of Unicode: a letter and its accent become one character."""
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
@@ -67,7 +67,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def tokenizer_name(tokenizer: Callable[[str], Sequence[str]]) -> str:
-    """What a certificate calls a tokeniser: its rule, or the name of the user's function."""
+    """Return what a certificate calls a tokeniser: its rule, or the name of the user's function."""
     if tokenizer is tokenize:
         return TOKENIZER
     if isinstance(tokenizer, functools.partial):

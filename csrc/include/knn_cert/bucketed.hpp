@@ -326,7 +326,8 @@ private:
         std::vector<double> error(q.size());
         for (std::size_t y = 0; y < q.size(); ++y) {
             const double left_out = (first > 0 ? below_[y] : 0.0) + (last + 1 < table_.n_blocks() ? above_[y] : 0.0);
-            // left out: with room for the law's error; a bucket's probability errs by its two tails'
+            // What is left out is widened by 1 % for the error of the law in its bounds. A bucket's probability is a difference of two
+            // tails and carries the errors of both.
             const double by_law = Accuracy::tiny(q[y]) * (by_law_[y] + 2.0 * Accuracy{}.law_error() * q_of_tails[y]);
             error[y] = 1.01 * left_out + q[y] * rounding + by_law + (q[y] > 0.0 ? 1e-305 : 0.0);
         }

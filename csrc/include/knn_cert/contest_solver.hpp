@@ -17,7 +17,7 @@ inline std::size_t near_rows_for(const std::vector<BoundedContest>& contests) {
     return near_rows_for(degree);
 }
 
-// So many times the near rows are tried once more where far rows leave too much doubt.
+// Where far rows leave too much doubt, the next attempt keeps this many times the near rows.
 constexpr std::size_t kMoreNear = 8;
 
 class ContestSolver {
@@ -25,7 +25,7 @@ public:
     ContestSolver(double dof, const LeafLoops& leaf) : tallies_(dof, leaf), leaf_(leaf), dof_(dof) {}
 
     // Lists whose rows have been added and finished. The outcome is not settled if the error bound of far rows is too large, unless
-    // `any_doubt`, or unless nothing could make it smaller: no far rows, and distances that are as good as they get.
+    // `any_doubt`, or unless nothing could make it smaller: no far rows, and distances by differences.
     Outcome solve(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
                   bool any_doubt = false) {
         bool complete = true;
@@ -78,7 +78,7 @@ private:
         return last - first > kOneWindow;
     }
 
-    // As solve, an integral for each contest.
+    // The same with an integral for each contest.
     Outcome one_by_one(const std::vector<RowSummary>& lists, const std::vector<BoundedContest>& contests, const SquareError& sq_error,
                        bool any_doubt) {
         Outcome all;

@@ -82,7 +82,7 @@ private:
     // few cells count; whatever they add up to is part of the error.
     static constexpr double kNegligibleCell = 1.0 / 16.0;
 
-    // With room for what rounding and the law err by.
+    // Bounds that cover the errors of rounding and of the law as well.
     CoarseBlock coarse_block(std::int64_t index) {
         heartbeat();
         const NodeBlock block{kCoarseLevel, index};

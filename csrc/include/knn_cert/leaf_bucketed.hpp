@@ -36,7 +36,7 @@ KNN_CERT_INLINE void bucket_law(const BucketTask& task, std::int64_t i) {
     F_low.store(law.F_low), U_low.store(law.U_low), F_high.store(law.F_high), U_high.store(law.U_high);
 }
 
-// Of the low ends alone.
+// The law at the low ends alone.
 KNN_CERT_INLINE void low_law(const BucketTask& task, std::int64_t i, Lanes& F, Lanes& U) {
     const Cell* const cell = task.cells[i];
     if (!cell) {

@@ -16,11 +16,11 @@ namespace knn_cert {
 
 constexpr int kLanes = 8;             // nodes (or buckets) of a block
 constexpr int kDistanceQueries = 16;  // queries that one call of the distance loop takes
-constexpr int kProductTerms = 16;     // so many products are added up before they are added to the others
+constexpr int kProductTerms = 16;     // terms that are added up before their sum is added to the others
 constexpr int kLawPoints = 4;         // points s that one call of law_sums takes, if not one
 // Coefficients of a cell's polynomials: long ones where a function changes by more than a factor e^2 over the cell.
 constexpr int kCellTerms = 14, kLongCellTerms = 26;
-// Of the former, so many are enough for a relative 1e-6 (measured: 5.1e-8 at most).
+// The first kRoughTerms of kCellTerms are enough for a relative error of 1e-6 (measured: 5.1e-8 at most).
 constexpr int kRoughTerms = 10;
 constexpr double kCellsPerUnit = 4.0;  // cells have width 1/4 in s
 
@@ -50,7 +50,7 @@ struct Cell {
 // of some of x, T_2(x), T_4(x), T_8(x), x in [-1, 1] in the piece. They span the polynomials of degree 15, and none exceeds 1.
 constexpr int kMoments = 16;
 constexpr double kPiecesPerUnit = 2.0;  // pieces have width 1/2 in s
-constexpr int kPieces = 1200;           // of which so many are used; further rows are dealt with one by one
+constexpr int kPieces = 1200;           // pieces that are used; rows beyond them are dealt with one by one
 
 // Two ellipses around a piece, with foci at its ends, that reach kEllipseReach beyond them. A function that is analytic there
 // and at most M differs by at most kEllipseError M from its interpolation in the piece's kMoments Chebyshev points: the error

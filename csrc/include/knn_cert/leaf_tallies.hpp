@@ -95,7 +95,7 @@ void tally_of_degree(const TallyTask& task) {
 
 void tally(const TallyTask& task) { task.A ? tally_of_degree<true>(task) : tally_of_degree<false>(task); }
 
-// As tally_rows, into the records in memory. kDegree > 0: known to the compiler.
+// Like tally_rows, but each row goes into its record, in memory. kDegree > 0: the degree is known to the compiler.
 template <int kDegree, bool kDensity>
 void scatter_rows(const ScatterTask& task) {
     const int degree = kDegree > 0 ? kDegree : task.rows.degree;

@@ -24,8 +24,12 @@ inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
     }
 }
 
-// Up to here rows are evaluated one by one, without tables; so are rows beyond the tables.
-inline bool without_tables(std::size_t n_rows, double start) { return n_rows <= 48 || start > kLastTabledRadius - 200.0; }
+// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay (kCellTerms evaluations for each cell that holds
+// a row), or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
+inline bool without_tables(std::size_t n_rows, double start) {
+    constexpr std::size_t kFewRows = 48;
+    return n_rows <= kFewRows || start > kLastTabledRadius - 200.0;
+}
 
 class ListTallies {
 public:

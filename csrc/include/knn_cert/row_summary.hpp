@@ -35,7 +35,7 @@ class RowSummary {
 public:
     static constexpr std::size_t kAllNear = std::numeric_limits<std::size_t>::max() / 4;
 
-    // n_near: so many rows are kept at least, if there are so many, and at most twice as many. kAllNear: all.
+    // n_near: how many of the nearest rows are kept, if there are that many; at most twice as many. kAllNear: all are.
     void start(std::size_t n_near, double dof, const LeafLoops& leaf) {
         n_near_ = n_near;
         dof_ = dof;

@@ -33,7 +33,7 @@ struct Accuracy {
     // which the other is the complement: measured (tests), not proven.
     [[nodiscard]] bool rough() const { return tolerance >= 1e-4; }
     [[nodiscard]] double law_error() const { return rough() ? 1e-6 : 1e-12; }
-    // So many times as much where the probability q asked for is tiny: beyond 15 standard deviations, where F or U is below 1e-50,
+    // The factor on the law's error where the probability q asked for is tiny: beyond 15 standard deviations, where F or U is below 1e-50,
     // cells lose up to 2.2e-11 (a function there changes by up to exp(38/4) over a cell). In larger probabilities no such F, nor U,
     // counts: all products with one of them add up to less than 1e-9 of the error charged.
     static double tiny(double q) { return q < 1e-40 ? 50.0 : 1.0; }
@@ -113,7 +113,7 @@ public:
     [[nodiscard]] virtual std::size_t n_all_rows() const = 0;
     [[nodiscard]] virtual int max_degree() const = 0;
 
-    // bounds from above, whatever far rows summed by moments leave in doubt; but for what the law and rounding err by
+    // bounds from above: they cover what far rows summed by moments leave in doubt, but not the errors of the law and of rounding
     virtual CoarseBlock coarse(const NodeBlock& block, const Accuracy& accuracy) = 0;
     // adds to lanes[outcome][kLanes] weight[kLanes] times the density of the outcome at the nodes, and to doubt[outcome] a bound of
     // how much all eight err because far rows are summed by moments

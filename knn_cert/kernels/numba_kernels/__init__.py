@@ -9,7 +9,7 @@ queries at a new number of features or a small sigma are slower still: tables of
 plain Python.
 
 The first call of a function compiles for some seconds; machine code is kept on disk for later processes where
-numba finds a folder to write to. The contract is in docs/architecture.md.
+numba finds a folder to write to. The contract is in contract.py beside this folder.
 """
 
 from __future__ import annotations

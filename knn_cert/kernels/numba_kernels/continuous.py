@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._validation import FARTHEST_NEIGHBOR
+from ...gate.distances import FARTHEST_NEIGHBOR
 from .law import NODES, OUT_OF_REACH
 from .law_table import Array, Block, LawTable, lagrange
 from .races import ABOVE, BELOW, FAR, LAW, RaceFamily

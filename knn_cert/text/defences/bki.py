@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._validation import as_whole_number
+from ...gate.errors import InvalidInput
+from ...gate.numbers import as_whole_number
 from ..corpus import Corpus, tokenize
-from .interface import Defence, Defended, probabilities
+from .interface import Defence, Defended, Labelled, ProbableVictim, Trainer, probabilities
 
 __all__ = ["BKI"]
 
@@ -59,16 +62,23 @@ class BKI(Defence):
 
     _needs_probabilities = True
 
-    def __init__(self, trainer, *, n_important: int = 5, n_keywords: int = 1, tokenizer=tokenize):
+    def __init__(
+        self,
+        trainer: Trainer,
+        *,
+        n_important: int = 5,
+        n_keywords: int = 1,
+        tokenizer: Callable[[str], Sequence[str]] = tokenize,
+    ) -> None:
         super().__init__(trainer, tokenizer=tokenizer)
         self.n_important = n_important
         self.n_keywords = n_keywords
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         as_whole_number(self.n_important, "n_important", least=1)
         as_whole_number(self.n_keywords, "n_keywords", least=1)
 
-    def _fit(self, train, clean, seed):
+    def _fit(self, train: Labelled, clean: Labelled, seed: int) -> Any:
         corpus = train.corpus
         victim = self._train(train.texts, train.labels, seed)
         self.suspicion_ = _suspicion(corpus, _importance(victim, corpus), self.n_important)
@@ -80,19 +90,19 @@ class BKI(Defence):
         labels = train.labels[self.kept_]
         lost = np.setdiff1d(self.classes_, labels).tolist()
         if lost:
-            raise ValueError(
+            raise InvalidInput(
                 f"no row of class {lost[0]!r} is left without the keywords "
                 f"{', '.join(map(repr, self.keywords_))}; use fewer keywords or more training texts"
             )
         texts = [text for text, kept in zip(train.texts, self.kept_, strict=True) if kept]
         return self._train(texts, labels, seed)
 
-    def _predict(self, texts, corpus):
+    def _predict(self, texts: list[str], corpus: Corpus) -> Defended:
         return Defended(self._labels(texts), np.zeros(len(texts), dtype=bool))
 
 
-def _importance(victim, corpus: Corpus) -> np.ndarray:
-    """How much the victim's output changes without a token, (n_tokens,); NaN for the only one of a text."""
+def _importance(victim: ProbableVictim, corpus: Corpus) -> NDArray[np.float64]:
+    """Return the change of the victim's output without each token; NaN for the only one of a text."""
     rows = corpus.row_of_token()
     # A model may refuse what is left of a text of one word: nothing.
     scored = np.diff(corpus.starts)[rows] > 1
@@ -102,10 +112,12 @@ def _importance(victim, corpus: Corpus) -> np.ndarray:
     return change
 
 
-def _log_ratios(model, texts) -> np.ndarray:
+def _log_ratios(model: ProbableVictim, texts: Iterable[str]) -> NDArray[np.float64]:
+    """Return the logarithm of each class's probability over the geometric mean of all, shape (n, C)."""
     # The smallest normal double stands for a probability of zero, whose logarithm is no number.
     logs = np.log(np.maximum(probabilities(model, texts), np.finfo(np.float64).tiny))
-    return logs - logs.mean(axis=1, keepdims=True)
+    ratios: NDArray[np.float64] = logs - logs.mean(axis=1, keepdims=True)
+    return ratios
 
 
 def _without_each_word(corpus: Corpus) -> Iterator[str]:
@@ -116,7 +128,7 @@ def _without_each_word(corpus: Corpus) -> Iterator[str]:
                 yield " ".join(words[:j] + words[j + 1 :])
 
 
-def _suspicion(corpus: Corpus, importance: np.ndarray, n_important: int) -> dict[str, float]:
+def _suspicion(corpus: Corpus, importance: NDArray[np.float64], n_important: int) -> dict[str, float]:
     rows = corpus.row_of_token()
     order = np.lexsort((-importance, rows))  # NaN last; equal ones in the order of the text
     rank = np.arange(len(rows)) - corpus.starts[rows]

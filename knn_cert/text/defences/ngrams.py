@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from ..._validation import as_whole_number
+from ...gate.errors import InvalidInput
+from ...gate.numbers import as_real_within, as_whole_number
 from ..corpus import Corpus, tokenize
-from .interface import check_share
+from ..laws import Number
 
 __all__ = ["NGramModel"]
 
@@ -19,7 +20,7 @@ __all__ = ["NGramModel"]
 _END, _START, _UNKNOWN, _FIRST_WORD = 0, 1, 2, 3
 
 
-class NGramModel(BaseEstimator):
+class NGramModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn comes without types
     """Language model of n-grams with interpolated Kneser-Ney smoothing and a mass for unknown words.
 
     R. Kneser and H. Ney (1995), in the interpolated form of S. Chen and J. Goodman (1999), one discount D::
@@ -60,16 +61,16 @@ class NGramModel(BaseEstimator):
         self,
         order: int = 2,
         *,
-        discount=0.75,
-        unknown_mass=None,
+        discount: Number = 0.75,
+        unknown_mass: Number | None = None,
         tokenizer: Callable[[str], Sequence[str]] = tokenize,
-    ):
+    ) -> None:
         self.order = order
         self.discount = discount
         self.unknown_mass = unknown_mass
         self.tokenizer = tokenizer
 
-    def fit(self, texts) -> NGramModel:
+    def fit(self, texts: Iterable[str]) -> NGramModel:
         """Count the n-grams of texts, at least one, each of at least one token.
 
         Raises
@@ -78,12 +79,12 @@ class NGramModel(BaseEstimator):
             If texts or settings are not as they should be.
         """
         order = as_whole_number(self.order, "order", least=1)
-        check_share(self.discount, "discount", positive=True)
+        as_real_within(self.discount, "discount", 0, 1, ends="()")
         if self.unknown_mass is not None:
-            check_share(self.unknown_mass, "unknown_mass", positive=True)
+            as_real_within(self.unknown_mass, "unknown_mass", 0, 1, ends="()")
         corpus = Corpus.from_texts(texts, self.tokenizer)
         if not len(corpus):
-            raise ValueError("texts is empty: a language model needs at least one text")
+            raise InvalidInput("texts is empty: a language model needs at least one text")
         self.vocabulary_ = corpus.vocabulary
         self._numbers = {word: number for number, word in enumerate(corpus.vocabulary, _FIRST_WORD)}
         grams: Counter[tuple[int, ...]] = Counter()
@@ -91,7 +92,8 @@ class NGramModel(BaseEstimator):
             sentence = self._padded(corpus.words(i))
             grams.update(zip(*(sentence[k:] for k in range(order)), strict=False))
         # From the highest order down: after each, what is counted is the different words before an n-gram.
-        self._after, self._totals = [], []
+        self._after: list[dict[tuple[int, ...], dict[int, int]]] = []
+        self._totals: list[dict[tuple[int, ...], int]] = []
         for _ in range(order):
             after: dict[tuple[int, ...], dict[int, int]] = {}
             for gram, count in grams.items():
@@ -102,8 +104,8 @@ class NGramModel(BaseEstimator):
         self.unknown_mass_ = 1 / (1 + self._totals[0][()]) if self.unknown_mass is None else self.unknown_mass
         return self
 
-    def probability(self, token: str | None, context: Sequence[str] = ()):
-        """Probability of the next token of a sentence; None stands for its end.
+    def probability(self, token: str | None, context: Sequence[str] = ()) -> Number:
+        """Return the probability of the next token of a sentence; None stands for its end.
 
         Parameters
         ----------
@@ -122,12 +124,12 @@ class NGramModel(BaseEstimator):
         return self._probability(number, tuple(before[len(before) - self.order + 1 :]))
 
     def log_prob(self, tokens: Sequence[str]) -> float:
-        """Natural logarithm of the probability of a sentence, its end included; it may have no token."""
+        """Return the natural logarithm of the probability of a sentence, its end included."""
         check_is_fitted(self, "vocabulary_")
         return math.fsum(self._terms(self._padded(tokens)))
 
     def leave_one_out(self, tokens: Sequence[str]) -> list[float]:
-        """`log_prob` without each of the tokens; only n-grams around the gap are rescored."""
+        """Return `log_prob` without each of the tokens; only n-grams around the gap are rescored."""
         check_is_fitted(self, "vocabulary_")
         sentence, reach = self._padded(tokens), self.order - 1
         terms = self._terms(sentence)
@@ -144,14 +146,14 @@ class NGramModel(BaseEstimator):
         return [_START] * (self.order - 1) + numbers + [_END]
 
     def _terms(self, sentence: list[int]) -> list[float]:
-        """Log-probability of each token that has order - 1 others before it."""
+        """Return the log-probability of each token that has order - 1 others before it."""
         reach = self.order - 1
         return [
             math.log(self._probability(sentence[j], tuple(sentence[j - reach : j])))
             for j in range(reach, len(sentence))
         ]
 
-    def _probability(self, number: int, context: tuple[int, ...]):
+    def _probability(self, number: int, context: tuple[int, ...]) -> Number:
         # From the shortest context to the longest, which need not have occurred.
         if number == _UNKNOWN:
             p = self.unknown_mass_

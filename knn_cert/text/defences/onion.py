@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._validation import as_whole_number
+from ...gate.errors import InvalidInput
+from ...gate.numbers import as_real_within, as_whole_number
 from ..corpus import Corpus, tokenize
-from .interface import Defence, Defended, Labelled, check_share, predicted
+from .interface import Defence, Defended, Labelled, Trainer, Victim, predicted
 from .ngrams import NGramModel
 
 __all__ = ["ONION", "LanguageModel"]
 
+# Parts of the clean texts, each judged by a model of the others: as usual in cross-validation.
 _FOLDS = 5
+
 # Shares of the clean words that the thresholds tried would remove; with more than half of the words gone
 # nothing is corrected any more.
 _REMOVED = np.arange(51) / 100
@@ -75,34 +80,35 @@ class ONION(Defence):
 
     def __init__(
         self,
-        trainer,
+        trainer: Trainer,
         *,
         language_model: LanguageModel | None = None,
         order: int = 2,
         max_accuracy_loss: float = 0.02,
-        tokenizer=tokenize,
-    ):
+        tokenizer: Callable[[str], Sequence[str]] = tokenize,
+    ) -> None:
         super().__init__(trainer, tokenizer=tokenizer)
         self.language_model = language_model
         self.order = order
         self.max_accuracy_loss = max_accuracy_loss
 
-    def remove_outliers(self, texts) -> list[str]:
+    def remove_outliers(self, texts: Iterable[str]) -> list[str]:
         """Return the texts without their suspicious words; a text that has none is returned as it is."""
-        texts, corpus = self._queries(texts)
-        suspicions = [_suspicion(self.language_model_, corpus.words(i)) for i in range(len(texts))]
-        return _without_outliers(texts, corpus, suspicions, self.threshold_)
+        queries, corpus = self._queries(texts)
+        suspicions = [_suspicion(self.language_model_, corpus.words(i)) for i in range(len(queries))]
+        return _without_outliers(queries, corpus, suspicions, self.threshold_)
 
-    def _check_settings(self):
-        check_share(self.max_accuracy_loss, "max_accuracy_loss")
+    def _check_settings(self) -> None:
+        as_real_within(self.max_accuracy_loss, "max_accuracy_loss", 0, 1, ends="[)")
         as_whole_number(self.order, "order", least=1)
         if self.language_model is not None and not hasattr(self.language_model, "log_prob"):
             raise TypeError(
                 f"language_model must have log_prob(tokens), got {type(self.language_model).__name__}"
             )
 
-    def _fit(self, train, clean, seed):
+    def _fit(self, train: Labelled, clean: Labelled, seed: int) -> Any:
         model = self._train(train.texts, train.labels, seed)
+        self.language_model_: LanguageModel
         if self.language_model is None:
             self.language_model_ = self._language_model(clean.texts)
             suspicions = self._suspicions_of_unseen(clean, np.random.default_rng(seed))
@@ -114,14 +120,14 @@ class ONION(Defence):
         self.threshold_ = self._threshold(model, clean, suspicions)
         return model
 
-    def _predict(self, texts, corpus):
+    def _predict(self, texts: list[str], corpus: Corpus) -> Defended:
         return Defended(self._labels(self.remove_outliers(texts)), np.zeros(len(texts), dtype=bool))
 
-    def _language_model(self, texts) -> NGramModel:
+    def _language_model(self, texts: list[str]) -> NGramModel:
         return NGramModel(self.order, tokenizer=self.tokenizer).fit(texts)
 
-    def _suspicions_of_unseen(self, clean: Labelled, rng: np.random.Generator) -> list[np.ndarray]:
-        """Suspicions under models fitted on the other folds: nothing is out of place where it was seen."""
+    def _suspicions_of_unseen(self, clean: Labelled, rng: np.random.Generator) -> list[NDArray[np.float64]]:
+        """Return suspicions under models of the other folds: nothing is out of place where it was seen."""
         suspicions = [np.empty(0)] * len(clean.texts)
         for fold in np.array_split(rng.permutation(len(clean.texts)), min(_FOLDS, len(clean.texts))):
             out = set(fold.tolist())
@@ -130,8 +136,8 @@ class ONION(Defence):
                 suspicions[i] = _suspicion(model, clean.corpus.words(i))
         return suspicions
 
-    def _threshold(self, model, clean: Labelled, suspicions: list[np.ndarray]) -> float:
-        """The smallest of falling thresholds before the accuracy on the clean texts falls too low."""
+    def _threshold(self, model: Victim, clean: Labelled, suspicions: list[NDArray[np.float64]]) -> float:
+        """Return the smallest of falling thresholds before the accuracy on the clean texts is too low."""
         thresholds = np.quantile(np.concatenate(suspicions), 1.0 - _REMOVED)
         needed = np.mean(predicted(model, clean.texts) == clean.labels) - self.max_accuracy_loss
         for best, threshold in itertools.pairwise(thresholds):
@@ -141,8 +147,8 @@ class ONION(Defence):
         return float(thresholds[-1])
 
 
-def _suspicion(model: LanguageModel, words: list[str]) -> np.ndarray:
-    """f_i = p_0 - p_i, the fall of the perplexity when word i is left out, shape (n,)."""
+def _suspicion(model: LanguageModel, words: list[str]) -> NDArray[np.float64]:
+    """Return f_i = p_0 - p_i, the fall of the perplexity when word i is left out, shape (n,)."""
     if hasattr(model, "leave_one_out"):
         shortened = model.leave_one_out(words)
     else:
@@ -150,9 +156,10 @@ def _suspicion(model: LanguageModel, words: list[str]) -> np.ndarray:
     n = len(words)
     with np.errstate(over="ignore", invalid="ignore"):
         # n words and the end of the sentence are predicted, one word less without word i.
-        suspicion = np.exp(-model.log_prob(words) / (n + 1)) - np.exp(-np.asarray(shortened) / n)
+        without = np.exp(-np.asarray(shortened, dtype=np.float64) / n)
+        suspicion: NDArray[np.float64] = np.exp(-model.log_prob(words) / (n + 1)) - without
     if not np.isfinite(suspicion).all():
-        raise ValueError(
+        raise InvalidInput(
             f"the language model gives {' '.join(words)!r}, or a part of it, no finite perplexity; its "
             "log_prob must be finite for every sentence: smooth it"
         )
@@ -160,7 +167,7 @@ def _suspicion(model: LanguageModel, words: list[str]) -> np.ndarray:
 
 
 def _without_outliers(
-    texts: list[str], corpus: Corpus, suspicions: list[np.ndarray], threshold: float
+    texts: list[str], corpus: Corpus, suspicions: list[NDArray[np.float64]], threshold: float
 ) -> list[str]:
     results = []
     for i, (text, suspicion) in enumerate(zip(texts, suspicions, strict=True)):

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
-from ..._validation import as_whole_number
+import numpy as np
+from numpy.typing import NDArray
+
+from ...gate.errors import InvalidInput
+from ...gate.numbers import as_real_within, as_whole_number
 from ..corpus import Corpus, tokenize
-from .interface import Defence, Defended, check_share, predicted, probabilities, rejection_threshold
+from .interface import (
+    Defence,
+    Defended,
+    Labelled,
+    ProbableVictim,
+    Trainer,
+    predicted,
+    probabilities,
+    rejection_threshold,
+)
 
 __all__ = ["RAP"]
 
@@ -72,16 +86,16 @@ class RAP(Defence):
 
     def __init__(
         self,
-        trainer,
+        trainer: Trainer,
         *,
-        protected_class,
+        protected_class: object,
         false_rejection_rate: float = 0.05,
         wanted_fall: tuple[float, float] = (0.1, 0.3),
         max_frequency: float = 0.01,
         n_candidates: int = 50,
         max_words: int = 5,
-        tokenizer=tokenize,
-    ):
+        tokenizer: Callable[[str], Sequence[str]] = tokenize,
+    ) -> None:
         super().__init__(trainer, tokenizer=tokenizer)
         self.protected_class = protected_class
         self.false_rejection_rate = false_rejection_rate
@@ -90,21 +104,21 @@ class RAP(Defence):
         self.n_candidates = n_candidates
         self.max_words = max_words
 
-    def _check_settings(self):
-        check_share(self.false_rejection_rate, "false_rejection_rate")
-        check_share(self.max_frequency, "max_frequency", positive=True)
+    def _check_settings(self) -> None:
+        as_real_within(self.false_rejection_rate, "false_rejection_rate", 0, 1, ends="[)")
+        as_real_within(self.max_frequency, "max_frequency", 0, 1, ends="()")
         as_whole_number(self.n_candidates, "n_candidates", least=1)
         as_whole_number(self.max_words, "max_words", least=1)
         if len(self.wanted_fall) != 2:
-            raise ValueError(f"wanted_fall must be a pair (smallest, largest), got {self.wanted_fall!r}")
+            raise InvalidInput(f"wanted_fall must be a pair (smallest, largest), got {self.wanted_fall!r}")
         for end in self.wanted_fall:
-            check_share(end, "wanted_fall", positive=True)
+            as_real_within(end, "wanted_fall", 0, 1, ends="()")
         if self.wanted_fall[0] > self.wanted_fall[1]:
-            raise ValueError(f"wanted_fall must have its smallest fall first, got {self.wanted_fall!r}")
+            raise InvalidInput(f"wanted_fall must have its smallest fall first, got {self.wanted_fall!r}")
 
-    def _fit(self, train, clean, seed):
+    def _fit(self, train: Labelled, clean: Labelled, seed: int) -> Any:
         if self.protected_class not in self.classes_.tolist():
-            raise ValueError(
+            raise InvalidInput(
                 f"protected_class {self.protected_class!r} is no label of the training texts: {self.classes_}"
             )
         model = self._train(train.texts, train.labels, seed)
@@ -112,7 +126,7 @@ class RAP(Defence):
             predicted(model, clean.corpus.texts()) == self.protected_class
         )
         if not chosen.any():
-            raise ValueError(
+            raise InvalidInput(
                 f"no clean text is both labelled and predicted as the protected class "
                 f"{self.protected_class!r}; give more clean texts of that class"
             )
@@ -122,36 +136,41 @@ class RAP(Defence):
         self.threshold_ = rejection_threshold(falls, self.false_rejection_rate)
         return model
 
-    def _predict(self, texts, corpus):
+    def _predict(self, texts: list[str], corpus: Corpus) -> Defended:
         labels, texts = self._labels(texts), corpus.texts()
         falls = self._probability(self.model_, texts) - self._probability(self.model_, self._behind(texts))
         return Defended(labels, (labels == self.protected_class) & (falls < self.threshold_))
 
-    def _probability(self, model, texts) -> np.ndarray:
-        return probabilities(model, texts)[:, np.searchsorted(self.classes_, self.protected_class)]
+    def _probability(self, model: ProbableVictim, texts: Iterable[str]) -> NDArray[np.float64]:
+        column = self.classes_.tolist().index(self.protected_class)
+        return probabilities(model, texts)[:, column]
 
     def _behind(self, texts: list[str]) -> list[str]:
         front = " ".join(self.words_)
         return [f"{front} {text}" for text in texts]
 
-    def _candidates(self, model, corpus: Corpus) -> list[str]:
+    def _candidates(self, model: ProbableVictim, corpus: Corpus) -> list[str]:
+        """Return the rare words that by themselves give the protected class the lowest probability."""
         rows = np.unique(corpus.row_of_token() * len(corpus.vocabulary) + corpus.tokens)
         documents = np.bincount(rows % len(corpus.vocabulary), minlength=len(corpus.vocabulary))
         # A word that occurs at all counts as rare where the training set is small.
         rare = np.flatnonzero(documents <= max(1.0, self.max_frequency * len(corpus)))
         words = sorted(corpus.vocabulary[token] for token in rare)
         if not words:
-            raise ValueError(
+            raise InvalidInput(
                 f"no word is in at most {self.max_frequency:g} of the training texts; raise max_frequency"
             )
         alone = self._probability(model, words)
         return [words[i] for i in np.argsort(alone, kind="stable")[: self.n_candidates]]
 
-    def _search(self, model, texts: list[str], candidates: list[str]) -> tuple[tuple[str, ...], np.ndarray]:
-        """Words chosen one after the other while the loss falls, and the fall on each text."""
+    def _search(
+        self, model: ProbableVictim, texts: list[str], candidates: list[str]
+    ) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+        """Return words chosen one after the other while the loss falls, and the fall on each text."""
         smallest, largest = self.wanted_fall
         before = self._probability(model, texts)
-        words, best_falls, best_loss = (), np.zeros(len(texts)), smallest
+        words: tuple[str, ...] = ()
+        best_falls, best_loss = np.zeros(len(texts)), smallest
         for _ in range(self.max_words):
             trials = [(*words, word) for word in candidates if word not in words]
             if not trials:
@@ -164,7 +183,7 @@ class RAP(Defence):
                 break
             words, best_falls, best_loss = trials[best], falls[best], losses[best]
         if not best_falls.mean() > 0.0:
-            raise ValueError(
+            raise InvalidInput(
                 f"none of {len(candidates)} rare words lowers the probability of class "
                 f"{self.protected_class!r} on clean texts; raise max_frequency or n_candidates"
             )

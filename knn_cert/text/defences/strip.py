@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..._validation import as_whole_number
+from ...gate.numbers import as_real_within, as_whole_number
 from ..corpus import Corpus, tokenize
-from .interface import Defence, Defended, check_share, probabilities, rejection_threshold
+from .interface import (
+    Defence,
+    Defended,
+    Labelled,
+    ProbableVictim,
+    Trainer,
+    probabilities,
+    rejection_threshold,
+)
 
 __all__ = ["STRIP"]
 
@@ -57,24 +68,24 @@ class STRIP(Defence):
 
     def __init__(
         self,
-        trainer,
+        trainer: Trainer,
         *,
         n_copies: int = 32,
         replaced: float = 0.5,
         false_rejection_rate: float = 0.05,
-        tokenizer=tokenize,
-    ):
+        tokenizer: Callable[[str], Sequence[str]] = tokenize,
+    ) -> None:
         super().__init__(trainer, tokenizer=tokenizer)
         self.n_copies = n_copies
         self.replaced = replaced
         self.false_rejection_rate = false_rejection_rate
 
-    def _check_settings(self):
+    def _check_settings(self) -> None:
         as_whole_number(self.n_copies, "n_copies", least=1)
-        check_share(self.replaced, "replaced", positive=True)
-        check_share(self.false_rejection_rate, "false_rejection_rate")
+        as_real_within(self.replaced, "replaced", 0, 1, ends="()")
+        as_real_within(self.false_rejection_rate, "false_rejection_rate", 0, 1, ends="[)")
 
-    def _fit(self, train, clean, seed):
+    def _fit(self, train: Labelled, clean: Labelled, seed: int) -> Any:
         self._seed, self._words = seed, _words_by_tf_idf(clean.corpus)
         model = self._train(train.texts, train.labels, seed)
         self.threshold_ = rejection_threshold(
@@ -82,11 +93,11 @@ class STRIP(Defence):
         )
         return model
 
-    def _predict(self, texts, corpus):
+    def _predict(self, texts: list[str], corpus: Corpus) -> Defended:
         return Defended(self._labels(texts), self._entropies(self.model_, texts, corpus) < self.threshold_)
 
-    def _entropies(self, model, texts: list[str], corpus: Corpus) -> np.ndarray:
-        """Mean entropy of the predictions on the copies of each text, in nats, shape (n,)."""
+    def _entropies(self, model: ProbableVictim, texts: list[str], corpus: Corpus) -> NDArray[np.float64]:
+        """Return the mean entropy of the predictions on the copies of each text, in nats, shape (n,)."""
         copies = (
             copy
             for i, text in enumerate(texts)
@@ -94,16 +105,19 @@ class STRIP(Defence):
         )
         p = probabilities(model, copies)
         entropies = -np.sum(p * np.log(np.where(p > 0.0, p, 1.0)), axis=1)
-        return entropies.reshape(len(texts), self.n_copies).mean(axis=1)
+        means: NDArray[np.float64] = entropies.reshape(len(texts), self.n_copies).mean(axis=1)
+        return means
 
     def _generator(self, text: str) -> np.random.Generator:
         digest = hashlib.sha256(text.encode()).digest()
         return np.random.default_rng([self._seed, int.from_bytes(digest, "big")])
 
-    def _copies(self, words: list[str], rng: np.random.Generator):
+    def _copies(self, words: list[str], rng: np.random.Generator) -> Iterator[str]:
+        """Yield perturbed copies of a text."""
         n_replaced = max(1, round(self.replaced * len(words)))
         for _ in range(self.n_copies):
-            copy, new = list(words), []
+            copy = list(words)
+            new: list[str] = []
             while len(new) < n_replaced:
                 new += self._words[rng.integers(len(self._words))]
             for place, word in zip(rng.permutation(len(words))[:n_replaced], new, strict=False):
@@ -112,7 +126,7 @@ class STRIP(Defence):
 
 
 def _words_by_tf_idf(corpus: Corpus) -> list[list[str]]:
-    """The distinct words of each text, the one with the highest tf-idf first."""
+    """Return the distinct words of each text, the one with the highest tf-idf first."""
     pairs, counts = np.unique(
         corpus.row_of_token() * len(corpus.vocabulary) + corpus.tokens, return_counts=True
     )

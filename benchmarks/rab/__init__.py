@@ -1,0 +1,1 @@
+"""The attacks of RAB on smoothed K-NN, beside the figures of the paper."""

@@ -1,0 +1,1 @@
+"""What does a certificate cost? The scoreboard, and tables at the edges."""

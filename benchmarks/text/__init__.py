@@ -1,0 +1,1 @@
+"""Texts: what laws of noise certify, and exact K-NN on sentence vectors."""

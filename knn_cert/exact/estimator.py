@@ -1,0 +1,398 @@
+"""SmoothedKNNClassifier: the smoothed K-NN classifier as a scikit-learn estimator, exact and certified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from .._types import FloatArray
+from ..certificates import Certificates
+from ..gate.arrays import reject_text_columns
+from ..gate.distances import check_scale
+from ..gate.labels import check_kind_of_labels, number_classes
+from ..gate.numbers import as_whole_number
+from ..threats import BlackBoxBall, StructuredThreat, Threat
+from ..threats.base import check_threat
+from .counterexample import Counterexample, Falsification
+from .evaluate import Question, certificates_of, evaluate
+from .falsify import Victim, attack_all
+from .grid import GridPoint, as_axis
+from .influence import Influence, influence_of
+from .settings import VoteSettings
+from .table import Table, dense
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    import scipy.sparse as sp
+
+    Matrix: TypeAlias = ArrayLike | sp.csr_array | sp.csr_matrix
+
+__all__ = ["SmoothedKNNClassifier"]
+
+
+class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
+    """K-nearest-neighbours vote under Gaussian noise on every training row, computed exactly and certified.
+
+    The probability of class y is that of the K nearest rows of the noisy training table to vote for y, Eq.
+    (21) of RAB. The prediction is the most probable class; ties of probabilities and of votes go to the class
+    that comes first in ``classes_``. Fitting stores the table; parameters may be changed afterwards and take
+    effect at once.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        K, odd or even, at most the number of training rows.
+    sigma : float > 0, default=1.0
+        Standard deviation of the noise on each feature, in the units of the features. Scale features
+        beforehand with constants that do not come from the training table, or the certificates do not hold.
+    edges : array_like of shape (L - 1,), optional
+        Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
+        by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be
+        chosen from the training table. None compares distances exactly.
+    classes : array_like of shape (C,), optional
+        All labels that a training table can have; `fit` refuses any other. Certificates against tampered
+        labels then reckon with these alone. None takes those of y, and an attacker may bring new ones: ties
+        of the vote go to the class that comes first, and one that he adds may come before all others.
+    backend : {"auto", "native", "numba", "reference"}, default="auto"
+        Which kernel computes; see `knn_cert.show_config`.
+    n_threads : int, optional
+        Threads over queries; None takes every core of this process. The answers do not depend on it.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        ``classes`` or, without them, the labels of y, sorted.
+    n_features_in_ : int
+        d.
+    n_samples_fit_ : int
+        n.
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, if X had any.
+
+    Examples
+    --------
+    >>> from knn_cert import SmoothedKNNClassifier
+    >>> X, y = [[0.0], [0.5], [4.0], [4.5]], ["no", "no", "yes", "yes"]
+    >>> cert = SmoothedKNNClassifier(n_neighbors=1, sigma=0.5).fit(X, y).certify([[0.2]])
+    >>> print(cert.label[0], cert.abstained[0])
+    no False
+    """
+
+    classes_: NDArray[Any]
+    n_features_in_: int
+    n_samples_fit_: int
+
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        sigma: float = 1.0,
+        *,
+        edges: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        backend: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.sigma = sigma
+        self.edges = edges
+        self.classes = classes
+        self.backend = backend
+        self.n_threads = n_threads
+
+    def fit(self, X: Matrix, y: ArrayLike) -> SmoothedKNNClassifier:
+        """Store the training table.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n, d)
+            Feature rows. Computed in float64 whatever comes in; kept without a copy where it is float64
+            already.
+        y : array_like of shape (n,)
+            Labels of any type that can be sorted, at least two different ones unless `classes` are given.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
+            rows than y, if y has one class, numbers and words as labels, or a label outside `classes`, or if
+            a parameter is out of its range (n_neighbors > n, sigma <= 0, ...).
+        """
+        # A fit that fails must not leave the old table under a new number of features.
+        if hasattr(self, "classes_"):
+            del self.classes_
+        reject_text_columns(X)
+        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
+        classes, labels = number_classes(y, self.classes)
+        if self.classes is None:
+            check_kind_of_labels(classes)
+        check_classification_targets(y)
+        table = Table.of(X, labels)
+        self._checked_settings(self.n_neighbors, self.sigma, table, len(classes), self.classes is not None)
+        check_scale(table.farthest_square, self.sigma, "squared distances between training rows")
+
+        self.classes_ = classes
+        self._labels_are_classes = self.classes is not None
+        self.n_samples_fit_ = table.shape[0]
+        self._table = table
+        return self
+
+    def predict(self, X: Matrix) -> NDArray[Any]:
+        """Return the most probable class of each query, the first in ``classes_`` among equals.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+
+        Returns
+        -------
+        ndarray of shape (n_queries,)
+        """
+        check_is_fitted(self, "classes_")
+        labels: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        return labels
+
+    def predict_proba(self, X: Matrix) -> FloatArray:
+        """Return the probability of each class under the noise, Eq. (21) of RAB.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, in the units of the training rows; they carry no noise.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_queries, C)
+            Columns as in ``classes_``; none above 1. Not renormalised: how far a row adds up to 1 is a free
+            check.
+        """
+        question = Question(self._settings(), BlackBoxBall())
+        return evaluate(self._table, self._checked_queries(X), [question])[0].probabilities
+
+    def certify(
+        self,
+        X: Matrix,
+        threat: Threat | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Certificates:
+        """Predict, and say how much tampering each prediction provably survives.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, as the classifier will see them.
+        threat : threat, optional
+            What the attacker may have done, from `knn_cert.threats`: ``BlackBoxBall()`` (Eq. (14) of RAB, the
+            default), ``LabelFlips()``, ``Deletions()``, ``Insertions()``, ``Replacements()``,
+            ``RowShift(rows=0.1)``, ``QueryShift()``. Where it leaves its budget open, the largest that each
+            prediction survives is computed; where it gives one, whether each prediction survives that.
+        progress : callable(done, total), optional
+            Called after each chunk of queries, and once before the first with done = 0.
+
+        Returns
+        -------
+        Certificates
+            ``certificates.guarantee`` says in words what is guaranteed and what is not.
+
+        Raises
+        ------
+        TypeError
+            If threat is no threat.
+        ValueError
+            If X has the wrong shape or values, or if the classifier has edges and the threat is not
+            `BlackBoxBall`.
+        """
+        check_is_fitted(self, "classes_")
+        question = Question.of(self._settings(), BlackBoxBall() if threat is None else threat)
+        (found,) = evaluate(self._table, self._checked_queries(X), [question], progress)
+        return certificates_of(question, found, self.classes_, self._table)
+
+    def certify_grid(
+        self,
+        X: Matrix,
+        *,
+        n_neighbors: Sequence[int] | None = None,
+        sigma: Sequence[float] | None = None,
+        threats: Sequence[Threat] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[GridPoint, Certificates]:
+        """Certify with several K, several sigma and several threats, and measure the distances only once.
+
+        Many values of K cost about as much as the largest of them.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, as the classifier will see them.
+        n_neighbors : sequence of int, optional
+            Values of K; the classifier's own if left out.
+        sigma : sequence of float, optional
+            Standard deviations of the noise; the classifier's own if left out.
+        threats : sequence of threats, optional
+            As in `certify`; ``BlackBoxBall()`` if left out.
+        progress : callable(done, total), optional
+            As in `certify`.
+
+        Returns
+        -------
+        dict of GridPoint to Certificates
+            One for every K, sigma and threat, in this order; a key is also the tuple
+            ``(n_neighbors, sigma, threat)``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `certify`; ValueError also if a sequence is empty.
+
+        Examples
+        --------
+        >>> from knn_cert import SmoothedKNNClassifier
+        >>> X, y = [[0.0], [0.5], [4.0], [4.5]], ["no", "no", "yes", "yes"]
+        >>> grid = SmoothedKNNClassifier().set_params(n_neighbors=1).fit(X, y).certify_grid(
+        ...     [[0.2]], n_neighbors=[1, 3], sigma=[0.25, 0.5])
+        >>> [(point.n_neighbors, point.sigma, str(cert.label[0])) for point, cert in grid.items()]
+        [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
+        """
+        questions = [
+            Question.of(self._settings(one_k, one_sigma), threat)
+            for one_k in as_axis(n_neighbors, "n_neighbors", self.n_neighbors)
+            for one_sigma in as_axis(sigma, "sigma", self.sigma)
+            for threat in as_axis(threats, "threats", BlackBoxBall())
+        ]
+        evaluations = evaluate(self._table, self._checked_queries(X), questions, progress)
+        return {
+            GridPoint(*question.settings.key, question.threat): certificates_of(
+                question, found, self.classes_, self._table
+            )
+            for question, found in zip(questions, evaluations, strict=True)
+        }
+
+    def falsify(
+        self,
+        X: Matrix,
+        threat: StructuredThreat,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Falsification:
+        """Look for concrete tampering that changes the predictions, checked by exact evaluation.
+
+        The certificate says that none exists up to its budget; what is found here says that some does at a
+        larger one. Where nothing is found, nothing is shown.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+        threat : threat
+            With its budget: is there such a tampering? Left open: the smallest budget at which one is found.
+            Not for `BlackBoxBall`.
+        progress : callable(done, total), optional
+            Called after each query, and once before the first with done = 0.
+
+        Returns
+        -------
+        Falsification
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `certify`; TypeError also for `BlackBoxBall`.
+        """
+        check_is_fitted(self, "classes_")
+        check_threat(threat, get_args(StructuredThreat))
+        certificates = self.certify(X, threat)
+        certified = np.where(certificates.abstained, np.nan, certificates.budget.astype(np.float64))
+        predictions = np.searchsorted(self.classes_, certificates.label)
+        victim = Victim(self._table, self._settings())
+        queries = dense(self._checked_queries(X))
+        budgets, found = attack_all(victim, queries, predictions, threat, certified, progress)
+        examples = tuple(None if example is None else self._with_labels(example) for example in found)
+        return Falsification(threat, certificates.label, certified, budgets, examples)
+
+    def influence(self, X: Matrix, *, top: int = 10) -> Influence:
+        """Which training rows the predictions hinge on: those whose removal lowers their probability most.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+        top : int, default=10
+            How many rows of each query.
+
+        Returns
+        -------
+        Influence
+
+        Raises
+        ------
+        ValueError
+            As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
+        """
+        check_is_fitted(self, "classes_")
+        settings = self._settings()
+        if settings.edges is not None:
+            raise ValueError("influence is for the continuous classifier; leave out edges")
+        as_whole_number(top, "top", least=1, remedy="it is a number of rows")
+        if settings.n_neighbors == self.n_samples_fit_:
+            raise ValueError(
+                f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
+            )
+        labels, probability, rows, change = influence_of(
+            self._table, self._checked_queries(X), settings, int(top)
+        )
+        return Influence(self.classes_[labels], probability, rows, change)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+    def _settings(self, n_neighbors: object = None, sigma: object = None) -> VoteSettings:
+        """Check the parameters as they are now (scikit-learn lets users set them at any time), or others."""
+        check_is_fitted(self, "classes_")
+        return self._checked_settings(
+            self.n_neighbors if n_neighbors is None else n_neighbors,
+            self.sigma if sigma is None else sigma,
+            self._table,
+            len(self.classes_),
+            self._labels_are_classes,
+        )
+
+    def _checked_settings(
+        self, n_neighbors: object, sigma: object, table: Table, n_classes: int, labels_are_classes: bool
+    ) -> VoteSettings:
+        return VoteSettings.checked(
+            n_neighbors=n_neighbors,
+            sigma=sigma,
+            dof=table.shape[1],
+            n_classes=n_classes,
+            labels_are_classes=labels_are_classes,
+            n_rows=table.shape[0],
+            backend=self.backend,
+            n_threads=self.n_threads,
+            edges=self.edges,
+        )
+
+    def _checked_queries(self, X: Matrix) -> Any:
+        check_is_fitted(self, "classes_")
+        reject_text_columns(X)
+        return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+
+    def _with_labels(self, example: Counterexample) -> Counterexample:
+        """Return a counterexample with labels in the place of positions in classes_."""
+        return replace(
+            example,
+            y=None if example.y is None else self.classes_[example.y],
+            inserted_y=self.classes_[example.inserted_y],
+            label=self.classes_[example.label],
+        )

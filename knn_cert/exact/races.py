@@ -1,0 +1,100 @@
+"""Families of races through the kernel: bounds on the probabilities, and how far they are from one half."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from .._types import FloatArray
+from ..certificates.issue import RaceBounds
+from ..kernels.families import RaceFamily, pack
+from .settings import VoteSettings
+
+__all__ = ["RaceRequest", "evaluate", "margins_to_half"]
+
+# Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
+_CHUNK_BYTES = 32 * 2**20
+# A row of a packed family is five arrays of eight bytes at most.
+_BYTES_PER_ROW = 40
+
+# Tolerances of the kernel, tried in turn: probabilities are asked for to the first of these absolute errors,
+# and to the next one where the sign of the margin is then undecided.
+_TOLERANCES = (1e-3, 1e-6, 0.0)
+
+# Quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
+_LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
+
+
+class RaceRequest(NamedTuple):
+    """Races of one query, with m and m' of the race, see `knn_cert.exact.majority`."""
+
+    family: RaceFamily
+    ranks: tuple[int, int]
+
+
+def evaluate(settings: VoteSettings, requests: list[RaceRequest], tolerance: float) -> list[RaceBounds]:
+    """Return bounds on both outcomes of every member of every request.
+
+    Parameters
+    ----------
+    settings : VoteSettings
+    requests : list of RaceRequest
+    tolerance : float
+        Absolute error that is enough; 0 for full relative accuracy.
+    """
+    answers: list[RaceBounds] = []
+    chunk: list[RaceRequest] = []
+    size = 0
+    for k, request in enumerate(requests):
+        chunk.append(request)
+        size += _BYTES_PER_ROW * (len(request.family.a.distances) + len(request.family.b.distances))
+        if size > _CHUNK_BYTES or k == len(requests) - 1:
+            answers += _evaluate_chunk(settings, chunk, tolerance)
+            chunk, size = [], 0
+    return answers
+
+
+def margins_to_half(
+    settings: VoteSettings, requests: list[RaceRequest], *, members_are_budgets: bool
+) -> list[FloatArray]:
+    """Return the normal quantile of p - error of each member: positive where A provably has more than half.
+
+    Members are evaluated again with a tighter tolerance where the sign is undecided. Where members are
+    different attacks with one budget, only the sign of the smallest has to be known.
+    """
+    bounds = evaluate(settings, requests, _TOLERANCES[0])
+    for tolerance in _TOLERANCES[1:]:
+        unclear = [k for k, found in enumerate(bounds) if _is_unclear(found, members_are_budgets)]
+        again = evaluate(settings, [requests[k] for k in unclear], tolerance)
+        for k, found in zip(unclear, again, strict=True):
+            bounds[k] = found
+    return [ndtri(np.clip(found.lower(), _LEAST_PROBABILITY, _MOST_PROBABILITY)) for found in bounds]
+
+
+def _is_unclear(bounds: RaceBounds, members_are_budgets: bool) -> bool:
+    """Whether a member that matters may be on either side of one half."""
+    p, error = bounds.p[:, 0], bounds.error[:, 0]
+    undecided = bool(np.any(np.abs(p - 0.5) <= error))
+    return undecided and (members_are_budgets or not np.any(p + error < 0.5))
+
+
+def _evaluate_chunk(
+    settings: VoteSettings, requests: list[RaceRequest], tolerance: float
+) -> list[RaceBounds]:
+    m_a, m_b = np.array([request.ranks for request in requests], dtype=np.int64).T
+    p, error = settings.kernel.race_families(
+        *pack([request.family for request in requests]),
+        np.ascontiguousarray(m_a),
+        np.ascontiguousarray(m_b),
+        sigma=settings.sigma,
+        dof=settings.dof,
+        tolerance=tolerance,
+        n_threads=settings.n_threads,
+    )
+    ends = np.cumsum([request.family.n_members for request in requests])
+    return [
+        RaceBounds(p[end - n : end], error[end - n : end])
+        for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)
+    ]

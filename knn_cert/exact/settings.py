@@ -1,0 +1,173 @@
+"""VoteSettings: the smoothed K-NN vote, all but its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import kernels
+from .._types import FloatArray, WholeArray
+from ..gate.distances import check_edges, check_resolution, check_scale
+from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_sigma
+from ..kernels.contract import Kernel
+from ..smoothing import Noise
+
+__all__ = ["VoteKey", "VoteSettings"]
+
+
+class VoteKey(NamedTuple):
+    """What votes of one classifier, with the same distances, can differ in."""
+
+    n_neighbors: int
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class VoteSettings:
+    """The smoothed K-NN vote: checked parameters, and the kernel that computes it.
+
+    Attributes
+    ----------
+    n_neighbors : int
+        K, at most the number of rows.
+    sigma : float
+    dof : int or float
+        d, the number of features that carry noise.
+    n_classes : int
+        C; labels are 0..C-1.
+    labels_are_classes : bool
+        Whether nobody can bring a label that is none of the classes.
+    kernel : Kernel
+    n_threads : int
+    edges : ndarray of shape (L - 1,) or None
+        Edges of the buckets on the squared distance; None for the continuous classifier.
+    """
+
+    n_neighbors: int
+    sigma: float
+    dof: int | float
+    n_classes: int
+    labels_are_classes: bool
+    kernel: Kernel
+    n_threads: int
+    edges: FloatArray | None = None
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        n_neighbors: object,
+        sigma: object,
+        dof: object,
+        n_classes: int,
+        labels_are_classes: bool,
+        n_rows: int,
+        backend: str,
+        n_threads: object = None,
+        edges: ArrayLike | None = None,
+    ) -> VoteSettings:
+        """Check parameters from outside; ``n_classes`` and ``n_rows`` are those of a checked table.
+
+        Raises
+        ------
+        TypeError, ValueError, ImportError
+            As the public functions say it.
+        """
+        checked_sigma = check_sigma(sigma)
+        checked_edges = None
+        if edges is not None:
+            checked_edges = check_edges(edges)
+            check_scale(checked_edges[-1], checked_sigma, "edges")
+        return cls(
+            n_neighbors=check_n_neighbors(n_neighbors, n_rows),
+            sigma=checked_sigma,
+            dof=check_dof(dof),
+            n_classes=n_classes,
+            labels_are_classes=labels_are_classes,
+            kernel=kernels.get_backend(backend),
+            n_threads=check_n_threads(n_threads),
+            edges=checked_edges,
+        )
+
+    @property
+    def key(self) -> VoteKey:
+        """What votes by the same distances can differ in."""
+        return VoteKey(self.n_neighbors, self.sigma)
+
+    @property
+    def noise(self) -> Noise:
+        """The noise on the training rows."""
+        return Noise(self.sigma)
+
+    def check_distances(self, distances: FloatArray) -> None:
+        """Raise InvalidInput where distances are too large: finite rows can be infinitely far apart."""
+        farthest = float(distances.max(initial=0.0))
+        check_scale(farthest * farthest, self.sigma)
+        check_resolution(distances, self.n_neighbors, self.sigma)
+
+    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
+        """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
+        if self.edges is None:
+            probabilities, errors = self.kernel.vote(
+                distances,
+                labels,
+                n_classes=self.n_classes,
+                n_neighbors=self.n_neighbors,
+                sigma=self.sigma,
+                dof=self.dof,
+                n_threads=self.n_threads,
+            )
+        else:
+            probabilities, errors = self.kernel.vote_bucketed(
+                distances,
+                labels,
+                n_classes=self.n_classes,
+                n_neighbors=self.n_neighbors,
+                sigma=self.sigma,
+                dof=self.dof,
+                edges=self.edges,
+                n_threads=self.n_threads,
+            )
+        # a little above 1 by rounding: 1 is nearer to the truth
+        return np.minimum(probabilities, 1.0), errors
+
+    def scan(
+        self, queries: FloatArray, rows: FloatArray, labels: WholeArray, keys: list[VoteKey]
+    ) -> dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]:
+        """Return probabilities, errors and table shifts of several votes by one scan of the rows.
+
+        The votes differ from this one in K and sigma alone, and the classifier has no edges.
+        """
+        numbers = sorted({key.n_neighbors for key in keys})
+        sigmas = sorted({key.sigma for key in keys})
+        probabilities, errors, shifts = self.kernel.vote_scan(
+            queries,
+            rows,
+            labels,
+            n_classes=self.n_classes,
+            n_neighbors=np.array(numbers, dtype=np.int64),
+            sigma=np.array(sigmas, dtype=np.float64),
+            dof=self.dof,
+            n_threads=self.n_threads,
+        )
+        probabilities = np.minimum(probabilities, 1.0)  # as in `vote`
+        return {
+            VoteKey(number, sigma): (probabilities[:, i, k], errors[:, i, k], shifts)
+            for i, sigma in enumerate(sigmas)
+            for k, number in enumerate(numbers)
+        }
+
+    def reach(self, distances: FloatArray, row: int) -> float:
+        """Upper bound on the probability that a row, of one query's, is among the K nearest."""
+        p, _, error = self.kernel.race(
+            distances[row : row + 1],
+            1,
+            np.delete(distances, row),
+            self.n_neighbors,
+            sigma=self.sigma,
+            dof=self.dof,
+        )
+        return p + error

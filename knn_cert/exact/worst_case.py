@@ -1,0 +1,355 @@
+"""What a threat leaves to the class of a query: its smallest probability, the budgets that it survives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from .._types import BoolArray, FloatArray, WholeArray
+from ..certificates.issue import (
+    Bounds,
+    Claims,
+    claim_asked,
+    claim_largest,
+    enclose,
+    issue_ball,
+    wins,
+)
+from ..kernels.families import RaceFamily
+from ..threats import BlackBoxBall, StructuredThreat
+from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
+from .majority import votes_needed, votes_that_can_win
+from .races import RaceRequest, evaluate, margins_to_half
+from .search import counts_near, largest_counts, largest_radii
+from .settings import VoteSettings
+
+__all__ = ["ThreatenedQueries"]
+
+# Numbers of rows are looked at many at once: most of the work is common to them while K is small. The more
+# votes count, the more each costs by itself; these two were found by timing K = 5 to 1001.
+_VOTES_AT_ONCE, _FEWEST_AT_ONCE = 8192, 12
+
+# From so many votes on, one race costs more than a look at the votes without noise.
+_MANY_VOTES = 200
+
+# Tolerance of probabilities that go into bounds whose own slack is much larger.
+_ROUGH = 1e-4
+
+# What a fallback certifies has a margin of another unit; as a quantile it counts as just certified.
+_FALLBACK_MARGIN = 1e-3
+
+# Moving, sorting and scaling a distance takes fewer than eight roundings.
+_ROUNDINGS = 8.0
+
+# A query that moved farther than this many sigma and twice the farthest distance has the target's rows as
+# good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
+# anywhere.
+_EVERYWHERE = 1e6
+
+# By Corollary 1 a probability changes by less than shift / (sigma sqrt(2 pi)) when the table moves by shift
+# in L2 norm; 0.4 is more than 1 / sqrt(2 pi) = 0.39894...
+_STEEPEST = 0.4
+
+
+class _Case(NamedTuple):
+    """A query under a threat: within its budget or, for some numbers of rows, within each of these."""
+
+    query: int
+    threat: RaceThreat
+    rows: WholeArray | None = None
+
+    @property
+    def members_are_budgets(self) -> bool:
+        """True: members are different budgets. False: different attacks with the same budget."""
+        return self.rows is not None
+
+    def worst_rows(self, a: FloatArray, b: FloatArray) -> RaceFamily:
+        return self.threat.worst_rows(a, b, self.rows)
+
+
+class _Untampered(NamedTuple):
+    """The vote of one query as the table is: bounds, and the table shift that covers rounded distances."""
+
+    bounds: Bounds
+    table_shift: float
+
+
+class ThreatenedQueries:
+    """Some queries, and what tampering can leave of one class for each of them.
+
+    Parameters
+    ----------
+    settings : VoteSettings
+        Of the continuous classifier.
+    distances : ndarray of shape (n_queries, n)
+    labels : ndarray of int, shape (n,)
+    targets : ndarray of int, shape (n_queries,)
+        The class of each query that is to win.
+    distance_error : float
+        Relative error of the distances; it is taken against the target.
+    vote : tuple of two ndarrays of shape (n_queries, C), optional
+        Probabilities without tampering, and their errors; worked out where needed if not known.
+    """
+
+    def __init__(
+        self,
+        settings: VoteSettings,
+        distances: FloatArray,
+        labels: WholeArray,
+        targets: WholeArray,
+        *,
+        distance_error: float = 0.0,
+        vote: tuple[FloatArray, FloatArray] | None = None,
+    ):
+        self._settings = settings
+        self._distances, self._labels, self._targets = distances, labels, targets
+        self._widening = distance_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+        self._farthest = float(distances.max(initial=0.0))
+        self._vote = vote
+        self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
+        self._balls: dict[int, float] = {}
+        self._votes: dict[int, _Untampered] = {}
+
+    def __len__(self) -> int:
+        return len(self._targets)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return len(self._labels)
+
+    def claims(self, threat: StructuredThreat) -> Claims:
+        """Return what is claimed of the targets: the largest budget, or whether the given one is survived."""
+        if threat.is_open:
+            return claim_largest(self.largest_budget(threat))
+        worst, certified = self.at_budget(threat)
+        return claim_asked(threat.asked_budget(self.n_rows), certified, worst)
+
+    def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
+        """Return a lower bound on each query's target probability over everything within the budget."""
+        if self._is_beyond(threat):
+            return np.zeros(len(self))
+        requests = [self._request(_Case(i, threat)) for i in range(len(self))]
+        lowest = [float(bounds.lower().min()) for bounds in evaluate(self._settings, requests, 0.0)]
+        return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
+
+    def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
+        """Return `smallest_probability`, and whether the target provably stays the prediction."""
+        worst = self.smallest_probability(threat)
+        certified = wins(worst)
+        if not certified.all() and not self._is_beyond(threat):
+            rest = np.flatnonzero(~certified)
+            certified[rest] = self._margins([_Case(int(i), threat) for i in rest]) > 0.0
+        return worst, certified
+
+    def largest_budget(self, threat: StructuredThreat) -> FloatArray | WholeArray:
+        """Return the budget that the threat leaves open: rows, -1 without any; or a radius, NaN likewise."""
+        if self._is_beyond(threat):  # whatever was done besides what is open
+            return np.full(len(self), np.nan)
+        if isinstance(threat, RowBudget):
+            return self._largest_count(threat)
+        return self._largest_radius(threat)
+
+    def _is_beyond(self, threat: StructuredThreat) -> bool:
+        return threat.is_beyond(self.n_rows, self._settings.n_neighbors)
+
+    # ------------------------------------------------------------------------------------------- searches
+
+    def _largest_count(self, threat: RowBudget) -> WholeArray:
+        """Return the largest certified number of rows, -1 if 0 is not, for each query."""
+        settings = self._settings
+        limit = threat.most_rows(self.n_rows, settings.n_neighbors)
+        first = None
+        if settings.n_neighbors >= _MANY_VOTES:
+            first = [
+                counts_near(self._count_without_noise(i, threat, limit), limit) for i in range(len(self))
+            ]
+        most_at_once = max(_FEWEST_AT_ONCE, _VOTES_AT_ONCE // settings.n_neighbors)
+
+        def margins(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
+            cases = [_Case(int(i), threat, rows) for i, rows in zip(queries, counts, strict=True)]
+            return self._member_margins(cases)
+
+        at_once = min(settings.kernel.FAMILY_SIZE, most_at_once)
+        return largest_counts(margins, len(self), limit, at_once, first)
+
+    def _count_without_noise(self, i: int, threat: RowBudget, limit: int) -> int:
+        """Return how many rows the vote survives without noise: with many votes about as many as with it."""
+        m, m_rest = self._ranks(i, threat)
+        low, high = -1, limit + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            family = threat.worst_rows(*self._lists(i), np.array([middle]))
+            a, b = family.a.of_member(0), family.b.of_member(0)
+            arrives = np.partition(a, m - 1)[m - 1] if len(a) >= m else np.inf
+            others = np.partition(b, m_rest - 1)[m_rest - 1] if len(b) >= m_rest else np.inf
+            low, high = (middle, high) if arrives < others else (low, middle)
+        return low
+
+    def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
+        """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
+
+        def margins(queries: WholeArray, radii: FloatArray) -> FloatArray:
+            cases = [
+                _Case(int(i), replace(threat, radius=float(radius)))
+                for i, radius in zip(queries, radii, strict=True)
+            ]
+            return self._margins(cases)
+
+        sigma = self._settings.sigma
+        return largest_radii(margins, len(self), sigma, _EVERYWHERE * sigma + 2.0 * self._farthest)
+
+    # -------------------------------------------------------------------------------------------- margins
+
+    def _margins(self, cases: list[_Case]) -> FloatArray:
+        """Return the smallest margin of each case."""
+        return np.array([margins.min() for margins in self._member_margins(cases)])
+
+    def _member_margins(self, cases: list[_Case]) -> list[FloatArray]:
+        """Return a margin for each member of each case, positive if the target provably wins.
+
+        The normal quantile of the smallest probability where one half decides, less the bound on its error;
+        where that does not certify, whatever else does.
+        """
+        requests = [self._request(case) for case in cases]
+        members_are_budgets = bool(cases) and cases[0].members_are_budgets
+        margins = margins_to_half(self._settings, requests, members_are_budgets=members_are_budgets)
+        for k, case in enumerate(cases):
+            for fallback in self._fallback_margins(case):
+                if np.any(margins[k] <= 0.0):
+                    # where it does not certify either, the margin stays what the search steers by
+                    more = np.minimum(fallback(case), _FALLBACK_MARGIN)
+                    margins[k] = np.where((margins[k] <= 0.0) & (more > 0.0), more, margins[k])
+        return margins
+
+    def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], FloatArray]]:
+        """Return margins that also certify where the majority alone does not."""
+        ways: list[Callable[[_Case], FloatArray]] = []
+        if case.threat.ball_of_table(self.n_rows) is not None:
+            ways.append(self._margins_of_the_ball)
+        # For two classes the majority is the vote itself, unless a new label can take the ties of the first.
+        target = int(self._targets[case.query])
+        is_the_vote = self._ranks(case.query, case.threat) == votes_needed(target, self._settings.n_neighbors)
+        if self._settings.n_classes > 2 or not is_the_vote:
+            ways += [self._margins_untouched, self._margins_over_rivals]
+        return ways
+
+    def _margins_over_rivals(self, case: _Case) -> FloatArray:
+        """Return the smallest probability of the target's majority less the largest of any other class.
+
+        A class wins at least with a majority, and at most where it has enough votes to win at all; both are
+        races. The worst case for the other class is that for all rows that are not of it. Members that are no
+        budgets are ways to spend one: any one of the one race with any one of the other.
+
+        Where tampered rows may carry labels that are none of the classes, one more rival stands for all of
+        them. Let any class y win, and give it all rows of other new labels, which the attacker might have
+        done: with g votes before and G more now, K <= C g - (classes before y) + G, so it has the votes that
+        `votes_that_can_win` asks for. What remains is a rival without rows, and the fewest votes are enough
+        for one that comes first, among C + 1 classes.
+        """
+        i, target = case.query, self._targets[case.query]
+        n_neighbors, n_classes = self._settings.n_neighbors, self._settings.n_classes
+        (own,) = evaluate(self._settings, [self._request(case)], _ROUGH)
+        smallest = own.lower()
+        largest = np.zeros(len(smallest))
+        rivals = [
+            (self._labels == rival, votes_that_can_win(rival, n_neighbors, n_classes))
+            for rival in range(n_classes)
+            if rival != target
+        ]
+        if self._brings_new_labels(case.threat):
+            no_rows = np.zeros(self.n_rows, dtype=bool)
+            rivals.append((no_rows, votes_that_can_win(0, n_neighbors, n_classes + 1)))
+        for is_rival, (m, m_rest) in rivals:
+            family = case.worst_rows(*self._sorted(i, ~is_rival))
+            (other,) = evaluate(self._settings, [RaceRequest(family, (m_rest, m))], _ROUGH)
+            reached = other.upper(1)
+            largest = np.maximum(largest, reached if case.members_are_budgets else reached.max())
+        if case.members_are_budgets:
+            return smallest - largest
+        return np.full(len(smallest), smallest.min() - largest.max())
+
+    def _margins_untouched(self, case: _Case) -> FloatArray:
+        """Return the margin of the untampered vote less twice the chance that a touched row is among the K.
+
+        Else the K nearest rows and their labels are the same before and after, and so is the vote. Replacing
+        a touched row by a nearer one only makes it likelier to be among them, so the nearest rows decide.
+        """
+        everything = np.ones(self.n_rows, dtype=bool)
+        (far, _), (_, near) = (self._sorted(case.query, which) for which in (everything, ~everything))
+        family = case.threat.touched_rows(near, far, case.rows)
+        if family is None:
+            return np.array([-1.0])
+        (race,) = evaluate(self._settings, [RaceRequest(family, (1, self._settings.n_neighbors))], _ROUGH)
+        bounds = self._untampered(case.query).bounds
+        return bounds.p_lower - bounds.p_upper - 2.0 * race.upper(0)
+
+    def _margins_of_the_ball(self, case: _Case) -> FloatArray:
+        """Return what Eq. (15) of RAB leaves: few rows that move a little stay within the table's radius."""
+        needed = case.threat.ball_of_table(self.n_rows)
+        return np.array([-1.0 if needed is None else self._ball(case.query) - needed])
+
+    def _ball(self, i: int) -> float:
+        """Return the radius of Eq. (14), -1 where there is none."""
+        if i not in self._balls:
+            untampered = self._untampered(i)
+            ball = issue_ball(
+                untampered.bounds,
+                noise=self._settings.noise,
+                threat=BlackBoxBall(),
+                n_train=self.n_rows,
+                n_features=int(self._settings.dof),
+                distance_error=untampered.table_shift,
+            )
+            self._balls[i] = -1.0 if ball.abstained[0] else float(ball.budget[0])
+        return self._balls[i]
+
+    def _untampered(self, i: int) -> _Untampered:
+        """Return bounds on the target, its runner-up and all others, and the shift of rounded distances."""
+        if i not in self._votes:
+            one = slice(i, i + 1)
+            if self._vote is not None:
+                p, error = self._vote[0][one], self._vote[1][one]
+            else:
+                p, error = self._settings.vote(self._distances[one], self._labels)
+            shift = self._widening * float(np.linalg.norm(self._distances[i]))
+            _, bounds = enclose(p, error + _STEEPEST * shift / self._settings.sigma, self._targets[one])
+            self._votes[i] = _Untampered(bounds, shift)
+        return self._votes[i]
+
+    # -------------------------------------------------------------------------------------- rows and ranks
+
+    def _request(self, case: _Case) -> RaceRequest:
+        return RaceRequest(case.worst_rows(*self._lists(case.query)), self._ranks(case.query, case.threat))
+
+    def _ranks(self, i: int, threat: RaceThreat) -> tuple[int, int]:
+        """Return m and m' of the majority of the target of a query."""
+        return votes_needed(
+            int(self._targets[i]),
+            self._settings.n_neighbors,
+            new_labels=self._brings_new_labels(threat),
+        )
+
+    def _brings_new_labels(self, threat: RaceThreat) -> bool:
+        """Whether tampered rows may carry labels that are none of the classes."""
+        return threat.relabels and not self._settings.labels_are_classes
+
+    def _lists(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """Return increasing distances of the target's rows, and of all others; kept for the next budget."""
+        if i not in self._sides:
+            self._sides[i] = self._sorted(i, self._labels == self._targets[i])
+        return self._sides[i]
+
+    def _sorted(self, i: int, is_to_win: BoolArray) -> tuple[FloatArray, FloatArray]:
+        """Return increasing distances of some rows and of all others.
+
+        Rounding is taken against the rows that are to win: theirs are lengthened, all others shortened.
+        """
+        distances = self._distances[i]
+        return (
+            np.sort(distances[is_to_win]) * (1.0 + self._widening),
+            np.sort(distances[~is_to_win]) * (1.0 - self._widening),
+        )

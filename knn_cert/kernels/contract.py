@@ -1,0 +1,128 @@
+"""The kernel's contract: the functions that every backend has, as types.
+
+Arrays are C-contiguous and already checked by `knn_cert.gate`; ``n_threads >= 1``. Backends check nothing but
+what would corrupt memory. Distances are Euclidean, in the units of the features. ``errors`` bounds the
+distance of each number to the truth: truncation and rounding (proven), also of the distances that were given,
+the law (measured), far rows and scanned distances, and the trapezoid rule (estimated from two step sizes).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .._types import FloatArray, WholeArray
+
+__all__ = ["Kernel"]
+
+
+class Kernel(Protocol):
+    """A module with these functions. `m` queries, `n` rows, `d` features, C classes."""
+
+    # Members of a family that are worth asking for at once.
+    FAMILY_SIZE: int
+    __name__: str
+
+    def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
+        """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""
+
+    def ncx2_sf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
+        """Upper tail."""
+
+    def ncx2_logcdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
+        """Logarithm of the lower tail."""
+
+    def ncx2_logsf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
+        """Logarithm of the upper tail."""
+
+    def distances(self, queries: FloatArray, rows: FloatArray, *, n_threads: int) -> FloatArray:
+        """(m, d), (n, d) -> (m, n), by direct differences."""
+
+    def distances_csr(
+        self,
+        q_indptr: WholeArray,
+        q_indices: WholeArray,
+        q_data: FloatArray,
+        r_indptr: WholeArray,
+        r_indices: WholeArray,
+        r_data: FloatArray,
+        *,
+        n_threads: int,
+    ) -> FloatArray:
+        """The same for two CSR matrices with sorted indices and no duplicates."""
+
+    def vote(
+        self,
+        distances: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: int,
+        sigma: float,
+        dof: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """(m, n), (n,) -> probabilities (m, C), errors (m, C)."""
+
+    def vote_scan(
+        self,
+        queries: FloatArray,
+        rows: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: WholeArray,
+        sigma: FloatArray,
+        dof: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(m, d), (n, d), (n,) -> probabilities (m, s, k, C), errors (m, s, k, C), table shifts (m,).
+
+        For every one of s values of sigma and k of n_neighbors. The shift is how far the table must be moved,
+        in L2 norm, to have the distances that were used; 0 where the errors have that in them.
+        """
+
+    def vote_bucketed(
+        self,
+        distances: FloatArray,
+        labels: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: int,
+        sigma: float,
+        dof: float,
+        edges: FloatArray,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """As `vote`; edges increase and are on the squared distance, as they define the classifier."""
+
+    def race(
+        self,
+        distances_a: FloatArray,
+        m_a: int,
+        distances_b: FloatArray,
+        m_b: int,
+        *,
+        sigma: float,
+        dof: float,
+    ) -> tuple[float, float, float]:
+        """Probabilities that the m_a-th nearest of A, or the m_b-th of B, comes first, and their error."""
+
+    def race_families(
+        self,
+        distances: FloatArray,
+        first: WholeArray,
+        end: WholeArray,
+        start: WholeArray,
+        n_members: WholeArray,
+        m_a: WholeArray,
+        m_b: WholeArray,
+        *,
+        sigma: float,
+        dof: float,
+        tolerance: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Races of families as `families.pack` packs them -> probabilities (members, 2), errors (members, 2).
+
+        ``tolerance`` is the absolute error that is enough, 0 for full relative accuracy.
+        """

@@ -1,0 +1,367 @@
+"""Threat models of tables: what the attacker may have done to training rows and to the query.
+
+What is compared is always the observed table, which may be poisoned, with every table within the budget:
+where the attacker stayed within it, the clean table is one of them, and has the same prediction. The rows of
+each worst case are those of `knn_cert.threats.worst_rows`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from .._types import FloatArray, WholeArray
+from ..gate.numbers import as_radius, check_rows
+from ..kernels.families import RaceFamily
+from . import worst_rows
+from .base import SYMMETRIC, RowsThreat, ThreatModel, length_in_words, share_of_rows
+
+__all__ = [
+    "Deletions",
+    "Insertions",
+    "LabelFlips",
+    "QueryShift",
+    "RaceThreat",
+    "Replacements",
+    "RowBudget",
+    "RowShift",
+    "StructuredThreat",
+    "given",
+]
+
+
+class RaceThreat(ThreatModel):
+    """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
+
+    @abstractmethod
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return races the smallest of which bounds every attack within the budget.
+
+        Parameters
+        ----------
+        a, b : ndarray
+            Increasing distances of the rows of the attacked class, and of all others.
+        rows : ndarray of int, optional
+            Increasing numbers of tampered rows, for a threat whose budget counts rows: one race for each of
+            them, in the place of the threat's own budget.
+        """
+
+    @abstractmethod
+    def touched_rows(
+        self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None
+    ) -> RaceFamily | None:
+        """Return races of what is touched, as near as it gets, against the K-th of the rows left alone.
+
+        None where every row is touched. The increasing distances of all rows lie between ``near`` and
+        ``far``; ``rows`` as for `worst_rows`.
+        """
+
+    @abstractmethod
+    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
+        """Whether the threat tampers with more rows than are ever certified."""
+
+    def ball_of_table(self, n_rows: int) -> float | None:
+        """Return the L2 norm of the largest change of a whole table, or None if labels or rows change."""
+        return None
+
+
+@dataclass(frozen=True)
+class RowBudget(RowsThreat, RaceThreat):
+    """What threats with a number of rows, and nothing else, share."""
+
+    rows: int | float | None = None
+    budget_name: ClassVar[Literal["radius", "rows", "words"]] = "rows"
+
+    def __post_init__(self) -> None:
+        if self.rows is not None:
+            check_rows(self.rows)
+
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered rows may carry any label."""
+        return True
+
+    @property
+    def whole_rows(self) -> bool:
+        """Whether whole rows or labels are tampered with: always."""
+        return True
+
+    def not_covered(self) -> str:
+        """Return what else could be done and is not covered."""
+        return "any other change of the table, a changed query"
+
+    def consequence(self) -> str:
+        """Return what follows for the clean table."""
+        return SYMMETRIC
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        """Return the largest number that can be certified at all; more are as many, or never certified."""
+        return n_rows
+
+    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
+        """Whether the threat tampers with more rows than are ever certified, see `most_rows`."""
+        return self.rows is not None and self.tampered_rows(n_rows) > self.most_rows(n_rows, n_neighbors)
+
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the race of the touched rows against those left alone, see `RaceThreat.touched_rows`."""
+        return worst_rows.touched_rows(near, far, self._counts(rows, len(near)))
+
+    def _counts(self, rows: WholeArray | None, n_rows: int) -> WholeArray:
+        return np.array([self.tampered_rows(n_rows)]) if rows is None else rows
+
+
+class LabelFlips(RowBudget):
+    """At most `rows` training rows carry a wrong label; features are as they were.
+
+    Parameters
+    ----------
+    rows : int, or float in (0, 1], optional
+        A number of rows, or a share of the training table (rounded up; 1.0 is all of it). None leaves it
+        open: the largest number is computed.
+    """
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races after the nearest rows of the class went over to the others."""
+        return worst_rows.after_flips(a, b, self._counts(rows, len(a) + len(b)))
+
+    def describe(self) -> str:
+        """Return what is done to the table, as the end of a sentence."""
+        return f"the labels of at most {share_of_rows(self.rows)} changed"
+
+
+class Deletions(RowBudget):
+    """At most `rows` training rows are deleted; parameters as in `LabelFlips`.
+
+    The certificate that answers an attacker who *added* so many rows: the clean table is the observed one
+    less these. Tables with fewer than K rows have no K nearest, so no more than n - K rows are certified.
+    """
+
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered rows may carry any label: deleted rows carry none."""
+        return False
+
+    def consequence(self) -> str:
+        """Return what follows for the clean table."""
+        return "So if the attacker added no more rows than that, this is the prediction of the clean table."
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        """Return n - K: tables with fewer than K rows have no K nearest."""
+        return n_rows - n_neighbors
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races after the nearest rows of the class went."""
+        return worst_rows.after_deletions(a, b, self._counts(rows, len(a) + len(b)))
+
+    def describe(self) -> str:
+        """Return what is done to the table, as the end of a sentence."""
+        return f"at most {share_of_rows(self.rows)} deleted"
+
+
+class Insertions(RowBudget):
+    """At most `rows` rows, with any features and labels, are added; parameters as in `LabelFlips`.
+
+    The certificate that answers an attacker who *removed* so many rows. There may be more of them than the
+    table has rows.
+    """
+
+    def consequence(self) -> str:
+        """Return what follows for the clean table."""
+        return "So if the attacker removed no more rows than that, this is the prediction of the clean table."
+
+    def row_limit(self, n_rows: int) -> None:
+        """Return None: any number of rows can be added."""
+        return
+
+    def most_rows(self, n_rows: int, n_neighbors: int) -> int:
+        """Return 64 (n + K): with so many rows of one rival at the query no class beats the rival.
+
+        The n rows of the table are then at most K / 65 of the K nearest in the mean, and no class beats the
+        rival unless they are half of them: by Markov's inequality with a probability of at most 2 / 65.
+        """
+        return 64 * (n_rows + n_neighbors)
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races after rows of the others were put at the query."""
+        return worst_rows.after_insertions(a, b, self._counts(rows, len(a) + len(b)))
+
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the race of the inserted rows against the table, see `RaceThreat.touched_rows`."""
+        return worst_rows.touched_by_insertions(near, far, self._counts(rows, len(near)))
+
+    def describe(self) -> str:
+        """Return what is done to the table, as the end of a sentence."""
+        return f"at most {share_of_rows(self.rows)} inserted, with any features and labels"
+
+
+class Replacements(RowBudget):
+    """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races after the nearest rows of the class went, and as many others came to the query."""
+        return worst_rows.after_replacements(a, b, self._counts(rows, len(a) + len(b)))
+
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the race of replaced rows against those left alone, see `RaceThreat.touched_rows`."""
+        return worst_rows.touched_by_replacements(near, far, self._counts(rows, len(near)))
+
+    def describe(self) -> str:
+        """Return what is done to the table, as the end of a sentence."""
+        return f"at most {share_of_rows(self.rows)} replaced, features and labels"
+
+
+@dataclass(frozen=True)
+class RowShift(RowsThreat, RaceThreat):
+    """At most `rows` training rows are moved, each by at most `radius`; with `relabel` also their labels.
+
+    Parameters
+    ----------
+    rows : int, or float in (0, 1]
+        A number of rows, or a share of the training table (rounded up; 1.0 is all of it).
+    radius : float >= 0, optional
+        L2 norm of the change of each row, in the units of the features; infinite means anywhere. None leaves
+        it open: the largest radius is computed.
+    relabel : bool, default=False
+        The attacker also chose the labels of the rows that he moved.
+    """
+
+    rows: int | float
+    radius: float | None = None
+    relabel: bool = False
+    budget_name: ClassVar[Literal["radius", "rows", "words"]] = "radius"
+
+    def __post_init__(self) -> None:
+        if self.rows is None:
+            raise TypeError(
+                "RowShift needs a number of rows, or a share of the table; only its radius may be open"
+            )
+        check_rows(self.rows)
+        if self.radius is not None:
+            as_radius(self.radius)
+
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered rows may carry any label."""
+        return self.relabel
+
+    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
+        """Whether the threat tampers with more rows than are ever certified: moved rows never do."""
+        return False
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races after each split of the rows between the class and the others."""
+        moved = self.tampered_rows(len(a) + len(b))
+        return worst_rows.after_moves(a, b, moved, given(self.radius), relabel=self.relabel)
+
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""
+        moved = self.tampered_rows(len(near))
+        return worst_rows.touched_by_moves(near, far, moved, given(self.radius), relabel=self.relabel)
+
+    def ball_of_table(self, n_rows: int) -> float | None:
+        """Return sqrt(rows) radius, Eq. (15) of RAB, rounded up; None where labels change too."""
+        if self.relabel:
+            return None
+        moved = np.sqrt(self.tampered_rows(n_rows))
+        # three operations, each rounded by half an eps
+        return float(given(self.radius) * moved * (1.0 + 4.0 * np.finfo(np.float64).eps))
+
+    def not_covered(self) -> str:
+        """Return what else could be done and is not covered."""
+        also = "added or deleted rows, a changed query"
+        return also if self.relabel else f"changed labels, {also}"
+
+    def consequence(self) -> str:
+        """Return what follows for the clean table."""
+        return SYMMETRIC
+
+    def describe(self) -> str:
+        """Return what is done to the table, as the end of a sentence."""
+        also = " and relabelled at will" if self.relabel else ""
+        moved = f"at most {share_of_rows(self.rows)} moved"
+        return f"{moved}, each by at most {length_in_words(self.radius)} in L2 norm{also}"
+
+
+@dataclass(frozen=True)
+class QueryShift(RaceThreat):
+    """The query is moved by at most `radius` (evasion), alone or together with tampered training rows.
+
+    Parameters
+    ----------
+    radius : float >= 0, optional
+        L2 norm of the change of the query, in the units of the features. None leaves it open: the largest
+        radius is computed.
+    training : threat, optional
+        What was done to the training rows besides; nothing of it may be open.
+    """
+
+    radius: float | None = None
+    training: LabelFlips | Deletions | Insertions | Replacements | RowShift | None = None
+    budget_name: ClassVar[Literal["radius", "rows", "words"]] = "radius"
+    moves_query: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.radius is not None:
+            as_radius(self.radius)
+        if self.training is None:
+            return
+        if not isinstance(self.training, (RowBudget, RowShift)):
+            raise TypeError(
+                "training of QueryShift must be LabelFlips, Deletions, Insertions, Replacements or RowShift, "
+                f"got {self.training!r}"
+            )
+        if self.training.is_open:
+            raise ValueError(
+                f"{self!r} leaves a budget of its training threat open; only its own radius may be"
+            )
+
+    @property
+    def relabels(self) -> bool:
+        """Whether tampered training rows may carry any label."""
+        return self.training is not None and self.training.relabels
+
+    @property
+    def whole_rows(self) -> bool:
+        """Whether whole training rows or labels are tampered with."""
+        return self.training is not None and self.training.whole_rows
+
+    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
+        """Whether the training threat tampers with more rows than are ever certified."""
+        return self.training is not None and self.training.is_beyond(n_rows, n_neighbors)
+
+    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+        """Return the races of the training threat, with every distance changed by at most the radius."""
+        family = worst_rows.untampered(a, b) if self.training is None else self.training.worst_rows(a, b)
+        return worst_rows.moved_query(family, given(self.radius))
+
+    def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> None:
+        """Return None: a moved query touches every row."""
+        return
+
+    def not_covered(self) -> str:
+        """Return what else could be done and is not covered."""
+        return "any other change of the table" if self.training else "any change of the training table"
+
+    def consequence(self) -> str:
+        """Return what follows for the clean table and the clean query."""
+        # the two changes are independent: what was observed of the table may be what the attacker left of it
+        training = "" if self.training is None else f"{self.training.consequence()} "
+        return f"{training}The query may be the observed one or any other within its radius."
+
+    def describe(self) -> str:
+        """Return what is done to the table and the query, as the end of a sentence."""
+        alone = f"the query moved by at most {length_in_words(self.radius)} in L2 norm"
+        return alone if self.training is None else f"{self.training.describe()}, and {alone}"
+
+
+StructuredThreat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift
+
+
+def given(radius: float | None) -> float:
+    """Return a radius that is not open."""
+    if radius is None:
+        raise ValueError("the radius of this threat is open; give it")
+    return radius
