@@ -9,7 +9,7 @@ import pytest
 
 from knn_cert.kernels import reference
 from knn_cert.kernels.families import pack
-from knn_cert.threats import LabelFlips
+from knn_cert.threats.worst_rows import after_flips
 
 numba_kernels = pytest.importorskip("knn_cert.kernels.numba_kernels")
 law_table = pytest.importorskip("knn_cert.kernels.numba_kernels.law_table")
@@ -74,7 +74,7 @@ def test_families_with_far_rows_agree_with_the_races_of_their_members():
     places = np.array([3]), np.array([3])
     law = {"sigma": 1.0, "dof": 20.0}
     p, errors = numba_kernels.race_families(
-        *pack([LabelFlips().family(a, b, flipped)]), *places, tolerance=0.0, n_threads=1, **law
+        *pack([after_flips(a, b, flipped)]), *places, tolerance=0.0, n_threads=1, **law
     )
     for r, values, bounds in zip(flipped, p, errors, strict=True):
         *wanted, error = numba_kernels.race(a[r:], 3, np.concatenate([b, a[:r]]), 3, **law)
