@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import subprocess
 import sys
 import types
@@ -12,18 +14,36 @@ import pytest
 
 import knn_cert
 from knn_cert import _config, kernels
+from knn_cert.kernels.contract import Kernel
 
-CONTRACT = (
-    "ncx2_cdf",
-    "ncx2_sf",
-    "ncx2_logcdf",
-    "ncx2_logsf",
-    "vote",
-    "vote_bucketed",
-    "race",
-    "distances",
-    "distances_csr",
-)
+# What a backend has beyond the contract.
+MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
+MORE_PARAMETERS = {"native": {"recurrence"}}
+
+
+def parameters_of(function):
+    """Name, kind and default of each parameter, in order; compiled functions say them in their docstring."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        said = ast.parse(f"def {function.__doc__.splitlines()[0]}: ...").body[0].args
+        assert not said.posonlyargs
+        defaults = [None] * (len(said.args) - len(said.defaults)) + said.defaults + said.kw_defaults
+        return [
+            (argument.arg, kind, None if default is None else ast.literal_eval(default))
+            for (argument, kind), default in zip(
+                [(argument, "positional") for argument in said.args]
+                + [(argument, "keyword only") for argument in said.kwonlyargs],
+                defaults,
+                strict=True,
+            )
+        ]
+    kinds = {
+        inspect.Parameter.POSITIONAL_OR_KEYWORD: "positional",
+        inspect.Parameter.KEYWORD_ONLY: "keyword only",
+    }
+    empty = inspect.Parameter.empty
+    return [(p.name, kinds[p.kind], None if p.default is empty else p.default) for p in parameters]
 
 
 @pytest.fixture
@@ -129,10 +149,21 @@ def test_the_reference_is_always_there():
 
 
 @pytest.mark.parametrize("name", kernels.available_backends())
-def test_every_backend_has_the_functions_of_the_contract(name):
+def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(name):
     module = kernels.get_backend(name)
-    assert [function for function in CONTRACT if not callable(getattr(module, function, None))] == []
     assert kernels.backend_name(module) == name
+    contract = {
+        key: value for key, value in vars(Kernel).items() if inspect.isfunction(value) and key[0] != "_"
+    }
+    assert len(contract) >= 11
+    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == {*contract, "FAMILY_SIZE"}
+    for function, method in contract.items():
+        got = parameters_of(getattr(module, function))
+        more = [parameter for parameter in got if parameter[0] in MORE_PARAMETERS.get(name, set())]
+        assert all(parameter[1:] == ("keyword only", False) for parameter in more)
+        _, *wanted = parameters_of(method)  # but self
+        assert [parameter for parameter in got if parameter not in more] == wanted, function
+    assert isinstance(module.FAMILY_SIZE, int)
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -755,7 +755,7 @@ def race_families(
     sigma,
     dof,
     tolerance,
-    n_threads=1,
+    n_threads,
 ):
     """Every member of every family by `race` -> (p, errors), each (n_members, 2); see families.py.
 
@@ -801,7 +801,7 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     ]
 
 
-def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads=1):
+def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
     """Class probabilities of the continuous smoothed K-NN classifier: (m, C) probabilities and (m, C) errors.
 
     Not renormalised: that the probabilities add up to 1 is a check. `n_threads` is accepted and ignored.
@@ -886,7 +886,7 @@ def _vote(noncs, labels, n_classes, n_neighbors, dof):
     ]
 
 
-def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads=1):
+def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
     """Class probabilities of the bucketed classifier, Theorem 3 of RAB (eqs. 70-80), any K and C.
 
     `edges` b_1 < ... < b_(L-1) are on the squared distance; bucket l is [b_(l-1), b_l) with b_0 = 0 and b_L =
@@ -963,7 +963,7 @@ def _vote_bucketed(noncs, labels, n_classes, n_neighbors, dof, edges):
 # Distances
 
 
-def distances(queries, rows, *, n_threads=1):
+def distances(queries, rows, *, n_threads):
     """(m, d), (n, d) -> (m, n) Euclidean distances by direct differences: no cancellation on shifted data."""
     rows = np.asarray(rows, dtype=np.float64).tolist()
     queries = np.asarray(queries, dtype=np.float64).tolist()
@@ -974,7 +974,7 @@ def distances(queries, rows, *, n_threads=1):
     return np.array(table, dtype=np.float64).reshape(len(queries), len(rows))
 
 
-def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads=1):
+def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n_threads):
     """Distances between rows of two CSR matrices with sorted indices: a merge, then direct differences."""
     queries = _csr_rows(q_indptr, q_indices, q_data)
     rows = _csr_rows(r_indptr, r_indices, r_data)

@@ -1,8 +1,15 @@
-"""The kernel without a C++ compiler: the algorithms of the headers, compiled by numba on first use.
+"""A plain fallback for where no compiler was at hand when the package was installed; numba compiles it.
 
-The contract is in docs/architecture.md; each function here hands arrays to its twin ``*_njit``. The first
-call of each compiles for some seconds; machine code is kept on disk for later processes where numba finds a
-folder to write to.
+The answers are the compiled kernel's within the errors that both report. Measured on one thread, a vote of
+two classes takes 3 to 10 times as long, a budget of flipped labels 4 to 8, the bucketed vote 7. Far rows are
+known by their moments in races for at most 12 rows a list, which are votes of two classes with K <= 23; with
+more neighbours or classes every row is counted at every node, which takes 10 to 30 times as long. The first
+queries at a new number of features or a small sigma are slower still: tables of the law are made on the way.
+`vote_scan` works out all distances first. The functions of the distance law are those of `reference`, in
+plain Python.
+
+The first call of a function compiles for some seconds; machine code is kept on disk for later processes where
+numba finds a folder to write to. The contract is in contract.py beside this folder.
 """
 
 from __future__ import annotations
@@ -11,26 +18,15 @@ import threading
 
 import numpy as np
 
-from ...gate.distances import FARTHEST_NEIGHBOR
-from ..families import PackedFamilies, members
+from ..reference import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
 from ..scans import scan_by
-from .accuracy import NOT_ONE, SOLVED, WINDOW_TOO_SMALL
-from .bucketed import BucketQuery, BucketRows, bucket_nodes, new_bucket_work, solve_bucketed_njit
-from .continuous import (
-    FEWEST_NODES,
-    MOST_NODES,
-    Query,
-    goes_one_by_one,
-    new_rows,
-    new_work,
-    solve_njit,
-    starting_position,
-)
-from .distance_law import CDF, LOGCDF, LOGSF, SF, ncx2_njit
-from .distances import QUERIES, new_sums, sq_distances_csr_njit, sq_distances_njit
-from .law_table import new_table
+from .bucketed import Buckets
+from .continuous import check_total, integrate
+from .distances import QUERIES, dense, sparse
+from .law_table import LawTable
+from .races import RaceFamily, family_parts
 from .threads import for_each_query
-from .winner import race_contest, vote_contest
+from .winner import Vote, votes_to_win
 
 __all__ = [
     "FAMILY_SIZE",
@@ -47,46 +43,31 @@ __all__ = [
     "vote_scan",
 ]
 
-# Members of a family that are worth asking for at once: here each is a race of its own.
-FAMILY_SIZE = 4
-
-
-# ------------------------------------------------------------------------------------------------------------
-# Distance law
-
-
-def ncx2_cdf(x, dof, nonc):
-    """P(X <= x), X non-central chi-square; three float64 arrays of one length."""
-    return _ncx2(CDF, x, dof, nonc)
-
-
-def ncx2_sf(x, dof, nonc):
-    """P(X > x)."""
-    return _ncx2(SF, x, dof, nonc)
-
-
-def ncx2_logcdf(x, dof, nonc):
-    """log P(X <= x)."""
-    return _ncx2(LOGCDF, x, dof, nonc)
-
-
-def ncx2_logsf(x, dof, nonc):
-    """log P(X > x)."""
-    return _ncx2(LOGSF, x, dof, nonc)
-
-
-def _ncx2(what, x, dof, nonc):
-    out = np.empty(x.shape)
-    # copies: numba would compile anew for arrays that cannot be written to
-    x, dof, nonc = (np.array(values, dtype=np.float64) for values in (x, dof, nonc))
-    for first in range(0, x.size, 4096):  # Ctrl-C is heard between slices
-        part = slice(first, first + 4096)
-        ncx2_njit(what, x[part], dof[part], nonc[part], out[part])
-    return out
+# Members of a family that are worth asking for at once: they share the law of their rows.
+FAMILY_SIZE = 64
 
 
 # ------------------------------------------------------------------------------------------------------------
 # Votes and races
+
+# The table of the law asked for last: answers do not depend on it, but the next call may be for the same.
+_LAST_TABLE: dict = {}
+_TABLE_LOCK = threading.Lock()
+
+
+def _table(dof, *nodes):
+    """The table of a law, at nodes of its own if any are named; kept until another one is asked for."""
+    with _TABLE_LOCK:
+        key = (dof, *nodes)
+        if key not in _LAST_TABLE:
+            _LAST_TABLE.clear()
+            _LAST_TABLE[key] = LawTable(dof)
+        return _LAST_TABLE[key]
+
+
+def _in_sigma(distances, sigma):
+    """Distances over sigma, cut off where no node comes near: numbers of cells have to be exact."""
+    return np.minimum(distances / sigma, 1e15)
 
 
 def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
@@ -98,49 +79,57 @@ def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
         If the kernel cannot answer to its stated accuracy.
     """
     classes = _Classes(distances, labels, n_classes, n_neighbors)
-    probabilities, errors = np.zeros((2, len(distances), n_classes))
-    if classes.certain_winner is not None:
-        probabilities[:, classes.certain_winner] = 1.0
-        return probabilities, errors
-    contest = vote_contest(len(classes.present), n_neighbors)
+    degrees = ((n_neighbors + 1) // 2, n_neighbors // 2 + 1)
+    law, offsets = _table(float(dof)), classes.offsets
+    is_race = classes.present.size == 2
 
-    def make_worker():
-        solver = _ContinuousSolver(classes.offsets, contest, float(dof), n_threads)
+    def answer(query):
+        s = _in_sigma(distances[query, classes.order], sigma)
+        for first, end in zip(offsets[:-1], offsets[1:], strict=True):
+            s[first:end].sort()
+        if is_race:  # the lower class wins with K/2 votes if K is even, both need (K + 1)/2 if it is odd
+            decided = float(min(s[degrees[0] - 1], s[offsets[1] + degrees[1] - 1]))
+            q, error = integrate(law, RaceFamily(s, offsets, 1, degrees, decided))
+            q, error = q[0], error[0]
+        else:
+            q, error = integrate(law, Vote(s, offsets, n_neighbors))
+        check_total(float(q.sum()))
+        return q, error
 
-        def worker(query):
-            np.divide(distances[query, classes.order], sigma, out=solver.s)
-            solver.solve()
-            probabilities[query, classes.present] = solver.q
-            errors[query, classes.present] = solver.error
-
-        return worker, solver.close
-
-    for_each_query(len(distances), n_threads, make_worker)
-    return probabilities, errors
+    return _votes(classes, answer, len(distances), n_threads)
 
 
 def vote_bucketed(distances, labels, *, n_classes, n_neighbors, sigma, dof, edges, n_threads):
     """As `vote`, the bucketed classifier of Theorem 3 of RAB; edges on the squared distance, increasing."""
     classes = _Classes(distances, labels, n_classes, n_neighbors)
-    probabilities, errors = np.zeros((2, len(distances), n_classes))
+    edges = _in_sigma(np.sqrt(np.asarray(edges, dtype=np.float64)), sigma)
+    law = _table(float(dof), edges.tobytes())
+
+    def answer_alone():
+        buckets = Buckets(law, edges, classes.lists, classes.present.size, n_neighbors)
+        return lambda query: buckets.vote(_in_sigma(distances[query], sigma))
+
+    local = threading.local()
+
+    def answer(query):
+        if not hasattr(local, "answer"):
+            local.answer = answer_alone()
+        return local.answer(query)
+
+    return _votes(classes, answer, len(distances), n_threads)
+
+
+def _votes(classes, answer, n_queries, n_threads):
+    """Probabilities and errors of all classes, (m, C) each, from those of the classes that have rows."""
+    probabilities, errors = np.zeros((2, n_queries, classes.n_classes))
     if classes.certain_winner is not None:
         probabilities[:, classes.certain_winner] = 1.0
         return probabilities, errors
-    contest = vote_contest(len(classes.present), n_neighbors)
-    nodes = bucket_nodes(np.asarray(edges), sigma)
 
-    def make_worker():
-        solver = _BucketedSolver(classes, contest, float(dof), nodes, n_threads)
+    def work(query):
+        probabilities[query, classes.present], errors[query, classes.present] = answer(query)
 
-        def worker(query):
-            np.divide(distances[query], sigma, out=solver.s)
-            solver.solve()
-            probabilities[query, classes.present] = solver.q
-            errors[query, classes.present] = solver.error
-
-        return worker, solver.close
-
-    for_each_query(len(distances), n_threads, make_worker)
+    for_each_query(n_queries, n_threads, work)
     return probabilities, errors
 
 
@@ -148,15 +137,21 @@ def race(distances_a, m_a, distances_b, m_b, *, sigma, dof):
     """(p_a, p_b, error): the m_a-th of A comes first; the m_b-th of B does. A short list never arrives."""
     if m_a < 1 or m_b < 1:
         raise ValueError("m_a and m_b must be at least 1")
-    a_arrives, b_arrives = len(distances_a) >= m_a, len(distances_b) >= m_b
-    if not (a_arrives and b_arrives):
-        return float(a_arrives), float(b_arrives), 0.0
-    offsets = np.cumsum([0, len(distances_a), len(distances_b)])
-    solver = _ContinuousSolver(offsets, race_contest(m_a, m_b), float(dof), 1)
-    np.divide(np.concatenate([distances_a, distances_b]), sigma, out=solver.s)
-    solver.solve()
-    solver.close()
-    return float(solver.q[0]), float(solver.q[1]), float(solver.error.max())
+    n = len(distances_a) + len(distances_b)
+    p, error = race_families(
+        np.concatenate([distances_a, distances_b]).astype(np.float64),
+        np.zeros(n, dtype=np.int64),
+        np.ones(n, dtype=np.int64),
+        np.array([0, len(distances_a), n]),
+        np.array([1]),
+        np.array([m_a]),
+        np.array([m_b]),
+        sigma=sigma,
+        dof=dof,
+        tolerance=0.0,
+        n_threads=1,
+    )
+    return float(p[0, 0]), float(p[0, 1]), float(error.max())
 
 
 def race_families(
@@ -173,20 +168,32 @@ def race_families(
     tolerance,
     n_threads,
 ):
-    """Every member of every family by `race` -> (p, errors), each (n_members, 2); see families.py.
+    """Every member of every family -> (p, errors), each (members of all, 2); kernels/families.py says how.
 
-    Always to full accuracy: `tolerance` is accepted and ignored.
+    `tolerance` is the absolute error that is enough, 0 for full relative accuracy.
     """
-    packed = PackedFamilies(distances, first, end, start, n_members)
-    races = list(members(packed))
-    probabilities, errors = np.zeros((2, len(races), 2))
+    law = _table(float(dof))
+    begin = np.cumsum([0, *n_members])
+    probabilities, errors = np.zeros((2, begin[-1], 2))
 
-    def worker(member):
-        family, a, b = races[member]
-        p_a, p_b, error = race(a, m_a[family], b, m_b[family], sigma=sigma, dof=dof)
-        probabilities[member], errors[member] = (p_a, p_b), error
+    def work(family):
+        rows = slice(start[2 * family], start[2 * family + 2])
+        s = _in_sigma(distances[rows], sigma)
+        is_b = np.arange(s.size) >= start[2 * family + 1] - start[2 * family]
+        degrees = int(m_a[family]), int(m_b[family])
+        p, error = probabilities[begin[family] : begin[family + 1]], errors[begin[family] : begin[family + 1]]
+        for c in range(2):  # where a list is too short the other one comes first, if it is not
+            own = is_b if c else ~is_b
+            steps = np.zeros(len(p) + 1, dtype=np.int64)
+            np.add.at(steps, first[rows][own], 1)
+            np.add.at(steps, end[rows][own], -1)
+            p[:, c] = np.cumsum(steps[:-1]) >= degrees[c]
+        for members, part in family_parts(s, is_b, first[rows], end[rows], len(p), degrees):
+            p[members], error[members] = integrate(law, part, tolerance)
+            for one in p[members]:
+                check_total(float(one.sum()), tolerance)
 
-    for_each_query(len(races), n_threads, lambda: (worker, None))
+    for_each_query(len(n_members), n_threads, work)
     return probabilities, errors
 
 
@@ -200,141 +207,18 @@ class _Classes:
             raise ValueError("n_neighbors out of range")
         if labels.min() < 0 or labels.max() >= n_classes:
             raise ValueError("labels must be 0 .. n_classes - 1")
+        self.n_classes = n_classes
         self.present, self.lists = np.unique(labels, return_inverse=True)
-        self.counts = np.bincount(self.lists)
+        counts = np.bincount(self.lists)
         self.order = np.argsort(self.lists, kind="stable")  # rows by list
-        self.offsets = np.concatenate([[0], np.cumsum(self.counts)])
-        # All rows vote, or all have one class: the noise decides nothing. Ties go to the lowest class.
+        self.offsets = np.concatenate([[0], np.cumsum(counts)])
+        # Where all rows vote, or one class alone has the rows to win, the noise decides nothing.
+        enough = np.flatnonzero(counts >= votes_to_win(counts.size, n_neighbors))
         self.certain_winner = None
-        if self.present.size == 1 or n_neighbors == labels.size:
-            self.certain_winner = self.present[np.argmax(self.counts)]
-
-
-# Doubles of cells in all tables that work at one time, and in each at least. A table that has more starts
-# afresh.
-_TABLES_SIZE, _TABLE_SIZE = (128 << 20) // 8, (16 << 20) // 8
-
-
-class _Tables:
-    """Tables of one law that wait for the next call."""
-
-    def __init__(self):
-        self._lock = threading.Lock()
-        self._law = None
-        self._idle = []
-
-    def take(self, law):
-        with self._lock:
-            if law != self._law:
-                self._law = law
-                self._idle.clear()
-            return self._idle.pop() if self._idle else new_table()
-
-    def give_back(self, law, table):
-        with self._lock:
-            if law == self._law:
-                self._idle.append(table)
-
-
-_TABLES = _Tables()
-
-
-class _Solver:
-    """The lists of one contest and what is kept between its queries; `s` is filled in before each `solve`."""
-
-    def __init__(self, law, n_rows, n_lists, n_threads):
-        self._law = law
-        self._table_size = max(_TABLE_SIZE, _TABLES_SIZE // n_threads)
-        self.table = _TABLES.take(law)
-        self.s = np.empty(n_rows)
-        self.q, self.error = np.empty(n_lists), np.empty(n_lists)
-
-    def close(self):
-        _TABLES.give_back(self._law, self.table)
-
-    def start_afresh_if_full(self):
-        if self.table.used[0] > self._table_size:
-            self.table.used[:] = 0
-
-    @staticmethod
-    def check_resolution(distance):
-        if distance > FARTHEST_NEIGHBOR:
-            raise RuntimeError(
-                f"sigma is too small against the distances: the K-th nearest row lies at {distance:g} sigma, "
-                f"expected at most {FARTHEST_NEIGHBOR:g}; use a larger sigma, or rescale the features"
-            )
-
-    @staticmethod
-    def check_status(status, total, report):
-        if status == SOLVED:
-            return
-        if status == NOT_ONE:
-            raise RuntimeError(
-                f"the class probabilities add up to {total:f}, not to 1 within 1e-9: no certificate is "
-                f"issued; please report {report}"
-            )
-        raise RuntimeError("the window of the integral does not close; please report this table")
-
-
-def _distance_of(s, k):
-    """Where the k-th row lies."""
-    return float(np.partition(s, k - 1)[k - 1])
-
-
-class _ContinuousSolver(_Solver):
-    def __init__(self, offsets, contest, dof, n_threads):
-        super().__init__(dof, offsets[-1], contest.n_lists, n_threads)
-        self._rows = new_rows(self.s, offsets)
-        self._contest, self._dof = contest, dof
-        self._work = new_work(contest, self.table)
-
-    def solve(self):
-        s, offsets = self.s, self._rows.offsets
-        # Without noise the contest is decided where the first list is complete, or by the K-th of all rows.
-        decided = _distance_of(s, min(self._contest.n_neighbors, s.size))
-        if self._contest.is_race:
-            for c, degree in enumerate(self._contest.degree):
-                own = s[offsets[c] : offsets[c + 1]]
-                if own.size >= degree:
-                    decided = min(decided, _distance_of(own, degree))
-        self.check_resolution(decided)
-        start = starting_position(decided, self._dof)
-        one_by_one = goes_one_by_one(s.size, start)
-        if one_by_one:
-            for first, end in zip(offsets[:-1], offsets[1:], strict=True):
-                s[first:end].sort()
-        self.start_afresh_if_full()
-        n_nodes = FEWEST_NODES
-        while True:
-            query = Query(self._rows, self._contest, self._dof, one_by_one, decided, self._work)
-            status, total = solve_njit(query, start, self.q, self.error)
-            if status != WINDOW_TOO_SMALL or n_nodes == MOST_NODES:
-                break
-            n_nodes *= 2
-            self._work = new_work(self._contest, self.table, n_nodes)
-        self.check_status(status, total, "this table")
-
-
-class _BucketedSolver(_Solver):
-    def __init__(self, classes, contest, dof, nodes, n_threads):
-        super().__init__((dof, nodes.tobytes()), classes.lists.size, contest.n_lists, n_threads)
-        self._classes = classes
-        self._q_of_tails = np.empty(contest.n_lists)
-        rows = BucketRows(self.s, classes.lists, classes.counts)
-        work = new_bucket_work(contest, self.s.size, self.table)
-        self._query = BucketQuery(rows, contest, dof, nodes, work)
-
-    def solve(self):
-        # the nearest of all lists' rows of the rank at which the list is complete
-        by_list, offsets = self.s[self._classes.order], self._classes.offsets
-        start = np.inf
-        for first, end, degree in zip(offsets[:-1], offsets[1:], self._query.contest.degree, strict=True):
-            nth = min(degree, end - first) - 1
-            start = min(start, float(np.partition(by_list[first:end], nth)[nth]))
-        self.check_resolution(start)
-        self.start_afresh_if_full()
-        status = solve_bucketed_njit(self._query, start, self.q, self._q_of_tails, self.error)
-        self.check_status(*status, "this table and these edges")
+        if n_neighbors == labels.size:  # ties go to the lowest class
+            self.certain_winner = self.present[np.argmax(counts)]
+        elif enough.size == 1:
+            self.certain_winner = self.present[enough[0]]
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -346,18 +230,8 @@ def distances(queries, rows, *, n_threads):
     if queries.ndim != 2 or rows.ndim != 2 or queries.shape[1] != rows.shape[1]:
         raise ValueError("queries (m, d) and rows (n, d) expected")
     out = np.empty((len(queries), len(rows)))
-
-    def make_worker():  # Ctrl-C is heard between groups of queries
-        sums = new_sums()
-
-        def worker(group):
-            part = slice(group * QUERIES, (group + 1) * QUERIES)
-            sq_distances_njit(queries[part], rows, sums, out[part])
-            np.sqrt(out[part], out=out[part])
-
-        return worker, None
-
-    for_each_query(-(-len(queries) // QUERIES), n_threads, make_worker)
+    parts = [slice(first, first + QUERIES) for first in range(0, len(queries), QUERIES)]
+    for_each_query(len(parts), n_threads, lambda i: dense(queries[parts[i]], rows, out[parts[i]]))
     return out
 
 
@@ -370,11 +244,11 @@ def distances_csr(q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, *, n
             raise ValueError("indptr must not decrease")
     out = np.empty((q_indptr.size - 1, r_indptr.size - 1))
 
-    def worker(query):
-        sq_distances_csr_njit(query, q_indptr, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
-        np.sqrt(out[query], out=out[query])
+    def work(query):
+        ends = q_indptr[query], q_indptr[query + 1]
+        sparse(*ends, q_indices, q_data, r_indptr, r_indices, r_data, out[query])
 
-    for_each_query(len(out), n_threads, lambda: (worker, None))
+    for_each_query(len(out), n_threads, work)
     return out
 
 

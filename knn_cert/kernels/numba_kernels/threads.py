@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-# How often the calling thread looks for Ctrl-C, in seconds; some systems do not interrupt a wait without an
-# end.
+# How often, in seconds, the calling thread looks for Ctrl-C: some systems do not interrupt an endless wait.
 _GLANCE = 0.1
 
 
-def for_each_query(n_queries: int, n_threads: int, make_worker) -> None:
-    """Call worker(query) for every query in range(n_queries); queries are handed out one by one.
-
-    Each thread has its own ``worker, close = make_worker()``; close() is called after its last query,
-    whatever happens, unless it is None.
-    """
-    n_threads = min(n_threads, n_queries)
-    queries = iter(range(n_queries))
-    lock = threading.Lock()
-    stop = threading.Event()
-
-    def run():
-        worker, close = make_worker()
-        try:
-            while not stop.is_set():
-                with lock:
-                    query = next(queries, None)
-                if query is None:
-                    return
-                worker(query)
-        except BaseException:
-            stop.set()
-            raise
-        finally:
-            if close is not None:
-                close()
-
-    if n_threads <= 1:
-        run()
+def for_each_query(n_queries: int, n_threads: int, work: Callable[[int], None]) -> None:
+    """Call work(query) for every query in range(n_queries); threads take them one by one."""
+    if min(n_threads, n_queries) <= 1:
+        for query in range(n_queries):
+            work(query)
         return
     with ThreadPoolExecutor(n_threads) as pool:
-        running = {pool.submit(run) for _ in range(n_threads)}
+        running = {pool.submit(work, query) for query in range(n_queries)}
         try:
             while running:
                 finished, running = wait(running, timeout=_GLANCE, return_when=FIRST_EXCEPTION)
                 for future in finished:
                     future.result()
         except BaseException:
-            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
             raise
