@@ -43,9 +43,8 @@ FEATURE_NAMES = [
 def _take_out_of_zip(data: bytes) -> bytes:
     """Return spambase.data from UCI's archive, with LF line ends, to which the pinned sha256 belongs."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            with archive.open("spambase.data") as member:
-                content = member.read(_MAX_BYTES)
+        with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("spambase.data") as member:
+            content = member.read(_MAX_BYTES)
     except (zipfile.BadZipFile, KeyError, EOFError, OSError, RuntimeError, zlib.error) as error:
         raise ValueError(
             f"Spambase: expected a zip archive holding spambase.data, got something else ({error}); nothing "

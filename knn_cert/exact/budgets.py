@@ -190,6 +190,6 @@ def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> W
         raise ValueError(
             f"target_class must be one integer or have shape ({n_queries},), got {targets.shape}"
         )
-    if targets.size and not (0 <= targets.min() and targets.max() < n_classes):
+    if targets.size and not (targets.min() >= 0 and targets.max() < n_classes):
         raise ValueError(f"target_class must be 0..{n_classes - 1}, got {targets.min()}..{targets.max()}")
     return np.broadcast_to(targets, (n_queries,)).astype(np.int64)
