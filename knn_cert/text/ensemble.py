@@ -16,7 +16,7 @@ from ..gate.labels import number_classes
 from ..montecarlo.base import VotingEnsemble
 from ..montecarlo.protocols import Progress
 from ..montecarlo.seeds import ModelSeed
-from ..threats.words import QueryWords, RowThreat, WordThreat
+from ..threats.words import RowThreat, WordThreat
 from .composition import Composition, compose
 from .corpus import Corpus, check_texts
 from .laws import Deletion, TextLaw
@@ -280,10 +280,9 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
         check_question(self._law, threat, query_noise=self.query_noise)
         # What would change where a threat makes or wipes out a class is settled by ``classes`` alone.
         if threat.whole_rows and not self._labels_are_classes:
-            training = threat.training if isinstance(threat, QueryWords) else threat
             raise InvalidInput(
-                f"{training!r} may add a class or wipe one out, and models depend on which there are "
-                "(without a text that is left they vote for the first one, and LabelNoise draws from all): "
+                f"{threat.of_training!r} may add a class or wipe one out, and models depend on which there "
+                "are (without a text that is left they vote for the first one, and LabelNoise draws from all): "
                 "give the ensemble the labels that can occur, "
                 f"classes={self.classes_.tolist()!r} or more of them"
             )

@@ -15,7 +15,7 @@ from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
 from ..montecarlo.votes import bounds_of_votes
 from ..threats import Deletions, LabelFlips
-from ..threats.words import QueryWords, RowThreat, TrainingWords, WordThreat
+from ..threats.words import RowThreat, TrainingWords, WordThreat
 from .composition import Composition, compose
 from .laws import TextLaw
 from .pairs_by_budget import PairsByBudget
@@ -103,7 +103,7 @@ def certify_text_votes(
     check_question(law, threat, query_noise=query_noise)
     votes = bounds_of_votes(counts, classes=classes, alpha=alpha, pilot=pilot, simultaneous=simultaneous)
     n_queries = len(votes.label)
-    if isinstance(threat, QueryWords) and (queries is None or len(queries) != n_queries):
+    if threat.moves_query and (queries is None or len(queries) != n_queries):
         raise InvalidInput(
             f"{threat!r} needs the words of every query: expected queries of length {n_queries}, got "
             f"{None if queries is None else len(queries)}"
@@ -135,7 +135,7 @@ def certify_text_votes(
 def check_question(law: Composition, threat: WordThreat | RowThreat, *, query_noise: bool) -> None:
     """Raise where no votes can answer: the law does not cover the threat, or queries were not noised."""
     law.check(threat)
-    if isinstance(threat, QueryWords) and not query_noise:
+    if threat.moves_query and not query_noise:
         raise InvalidInput(
             f"{threat!r} needs queries that were noised as well: set query_noise=True, or ask about the "
             "training texts alone (TrainingWords)"

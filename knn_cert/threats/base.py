@@ -41,6 +41,11 @@ class ThreatModel(ABC):
         return getattr(self, self.budget_name) is None
 
     @property
+    def of_training(self) -> ThreatModel | None:
+        """What of the threat is done to the training data: all of it, but for threats to the query."""
+        return self
+
+    @property
     def relabels(self) -> bool:
         """Whether tampered rows may carry any label."""
         return False

@@ -319,6 +319,11 @@ class QueryShift(RaceThreat):
             )
 
     @property
+    def of_training(self) -> LabelFlips | Deletions | Insertions | Replacements | RowShift | None:
+        """What is done to the training table besides, or None."""
+        return self.training
+
+    @property
     def relabels(self) -> bool:
         """Whether tampered training rows may carry any label."""
         return self.training is not None and self.training.relabels

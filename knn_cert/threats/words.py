@@ -110,6 +110,11 @@ class QueryWords(ThreatModel):
             )
 
     @property
+    def of_training(self) -> TrainingWords | RowThreat | None:
+        """What is done to the training texts besides, or None."""
+        return self.training
+
+    @property
     def relabels(self) -> bool:
         """Whether tampered training texts may carry any label."""
         return self.training is not None and self.training.relabels
