@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._types import FloatArray, WholeArray
-from ..gate.distances import check_query_distances
-from ..gate.labels import check_labels, check_n_classes
 from ..threats import StructuredThreat
 from ..threats.base import check_threat
-from .settings import VoteSettings
+from .door import checked_queries
 from .worst_case import ThreatenedQueries
 
 __all__ = ["largest_budget", "worst_case_probability"]
@@ -79,7 +77,7 @@ def worst_case_probability(
     check_threat(threat, _STRUCTURED)
     if threat.is_open:
         raise ValueError(f"{threat!r} leaves its budget open; give it, or ask largest_budget for the largest")
-    queries, single = _checked_queries(
+    queries, single = _threatened(
         sq_distances,
         labels,
         target_class,
@@ -135,7 +133,7 @@ def largest_budget(
     check_threat(threat, _STRUCTURED)
     if not threat.is_open:
         raise ValueError(f"{threat!r} leaves no budget open; leave out its {threat.budget_name}")
-    queries, single = _checked_queries(
+    queries, single = _threatened(
         sq_distances,
         labels,
         target_class,
@@ -152,7 +150,7 @@ def largest_budget(
     return found
 
 
-def _checked_queries(
+def _threatened(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     target_class: ArrayLike,
@@ -163,23 +161,18 @@ def _checked_queries(
     n_classes: int | None,
     backend: str,
 ) -> tuple[ThreatenedQueries, bool]:
-    """Return the queries; the flag tells whether there was one, without an axis."""
-    squares = check_query_distances(sq_distances)
-    n_rows = squares.shape[-1]
-    checked_labels = check_labels(labels, n_rows)
-    settings = VoteSettings.checked(
+    """Return the queries with their targets; the flag tells whether there was one, without an axis."""
+    settings, distances, checked_labels, single = checked_queries(
+        sq_distances,
+        labels,
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
-        n_classes=check_n_classes(n_classes, checked_labels),
-        labels_are_classes=True,
-        n_rows=n_rows,
+        n_classes=n_classes,
         backend=backend,
     )
-    distances = np.sqrt(np.atleast_2d(squares))
     targets = _check_targets(target_class, len(distances), settings.n_classes)
-    settings.check_distances(distances)
-    return ThreatenedQueries(settings, distances, checked_labels, targets), squares.ndim == 1
+    return ThreatenedQueries(settings, distances, checked_labels, targets), single
 
 
 def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> WholeArray:

@@ -9,10 +9,9 @@ from numpy.typing import ArrayLike
 
 from .. import kernels
 from .._types import FloatArray
-from ..gate.distances import check_query_distances, check_resolution, check_scale, check_sq_distances
-from ..gate.labels import check_labels, check_n_classes
+from ..gate.distances import check_resolution, check_scale, check_sq_distances
 from ..gate.numbers import check_dof, check_rank, check_sigma
-from .settings import VoteSettings
+from .door import checked_queries
 
 __all__ = ["race_probability", "vote_probabilities"]
 
@@ -111,26 +110,21 @@ def vote_probabilities(
         If an array holds NaN, infinity or negative numbers, has the wrong shape or is empty, if labels are
         not 0..C-1, n_neighbors > n, sigma <= 0, edges do not increase, or squares over sigma^2 overflow.
     """
-    squares = check_query_distances(sq_distances)
-    n_rows = squares.shape[-1]
-    checked_labels = check_labels(labels, n_rows)
-    settings = VoteSettings.checked(
+    settings, distances, checked_labels, single = checked_queries(
+        sq_distances,
+        labels,
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
-        n_classes=check_n_classes(n_classes, checked_labels),
-        labels_are_classes=True,
-        n_rows=n_rows,
+        n_classes=n_classes,
         backend=backend,
         edges=edges,
     )
-    distances = np.sqrt(np.atleast_2d(squares))
     if distances.size:
-        settings.check_distances(distances)
         probabilities, errors = settings.vote(distances, checked_labels)
     else:
         probabilities, errors = np.empty((2, 0, settings.n_classes))
-    if squares.ndim == 1:
+    if single:
         probabilities, errors = probabilities[0], errors[0]
     return (probabilities, errors) if with_errors else probabilities
 

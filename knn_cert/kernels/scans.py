@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,40 +12,9 @@ from .._types import FloatArray, WholeArray
 _CHUNK_BYTES = 32 << 20
 
 
-class _Distances(Protocol):
-    def __call__(self, queries: FloatArray, rows: FloatArray, *, n_threads: int) -> FloatArray: ...
-
-
-class _Vote(Protocol):
-    def __call__(
-        self,
-        distances: FloatArray,
-        labels: WholeArray,
-        *,
-        n_classes: int,
-        n_neighbors: int,
-        sigma: float,
-        dof: float,
-        n_threads: int,
-    ) -> tuple[FloatArray, FloatArray]: ...
-
-
-class _VoteScan(Protocol):
-    def __call__(
-        self,
-        queries: FloatArray,
-        rows: FloatArray,
-        labels: WholeArray,
-        *,
-        n_classes: int,
-        n_neighbors: WholeArray,
-        sigma: FloatArray,
-        dof: float,
-        n_threads: int,
-    ) -> tuple[FloatArray, FloatArray, FloatArray]: ...
-
-
-def scan_by(distances: _Distances, vote: _Vote) -> _VoteScan:
+def scan_by(
+    distances: Callable[..., FloatArray], vote: Callable[..., tuple[FloatArray, FloatArray]]
+) -> Callable[..., tuple[FloatArray, FloatArray, FloatArray]]:
     """Return what the contract calls ``vote_scan``, by a kernel's ``distances`` and ``vote``."""
 
     def vote_scan(

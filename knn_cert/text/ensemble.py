@@ -282,8 +282,8 @@ class SmoothedTextEnsemble(VotingEnsemble[TextQueries, WordThreat | RowThreat]):
         if threat.whole_rows and not self._labels_are_classes:
             raise InvalidInput(
                 f"{threat.of_training!r} may add a class or wipe one out, and models depend on which there "
-                "are (without a text that is left they vote for the first one, and LabelNoise draws from all): "
-                "give the ensemble the labels that can occur, "
+                "are (without a text that is left they vote for the first one, and LabelNoise draws from "
+                "all): give the ensemble the labels that can occur, "
                 f"classes={self.classes_.tolist()!r} or more of them"
             )
         return threat

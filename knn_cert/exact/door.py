@@ -1,0 +1,66 @@
+"""The functional door: squared distances and labels from outside, checked and rooted."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._types import FloatArray, WholeArray
+from ..gate.distances import check_query_distances
+from ..gate.labels import check_labels, check_n_classes
+from .settings import VoteSettings
+
+__all__ = ["CheckedQueries", "checked_queries"]
+
+
+class CheckedQueries(NamedTuple):
+    """Queries as everything inside takes them.
+
+    Attributes
+    ----------
+    settings : VoteSettings
+    distances : ndarray of shape (n_queries, n)
+    labels : ndarray of int64, shape (n,)
+    single : bool
+        Whether there was one query, without an axis.
+    """
+
+    settings: VoteSettings
+    distances: FloatArray
+    labels: WholeArray
+    single: bool
+
+
+def checked_queries(
+    sq_distances: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    n_classes: int | None,
+    backend: str,
+    edges: ArrayLike | None = None,
+) -> CheckedQueries:
+    """Check what the public functions were given; errors as they say it.
+
+    Labels are 0..C-1 for everybody: nobody can bring one that is none of the classes.
+    """
+    squares = check_query_distances(sq_distances)
+    n_rows = squares.shape[-1]
+    checked_labels = check_labels(labels, n_rows)
+    settings = VoteSettings.checked(
+        n_neighbors=n_neighbors,
+        sigma=sigma,
+        dof=dof,
+        n_classes=check_n_classes(n_classes, checked_labels),
+        labels_are_classes=True,
+        n_rows=n_rows,
+        backend=backend,
+        edges=edges,
+    )
+    distances = np.sqrt(np.atleast_2d(squares))
+    settings.check_distances(distances)
+    return CheckedQueries(settings, distances, checked_labels, squares.ndim == 1)
