@@ -651,3 +651,11 @@ def test_labels_that_the_terminal_cannot_show_do_not_break_the_summary(folder):
     )
     assert done.returncode == 0, done.stderr
     assert names["spam"] in json.loads(Path("out.json").read_text(encoding="utf-8"))["classes"]
+
+
+def test_budgets_that_are_no_numbers_of_rows_are_the_users_to_repair(tmp_path, capsys):
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(20)))
+    words = ["certify", str(table), "--label", "y", "--threat", "label-flips", "--budgets", "1.5", "--k", "3"]
+    assert main(words) == 2
+    assert "budgets must be whole numbers of rows" in capsys.readouterr().err

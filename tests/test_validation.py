@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from knn_cert import gate, race_probability, vote_probabilities, worst_case_probability
+from knn_cert import (
+    SmoothedKNNClassifier,
+    gate,
+    largest_budget,
+    race_probability,
+    vote_probabilities,
+    worst_case_probability,
+)
 from knn_cert.gate.arrays import reject_text_columns
 from knn_cert.gate.distances import check_edges, check_scale, check_sq_distances
 from knn_cert.gate.errors import InvalidInput
@@ -28,7 +35,7 @@ from knn_cert.gate.numbers import (
     check_rank,
     check_sigma,
 )
-from knn_cert.threats import LabelFlips
+from knn_cert.threats import LabelFlips, QueryShift, RowShift
 
 
 @given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=2, max_side=5), elements=st.floats(0.0, 1e300)))
@@ -399,3 +406,52 @@ def test_whole_numbers_without_a_least_one_may_be_negative_but_not_endless():
     assert as_whole_number(np.int64(-7), "place", least=None) == -7
     with pytest.raises(InvalidInput, match="at most 30 digits"):
         as_whole_number(-(10**31), "place", least=None)
+
+
+def test_a_radius_is_kept_as_the_float_that_it_is_read_as():
+    for radius in (Fraction(1, 2), np.longdouble(0.5), np.float32(0.5), 0.5):
+        assert RowShift(1, radius) == RowShift(1, 0.5)
+        assert QueryShift(radius) == QueryShift(0.5)
+        assert type(RowShift(1, radius).radius) is float
+    with pytest.raises(InvalidInput, match="double precision"):
+        RowShift(1, 10**400)
+
+
+@pytest.mark.parametrize("share", [np.float16(0.1), np.float32(0.1), np.longdouble("0.1")])
+def test_shares_are_the_decimal_numbers_that_were_written(share):
+    with pytest.raises(TypeError, match="rows must be a whole number or a share"):
+        LabelFlips(share)
+
+
+def test_a_flag_is_true_or_false():
+    with pytest.raises(TypeError, match="relabel must be True or False, got 'no'"):
+        RowShift(1, 0.1, relabel="no")
+
+
+def test_spans_of_time_are_no_numbers():
+    with pytest.raises(TypeError, match="n_neighbors must be a whole number"):
+        check_n_neighbors(np.timedelta64(3), 5)
+    with pytest.raises(TypeError, match="sigma must be a real number"):
+        check_sigma(np.timedelta64(3))
+
+
+@pytest.mark.parametrize("radius", [1e200, 1e308, float("inf")])
+def test_radii_beyond_all_squares_are_answered(radius, backend):
+    X, y = [[0.0], [0.5], [1.0], [4.0], [4.5], [5.0]], [0, 0, 0, 1, 1, 1]
+    clf = SmoothedKNNClassifier(n_neighbors=3, sigma=0.5, backend=backend).fit(X, y)
+    cert = clf.certify([[0.2]], RowShift(1, radius))
+    assert cert.abstained.tolist() == clf.certify([[0.2]], RowShift(1, 1e9)).abstained.tolist()
+    assert clf.certify([[0.2]], RowShift(0, radius)).abstained.tolist() == [False]
+    assert (
+        largest_budget(
+            [0.04, 0.09, 0.64, 14.44, 18.49, 23.04],
+            y,
+            RowShift(0),
+            target_class=0,
+            n_neighbors=3,
+            sigma=0.5,
+            dof=1,
+            backend=backend,
+        )
+        == np.inf
+    )

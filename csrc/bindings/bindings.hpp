@@ -16,7 +16,7 @@ namespace knn_cert_python {
 
 namespace py = pybind11;
 
-// knn_cert/_validation.py is the gate: it hands over C-contiguous arrays of these very types, so nothing is converted here.
+// knn_cert/gate is the gate: it hands over C-contiguous arrays of these very types, so nothing is converted here.
 using Doubles = py::array_t<double, py::array::c_style>;
 using Integers = py::array_t<std::int64_t, py::array::c_style>;
 

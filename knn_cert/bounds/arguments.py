@@ -163,7 +163,7 @@ def check_level(alpha: object) -> float:
 
 def check_choice(value: object, name: str, choices: Sequence[str]) -> None:
     """Raise InvalidInput unless the value is one of the choices, at least two."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         named = [f'"{choice}"' for choice in choices]
         raise InvalidInput(f"{name} must be {', '.join(named[:-1])} or {named[-1]}, got {value!r}")
 

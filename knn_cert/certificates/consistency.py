@@ -24,7 +24,7 @@ from ..threats import BlackBoxBall
 from ..threats import Threat as TableThreat
 from ..threats.rows import RaceThreat, RowBudget
 from ..threats.words import RowThreat, WordThreat
-from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart
+from .issue import Bounds, enclose, issue_ball, room_of_builds, rows_of_ball, tells_apart, wins
 from .record import Record
 
 __all__ = ["check"]
@@ -223,11 +223,11 @@ def _check_worst_probability(certificates: Record) -> None:
     else:
         upper = np.nextafter(certificates.probabilities + certificates.errors, np.inf)
         most = upper.max(axis=1, where=_is_label(certificates), initial=0.0)
-        decided = ~certificates.abstained | ~(worst > 0.5)
+        decided = ~certificates.abstained | ~wins(worst)
         _expect(decided, "abstained must be false where worst_probability is above 1/2", worst)
         if _is_exact(certificates):
             _expect(
-                certificates.abstained | (worst > 0.5),
+                certificates.abstained | wins(worst),
                 "abstained must be true unless worst_probability is above 1/2",
                 worst,
             )

@@ -106,7 +106,8 @@ def run(args: argparse.Namespace) -> int:
     if data.row_numbers is not None:
         certificates = dataclasses.replace(certificates, query=data.row_numbers)
 
-    text = report(args, data, certificates, seconds, n_threads)
+    with gate_errors():  # budgets that are no whole number of rows
+        text = report(args, data, certificates, seconds, n_threads)
     if args.out is not None:
         with input_errors():  # a full disk
             certificates.save(args.out)
@@ -121,9 +122,9 @@ def _check_combination(args: argparse.Namespace) -> None:
         _check_tables(args)
     else:
         _check_dataset(args)
-    _check_threat(args)
     if args.shrink is not None and args.levels is None:
         raise InputError("--shrink goes with --levels; add --levels 200 or leave --shrink out")
+    _check_threat(args)
     if args.quiet and args.out is None:
         raise InputError("--quiet without --out would give no result at all; add --out FILE")
 

@@ -265,6 +265,7 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         >>> [(point.n_neighbors, point.sigma, str(cert.label[0])) for point, cert in grid.items()]
         [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
         """
+        check_is_fitted(self, "classes_")
         questions = [
             Question.of(self._settings(one_k, one_sigma), threat)
             for one_k in as_axis(n_neighbors, "n_neighbors", self.n_neighbors)
@@ -337,6 +338,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         ------
         ValueError
             As `predict`, and if top is not at least 1, or the classifier has edges, or n_neighbors is n.
+        TypeError
+            If top is no whole number.
         """
         check_is_fitted(self, "classes_")
         settings = self._settings()

@@ -10,6 +10,8 @@ import scipy.sparse as sp
 
 from .._types import FloatArray, WholeArray
 from ..gate.distances import is_resolved
+from ..gate.errors import InvalidInput
+from ..gate.numbers import MOST_FEATURES
 from ..kernels.contract import Kernel
 
 __all__ = ["Table", "dense"]
@@ -43,7 +45,15 @@ class Table:
 
     @classmethod
     def of(cls, X: Any, labels: WholeArray) -> Table:
-        """Keep checked rows, dense or CSR, without a copy where they are float64 already."""
+        """Keep checked rows, dense or CSR, without a copy where they are float64 already.
+
+        Raises
+        ------
+        InvalidInput
+            If there are more features than answers have been checked for.
+        """
+        if X.shape[1] > MOST_FEATURES:
+            raise InvalidInput(f"X must have at most {MOST_FEATURES:g} features, got {X.shape[1]}")
         # Made before anything looks at the values: SciPy tidies a sparse matrix in place when asked for its
         # maximum.
         rows = _csr_arrays(X) if sp.issparse(X) else X

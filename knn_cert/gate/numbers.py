@@ -13,6 +13,9 @@ import numpy as np
 from .._printing import shortened
 from .errors import InvalidInput
 
+# What Python or NumPy take for numbers, and nobody else does.
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+
 # The largest n_threads that a kernel's C++ int takes without a second thought; nobody has more cores.
 _MAX_THREADS = 4096
 
@@ -29,11 +32,11 @@ FEWEST_FEATURES, MOST_FEATURES = 1.0, 1e9
 
 
 def is_whole_number(value: object) -> TypeGuard[int]:
-    """Whether this is an integer of Python or NumPy; True and False are no numbers.
+    """Whether this is an integer of Python or NumPy; True, False and spans of time are no numbers.
 
     This is the only place that decides what a whole number is.
     """
-    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+    return isinstance(value, numbers.Integral) and not isinstance(value, _NO_NUMBERS)
 
 
 def as_whole_number(value: object, name: str, *, least: int | None, remedy: str = "") -> int:
@@ -61,7 +64,7 @@ def as_whole_number(value: object, name: str, *, least: int | None, remedy: str 
 
 def as_real(value: object, name: str) -> float:
     """Return a float, or raise TypeError."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, _NO_NUMBERS) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a real number, got {value!r} of type {type(value).__name__}")
     try:
         return float(value)
@@ -121,7 +124,8 @@ def check_rows(rows: object, *, least: int = 0) -> None:
     InvalidInput
         If it is out of its range.
     """
-    if isinstance(rows, (float, np.floating)):
+    # NumPy's shorter floats are not the decimal numbers that were written.
+    if isinstance(rows, float):
         if not 0.0 < rows <= 1.0:
             raise InvalidInput(
                 f"rows as a share must lie between 0 and 1, got {rows}; pass an int for a number of rows"

@@ -706,9 +706,17 @@ def _noncentralities(distances, sigma):
     """
     square = Fraction(sigma) ** 2
     return [
-        float(Fraction(distance) ** 2 / square)
+        _float_of(Fraction(distance) ** 2 / square)
         for distance in np.asarray(distances, dtype=np.float64).tolist()
     ]
+
+
+def _float_of(value):
+    """The nearest float of a fraction; infinity where that is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _laws_at(noncs, dof):

@@ -13,7 +13,7 @@ from ..bounds.arguments import check_level
 from ..gate.distances import check_scale, check_sq_distances
 from ..gate.errors import InvalidInput
 from ..gate.labels import check_labels, check_n_classes
-from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_sigma
+from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_sigma, is_whole_number
 
 __all__ = ["MonteCarloVote", "monte_carlo_vote"]
 
@@ -236,9 +236,7 @@ def _seeds(
     elif isinstance(random_state, np.random.SeedSequence):
         # A fresh copy: spawning from the caller's own would make a second call draw other noise.
         root = np.random.SeedSequence(random_state.entropy, spawn_key=random_state.spawn_key)
-    elif random_state is None or (
-        isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
-    ):
+    elif random_state is None or is_whole_number(random_state):
         if random_state is not None and random_state < 0:
             raise InvalidInput(f"random_state must not be negative, got {random_state}")
         root = np.random.SeedSequence(random_state if random_state is None else int(random_state))

@@ -9,6 +9,7 @@ import numpy as np
 
 from .._printing import quoted, shortened
 from ..gate.errors import InvalidInput
+from ..gate.numbers import is_whole_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +58,9 @@ def holdout_rows(
     """Return the row numbers (train, test) of the split that `split_holdout` makes."""
     y = np.asarray(y)
     n = len(y)
-    if isinstance(test_size, bool) or not isinstance(test_size, (int, float, np.integer, np.floating)):
+    whole = is_whole_number(test_size)
+    if not whole and not isinstance(test_size, (float, np.floating)):
         raise TypeError(f"test_size must be a number, got {type(test_size).__name__}")
-    whole = isinstance(test_size, (int, np.integer))
     if not (1 <= test_size < n if whole else 0 < test_size < 1):
         raise InvalidInput(
             f"test_size must be a fraction in (0, 1) or a number of rows in [1, {n}), got "

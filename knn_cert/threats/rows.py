@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from .._types import FloatArray, WholeArray
-from ..gate.numbers import as_radius, check_rows
+from ..gate.numbers import as_flag, as_radius, check_rows
 from ..kernels.families import RaceFamily
 from . import worst_rows
 from .base import SYMMETRIC, RowsThreat, ThreatModel, length_in_words, share_of_rows
@@ -240,7 +240,8 @@ class RowShift(RowsThreat, RaceThreat):
             )
         check_rows(self.rows)
         if self.radius is not None:
-            as_radius(self.radius)
+            object.__setattr__(self, "radius", as_radius(self.radius))
+        object.__setattr__(self, "relabel", as_flag(self.relabel, "relabel"))
 
     @property
     def relabels(self) -> bool:
@@ -265,9 +266,12 @@ class RowShift(RowsThreat, RaceThreat):
         """Return sqrt(rows) radius, Eq. (15) of RAB, rounded up; None where labels change too."""
         if self.relabel:
             return None
-        moved = np.sqrt(self.tampered_rows(n_rows))
+        moved = self.tampered_rows(n_rows)
+        if moved == 0:
+            return 0.0
         # three operations, each rounded by half an eps
-        return float(given(self.radius) * moved * (1.0 + 4.0 * np.finfo(np.float64).eps))
+        with np.errstate(over="ignore"):  # infinitely far is far enough
+            return float(given(self.radius) * np.sqrt(moved) * (1.0 + 4.0 * np.finfo(np.float64).eps))
 
     def not_covered(self) -> str:
         """Return what else could be done and is not covered."""
@@ -305,7 +309,7 @@ class QueryShift(RaceThreat):
 
     def __post_init__(self) -> None:
         if self.radius is not None:
-            as_radius(self.radius)
+            object.__setattr__(self, "radius", as_radius(self.radius))
         if self.training is None:
             return
         if not isinstance(self.training, (RowBudget, RowShift)):

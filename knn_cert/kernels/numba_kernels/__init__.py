@@ -67,7 +67,8 @@ def _table(dof, *nodes):
 
 def _in_sigma(distances, sigma):
     """Distances over sigma, cut off where no node comes near: numbers of cells have to be exact."""
-    return np.minimum(distances / sigma, 1e15)
+    with np.errstate(over="ignore"):  # infinitely far is far enough
+        return np.minimum(distances / sigma, 1e15)
 
 
 def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):
