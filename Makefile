@@ -1,6 +1,6 @@
 # Two commands for everyone: `make demo` and `make test`. Both install into an environment of their own, $(VENV).
 PYTHON ?= python3
-VENV ?= .venv
+VENV ?= .venv-make
 BIN = $(VENV)/bin
 PYTHON_SOURCES := knn_cert tests benchmarks examples setup.py
 C_SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.hpp')
@@ -43,6 +43,7 @@ $(VENV)/installed-for-tests: $(BIN)/python $(SOURCES)
 
 # mypy reads the types of the libraries, so they have to be there; they are for the tests.
 $(VENV)/installed-for-lint: $(VENV)/installed-for-tests pyproject.toml
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --group lint
 	touch $@
 

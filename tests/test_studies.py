@@ -20,10 +20,18 @@ def studies():
     return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in runnable]
 
 
+@pytest.fixture(scope="session")
+def folder_of_benchmarks(tmp_path_factory):
+    """A folder with benchmarks/ alone."""
+    folder = tmp_path_factory.mktemp("path")
+    (folder / "benchmarks").symlink_to(BENCHMARKS, target_is_directory=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def _benchmarks_can_be_imported(monkeypatch):
-    # Behind all others, so that knn_cert stays the copy that is installed.
-    monkeypatch.setattr(sys, "path", [*sys.path, str(ROOT)])
+def _benchmarks_can_be_imported(folder_of_benchmarks, monkeypatch):
+    # In front, for others install a package of this name; alone, so that knn_cert stays what is installed.
+    monkeypatch.syspath_prepend(folder_of_benchmarks)
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def checked_queries(
     backend: str,
     edges: ArrayLike | None = None,
 ) -> CheckedQueries:
-    """Check what the public functions were given; errors as they say it.
+    """Check what the public functions were given, and raise what their documentation says.
 
     Labels are 0..C-1 for everybody: nobody can bring one that is none of the classes.
     """

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-import operator
-
 import numpy as np
 from scipy.special import chndtrix, gammaincinv
 
 from .._types import FloatArray, Whole
-from ..gate.numbers import check_dof, check_sigma
+from ..gate.errors import InvalidInput
+from ..gate.numbers import as_positive, as_whole_number, check_dof, check_sigma
 
 __all__ = ["rab_edges"]
 
@@ -54,15 +52,8 @@ def rab_edges(dof: float, sigma: float, levels: Whole = 200, shrink: float = 1.0
     """
     dof = check_dof(dof)
     sigma = check_sigma(sigma)
-    shrink = _factor(shrink)
-    if isinstance(levels, (bool, np.bool_)):
-        raise TypeError("levels must be an integer; got bool.")
-    try:
-        levels = operator.index(levels)
-    except TypeError:
-        raise TypeError(f"levels must be an integer; got {type(levels).__name__}.") from None
-    if levels < 2:
-        raise ValueError(f"levels must be at least 2, for one edge; got {levels}.")
+    shrink = as_positive(shrink, "shrink")
+    levels = as_whole_number(levels, "levels", least=2, remedy="two levels have one edge between them")
 
     with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
         freedom = shrink * dof
@@ -73,20 +64,9 @@ def rab_edges(dof: float, sigma: float, levels: Whole = 200, shrink: float = 1.0
         highest = chndtrix(1.0 - _TAIL, freedom, freedom / variance)
         edges: FloatArray = variance * np.linspace(lowest, highest, levels - 1)
     if not np.all(np.isfinite(edges)) or not 0.0 <= lowest < highest or np.any(np.diff(edges) <= 0.0):
-        raise ValueError(
+        raise InvalidInput(
             f"edges cannot be computed for dof={dof!r}, sigma={sigma!r}, levels={levels}, shrink={shrink!r}: "
             "they are not finite and increasing. Scale the features so that sigma is nearer to 1, or use "
             "fewer levels."
         )
     return edges
-
-
-def _factor(shrink: object) -> float:
-    """Return the shrink factor as a float that is finite and > 0."""
-    array = np.asarray(shrink)
-    if array.ndim or array.dtype.kind not in "iuf":
-        raise TypeError(f"shrink must be a real number; got {type(shrink).__name__}.")
-    shrink = float(array)
-    if not (shrink > 0.0 and math.isfinite(shrink)):
-        raise ValueError(f"shrink must be positive and finite; got {shrink!r}.")
-    return shrink

@@ -345,15 +345,13 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         settings = self._settings()
         if settings.edges is not None:
             raise ValueError("influence is for the continuous classifier; leave out edges")
-        as_whole_number(top, "top", least=1, remedy="it is a number of rows")
+        top = as_whole_number(top, "top", least=1, remedy="it is a number of rows")
         if settings.n_neighbors == self.n_samples_fit_:
             raise ValueError(
                 f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
             )
-        labels, probability, rows, change = influence_of(
-            self._table, self._checked_queries(X), settings, int(top)
-        )
-        return Influence(self.classes_[labels], probability, rows, change)
+        found = influence_of(self._table, self._checked_queries(X), settings, top)
+        return Influence(self.classes_[found[0]], *found[1:])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -191,7 +191,7 @@ def _claims(
         distances,
         table.labels,
         np.argmax(probabilities, axis=1),
-        distance_error=relative_distance_error(table.shape[1]),
+        relative_error=relative_distance_error(table.shape[1]),
         vote=(probabilities, errors),
     )
     return queries.claims(threat)

@@ -12,7 +12,7 @@ from ..certificates.issue import RaceBounds
 from ..kernels.families import RaceFamily, pack
 from .settings import VoteSettings
 
-__all__ = ["RaceRequest", "evaluate", "margins_to_half"]
+__all__ = ["RaceRequest", "evaluate_races", "margins_to_half"]
 
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -34,7 +34,7 @@ class RaceRequest(NamedTuple):
     ranks: tuple[int, int]
 
 
-def evaluate(settings: VoteSettings, requests: list[RaceRequest], tolerance: float) -> list[RaceBounds]:
+def evaluate_races(settings: VoteSettings, requests: list[RaceRequest], tolerance: float) -> list[RaceBounds]:
     """Return bounds on both outcomes of every member of every request.
 
     Parameters
@@ -64,10 +64,10 @@ def margins_to_half(
     Members are evaluated again with a tighter tolerance where the sign is undecided. Where members are
     different attacks with one budget, only the sign of the smallest has to be known.
     """
-    bounds = evaluate(settings, requests, _TOLERANCES[0])
+    bounds = evaluate_races(settings, requests, _TOLERANCES[0])
     for tolerance in _TOLERANCES[1:]:
         unclear = [k for k, found in enumerate(bounds) if _is_unclear(found, members_are_budgets)]
-        again = evaluate(settings, [requests[k] for k in unclear], tolerance)
+        again = evaluate_races(settings, [requests[k] for k in unclear], tolerance)
         for k, found in zip(unclear, again, strict=True):
             bounds[k] = found
     return [ndtri(np.clip(found.lower(), _LEAST_PROBABILITY, _MOST_PROBABILITY)) for found in bounds]

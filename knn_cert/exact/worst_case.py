@@ -22,7 +22,7 @@ from ..kernels.families import RaceFamily
 from ..threats import BlackBoxBall, StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
-from .races import RaceRequest, evaluate, margins_to_half
+from .races import RaceRequest, evaluate_races, margins_to_half
 from .search import counts_near, largest_counts, largest_radii
 from .settings import VoteSettings
 
@@ -38,7 +38,7 @@ _MANY_VOTES = 200
 # Tolerance of probabilities that go into bounds whose own slack is much larger.
 _ROUGH = 1e-4
 
-# What a fallback certifies has a margin of another unit; as a quantile it counts as just certified.
+# The margin of a fallback is no quantile; where it is positive, the search takes it for a small quantile.
 _FALLBACK_MARGIN = 1e-3
 
 # Moving, sorting and scaling a distance takes fewer than eight roundings.
@@ -88,7 +88,7 @@ class ThreatenedQueries:
     labels : ndarray of int, shape (n,)
     targets : ndarray of int, shape (n_queries,)
         The class of each query that is to win.
-    distance_error : float
+    relative_error : float
         Relative error of the distances; it is taken against the target.
     vote : tuple of two ndarrays of shape (n_queries, C), optional
         Probabilities without tampering, and their errors; worked out where needed if not known.
@@ -101,12 +101,12 @@ class ThreatenedQueries:
         labels: WholeArray,
         targets: WholeArray,
         *,
-        distance_error: float = 0.0,
+        relative_error: float = 0.0,
         vote: tuple[FloatArray, FloatArray] | None = None,
     ):
         self._settings = settings
         self._distances, self._labels, self._targets = distances, labels, targets
-        self._widening = distance_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+        self._widening = relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
         self._farthest = float(distances.max(initial=0.0))
         self._vote = vote
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
@@ -133,7 +133,7 @@ class ThreatenedQueries:
         if self._is_beyond(threat):
             return np.zeros(len(self))
         requests = [self._request(_Case(i, threat)) for i in range(len(self))]
-        lowest = [float(bounds.lower().min()) for bounds in evaluate(self._settings, requests, 0.0)]
+        lowest = [float(bounds.lower().min()) for bounds in evaluate_races(self._settings, requests, 0.0)]
         return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
 
     def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
@@ -252,7 +252,7 @@ class ThreatenedQueries:
         """
         i, target = case.query, self._targets[case.query]
         n_neighbors, n_classes = self._settings.n_neighbors, self._settings.n_classes
-        (own,) = evaluate(self._settings, [self._request(case)], _ROUGH)
+        (own,) = evaluate_races(self._settings, [self._request(case)], _ROUGH)
         smallest = own.lower()
         largest = np.zeros(len(smallest))
         rivals = [
@@ -265,7 +265,7 @@ class ThreatenedQueries:
             rivals.append((no_rows, votes_that_can_win(0, n_neighbors, n_classes + 1)))
         for is_rival, (m, m_rest) in rivals:
             family = case.worst_rows(*self._sorted(i, ~is_rival))
-            (other,) = evaluate(self._settings, [RaceRequest(family, (m_rest, m))], _ROUGH)
+            (other,) = evaluate_races(self._settings, [RaceRequest(family, (m_rest, m))], _ROUGH)
             reached = other.upper(1)
             largest = np.maximum(largest, reached if case.members_are_budgets else reached.max())
         if case.members_are_budgets:
@@ -283,7 +283,9 @@ class ThreatenedQueries:
         family = case.threat.touched_rows(near, far, case.rows)
         if family is None:
             return np.array([-1.0])
-        (race,) = evaluate(self._settings, [RaceRequest(family, (1, self._settings.n_neighbors))], _ROUGH)
+        (race,) = evaluate_races(
+            self._settings, [RaceRequest(family, (1, self._settings.n_neighbors))], _ROUGH
+        )
         bounds = self._untampered(case.query).bounds
         return bounds.p_lower - bounds.p_upper - 2.0 * race.upper(0)
 

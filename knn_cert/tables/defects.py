@@ -26,7 +26,8 @@ _REMEDIES = {
     "numbers with separators": "write 1234.5, with a decimal point and nothing between the thousands",
     "numbers with a unit": "write the number alone, in one unit for the whole column",
     "numbers stored as text": "store them as numbers, in pandas with astype(float)",
-    "missing values": "distances need every value: fill them in or remove those rows",
+    "missing values": "distances need every value: fill them in with constants that do not come from the "
+    "table, or remove those rows",
     "infinity": "distances need finite values: remove those rows or put in finite values",
 }
 

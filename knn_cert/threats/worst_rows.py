@@ -25,11 +25,11 @@ budget, p rows of A and q of the others, and the smallest probability over the s
 are in the units of the features.
 
 Functions come in families: one member a race, for each of some increasing ``counts`` of tampered rows or for
-each split. FloatArray ``a`` and ``b`` increase.
+each split. Distances ``a`` and ``b`` increase.
 
 What is touched is also set against the rows left alone: while the first touched row comes after the K-th of
 the others, the K nearest rows and their labels are those of the untampered table. There the increasing
-distances of all rows lie between ``near`` and ``far``, and touched rows are as near as they get.
+distances of all rows lie between ``near`` and ``far``; touched rows are taken to be as near as they can be.
 """
 
 from __future__ import annotations
