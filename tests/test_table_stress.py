@@ -111,9 +111,9 @@ def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
 def test_the_time_for_column_names_grows_with_their_number_alone(write):
     def seconds(d):
         path = write(",".join(f"c{j}" for j in range(d)) + ",y\n" + "1," * d + "0\n")
-        start = time.perf_counter()
+        start = time.process_time()  # what others do on the machine does not count
         read_queries(path, read_table(path, "y").feature_names, "y")
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     assert min(seconds(40_000) for _ in range(2)) < 16 * max(min(seconds(5_000) for _ in range(3)), 0.02)
 
