@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from .gate.errors import InvalidInput
 from .gate.numbers import check_sigma
 
 __all__ = ["DiscreteNoise", "Noise", "SmoothedKNN", "VotingModels"]
@@ -37,7 +38,7 @@ class Noise:
     def __post_init__(self) -> None:
         object.__setattr__(self, "sigma", check_sigma(self.sigma))
         if self.kind not in KINDS:
-            raise ValueError(f"noise must be one of {', '.join(KINDS)}, got {self.kind!r}")
+            raise InvalidInput(f"noise must be one of {', '.join(KINDS)}, got {self.kind!r}")
 
     @property
     def width(self) -> float:

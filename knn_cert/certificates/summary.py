@@ -82,12 +82,12 @@ class Summary:
 def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[float] | None) -> Summary:
     """Count what was certified; parameters and errors as in `Certificates.summary`."""
     if len(certificates) == 0:
-        raise ValueError("a summary needs at least one query, got none")
+        raise InvalidInput("a summary needs at least one query, got none")
     asked = np.atleast_1d(
         as_float_array(_default_budgets(certificates) if budgets is None else budgets, "budgets")
     )
     if asked.ndim != 1 or not np.all(asked >= 0.0):
-        raise ValueError(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
+        raise InvalidInput(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
     unit = certificates.threat.budget_name
     if unit != "radius" and np.any(asked != np.floor(asked)):
         raise InvalidInput(
@@ -128,7 +128,7 @@ def _equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any])
     """Where the prediction is the true label; a query whose true label is no class can only be wrong."""
     y_true = np.asarray(y_true)
     if y_true.shape != label.shape:
-        raise ValueError(
+        raise InvalidInput(
             f"y_true must have shape {label.shape}, one label for each query, got {y_true.shape}"
         )
     # Text never equals a number: an accuracy of zero would hide that "1" was read for 1.
@@ -151,7 +151,7 @@ def _equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any])
             f"{listed(map(quoted, classes.tolist()), _LABELS_NAMED)}"
         )
         if all(unknown):
-            raise ValueError(f"{message}; no query has one of them, so nothing is right or wrong")
+            raise InvalidInput(f"{message}; no query has one of them, so nothing is right or wrong")
         warnings.warn(
             f"{message}; {sum(unknown)} of {len(true)} queries have another and count as wrong", stacklevel=4
         )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._types import FloatArray, WholeArray
+from ..gate.errors import InvalidInput
 from ..threats import StructuredThreat
 from ..threats.base import check_threat
 from .door import checked_queries
@@ -76,7 +77,9 @@ def worst_case_probability(
     """
     check_threat(threat, _STRUCTURED)
     if threat.is_open:
-        raise ValueError(f"{threat!r} leaves its budget open; give it, or ask largest_budget for the largest")
+        raise InvalidInput(
+            f"{threat!r} leaves its budget open; give it, or ask largest_budget for the largest"
+        )
     queries, single = _threatened(
         sq_distances,
         labels,
@@ -132,7 +135,7 @@ def largest_budget(
     """
     check_threat(threat, _STRUCTURED)
     if not threat.is_open:
-        raise ValueError(f"{threat!r} leaves no budget open; leave out its {threat.budget_name}")
+        raise InvalidInput(f"{threat!r} leaves no budget open; leave out its {threat.budget_name}")
     queries, single = _threatened(
         sq_distances,
         labels,
@@ -180,9 +183,9 @@ def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> W
     if targets.dtype.kind not in "iu":
         raise TypeError(f"target_class must be an integer, or one for each query, got dtype {targets.dtype}")
     if targets.ndim > 1 or (targets.ndim == 1 and len(targets) != n_queries):
-        raise ValueError(
+        raise InvalidInput(
             f"target_class must be one integer or have shape ({n_queries},), got {targets.shape}"
         )
     if targets.size and not (targets.min() >= 0 and targets.max() < n_classes):
-        raise ValueError(f"target_class must be 0..{n_classes - 1}, got {targets.min()}..{targets.max()}")
+        raise InvalidInput(f"target_class must be 0..{n_classes - 1}, got {targets.min()}..{targets.max()}")
     return np.broadcast_to(targets, (n_queries,)).astype(np.int64)

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from .. import kernels
 from .._types import FloatArray, Real, Reals
 from ..gate.arrays import as_float_array
+from ..gate.errors import InvalidInput
 
 __all__ = ["ncx2_cdf", "ncx2_logcdf", "ncx2_logsf", "ncx2_sf"]
 
@@ -131,4 +132,4 @@ def _check_domain(values: FloatArray, outside: NDArray[np.bool_], expected: str)
     # NaN is not outside: it passes, because it is an answer here and not an error.
     bad = values[outside]
     if bad.size:
-        raise ValueError(f"{expected}, got {float(bad[0])!r}")
+        raise InvalidInput(f"{expected}, got {float(bad[0])!r}")

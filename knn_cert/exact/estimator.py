@@ -16,6 +16,7 @@ from .._types import FloatArray
 from ..certificates import Certificates
 from ..gate.arrays import reject_text_columns
 from ..gate.distances import check_scale
+from ..gate.errors import InvalidInput
 from ..gate.labels import check_kind_of_labels, number_classes
 from ..gate.numbers import as_whole_number
 from ..threats import BlackBoxBall, StructuredThreat, Threat
@@ -344,10 +345,10 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_is_fitted(self, "classes_")
         settings = self._settings()
         if settings.edges is not None:
-            raise ValueError("influence is for the continuous classifier; leave out edges")
+            raise InvalidInput("influence is for the continuous classifier; leave out edges")
         top = as_whole_number(top, "top", least=1, remedy="it is a number of rows")
         if settings.n_neighbors == self.n_samples_fit_:
-            raise ValueError(
+            raise InvalidInput(
                 f"n_neighbors = {settings.n_neighbors} is the number of training rows: none can be removed"
             )
         found = influence_of(self._table, self._checked_queries(X), settings, top)

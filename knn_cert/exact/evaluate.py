@@ -13,6 +13,7 @@ from .._types import FloatArray
 from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Claims
+from ..gate.errors import InvalidInput
 from ..kernels.scans import distance_shift, relative_distance_error
 from ..progress import paced
 from ..smoothing import SmoothedKNN
@@ -50,7 +51,7 @@ class Question(NamedTuple):
         """
         check_threat(threat, get_args(Threat))
         if settings.edges is not None and not threat.is_ball:
-            raise ValueError(
+            raise InvalidInput(
                 f"{threat!r} is certified for the continuous classifier only, where the order of the "
                 "distances decides; leave out edges, or ask for BlackBoxBall()"
             )

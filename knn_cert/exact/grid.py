@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from ..gate.errors import InvalidInput
 from ..threats import Threat
 
 __all__ = ["GridPoint", "as_axis"]
@@ -38,5 +39,5 @@ def as_axis(values: Sequence[_Value] | None, name: str, default: Any) -> list[_V
         raise TypeError(f"{name} must be a sequence, such as [{values!r}], got {values!r}")
     chosen = list(values)
     if not chosen:
-        raise ValueError(f"{name} is empty; give at least one, or leave it out")
+        raise InvalidInput(f"{name} is empty; give at least one, or leave it out")
     return chosen

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .. import kernels
 from .._types import FloatArray
 from ..gate.distances import check_resolution, check_scale, check_sq_distances
+from ..gate.errors import InvalidInput
 from ..gate.numbers import check_dof, check_rank, check_sigma
 from .door import checked_queries
 
@@ -217,7 +218,7 @@ def race_probability(
     kernel = kernels.get_backend(backend)
     a_never_comes, b_never_comes = distances_a.size < m_a, distances_b.size < m_b
     if a_never_comes and b_never_comes:
-        raise ValueError(
+        raise InvalidInput(
             f"nobody wins this race: list A has {distances_a.size} rows and m_a = {m_a}, list B has "
             f"{distances_b.size} rows and m_b = {m_b}; one list must be at least as long as its m"
         )
@@ -235,7 +236,7 @@ def _one_list(values: ArrayLike, name: str, sigma: float) -> FloatArray:
     """Return the roots of one list of squared distances."""
     squares = check_sq_distances(values, name)
     if squares.ndim != 1:
-        raise ValueError(f"{name} must have shape (n,), got {squares.shape}; pass one query at a time")
+        raise InvalidInput(f"{name} must have shape (n,), got {squares.shape}; pass one query at a time")
     if squares.size:
         check_scale(squares.max(), sigma, name)
     return np.sqrt(squares)

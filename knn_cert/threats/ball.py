@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..gate.errors import InvalidInput
 from ..gate.numbers import check_rows
 from .base import SYMMETRIC, RowsThreat, share_of_rows
 
@@ -39,12 +40,12 @@ class BlackBoxBall(RowsThreat):
 
     def __post_init__(self) -> None:
         if self.norm not in ("l1", "l2", "linf"):
-            raise ValueError(f'norm of BlackBoxBall must be "l1", "l2" or "linf", got {self.norm!r}')
+            raise InvalidInput(f'norm of BlackBoxBall must be "l1", "l2" or "linf", got {self.norm!r}')
         if self.rows is None:
             return
         check_rows(self.rows)
         if self.rows == 0:
-            raise ValueError("rows of BlackBoxBall must be at least 1, got 0; leave it out for any number")
+            raise InvalidInput("rows of BlackBoxBall must be at least 1, got 0; leave it out for any number")
 
     @property
     def is_open(self) -> bool:
@@ -59,11 +60,11 @@ class BlackBoxBall(RowsThreat):
     def check_noise(self, kind: str) -> None:
         """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
         if kind == "gaussian" and self.norm != "l2":
-            raise ValueError(
+            raise InvalidInput(
                 f'Gaussian noise certifies norm="l2", got {self.norm!r}; use uniform noise for it'
             )
         if kind == "uniform" and self.rows is None and self.norm != "l1":
-            raise ValueError(
+            raise InvalidInput(
                 f'uniform noise certifies the total over all rows in norm="l1", got {self.norm!r}; ask for '
                 "that, or give rows, how many of them may have been changed"
             )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..gate.errors import InvalidInput
 from ..gate.numbers import is_whole_number
 
 __all__ = ["RowsThreat", "ThreatModel", "check_threat", "length_in_words", "share_of_rows"]
@@ -98,7 +99,7 @@ class RowsThreat(ThreatModel):
         binary number is a little more than 0.07.
         """
         if self.rows is None:
-            raise ValueError(f"{self!r} leaves its number of rows open")
+            raise InvalidInput(f"{self!r} leaves its number of rows open")
         if is_whole_number(self.rows):
             asked = int(self.rows)
         else:

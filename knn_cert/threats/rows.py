@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from .._types import FloatArray, WholeArray
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_flag, as_radius, check_rows
 from ..kernels.families import RaceFamily
 from . import worst_rows
@@ -318,7 +319,7 @@ class QueryShift(RaceThreat):
                 f"got {self.training!r}"
             )
         if self.training.is_open:
-            raise ValueError(
+            raise InvalidInput(
                 f"{self!r} leaves a budget of its training threat open; only its own radius may be"
             )
 
@@ -372,5 +373,5 @@ StructuredThreat = LabelFlips | Deletions | Insertions | Replacements | RowShift
 def given(radius: float | None) -> float:
     """Return a radius that is not open."""
     if radius is None:
-        raise ValueError("the radius of this threat is open; give it")
+        raise InvalidInput("the radius of this threat is open; give it")
     return radius

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number, check_rows
 from .base import RowsThreat, ThreatModel, share_of_rows
 from .rows import Deletions, Insertions, LabelFlips, Replacements
@@ -105,7 +106,7 @@ class QueryWords(ThreatModel):
                 f"LabelFlips, got {self.training!r}"
             )
         if self.training.is_open:
-            raise ValueError(
+            raise InvalidInput(
                 f"{self!r} leaves the rows of its training threat open; only its own words may be"
             )
 
@@ -156,4 +157,4 @@ def _words(number: int) -> str:
 
 def _check_edit(edit: object) -> None:
     if edit not in EDITS:
-        raise ValueError(f"edit must be one of {', '.join(EDITS)}, got {edit!r}")
+        raise InvalidInput(f"edit must be one of {', '.join(EDITS)}, got {edit!r}")
