@@ -109,6 +109,7 @@ def evaluate(
     evaluations = [Evaluation.to_fill(n_queries, question) for question in questions]
     settings = questions[0].settings
     scanned = _is_scan(questions) and table.can_be_scanned(X, [one.settings.sigma for one in questions])
+    keys = [question.settings.key for question in questions]
     chunk = n_queries if scanned else _chunk_size(table, settings.n_threads)
     parts: Iterable[slice] = _chunks(n_queries, chunk)
     if progress is not None:
@@ -117,7 +118,6 @@ def evaluate(
         progress(0, n_queries)
     for part in parts:
         if scanned:
-            keys = [question.settings.key for question in questions]
             queries = np.ascontiguousarray(X[part])
             votes = settings.scan(queries, table.dense_rows, table.labels, keys)
         else:

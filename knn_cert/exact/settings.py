@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -110,27 +112,18 @@ class VoteSettings:
 
     def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
         """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
-        if self.edges is None:
-            probabilities, errors = self.kernel.vote(
-                distances,
-                labels,
-                n_classes=self.n_classes,
-                n_neighbors=self.n_neighbors,
-                sigma=self.sigma,
-                dof=self.dof,
-                n_threads=self.n_threads,
-            )
-        else:
-            probabilities, errors = self.kernel.vote_bucketed(
-                distances,
-                labels,
-                n_classes=self.n_classes,
-                n_neighbors=self.n_neighbors,
-                sigma=self.sigma,
-                dof=self.dof,
-                edges=self.edges,
-                n_threads=self.n_threads,
-            )
+        vote: Callable[..., tuple[FloatArray, FloatArray]] = self.kernel.vote
+        if self.edges is not None:
+            vote = partial(self.kernel.vote_bucketed, edges=self.edges)
+        probabilities, errors = vote(
+            distances,
+            labels,
+            n_classes=self.n_classes,
+            n_neighbors=self.n_neighbors,
+            sigma=self.sigma,
+            dof=self.dof,
+            n_threads=self.n_threads,
+        )
         # a little above 1 by rounding: 1 is nearer to the truth
         return np.minimum(probabilities, 1.0), errors
 
