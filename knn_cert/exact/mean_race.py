@@ -2,10 +2,13 @@
 
 The target survives about as many rows as let it and the others arrive at the same distance when every count
 of rows within a distance is taken for its mean. That is the largest certified number to within a few rows,
-and costs a few arrays of a few thousand numbers.
+for a dozen looks at a few hundred groups of rows.
 """
 
 from __future__ import annotations
+
+import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
@@ -15,26 +18,28 @@ from ..kernels.families import FamilyRows, RaceFamily
 
 __all__ = ["expected_count"]
 
-# So many distances are looked at together, until they are so close, in units of sigma.
-_NODES, _FINEST_STEP = 14, 0.03
-# The next ones reach beyond the two between which the answer lies by this share of their distance.
-_BEYOND = 0.25
+# The distance of both arrivals is closed in on to this much, in units of sigma, by halves; then so many times
+# by a line, which counts nearly are over a distance so short.
+_SHORT, _LINES = 0.1, 2
 
 # A noisy distance is as good as certain beyond so many units of sigma: its standard deviation is at most one.
 _CERTAIN = 6.0
-# Rows are grouped anew while that leaves so much less of them to group.
-_MUCH_LESS = 0.7
+# Rows are grouped anew where that leaves no more than this share of the distances to group.
+_MUCH_LESS = 0.4
 
 # Neighbouring rows are taken together, in so many groups a list; the first and the last groups are the
 # smallest, for the nearest rows decide, or those that are left.
 _GROUPS = 40
 _EVEN = np.linspace(0.0, 1.0, _GROUPS + 1)
 _SHARES = _EVEN * _EVEN * (3.0 - 2.0 * _EVEN)
+# Of so many rows none of these groups is empty; fewer are in groups of one size.
+_MANY_ROWS = 8 * _GROUPS
 
-# The m-th of many rows arrives about where their mean count is half a row less than m.
-_HALF_A_ROW = 0.5
+# The median arrival of the m-th row is where the mean count is about a third of a row less than m: so it is
+# for many rows that seldom arrive, and there the median of the gamma law is m - 1/3.
+_LESS_THAN_RANK = 1.0 / 3.0
 
-# What a row more than there are would add to a mean count: nothing, but it has to be divided by.
+# What a row where there is none would add to a mean count: nothing, but it has to be divided by.
 _NO_ROW = 1e-6
 
 
@@ -50,97 +55,126 @@ def expected_count(family: RaceFamily, ranks: tuple[int, int], *, sigma: float, 
         m and m' of the race.
     sigma, dof : float
     """
-    lists = [rows for side in (family.a, family.b) for rows in _staying_and_changing(side, sigma)]
+    lists = [part for side in (family.a, family.b) for part in _parts(side, sigma)]
     farthest = max(float(rows[-1]) for rows in lists if len(rows))
-    low, high = max(np.sqrt(dof) - _CERTAIN, 0.0), np.hypot(farthest, np.sqrt(dof)) + _CERTAIN
+    low, high = max(math.sqrt(dof) - _CERTAIN, 0.0), math.hypot(farthest, math.sqrt(dof)) + _CERTAIN
     groups = _Groups(lists, low, high, dof)
-    while True:
-        nodes = np.linspace(low, high, _NODES)
-        means = groups.mean_counts(nodes)
-        stay_a, go, stay_b, come = means.transpose(1, 0, 2)
-        # rows that may go until the target arrives at the node, and that have to come until the others do
-        may_go = _number_for(groups.edges[1], go, stay_a[:, -1] + go[:, -1] - (ranks[0] - _HALF_A_ROW))
-        must_come = _number_for(groups.edges[3], come, ranks[1] - _HALF_A_ROW - stay_b[:, -1])
-        lead = may_go - must_come
-        after = min(max(np.count_nonzero(lead < 0.0), 1), _NODES - 1)
-        step = nodes[1] - nodes[0]
-        if step <= _FINEST_STEP:
+    at_low, at_high = groups.numbers(low, ranks), groups.numbers(high, ranks)
+    lines = 0
+    while lines < _LINES:
+        share = 0.5
+        if high - low <= _SHORT:
+            lines += 1
+            share = _crossing(at_low, at_high)
+        between = low + share * (high - low)
+        if not low < between < high:
             break
-        low, high = nodes[after - 1] - _BEYOND * step, nodes[after] + _BEYOND * step
+        numbers = groups.numbers(between, ranks)
+        if numbers.lead < 0.0:
+            low, at_low = between, numbers
+        else:
+            high, at_high = between, numbers
         if high - low + 2.0 * _CERTAIN < _MUCH_LESS * groups.reach:
             groups = _Groups(lists, low, high, dof)
-    before, behind = float(lead[after - 1]), float(lead[after])
-    share = min(max(before / (before - behind), 0.0), 1.0) if before != behind else 0.0
-    return float(may_go[after - 1] + share * (may_go[after] - may_go[after - 1]))
+    return at_low.may_go + _crossing(at_low, at_high) * (at_high.may_go - at_low.may_go)
 
 
-def _staying_and_changing(rows: FamilyRows, sigma: float) -> tuple[FloatArray, FloatArray]:
+class _Numbers(NamedTuple):
+    """Rows that may go until the target arrives at a distance; that have to come until the others do."""
+
+    may_go: float
+    must_come: float
+
+    @property
+    def lead(self) -> float:
+        """How many more may go than have to come: it increases with the distance."""
+        return self.may_go - self.must_come
+
+
+def _crossing(at_low: _Numbers, at_high: _Numbers) -> float:
+    """Return at which share of the way between two distances the lead is about 0."""
+    return min(max(-at_low.lead / max(at_high.lead - at_low.lead, _NO_ROW), 0.0), 1.0)
+
+
+def _parts(rows: FamilyRows, sigma: float) -> tuple[FloatArray, FloatArray]:
     """Return rows of both races, and rows of one of them alone, in units of sigma."""
-    stays = (rows.first == 0) & (rows.end == 2)
-    return rows.distances[stays] / sigma, rows.distances[~stays] / sigma
-
-
-def _number_for(edges: FloatArray, means: FloatArray, wanted: FloatArray) -> FloatArray:
-    """Return how many rows of a list have the wanted mean count, at each node.
-
-    Parameters
-    ----------
-    edges : ndarray of shape (n,)
-        Numbers of rows, increasing from 0.
-    means : ndarray of shape (n_nodes, n)
-        Mean counts of so many rows.
-    wanted : ndarray of shape (n_nodes,)
-    """
-    node = np.arange(len(wanted))
-    after = np.count_nonzero(means <= wanted[:, None], axis=1).clip(1, len(edges) - 1)
-    rows, mean = edges[after - 1], means[node, after - 1]
-    in_group, mean_of_group = edges[after] - rows, means[node, after] - mean
-    # beyond the ends of the list further rows are as good as none
-    share = ((wanted - mean) / np.maximum(mean_of_group, _NO_ROW)).clip(0.0, 1.0)
-    beyond = np.minimum(wanted, 0.0) + np.maximum(wanted - means[:, -1], 0.0)
-    return rows + in_group * share + beyond / _NO_ROW
+    in_both = (rows.first == 0) & (rows.end == 2)
+    return rows.distances[in_both] / sigma, rows.distances[~in_both] / sigma
 
 
 class _Groups:
-    """Rows of some lists in groups: those that are not certain to be within, or without, some distances.
+    """Rows in groups: those that are not certain to be within, or without, all of some distances.
 
-    The mean, variance v and third cumulant of the noisy distance of a row are those of the square root of its
-    noisy square, to the first orders; v grows by the variance of rows spread evenly over the group.
+    Parameters
+    ----------
+    lists : list of four ndarray
+        Rows of A that stay, those that go, rows of B that stay, those that come.
+    low, high : float
+        The distances.
+    dof : float
     """
 
     def __init__(self, lists: list[FloatArray], low: float, high: float, dof: float):
         self.reach = high - low + 2.0 * _CERTAIN
-        inside = np.sqrt(max(max(low - _CERTAIN, 0.0) ** 2 - dof, 0.0))
-        outside = np.sqrt(max((high + _CERTAIN) ** 2 - dof, 0.0))
-        first = np.array([rows.searchsorted(inside) for rows in lists])[:, None]
-        end = np.array([rows.searchsorted(outside, side="right") for rows in lists])[:, None]
-        edges = first + ((end - first) * _SHARES).astype(np.int64)
-        nearest, farthest = np.zeros((2, len(lists), _GROUPS))
-        for k, rows in enumerate(lists):
-            if len(rows):
-                nearest[k] = rows.take(edges[k, :-1], mode="clip")
-                farthest[k] = rows.take(edges[k, 1:] - 1, mode="clip")
-        s_squared = (0.5 * (nearest + farthest)) ** 2
-        mean_square = s_squared + dof
-        variance = (0.5 * dof + s_squared) / mean_square
-        self._mean = np.sqrt(np.maximum(mean_square - variance, 0.0))
-        variance += (farthest - nearest) ** 2 / 12.0 * s_squared / mean_square
-        self._deviation = np.sqrt(variance)
-        third = dof * (0.25 * dof + s_squared) / mean_square**2.5
-        self._skew = third / (6.0 * variance * self._deviation)
-        self._first, self._n_rows = first, np.diff(edges)
-        # edges of the groups, in rows from the nearest of each list on
-        self.edges = np.concatenate([np.zeros_like(first), edges], axis=1).astype(np.float64)
+        inside = math.sqrt(max(max(low - _CERTAIN, 0.0) ** 2 - dof, 0.0))
+        outside = math.sqrt(max((high + _CERTAIN) ** 2 - dof, 0.0))
+        self._edges = []  # of the groups of each list, in rows from the nearest on
+        nearest, farthest = [], []
+        for rows in lists:
+            first, end = int(rows.searchsorted(inside)), int(rows.searchsorted(outside, side="right"))
+            n = end - first
+            shares = _SHARES if n > _MANY_ROWS else np.linspace(0.0, 1.0, min(n, _GROUPS) + 1)
+            edges = first + np.rint(n * shares).astype(np.int64)
+            self._edges.append(edges)
+            nearest.append(rows.take(edges[:-1], mode="clip"))
+            farthest.append(rows.take(edges[1:] - 1, mode="clip"))
+        self._n_rows = np.concatenate([edges[1:] - edges[:-1] for edges in self._edges])
+        # where the groups of each list start among all
+        self._start = np.cumsum([0, *(len(edges) - 1 for edges in self._edges)]).tolist()
+        near, far = np.concatenate(nearest), np.concatenate(farthest)
+        # Sankaran (1963): a power h of the noisy square of a row is nearly normal; letters as there
+        nonc = (0.5 * (near + far)) ** 2
+        mean, spread = dof + nonc, dof + 2.0 * nonc
+        h = 1.0 - 2.0 / 3.0 * mean * (mean + 2.0 * nonc) / spread**2
+        p = spread / mean**2
+        m = (h - 1.0) * (1.0 - 3.0 * h)
+        deviation = h * np.sqrt(2.0 * p) * (1.0 + 0.5 * m * p)
+        # rows spread evenly over the group add their variance to that of a noisy distance
+        variance = 0.5 * spread / mean
+        width = (far - near) ** 2 / 12.0 * nonc / mean
+        self._per_deviation = np.sqrt(variance / (variance + width)) / deviation
+        self._middle = 1.0 + h * p * (h - 1.0 - (1.0 - 0.5 * h) * m * p)
+        self._h, self._mean = h, mean
+        self._counts = np.zeros(len(near) + 1)
 
-    def mean_counts(self, nodes: FloatArray) -> FloatArray:
-        """Return mean counts of the rows up to each edge within each distance: (n_nodes, n_lists, n_edges).
+    def numbers(self, distance: float, ranks: tuple[int, int]) -> _Numbers:
+        """Return the numbers at a distance."""
+        z = ((distance * distance / self._mean) ** self._h - self._middle) * self._per_deviation
+        np.cumsum(ndtr(z) * self._n_rows, out=self._counts[1:])
+        stay_a, go, stay_b, _ = (self._mean_count(k) for k in range(4))
+        may_go = self._number_for(1, stay_a + go - (ranks[0] - _LESS_THAN_RANK))
+        must_come = self._number_for(3, ranks[1] - _LESS_THAN_RANK - stay_b)
+        return _Numbers(may_go, must_come)
 
-        The probability of a row to be within a distance follows by one term of Edgeworth's series.
+    def _mean_count(self, k: int) -> float:
+        """Return the mean count of a list."""
+        return float(self._edges[k][0] + self._counts[self._start[k + 1]] - self._counts[self._start[k]])
+
+    def _number_for(self, k: int, wanted: float) -> float:
+        """Return how many rows of a list have the wanted mean count; beyond its ends, of rows like the last.
+
+        Numbers below 0 and above all rows are no answers, but without them a line through two numbers would
+        have a corner where the answer is near an end.
         """
-        z = (nodes[:, None, None] - self._mean) / self._deviation
-        # far out the series is of no use
-        probability = ndtr(z - self._skew * (np.minimum(z * z, _CERTAIN**2) - 1.0))
-        counts = np.zeros((len(nodes), *self.edges.shape))
-        counts[:, :, 1:] = self._first
-        counts[:, :, 2:] += np.cumsum(probability * self._n_rows, axis=2)
-        return counts
+        edges = self._edges[k]
+        in_full = int(edges[0])
+        if 0.0 <= wanted <= in_full or (wanted < 0.0 and in_full):
+            return wanted
+        means = self._counts[self._start[k] : self._start[k + 1] + 1]
+        if len(means) == 1:
+            return in_full + (wanted - in_full) / _NO_ROW
+        wanted += float(means[0]) - in_full
+        after = min(max(int(means.searchsorted(wanted)), 1), len(means) - 1)
+        rows, mean = float(edges[after - 1]), float(means[after - 1])
+        probability = (float(means[after]) - mean) / max(float(edges[after]) - rows, 1.0)
+        return rows + (wanted - mean) / max(probability, _NO_ROW)

@@ -17,8 +17,9 @@ __all__ = ["largest_counts", "largest_radii"]
 
 # The expected number of rows is first taken to be right within this part of it, and a row at least.
 _DOUBT_OF_GUESS = 128
-# With one end alone the next trial is within a step of it; steps grow by this factor each time.
-_GROWTH_OF_STEPS = 4
+# With one end alone the line through two numbers near it is followed no farther than this, or that part of
+# the expected number; farther by this factor each time.
+_LEAST_REACH, _SHARE_OF_REACH, _GROWTH_OF_REACH = 16, 8, 4
 # After so many rounds the margin is no line: numbers between the ends are cut into so many parts.
 _ROUNDS_OF_LINES, _SECTIONS = 4, 5
 
@@ -186,6 +187,7 @@ class _CountSearch:
         self._other, self._at_other = 0, math.nan
         self._expected = min(max(math.floor(expected), 0), limit)
         self._step = max(1, self._expected // _DOUBT_OF_GUESS)
+        self._reach = max(_LEAST_REACH, self._expected // _SHARE_OF_REACH)
         self._n_rounds = 0
 
     @property
@@ -231,9 +233,9 @@ class _CountSearch:
 
     def _onward(self) -> float:
         """Return where the answer may be on the far side of the only end: along a line, not too far."""
-        self._step *= _GROWTH_OF_STEPS
         all_good = math.isnan(self._at_high)
         end, at_end = (self.low, self._at_low) if all_good else (self.high, self._at_high)
         slope = (self._at_other - at_end) / (self._other - end) if self._other != end else math.nan
-        distance = self._step if not slope < 0.0 else min(abs(at_end / slope), self._step)
+        distance = self._reach if not slope < 0.0 else min(abs(at_end / slope), self._reach)
+        self._reach *= _GROWTH_OF_REACH
         return end + distance if all_good else end - distance

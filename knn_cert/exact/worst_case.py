@@ -166,12 +166,9 @@ class ThreatenedQueries:
     def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
         """Return about how many rows the target survives."""
         ends = np.array([0, min(limit, self.n_rows)])
-        return expected_count(
-            threat.worst_rows(*self._lists(i), ends),
-            self._ranks(i, threat),
-            sigma=self._settings.sigma,
-            dof=self._settings.dof,
-        )
+        family = threat.worst_rows(*self._lists(i), ends)
+        settings = self._settings
+        return expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
 
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
