@@ -24,6 +24,8 @@ _SHORT, _LINES = 0.1, 2
 
 # A noisy distance is as good as certain beyond so many units of sigma: its standard deviation is at most one.
 _CERTAIN = 6.0
+# Rows that decide are nearer than this, in units of sigma; no square of it overflows.
+_FARTHEST = 1e12
 # Rows are grouped anew where that leaves no more than this share of the distances to group.
 _MUCH_LESS = 0.4
 
@@ -56,7 +58,7 @@ def expected_count(family: RaceFamily, ranks: tuple[int, int], *, sigma: float, 
     sigma, dof : float
     """
     lists = [part for side in (family.a, family.b) for part in _parts(side, sigma)]
-    farthest = max(float(rows[-1]) for rows in lists if len(rows))
+    farthest = min(max(float(rows[-1]) for rows in lists if len(rows)), _FARTHEST)
     low, high = max(math.sqrt(dof) - _CERTAIN, 0.0), math.hypot(farthest, math.sqrt(dof)) + _CERTAIN
     groups = _Groups(lists, low, high, dof)
     at_low, at_high = groups.numbers(low, ranks), groups.numbers(high, ranks)
@@ -131,7 +133,7 @@ class _Groups:
         self._n_rows = np.concatenate([edges[1:] - edges[:-1] for edges in self._edges])
         # where the groups of each list start among all
         self._start = np.cumsum([0, *(len(edges) - 1 for edges in self._edges)]).tolist()
-        near, far = np.concatenate(nearest), np.concatenate(farthest)
+        near, far = np.minimum([np.concatenate(nearest), np.concatenate(farthest)], _FARTHEST)
         # Sankaran (1963): a power h of the noisy square of a row is nearly normal; letters as there
         nonc = (0.5 * (near + far)) ** 2
         mean, spread = dof + nonc, dof + 2.0 * nonc

@@ -185,7 +185,7 @@ class _CountSearch:
         # margins there, if they were asked for, and at a third number, an end before or beyond one
         self._at_low, self._at_high = math.nan, math.nan
         self._other, self._at_other = 0, math.nan
-        self._expected = min(max(math.floor(expected), 0), limit)
+        self._expected = min(max(math.floor(expected), -1), limit)
         self._step = max(1, self._expected // _DOUBT_OF_GUESS)
         self._reach = max(_LEAST_REACH, self._expected // _SHARE_OF_REACH)
         self._n_rounds = 0
@@ -213,7 +213,7 @@ class _CountSearch:
 
     def learn(self, counts: WholeArray, margins: FloatArray) -> None:
         """Take the margins of increasing numbers; after the first failure they only help to steer."""
-        steering = np.clip(margins, -_LARGEST_MARGIN, _LARGEST_MARGIN).tolist()
+        steering = np.nan_to_num(margins, nan=-np.inf).clip(-_LARGEST_MARGIN, _LARGEST_MARGIN).tolist()
         failed = False
         for count, margin in zip(counts.tolist(), steering, strict=True):
             if failed:
