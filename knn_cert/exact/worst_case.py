@@ -164,11 +164,12 @@ class ThreatenedQueries:
         return largest_counts(margins, expected, limit)
 
     def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
-        """Return about how many rows the target survives."""
-        ends = np.array([0, min(limit, self.n_rows)])
-        family = threat.worst_rows(*self._lists(i), ends)
+        """Return about how many rows the target survives, no more than there are: few survive as many."""
+        most = min(limit, self.n_rows)
+        family = threat.worst_rows(*self._lists(i), np.array([0, most]))
         settings = self._settings
-        return expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
+        expected = expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
+        return min(expected, most)
 
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
