@@ -36,7 +36,7 @@ def report(
         ("training table", f"n = {_plural(n, 'row')}, d = {_plural(d, 'feature')}"),
         ("classes", _classes(data)),
         ("classifier", vote),
-        ("threat", certificates.threat.describe()),
+        ("threat", certificates.threat.describe(certificates.classifier.norm)),
         None,
         ("time per query", f"{_duration(seconds / m)} ({price})"),
         (

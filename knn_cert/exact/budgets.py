@@ -12,7 +12,8 @@ from ..gate.errors import InvalidInput
 from ..threats import StructuredThreat
 from ..threats.base import check_threat
 from .door import checked_queries
-from .worst_case import ThreatenedQueries
+from .measured import Measured
+from .worst_case import SmoothedQueries
 
 __all__ = ["largest_budget", "worst_case_probability"]
 
@@ -163,7 +164,7 @@ def _threatened(
     dof: float,
     n_classes: int | None,
     backend: str,
-) -> tuple[ThreatenedQueries, bool]:
+) -> tuple[SmoothedQueries, bool]:
     """Return the queries with their targets; the flag tells whether there was one, without an axis."""
     settings, distances, checked_labels, single = checked_queries(
         sq_distances,
@@ -175,7 +176,7 @@ def _threatened(
         backend=backend,
     )
     targets = _check_targets(target_class, len(distances), settings.n_classes)
-    return ThreatenedQueries(settings, distances, checked_labels, targets), single
+    return SmoothedQueries(settings, Measured(distances, checked_labels, 0.0), targets), single
 
 
 def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> WholeArray:

@@ -19,9 +19,10 @@ from ..progress import paced
 from ..smoothing import SmoothedKNN
 from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
+from .measured import Measured
 from .settings import VoteKey, VoteSettings
 from .table import Table
-from .worst_case import ThreatenedQueries
+from .worst_case import SmoothedQueries
 
 __all__ = ["Evaluation", "Question", "certificates_of", "evaluate"]
 
@@ -122,12 +123,13 @@ def evaluate(
             votes = settings.scan(queries, table.dense_rows, table.labels, keys)
         else:
             distances = table.distances(X[part], settings.kernel, settings.n_threads)
-            votes = _votes(table, distances, questions)
+            measured = Measured(distances, table.labels, relative_distance_error(table.shape[1]))
+            votes = _votes(measured, table.shape[1], questions)
         for question, found in zip(questions, evaluations, strict=True):
             vote = votes[question.settings.key]
             found.probabilities[part], found.errors[part], found.table_shift[part] = vote
             if question.races is not None:
-                claims = _claims(table, distances, question.settings, question.races, vote)
+                claims = _claims(measured, question.settings, question.races, vote)
                 for to, values in zip(found.claims, claims, strict=True):
                     to[part] = values
         if progress is not None:
@@ -167,35 +169,27 @@ def _is_scan(questions: list[Question]) -> bool:
 
 
 def _votes(
-    table: Table, distances: FloatArray, questions: list[Question]
+    measured: Measured, n_features: int, questions: list[Question]
 ) -> dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]:
     """Return the votes of all settings by the distances."""
-    shifts = distance_shift(distances, table.shape[1])
+    shifts = distance_shift(measured.distances, n_features)
     votes: dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]] = {}
     for settings in (question.settings for question in questions):
         if settings.key not in votes:
-            settings.check_distances(distances)
-            votes[settings.key] = *settings.vote(distances, table.labels), shifts
+            settings.check_distances(measured.distances)
+            votes[settings.key] = *settings.vote(measured), shifts
     return votes
 
 
 def _claims(
-    table: Table,
-    distances: FloatArray,
+    measured: Measured,
     settings: VoteSettings,
     threat: StructuredThreat,
     vote: tuple[FloatArray, FloatArray, FloatArray],
 ) -> Claims:
     probabilities, errors, _ = vote
-    queries = ThreatenedQueries(
-        settings,
-        distances,
-        table.labels,
-        np.argmax(probabilities, axis=1),
-        relative_error=relative_distance_error(table.shape[1]),
-        vote=(probabilities, errors),
-    )
-    return queries.claims(threat)
+    targets = np.argmax(probabilities, axis=1)
+    return SmoothedQueries(settings, measured, targets, vote=(probabilities, errors)).claims(threat)
 
 
 def _chunk_size(table: Table, n_threads: int) -> int:

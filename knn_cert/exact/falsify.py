@@ -27,6 +27,7 @@ from ..threats import (
 )
 from ..threats.rows import RaceThreat, RowBudget, given
 from .counterexample import Counterexample
+from .measured import Measured
 from .settings import VoteSettings
 from .table import Table
 
@@ -80,7 +81,9 @@ class Victim(NamedTuple):
 
     def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
         """Return (C,) probabilities for one query, and their errors."""
-        p, error = self.settings.vote(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels))
+        p, error = self.settings.vote(
+            Measured(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels), 0.0)
+        )
         return p[0], error[0]
 
 

@@ -13,6 +13,7 @@ from ..gate.distances import check_resolution, check_scale, check_sq_distances
 from ..gate.errors import InvalidInput
 from ..gate.numbers import check_dof, check_rank, check_sigma
 from .door import checked_queries
+from .measured import Measured
 
 __all__ = ["race_probability", "vote_probabilities"]
 
@@ -122,7 +123,7 @@ def vote_probabilities(
         edges=edges,
     )
     if distances.size:
-        probabilities, errors = settings.vote(distances, checked_labels)
+        probabilities, errors = settings.vote(Measured(distances, checked_labels, 0.0))
     else:
         probabilities, errors = np.empty((2, 0, settings.n_classes))
     if single:

@@ -16,6 +16,7 @@ from ..gate.distances import check_edges, check_resolution, check_scale
 from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_sigma
 from ..kernels.contract import Kernel
 from ..smoothing import Noise
+from .measured import Measured
 
 __all__ = ["VoteKey", "VoteSettings"]
 
@@ -110,14 +111,17 @@ class VoteSettings:
         check_scale(farthest * farthest, self.sigma)
         check_resolution(distances, self.n_neighbors, self.sigma)
 
-    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
-        """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
+    def vote(self, measured: Measured) -> tuple[FloatArray, FloatArray]:
+        """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors.
+
+        The errors know nothing of those of the distances.
+        """
         vote: Callable[..., tuple[FloatArray, FloatArray]] = self.kernel.vote
         if self.edges is not None:
             vote = partial(self.kernel.vote_bucketed, edges=self.edges)
         probabilities, errors = vote(
-            distances,
-            labels,
+            measured.distances,
+            measured.labels,
             n_classes=self.n_classes,
             n_neighbors=self.n_neighbors,
             sigma=self.sigma,

@@ -171,6 +171,16 @@ def check_sigma(sigma: object) -> float:
     return value
 
 
+def check_sigma_or_none(sigma: object) -> float:
+    """Return the noise as a float: 0, which is none, or what `check_sigma` returns."""
+    value = as_real(sigma, "sigma")
+    if value == 0.0:
+        return 0.0
+    if value < 0.0:
+        raise InvalidInput(f"sigma must be at least 0, got {value!r}; 0 is plain K-NN, without noise")
+    return check_sigma(value)
+
+
 def check_dof(dof: object) -> int | float:
     """Return the degrees of freedom, the number of noisy features d, as a number from 1 to 1e9."""
     value = as_real(dof, "dof")
