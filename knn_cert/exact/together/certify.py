@@ -37,14 +37,14 @@ _KINDS = LabelFlips, Deletions, Replacements
 
 # Why others are refused.
 _REASONS = {
-    Insertions: "one inserted row can be among the nearest of every query, so one attack on all is as strong as "
-    "attacks one by one; certify() says all that is known",
-    RowShift: "a moved row can come near to several queries and leave others, for which no bound on one attack "
-    "is worked out; certify() holds for every query",
-    QueryShift: "every query is moved by itself, so certificates one by one hold together as they are; use "
-    "certify()",
-    BlackBoxBall: "it limits how far the table moves, not how many rows do; give a number of rows with one of "
-    "the threats named, or use certify()",
+    Insertions: "one inserted row can be among the nearest of every query, so that one attack on all is as "
+    "strong as attacks one by one; certify() says all that is known",
+    RowShift: "a moved row can leave some queries and come near to others, for which no bound on one attack is "
+    "worked out; certify() holds for every query",
+    QueryShift: "every query is moved by itself, so that certificates one by one hold together as they are; "
+    "use certify()",
+    BlackBoxBall: "it limits how far the table moves, not how many rows do; name a number of rows with one of "
+    "these threats, or use certify()",
 }
 
 

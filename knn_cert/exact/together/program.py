@@ -16,7 +16,8 @@ x_j, and of the s_j >= 0 at most r are picked.
 The least right-hand side is the optimum of the program with fractions for x and e, and its solver finds
 good u. But no claim rests on the solver: whatever u it returns, the bound is worked out from them here,
 rounded up. Without a solver u = 0 says that all queries change, and u = w that they change in proportion to
-their rows."""
+their rows.
+"""
 
 from __future__ import annotations
 

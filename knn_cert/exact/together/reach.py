@@ -91,7 +91,7 @@ def flip_demands(measured: Measured, targets: WholeArray, budgets: WholeArray, v
 def deletion_demands(
     measured: Measured, targets: WholeArray, budgets: WholeArray, vote: Vote, rows: int
 ) -> Demands:
-    """Return the conditions under which deletions, at most so many, change queries; else as `flip_demands`."""
+    """Return the conditions under which at most so many deletions change queries; else as `flip_demands`."""
     shortest, longest = widened(measured)
     lines = _Lines(len(measured), measured.n_rows)
     reached = min(vote.n_neighbors + rows, measured.n_rows) - 1

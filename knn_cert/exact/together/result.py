@@ -56,12 +56,12 @@ class Together:
         if self.right_at_least is not None:
             right = f" At least {self.right_at_least} are right in every one of these tables."
         return (
-            f"Of the {len(self)} predictions of {classifier.describe()} {self.alone.noise.describe()}, at most "
-            f"{self.changed_at_most} are not the same for what is observed, possibly tampered with, and for any "
-            f"one table that can be made of it with {self.threat.describe(classifier.norm)}. That is one table "
-            f"for all queries; which of them change is not said.{right} {follows} Not covered: "
-            f"{self.threat.not_covered()}, and whatever else was computed from tampered data, such as a scaler, "
-            f"selected features or any parameter.{classifier.conditions()}"
+            f"Of the {len(self)} predictions of {classifier.describe()} {self.alone.noise.describe()}, at "
+            f"most {self.changed_at_most} are not the same for what is observed, possibly tampered with, and "
+            f"for any one table that can be made of it with {self.threat.describe(classifier.norm)}. That is "
+            f"one table for all queries; which of them change is not said.{right} {follows} Not covered: "
+            f"{self.threat.not_covered()}, and whatever else was computed from tampered data, such as a "
+            f"scaler, selected features or any parameter.{classifier.conditions()}"
         )
 
     def __len__(self) -> int:

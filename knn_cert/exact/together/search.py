@@ -22,6 +22,9 @@ from .program import Program, Relaxed, largest_sum
 
 __all__ = ["Bounds", "most_changed"]
 
+# The first program has time enough in any case: without it bounds are hardly better than one by one.
+_FIRST_SECONDS = 60.0
+
 # So many decisions on queries, one after the other, are as many as there is ever time for.
 _MOST_BRANCHES = 64
 
@@ -59,7 +62,7 @@ class _Search:
     def run(self) -> Bounds:
         n_queries = self._program.n_queries
         weights, nothing = np.ones(n_queries), np.zeros(n_queries, dtype=bool)
-        first = self._program.relax(weights, self._left())
+        first = self._program.relax(weights, max(self._left(), _FIRST_SECONDS))
         most = min(n_queries, int(np.floor(first.bound)))
         self._known = max(self._attack(np.zeros(n_queries)), self._attack(first.changed))
         with_each = self._bounds_with_each(self._program, weights, first)
@@ -120,7 +123,7 @@ class _Search:
     def _bounds_with_each(
         self, part: Program, weights: FloatArray, relaxed: Relaxed, target: float = -np.inf
     ) -> FloatArray:
-        """Return for each query a bound on all attacks that change it; no better one than below the target."""
+        """Return for each query a bound on attacks that change it; below the target any will do."""
         by_query = np.bincount(part.owner, weights=relaxed.duals, minlength=part.n_queries)
         alone = float(np.maximum(weights - by_query, 0.0).sum())
         columns = part.conditions.tocsc()

@@ -124,7 +124,7 @@ class Trial:
         )
 
     def _rival(self, query: int) -> int:
-        """Return the class with the most votes among the nearest rows but the target's, the first of equals."""
+        """Return the class with the most votes but the target, the first of equals."""
         nearest = self.labels[self.order[query, : self.vote.n_neighbors]]
         votes = np.bincount(nearest, minlength=self.vote.n_classes)
         votes[self.targets[query]] = -1
