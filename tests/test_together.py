@@ -1,4 +1,4 @@
-"""One attack on all queries: bounds hold against every attack on small tables; many are known to be the truth."""
+"""One attack on all queries: bounds hold against every attack on small tables, and many are the truth."""
 
 from __future__ import annotations
 
