@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 from .. import kernels
 from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
-from ..gate.numbers import as_radius, check_dof, check_n_neighbors, check_n_threads, check_sigma_or_none
+from ..gate.numbers import check_n_neighbors, check_n_threads, check_sigma_or_none
 from .measured import Measured
 from .plain.queries import PlainQueries
 from .plain.settings import PlainSettings
-from .radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
+from .radius.queries import PlainRadiusQueries
 from .radius.settings import RadiusSettings
 from .settings import VoteSettings
 from .threatened import ThreatenedQueries
@@ -60,18 +60,17 @@ def checked_vote(
     amount = check_sigma_or_none(sigma)
     if edges is not None and (amount == 0.0 or radius is not None):
         raise InvalidInput("edges are for smoothed K-NN, with sigma > 0 and without radius; leave them out")
-    kernel, threads = kernels.get_backend(backend), check_n_threads(n_threads)
     if amount > 0.0 and dof is None:
         raise TypeError("dof is needed with noise: d, the number of features that carry noise")
     if radius is not None:
-        return RadiusSettings(
-            radius=as_radius(radius),
+        return RadiusSettings.checked(
+            radius=radius,
             sigma=amount,
-            dof=1 if dof is None else check_dof(dof),
+            dof=1 if dof is None else dof,
             n_classes=n_classes,
             labels_are_classes=labels_are_classes,
-            kernel=kernel,
-            n_threads=threads,
+            backend=backend,
+            n_threads=n_threads,
             metric=metric,
         )
     if amount == 0.0:
@@ -79,8 +78,8 @@ def checked_vote(
             n_neighbors=check_n_neighbors(n_neighbors, n_rows),
             n_classes=n_classes,
             labels_are_classes=labels_are_classes,
-            kernel=kernel,
-            n_threads=threads,
+            kernel=kernels.get_backend(backend),
+            n_threads=check_n_threads(n_threads),
             metric=metric,
         )
     return VoteSettings.checked(
@@ -91,7 +90,7 @@ def checked_vote(
         labels_are_classes=labels_are_classes,
         n_rows=n_rows,
         backend=backend,
-        n_threads=threads,
+        n_threads=n_threads,
         edges=edges,
     )
 
@@ -112,9 +111,7 @@ def threatened(
     if isinstance(vote, PlainSettings):
         return PlainQueries(vote, measured, targets)
     if isinstance(vote, RadiusSettings):
-        if vote.sigma == 0.0:
-            return PlainRadiusQueries(vote, measured, targets)
-        return SmoothedRadiusQueries(vote, measured, targets, vote=found)
+        return PlainRadiusQueries(vote, measured, targets)
     if isinstance(vote, VoteSettings):
         return SmoothedQueries(vote, measured, targets, vote=found)
     raise TypeError(f"nothing is known of tampering with {vote!r}")

@@ -45,6 +45,11 @@ class PlainSettings:
     metric: str = "euclidean"
 
     @property
+    def fewest_rows(self) -> int:
+        """How many rows a table must have: K."""
+        return self.n_neighbors
+
+    @property
     def key(self) -> VoteKey:
         """What votes by the same distances can differ in."""
         return VoteKey(self.n_neighbors, 0.0)
@@ -76,6 +81,10 @@ class PlainSettings:
         probabilities[np.arange(len(votes)), predicted] = 1.0
         sure = standing_of(measured, predicted, self.n_neighbors, self.n_classes).is_sure
         return probabilities, np.where(sure, 0.0, 1.0)[:, None] * np.ones(votes.shape)
+
+    def support(self, measured: Measured) -> FloatArray:
+        """Return (m, C) how near each class is to winning: its share of the votes."""
+        return _votes_of_nearest(measured, self.n_neighbors, self.n_classes) / self.n_neighbors
 
 
 def _votes_of_nearest(measured: Measured, n_neighbors: int, n_classes: int) -> WholeArray:

@@ -95,6 +95,11 @@ class RadiusSettings:
         )
 
     @property
+    def fewest_rows(self) -> int:
+        """How many rows a table must have: one, for a radius decides who votes."""
+        return 1
+
+    @property
     def key(self) -> VoteKey:
         """What votes by the same distances can differ in: no number of neighbours votes."""
         return VoteKey(0, self.sigma)
@@ -134,3 +139,9 @@ class RadiusSettings:
         sure = certain_leads(counts, winner).min(axis=1) >= 1
         errors = np.where(sure, 0.0, 1.0)[:, None] * np.ones(self.n_classes)
         return probabilities, errors
+
+    def support(self, measured: Measured) -> FloatArray:
+        """Return (m, C) how near each class is to winning: its share of the table, as votes."""
+        if self.sigma > 0.0:
+            return self.vote(measured)[0]
+        return count_within(measured, self.radius, self.n_classes).nominal / measured.n_rows
