@@ -3,10 +3,45 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Measured"]
+__all__ = ["ByClass", "Measured", "TieGroups"]
+
+# Moving, sorting and scaling a distance takes fewer than eight roundings.
+_ROUNDINGS = 8.0
+
+
+class ByClass(NamedTuple):
+    """Distances with the rows of each class side by side.
+
+    Attributes
+    ----------
+    distances : ndarray of shape (n_queries, n)
+        Increasing within each class.
+    starts : ndarray of int, shape (classes up to the last that has rows + 1,)
+        Where each class begins, and the last ends.
+    """
+
+    distances: FloatArray
+    starts: WholeArray
+
+
+class TieGroups(NamedTuple):
+    """Which ranks hold rows whose order cannot be told: each with its neighbours, and so with theirs.
+
+    Attributes
+    ----------
+    first, last : ndarray of int, shape (n_queries, n)
+        The first and the last rank, from 0, of the group of each rank.
+    """
+
+    first: WholeArray
+    last: WholeArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +66,40 @@ class Measured:
     def n_rows(self) -> int:
         """Number of training rows."""
         return len(self.labels)
+
+    @property
+    def widening(self) -> float:
+        """How far a distance may be from the true one after it was worked with, relative to it."""
+        return self.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+
+    @cached_property
+    def by_class(self) -> ByClass:
+        """The distances of each class, sorted: they depend neither on K nor on what is to win."""
+        starts = np.concatenate([[0], np.cumsum(np.bincount(self.labels))])
+        distances = self.distances[:, np.argsort(self.labels, kind="stable")]
+        for start, stop in zip(starts[:-1], starts[1:], strict=True):
+            distances[:, start:stop].sort(axis=1)
+        return ByClass(distances, starts)
+
+    @cached_property
+    def increasing(self) -> FloatArray:
+        """The distances of all rows, sorted: an array of shape (n_queries, n)."""
+        return np.sort(self.distances, axis=1)
+
+    @cached_property
+    def tie_groups(self) -> TieGroups:
+        """Groups of rows in the order of `increasing` that the errors do not tell apart."""
+        n = self.n_rows
+        nearer, farther = self.increasing[:, :-1], self.increasing[:, 1:]
+        told_apart = nearer * (1.0 + self.widening) < farther * (1.0 - self.widening)
+        ranks = np.arange(n)
+        first = np.zeros((len(self), n), dtype=np.int64)
+        last = np.full((len(self), n), n - 1)
+        np.multiply(ranks[1:], told_apart, out=first[:, 1:])
+        np.maximum.accumulate(first, axis=1, out=first)
+        last[:, :-1] = np.where(told_apart, ranks[:-1], n - 1)
+        last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+        return TieGroups(first, last)
 
     def of(self, queries: slice) -> Measured:
         """Return some of the queries."""
