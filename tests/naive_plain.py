@@ -74,20 +74,38 @@ def most_rows(tamper, distances, labels, n_neighbors, target, alphabet):
     return most
 
 
-def can_be_moved(distances, labels, n_neighbors, target, rows, radius):
-    """Whether moving so many rows by at most the radius can make the target lose.
+def moves(distances, labels, rows, radius):
+    """Tables with at most so many rows moved, each by the whole of the radius.
 
-    What is moved may as well move by the whole radius: a row of a class that gains from being out of the way
-    does not lose by being farther out, and one that gains from being near not by being nearer.
+    That is enough: a row that gains a class something by being out of the way does so from farther out too,
+    and one that gains it something by being near does so from nearer too.
     """
     for chosen in itertools.combinations(range(len(labels)), min(rows, len(labels))):
         for signs in itertools.product((-1, 0, 1), repeat=len(chosen)):
             moved = list(distances)
             for i, sign in zip(chosen, signs, strict=True):
                 moved[i] = max(distances[i] + sign * radius, 0)
-            if may_lose(moved, labels, n_neighbors, target):
-                return True
-    return False
+            yield moved, labels
+
+
+def relabelled_moves(distances, labels, rows, radius, alphabet):
+    """Tables with at most so many rows moved and relabelled."""
+    for moved, _ in moves(distances, labels, rows, radius):
+        touched = [i for i, (new, old) in enumerate(zip(moved, distances, strict=True)) if new != old]
+        others = [i for i in range(len(labels)) if i not in touched]
+        for more in itertools.combinations(others, max(0, min(rows, len(labels)) - len(touched))):
+            chosen = touched + list(more)
+            for new in itertools.product(alphabet, repeat=len(chosen)):
+                changed = list(labels)
+                for i, y in zip(chosen, new, strict=True):
+                    changed[i] = y
+                yield moved, changed
+
+
+def can_be_moved(distances, labels, n_neighbors, target, rows, radius):
+    """Whether moving so many rows by at most the radius can make the target lose."""
+    tables = moves(distances, labels, rows, radius)
+    return any(may_lose(*table, n_neighbors, target) for table in tables)
 
 
 def shift_limit(distances, labels, n_neighbors, target, rows):
@@ -107,3 +125,21 @@ def shift_limit(distances, labels, n_neighbors, target, rows):
         else:
             low = middle
     return radii[high]
+
+
+def ball_value(own, others, m, m_rest, t):
+    """The square of the least change of a table that leaves fewer than m of one list nearer than t.
+
+    And at least m_rest of the other within t.
+    """
+    out = sum(max(t - a, 0) ** 2 for a in sorted(own)[m - 1 :])
+    return out + sum(max(b - t, 0) ** 2 for b in sorted(others)[:m_rest])
+
+
+def cheapest_table(own, others, m, m_rest, t):
+    """The two lists after that change."""
+    own, others = sorted(own), sorted(others)
+    return (
+        own[: m - 1] + [max(a, t) for a in own[m - 1 :]],
+        [min(b, t) for b in others[:m_rest]] + others[m_rest:],
+    )
