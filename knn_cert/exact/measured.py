@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
@@ -36,12 +37,12 @@ class TieGroups(NamedTuple):
 
     Attributes
     ----------
-    first, last : ndarray of int, shape (n_queries, n)
+    first, last : ndarray of int32, shape (n_queries, n)
         The first and the last rank, from 0, of the group of each rank.
     """
 
-    first: WholeArray
-    last: WholeArray
+    first: NDArray[np.int32]
+    last: NDArray[np.int32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +77,13 @@ class Measured:
     def by_class(self) -> ByClass:
         """The distances of each class, sorted: they depend neither on K nor on what is to win."""
         starts = np.concatenate([[0], np.cumsum(np.bincount(self.labels))])
-        distances = self.distances[:, np.argsort(self.labels, kind="stable")]
-        for start, stop in zip(starts[:-1], starts[1:], strict=True):
-            distances[:, start:stop].sort(axis=1)
+        order = np.argsort(self.labels, kind="stable")
+        distances = np.empty(self.distances.shape)
+        # query by query: what is gathered is sorted while it is in the cache
+        for unsorted, line in zip(self.distances, distances, strict=True):
+            np.take(unsorted, order, out=line, mode="clip")
+            for start, stop in zip(starts[:-1], starts[1:], strict=True):
+                line[start:stop].sort()
         return ByClass(distances, starts)
 
     @cached_property
@@ -90,15 +95,17 @@ class Measured:
     def tie_groups(self) -> TieGroups:
         """Groups of rows in the order of `increasing` that the errors do not tell apart."""
         n = self.n_rows
-        nearer, farther = self.increasing[:, :-1], self.increasing[:, 1:]
-        told_apart = nearer * (1.0 + self.widening) < farther * (1.0 - self.widening)
-        ranks = np.arange(n)
-        first = np.zeros((len(self), n), dtype=np.int64)
-        last = np.full((len(self), n), n - 1)
-        np.multiply(ranks[1:], told_apart, out=first[:, 1:])
-        np.maximum.accumulate(first, axis=1, out=first)
-        last[:, :-1] = np.where(told_apart, ranks[:-1], n - 1)
-        last = np.minimum.accumulate(last[:, ::-1], axis=1)[:, ::-1]
+        shorter = (1.0 - self.widening) / (1.0 + self.widening)
+        ranks = np.arange(n, dtype=np.int32)
+        first, last = np.empty((2, len(self), n), dtype=np.int32)
+        for i, line in enumerate(self.increasing):
+            told_apart = line[:-1] < line[1:] * shorter
+            first[i], last[i] = ranks, ranks
+            if not told_apart.all():
+                first[i, 1:] *= told_apart
+                np.maximum.accumulate(first[i], out=first[i])
+                last[i, :-1][~told_apart] = n - 1
+                last[i] = np.minimum.accumulate(last[i, ::-1])[::-1]
         return TieGroups(first, last)
 
     def of(self, queries: slice) -> Measured:

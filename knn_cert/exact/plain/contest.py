@@ -35,7 +35,8 @@ class Contest(Standing):
     @property
     def is_sure(self) -> BoolArray:
         """Whether the target is the prediction for every order of rows that cannot be told apart."""
-        return np.all(self._margins > 0, axis=1)
+        sure: BoolArray = np.all(self._margins > 0, axis=1)
+        return sure
 
     def most_rows(self, kind: type[RowBudget], new_labels: bool) -> WholeArray:
         """Return the largest numbers of tampered rows that change nothing, see `Standing.most_rows`."""

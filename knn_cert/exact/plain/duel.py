@@ -2,7 +2,7 @@
 
 The target wins if and only if its m-th nearest row is nearer than the m'-th nearest of the others. With a_1
 <= a_2 <= ... the distances of the target's rows and b_1 <= b_2 <= ... those of the others (-inf before the
-first, inf beyond the last) it keeps the prediction if and only if, ties of distance counting for the attacker,
+first, inf beyond the last) it keeps the prediction, in every order of rows at equal distances, if and only if
 
 ====================================  ======================================================================
 tampering with at most r rows         condition

@@ -33,13 +33,15 @@ def limit_of_moves(a: Ranked, b: Ranked, m: WholeArray, m_rest: WholeArray, rows
     rows : int
     """
     nearest, last = a.longest(m), b.shortest(m_rest)
+    half = (last - nearest)[:, 0] / 2.0
     limit = np.full(len(m), np.inf)
     for farther, nearer in _splits(a, b, m, m_rest, rows):
+        survived = farther < nearer
         with np.errstate(invalid="ignore"):  # inf - inf, where there are too few others to win: below
             radius = np.maximum(last - farther, nearer - nearest)
-            radius = np.maximum(radius, (last - nearest) / 2.0)
-        radius[farther < nearer] = np.inf
+        radius[survived] = np.inf
         limit = np.minimum(limit, radius.min(axis=1))
+    limit = np.maximum(limit, half)
     return np.where(np.isposinf(last[:, 0]), np.inf, limit)
 
 

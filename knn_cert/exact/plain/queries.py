@@ -45,10 +45,9 @@ class PlainQueries(CertainQueries):
             return self._standing.most_rows(type(threat), self._brings_new_labels(threat))
         if isinstance(threat, BlackBoxBall):
             threat.check_noise(self._settings.noise.kind)
-            limit = self._standing.ball_limit()
-            if threat.rows is not None:
-                limit = self._standing.shift_limit(threat.tampered_rows(self.n_rows))
-            return _below(limit)
+            if threat.rows is None:
+                return _below(self._standing.ball_limit())
+            return _below(self._standing.shift_limit(threat.tampered_rows(self.n_rows)))
         if isinstance(threat, QueryShift):
             return self._query_radius(threat)
         return self._row_radius(threat)

@@ -37,8 +37,11 @@ class Ranked:
         """Return the distances of rows by rank, from 1: -inf before the first row, inf beyond the last."""
         index = np.clip(self.start + rank - 1, 0, self.lines.shape[1] - 1)
         found = np.take_along_axis(self.lines, index, axis=1)
-        found = np.where(rank > self.size, np.inf, found)
-        return np.where(rank < 1, -np.inf, found)
+        if np.any(beyond := rank > self.size):
+            found = np.where(beyond, np.inf, found)
+        if np.any(before := rank < 1):
+            found = np.where(before, -np.inf, found)
+        return found
 
     def longest(self, rank: WholeArray) -> FloatArray:
         """Return upper bounds on the true distances by rank."""
@@ -50,7 +53,8 @@ class Ranked:
 
     def lengthened(self, distances: FloatArray) -> FloatArray:
         """Return upper bounds on the true distances; the errors may be relative to these or to those."""
-        return distances / (1.0 - self.widening)
+        longer: FloatArray = distances / (1.0 - self.widening)
+        return longer
 
     def shortened(self, distances: FloatArray) -> FloatArray:
         """Return lower bounds on the true distances; the errors may be relative to these or to those."""
@@ -67,10 +71,10 @@ class Ranked:
 
     def some(self, query: int, which: int, rank: WholeArray) -> FloatArray:
         """Return distances of one stretch, as `at`."""
-        one = slice(query, query + 1)
-        return Ranked(
-            self.lines[one], self.start[one, which, None], self.size[one, which, None], self.widening
-        ).at(rank[None])[0]
+        one, stretch = slice(query, query + 1), slice(which, which + 1)
+        alone = Ranked(self.lines[one], self.start[one, stretch], self.size[one, stretch], self.widening)
+        distances: FloatArray = alone.at(rank[None])[0]
+        return distances
 
     def line(self, query: int, which: int = 0) -> FloatArray:
         """Return one stretch."""

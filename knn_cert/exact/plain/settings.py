@@ -12,7 +12,7 @@ from ...kernels.contract import Kernel
 from ...smoothing import Noise, PlainKNN
 from ..measured import Measured
 from ..vote import VoteKey
-from .ranked import of_classes
+from .ranked import largest_where, of_classes
 from .standings import standing_of
 
 __all__ = ["PlainSettings"]
@@ -89,7 +89,7 @@ class PlainSettings:
 
 def _votes_of_nearest(measured: Measured, n_neighbors: int, n_classes: int) -> WholeArray:
     """Return how many of the K nearest rows each class has, ties of distance to the lower row: (m, C)."""
-    last = np.partition(measured.distances, n_neighbors - 1, axis=1)[:, n_neighbors - 1, None]
+    last = _last_of_nearest(measured, n_neighbors, n_classes)
     classes = of_classes(measured, np.tile(np.arange(n_classes), (len(measured), 1)))
     votes, most = classes.nearer(last), classes.within(last)
     seats = n_neighbors - votes.sum(axis=1)
@@ -98,3 +98,17 @@ def _votes_of_nearest(measured: Measured, n_neighbors: int, n_classes: int) -> W
         tied = np.flatnonzero(measured.distances[i] == last[i])[: seats[i]]
         votes[i] += np.bincount(measured.labels[tied], minlength=n_classes)
     return votes
+
+
+def _last_of_nearest(measured: Measured, n_neighbors: int, n_classes: int) -> FloatArray:
+    """Return the distance of the K-th nearest row of each query: (m, 1)."""
+    if n_classes > 2:
+        return measured.increasing[:, n_neighbors - 1, None]
+    # Without a sort of all rows: j of class 0 and K - j of class 1 are the nearest, with the largest such j.
+    first, second = (of_classes(measured, np.full((len(measured), 1), one)) for one in (0, 1))
+    among = largest_where(
+        lambda rank: first.at(rank) <= second.at(n_neighbors + 1 - rank),
+        np.zeros_like(first.size),
+        np.minimum(first.size, n_neighbors),
+    )
+    return np.maximum(first.at(among), second.at(n_neighbors - among))
