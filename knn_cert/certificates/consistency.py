@@ -18,7 +18,7 @@ from ..bounds import vote_bounds
 from ..bounds.arguments import check_level
 from ..bounds.confidence import VoteBounds
 from ..gate.distances import check_edges
-from ..gate.numbers import as_radius, as_whole_number
+from ..gate.numbers import as_radius, as_whole_number, check_sigma
 from ..smoothing import (
     DiscreteNoise,
     NearestNeighbors,
@@ -126,8 +126,7 @@ def _check_nearest_neighbors(certificates: Record, classifier: NearestNeighbors)
     if edges is not None:
         check_edges(edges)
     if isinstance(classifier, SmoothedKNN):
-        if sigma == 0.0:
-            raise ValueError(f"sigma must be finite and > 0 for a smoothed classifier, got {sigma!r}")
+        check_sigma(sigma)
     elif isinstance(classifier, PlainKNN) and sigma != 0.0:
         raise ValueError(f"sigma must be 0 for K-NN without noise, got {sigma!r}")
     elif classifier.metric != "euclidean" and (sigma != 0.0 or certificates.threat.is_ball):
@@ -138,6 +137,8 @@ def _check_nearest_neighbors(certificates: Record, classifier: NearestNeighbors)
 
 
 def _check_models(certificates: Record, models: VotingModels) -> None:
+    if isinstance(certificates.noise, Noise):
+        check_sigma(certificates.noise.sigma)
     check_level(models.alpha)
     as_whole_number(models.n_models, "n_models", least=1 if len(certificates) else 0)
     as_whole_number(models.n_pilot, "n_pilot", least=0)

@@ -42,6 +42,10 @@ class Vote(Protocol):
     @property
     def n_threads(self) -> int: ...
     @property
+    def fewest_rows(self) -> int:
+        """How many rows a table must have: K, or 1 where a radius decides who votes."""
+
+    @property
     def key(self) -> VoteKey:
         """What votes by the same distances can differ in."""
 
@@ -58,3 +62,6 @@ class Vote(Protocol):
 
     def vote(self, measured: Measured) -> tuple[FloatArray, FloatArray]:
         """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
+
+    def support(self, measured: Measured) -> FloatArray:
+        """Return (m, C) how near each class is to winning: what an attack steers by."""

@@ -40,9 +40,6 @@ _ROUGH = 1e-4
 # The margin of a fallback is no quantile; where it is positive, the search takes it for a small quantile.
 _FALLBACK_MARGIN = 1e-3
 
-# Moving, sorting and scaling a distance takes fewer than eight roundings.
-_ROUNDINGS = 8.0
-
 # A query that moved farther than this many sigma and twice the farthest distance has the target's rows as
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
 # anywhere.
@@ -100,7 +97,7 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
         super().__init__(measured, targets)
         self._settings = settings
         self._distances, self._labels = measured.distances, measured.labels
-        self._widening = measured.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+        self._widening = measured.widening
         self._farthest = float(measured.distances.max(initial=0.0))
         self._vote = vote
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}

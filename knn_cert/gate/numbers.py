@@ -181,6 +181,17 @@ def check_sigma_or_none(sigma: object) -> float:
     return check_sigma(value)
 
 
+def check_neighborhood(radius: object) -> float:
+    """Return the radius within which rows vote as a float whose square is no zero and finite."""
+    value = as_positive(radius, "radius")
+    if not _LEAST_SIGMA <= value <= _LARGEST_SIGMA:
+        raise InvalidInput(
+            f"radius must be from {_LEAST_SIGMA:g} to {_LARGEST_SIGMA:g}, got {value!r}; divide the features "
+            "and the radius by the same number, which changes no vote"
+        )
+    return value
+
+
 def check_dof(dof: object) -> int | float:
     """Return the degrees of freedom, the number of noisy features d, as a number from 1 to 1e9."""
     value = as_real(dof, "dof")
