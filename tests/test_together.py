@@ -209,6 +209,30 @@ def sure_problems(rng, kind, n_classes):
             yield problem
 
 
+def test_rows_beyond_the_nearest_come_to_vote_when_others_are_deleted():
+    """Without a majority: four of the rows must go, and only three are among the nearest."""
+    places, labels = (1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 0, 0, 0, 1)
+    problem = Problem((places, labels), (0,), Vote(3, 3, True), Deletions, 4)
+    assert problem.budgets() == [3]
+    found = certified(problem)
+    assert problem.most_changed() == 1 == found.changed_at_most
+    assert found.is_exact
+
+
+def test_an_attack_that_leaves_the_vote_to_the_order_of_tied_rows_proves_nothing():
+    problem = Problem(((1, 5, -5), (0, 1, 0)), (0,), Vote(1, 2, True), Deletions, 1)
+    found = certified(problem)
+    assert problem.most_changed() == 1 == found.changed_at_most
+    assert not found.is_exact
+
+
+def test_nothing_is_certified_where_fewer_than_k_rows_may_be_left():
+    problem = Problem(((1, 2, 3, 4, 5), (0, 0, 0, 0, 0)), (0, 1), Vote(3, 2, True), Deletions, 2)
+    assert certified(problem).changed_at_most == 0
+    found = certified(problem._replace(rows=3), y_true=[0, 0])
+    assert (found.changed_at_most, found.right_at_least, found.is_exact) == (2, 0, False)
+
+
 def test_replaced_rows_come_with_one_label():
     """Two of them can go against one of the classes, and not against both."""
     places = (0, 1, 2, 3, 20, 21, 22, 23)
