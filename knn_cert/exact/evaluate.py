@@ -24,7 +24,7 @@ from .table import Table
 from .threatened import ThreatenedQueries
 from .vote import Vote, VoteKey
 
-__all__ = ["Evaluation", "Question", "certificates_of", "evaluate"]
+__all__ = ["Evaluation", "Question", "certificates_of", "evaluate", "measured_parts"]
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -143,6 +143,12 @@ def evaluate(
         if progress is not None:
             progress(part.stop, n_queries)
     return evaluations
+
+
+def measured_parts(table: Table, X: Any, settings: Vote) -> Iterator[Measured]:
+    """Yield the distances of checked queries in their order, as many at a time as fit into memory."""
+    for part in _chunks(X.shape[0], _chunk_size(table, settings.n_threads)):
+        yield table.measured(X[part], settings.kernel, settings.n_threads)
 
 
 def certificates_of(
