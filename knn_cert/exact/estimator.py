@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
-from ..threats import BlackBoxBall, Deletions, LabelFlips, Replacements, StructuredThreat, Threat
+from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
 from .evaluate import Question, certificates_of, evaluate, measured_parts
@@ -23,7 +23,7 @@ from .influence import Influence, influence_of
 from .plain.settings import PlainSettings
 from .settings import VoteSettings
 from .table import dense
-from .together.certify import certify_together, check_together
+from .together.certify import TogetherThreat, certify_together, check_together
 from .together.result import Together
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class SmoothedKNNClassifier(FittedTable):
     def certify_together(
         self,
         X: Matrix,
-        threat: LabelFlips | Deletions | Replacements,
+        threat: TogetherThreat,
         y_true: ArrayLike | None = None,
         *,
         seconds: float = 5.0,
