@@ -15,7 +15,7 @@ from ..gate.numbers import as_whole_number
 from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
-from .evaluate import Question, certificates_of, evaluate, measured_parts
+from .evaluate import Question, certificates_of, evaluate, measured_chunks
 from .falsify import Victim, attack_all
 from .fitted_table import FittedTable
 from .grid import GridPoint, as_axis
@@ -238,7 +238,7 @@ class SmoothedKNNClassifier(FittedTable):
         question = Question.of(settings, type(given)())
         (found,) = evaluate(self._table, queries, [question])
         alone = certificates_of(question, found, self.classes_, self._table)
-        parts = measured_parts(self._table, queries, settings)
+        parts = measured_chunks(self._table, queries, settings)
         return certify_together(alone, parts, settings, given, y_true, seconds)
 
     def falsify(
