@@ -63,7 +63,7 @@ class Trial:
         return len(self.targets)
 
     def changed(self, priority: FloatArray) -> int:
-        """Return how many queries one attack surely changes; those of priority 2 come first, then 1."""
+        """Return how many queries one attack surely changes; priorities of 2 come first, then those of 1."""
         picked, labels = self._plan(priority)
         return int(np.count_nonzero(self.is_changed(picked, labels)))
 
