@@ -15,15 +15,20 @@ from ..gate.numbers import as_whole_number
 from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
-from .evaluate import Question, certificates_of, evaluate
+from .evaluate import Question, certificates_of, evaluate, measured_chunks
 from .falsify import Victim, attack_all
 from .fitted_table import FittedTable
 from .grid import GridPoint, as_axis
 from .influence import Influence, influence_of
+from .plain.settings import PlainSettings
 from .settings import VoteSettings
 from .table import dense
+from .together.certify import TogetherThreat, certify_together, check_together
+from .together.result import Together
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from .fitted_table import Matrix
 
 __all__ = ["SmoothedKNNClassifier"]
@@ -184,6 +189,57 @@ class SmoothedKNNClassifier(FittedTable):
             )
             for question, found in zip(questions, evaluations, strict=True)
         }
+
+    def certify_together(
+        self,
+        X: Matrix,
+        threat: TogetherThreat,
+        y_true: ArrayLike | None = None,
+        *,
+        seconds: float = 5.0,
+    ) -> Together:
+        """Bound how many of these predictions one attack can change: one tampered table serves all queries.
+
+        One by one, the attacker may tamper anew for every query. Here he has one table to make, so that far
+        more predictions are certain to be left as they are. For K-NN without noise.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, at least one.
+        threat : LabelFlips, Deletions or Replacements
+            With its number of rows.
+        y_true : array_like of shape (n_queries,), optional
+            True labels, for a bound on the accuracy under the attack.
+        seconds : float, default=5.0
+            For about how long a smaller bound is looked for. What is reported holds whenever the search ends.
+
+        Returns
+        -------
+        Together
+            ``.changed_at_most``, ``.accuracy_at_least``, ``.is_exact``, ``.guarantee`` in words, and
+            ``.alone``: the certificates one by one.
+
+        Raises
+        ------
+        TypeError
+            If threat is none of these, with the reason.
+        ValueError
+            If the threat leaves its number of rows open, if there is noise, a radius or no query, or as
+            `certify`.
+        """
+        check_is_fitted(self, "classes_")
+        given, settings = check_together(threat), self._settings()
+        if not isinstance(settings, PlainSettings):
+            raise InvalidInput(
+                "one attack on all queries is certified for K-NN without noise: set sigma=0, leave out radius"
+            )
+        queries = self._checked_queries(X)
+        question = Question.of(settings, type(given)())
+        (found,) = evaluate(self._table, queries, [question])
+        alone = certificates_of(question, found, self.classes_, self._table)
+        parts = measured_chunks(self._table, queries, settings)
+        return certify_together(alone, parts, settings, given, y_true, seconds)
 
     def falsify(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,9 +31,11 @@ from .result import Together
 from .search import Bounds, most_changed
 from .trial import Trial, nearest_rows
 
-__all__ = ["certify_together", "check_together"]
+__all__ = ["TogetherThreat", "certify_together", "check_together"]
 
-_KINDS = LabelFlips, Deletions, Replacements
+TogetherThreat = LabelFlips | Deletions | Replacements
+
+_KINDS = get_args(TogetherThreat)
 
 # Why others are refused.
 _REASONS = {
@@ -48,7 +50,7 @@ _REASONS = {
 }
 
 
-def check_together(threat: object) -> RowBudget:
+def check_together(threat: object) -> TogetherThreat:
     """Return a threat that is certified for several queries together.
 
     Raises
@@ -62,7 +64,7 @@ def check_together(threat: object) -> RowBudget:
         if isinstance(threat, kind):
             names = ", ".join(one.__name__ for one in _KINDS)
             raise TypeError(f"one attack on all queries is certified for {names}, not {threat!r}: {reason}")
-    checked: RowBudget = check_threat(threat, _KINDS)
+    checked: TogetherThreat = check_threat(threat, _KINDS)
     if checked.rows is None:
         name = type(checked).__name__
         raise InvalidInput(
