@@ -459,6 +459,8 @@ def test_what_a_result_says():
     assert "right" not in without.guarantee
     with pytest.raises(ValueError, match="at least one query"):
         certify_together(alone[:0], [], vote, threat)
+    with pytest.raises(ValueError, match="seconds must be at least 0"):
+        certify_together(alone, [measured], vote, threat, seconds=-1.0)
     with pytest.raises(ValueError, match="one label for each query"):
         certify_together(alone, [measured], vote, threat, true[:3])
 
