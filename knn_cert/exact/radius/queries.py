@@ -221,7 +221,7 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         more. Bounds above ``enough`` are not improved.
         """
         target, n_classes = int(self._targets[i]), self._settings.n_classes
-        new_labels = self._brings_new_labels(case.kind)
+        new_labels = case.rows > 0 and self._brings_new_labels(case.kind)
         all_others, *rivals = self._all_sides(i)
         # where a class may be lost with all its rows, the lowest one may be another
         stays = self._settings.labels_are_classes or not isinstance(case.kind, Deletions)
