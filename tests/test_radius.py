@@ -21,6 +21,7 @@ from knn_cert.exact.radius.chances import Ball, chances_within
 from knn_cert.exact.radius.many_tails import tails_by_distance
 from knn_cert.exact.radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from knn_cert.exact.radius.settings import RadiusSettings
+from knn_cert.exact.radius.worst_counts import splits
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -581,7 +582,7 @@ def test_radii_near_the_largest_are_certified_and_a_little_more_is_not():
 
 def test_few_rows_that_move_a_little_stay_within_the_ball_of_the_table():
     """Many classes, each rival nearly as likely: the sum over rivals says nothing, Eq. (15) does."""
-    distances, labels = np.array([2.0, 2.3, 2.3, 2.3, 2.3, 2.3]), np.array([0, 1, 2, 3, 4, 5])
+    distances, labels = np.array([1.0, *[1.2] * 5]), np.arange(6)
     of_vote = settings(6, sigma=1.0, dof=3)
     vote = of_vote.vote(measured(distances, labels))
     target = np.argmax(vote[0], axis=1)
@@ -592,3 +593,11 @@ def test_few_rows_that_move_a_little_stay_within_the_ball_of_the_table():
         assert certified[0]
         assert not queries.at_budget(RowShift(6, 3.0))[1][0]
         assert 0.01 < queries.largest_budget(RowShift(1))[0] < 1.0
+
+
+def test_every_split_of_relabelled_rows_is_covered():
+    for rows, n_others, n_theirs in itertools.product((0, 1, 5, 40, 100), (0, 3, 60), (0, 2, 70)):
+        rows = min(rows, n_others + n_theirs)
+        covering = splits(rows, n_others, n_theirs)
+        for p in range(max(0, rows - n_theirs), min(rows, n_others) + 1):
+            assert any(p <= most_p and rows - p <= most_q for most_p, most_q in covering)
