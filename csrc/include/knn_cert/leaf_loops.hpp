@@ -2,6 +2,7 @@
 #pragma once
 
 #include "leaf_bucketed.hpp"
+#include "leaf_contour.hpp"
 #include "leaf_distances.hpp"
 #include "leaf_far.hpp"
 #include "leaf_tallies.hpp"
@@ -19,6 +20,9 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.far_sums = far_sums;
     loops.far_polynomials = far_polynomials;
     loops.far_error = far_error;
+    loops.circle = circle;
+    loops.contour_sums = contour_sums;
+    loops.contour_angles = contour_angles;
     loops.sort_out = sort_out;
     loops.combine = combine;
     loops.standings = standings;

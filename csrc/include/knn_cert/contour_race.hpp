@@ -1,0 +1,412 @@
+// contour_race.hpp: a race of two lists by their contours: window, step, error. No Python, no threads.
+//
+// q(A) = int (density of the m_A-th row of A) P(B has fewer than m_B rows) dt, and likewise q(B), by the trapezoid rule in u on the
+// nodes of quadrature.hpp. With many votes both integrands are bells: the width of a list's arrival is the standard deviation of its count over
+// the slope of its mean, and the step a share of the width of both together. What the nodes left out could add is bounded as in
+// continuous.hpp; the step's error is judged by sums over parts of the nodes.
+#pragma once
+
+#include <array>
+#include <map>
+
+#include "contest.hpp"
+#include "contour.hpp"
+#include "error_of_squares.hpp"
+#include "left_out.hpp"
+#include "parallel.hpp"
+#include "tallies.hpp"
+
+namespace knn_cert {
+
+class ContourRace {
+public:
+    ContourRace(double dof, const LeafLoops& leaf) : law_(dof, leaf), contours_{Contour(law_, leaf), Contour(law_, leaf)} {}
+
+    // Not settled where the contour cannot justify what it says: the recurrence is to be asked then. Both lists have m rows at least.
+    Outcome solve(const std::array<const ContourRows*, 2>& rows, int m_a, int m_b, const Accuracy& accuracy, const SquareError& sq_error) {
+        law_.refresh();
+        rows_ = rows;
+        m_[0] = m_a;
+        m_[1] = m_b;
+        accuracy_ = accuracy;
+        sq_error_ = sq_error;
+        settings_ = ContourSettings::of(accuracy.tolerance);
+        Outcome out;
+        out.settled = false;
+        for (std::size_t side = 0; side < 2; ++side) {
+            contours_[side].set(*rows[side], m_[side], settings_);
+            if (!find_arrival(side)) return out;
+        }
+        int level = first_level();
+        for (int halving = 0; halving <= kMostHalvings && level <= kLastLevel; ++level) {
+            if (!find_windows(level)) return out;
+            if (level < kLastLevel && too_coarse()) continue;
+            if (!integrate()) return out;
+            if (steps_suffice()) return outcome();
+            ++halving;
+        }
+        return out;
+    }
+
+private:
+    static constexpr int kMostHalvings = 2;
+    static constexpr std::size_t kMostBlocks = 400;
+    // Below this many standard deviations of the count the series is long, and the recurrence cheaper.
+    static constexpr double kLeastDeviation = 3.5;
+    // An outcome whose integrand is this much below the least probability that counts, as logarithms, is bounded only.
+    static constexpr double kFarBelow = 60.0;
+
+    struct Arrival {
+        double t, width;
+    };
+    struct Look {
+        ListCircle circle[2];
+        double log_mass[2];  // of the block's largest integrand, by outcome
+        bool counted = false;
+        double density[2][kLanes], density_error[2][kLanes], few[2][kLanes], many[2][kLanes], count_error[2][kLanes];
+        double by_law[kLanes], by_distances[kLanes];
+    };
+
+    // ---- about when the m-th row of a list arrives, with R normal about sqrt(s^2 + d - 1/2)
+
+    struct Expected {
+        double count = 0.0, variance = 0.0, slope = 0.0;
+    };
+    [[nodiscard]] Expected expected(std::size_t side, double t) const {
+        const ContourRows& rows = *rows_[side];
+        const double d = law_.dof();
+        Expected out;
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            const double s = rows.centre(i);
+            const double mean = std::sqrt(s * s + std::max(0.5, d - 0.5));
+            const double deviation = std::sqrt((0.5 * d + s * s) / (d + s * s));
+            const double z = (t - mean) / deviation;
+            const double n = rows.count(i);
+            if (z < -6.0) break;
+            if (z > 6.0) {
+                out.count += n;
+                continue;
+            }
+            const double F = 0.5 * std::erfc(-0.70710678118654752 * z);
+            out.count += n * F;
+            out.variance += n * F * (1.0 - F);
+            out.slope += n * 0.3989422804014327 * std::exp(-0.5 * z * z) / deviation;
+        }
+        return out;
+    }
+
+    // False where the contour does not pay, or where rows that are not in the pieces might matter.
+    bool find_arrival(std::size_t side) {
+        const ContourRows& rows = *rows_[side];
+        const double s = rows.within(m_[side]);
+        if (!std::isfinite(s)) return false;
+        const double middle = std::sqrt(s * s + law_.dof());
+        if (rows.any_beyond() && middle > rows.reach() - 60.0) return false;
+        if (middle > kLastTabledRadius - 200.0) return false;
+        double low = std::max(0.0, middle - 12.0);
+        double high = middle + 12.0;
+        Expected here;
+        double t = middle;
+        for (int i = 0; i < 40; ++i) {
+            here = expected(side, t);
+            const double miss = here.count - (m_[side] - 0.5);
+            if (std::fabs(miss) <= 0.2 * std::sqrt(here.variance) + 0.05) break;
+            (miss > 0.0 ? high : low) = t;
+            const double next = t - miss / std::max(here.slope, 1e-12);
+            t = next > low && next < high ? next : 0.5 * (low + high);
+            if (high - low < 1e-6) break;
+        }
+        if (here.variance < kLeastDeviation * kLeastDeviation) return false;
+        arrival_[side].t = std::max(t, 1e-3);
+        arrival_[side].width = std::sqrt(here.variance) / std::max(here.slope, 1e-12);
+        return true;
+    }
+
+    // A step to look at the integrands with, about twice the one that they need.
+    [[nodiscard]] int first_level() const {
+        const double joint = 1.0 / std::hypot(1.0 / arrival_[0].width, 1.0 / arrival_[1].width);
+        const double in_u = joint / -std::expm1(-std::min(arrival_[0].t, arrival_[1].t));
+        int level = kCoarseLevel;
+        while (level < kLastLevel && std::ldexp(1.0, -level) > 1.5 * in_u) ++level;
+        return level;
+    }
+
+    // Whether the step is larger than a share of the standard deviation of either integrand: a bell is above exp(-a) of its top on 2 sqrt(2 a)
+    // standard deviations.
+    [[nodiscard]] bool too_coarse() const {
+        const double share = accuracy_.tolerance >= 1e-4 ? 0.85 : 0.6;
+        for (std::size_t y = 0; y < 2; ++y) {
+            if (!wanted_[y]) continue;
+            double n = 1.0;
+            for (const auto& [index, at] : looks_)
+                for (int lane = 0; lane < kLanes; ++lane) n += log_integrand(at, y, lane) > top_[y] - settings_.drop ? 1.0 : 0.0;
+            if (2.0 * std::sqrt(2.0 * settings_.drop) > share * n) return true;
+        }
+        return false;
+    }
+
+    // ---- blocks
+
+    NodeBlock block(std::int64_t index) const { return {level_, index}; }
+
+    Look& look(std::int64_t index) {
+        const auto found = looks_.find(index);
+        if (found != looks_.end()) return found->second;
+        const auto after = looks_.lower_bound(index);
+        const Look* near = nullptr;
+        if (after != looks_.end() && after->first == index + 1) near = &after->second;
+        if (after != looks_.begin() && std::prev(after)->first == index - 1) near = &std::prev(after)->second;
+        return looks_.emplace(index, look_at(index, near)).first->second;
+    }
+    Look look_at(std::int64_t index, const Look* near) {
+        heartbeat();
+        Look fresh;
+        for (std::size_t side = 0; side < 2; ++side)
+            fresh.circle[side] = contours_[side].circle(block(index), near ? &near->circle[side] : nullptr);
+        for (std::size_t y = 0; y < 2; ++y) {
+            fresh.log_mass[y] = -1e300;
+            for (int lane = 0; lane < kLanes; ++lane) fresh.log_mass[y] = std::max(fresh.log_mass[y], log_integrand(fresh, y, lane));
+        }
+        return fresh;
+    }
+    static double log_integrand(const Look& at, std::size_t y, int lane) {
+        return at.circle[y].log_density(lane) + at.circle[1 - y].log_few(lane);
+    }
+
+    // Both lists counted at the nodes of a block.
+    Look& counted(std::int64_t index) {
+        Look& at = look(index);
+        if (!at.counted) count(at, index);
+        return at;
+    }
+    void count(Look& at, std::int64_t index) {
+        heartbeat();
+        bool important[kLanes] = {};
+        bool any = false;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            for (std::size_t y = 0; y < 2; ++y) important[lane] = important[lane] || log_integrand(at, y, lane) > top_[y] - settings_.drop;
+            any = any || important[lane];
+        }
+        if (!any) std::fill_n(important, kLanes, true);
+        ListCount lists[2];
+        for (std::size_t side = 0; side < 2; ++side) {
+            lists[side] = contours_[side].count(block(index), at.circle[side], important);
+            std::copy_n(lists[side].density, kLanes, at.density[side]);
+            std::copy_n(lists[side].density_error, kLanes, at.density_error[side]);
+            std::copy_n(lists[side].few, kLanes, at.few[side]);
+            std::copy_n(lists[side].many, kLanes, at.many[side]);
+            std::copy_n(lists[side].count_error, kLanes, at.count_error[side]);
+        }
+        const double spread = std::max(lists[0].spread, lists[1].spread);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double mean = std::max(0.0, lists[0].mean[lane]) + std::max(0.0, lists[1].mean[lane]);
+            at.by_law[lane] = std::expm1(spread * std::log1p(Accuracy{}.by_law(deciding_arrival(), mean)));  // the law is exact here
+            at.by_distances[lane] = distance_error(block(index), lane, lists[0].hazard[lane] + lists[1].hazard[lane]);
+        }
+        at.counted = true;
+    }
+    // A probability of a list with all its errors.
+    static double up(const Look& at, const double* values, std::size_t side, int lane) {
+        const double grow = 1.0 + Accuracy::tiny(0.0) * at.by_law[lane] + at.by_distances[lane];
+        return std::min(1.0, grow * (values[lane] + at.count_error[side][lane]));
+    }
+
+    // The relative error of the integrand by that of the distances: contest_tallies.hpp, with the sum of h, which is the mean of A over G about
+    // the saddle point, for the quotients of their coefficients; twice, as these may differ.
+    [[nodiscard]] double distance_error(const NodeBlock& nodes, int lane, double hazard) const {
+        if (!sq_error_.any()) return 0.0;
+        const double t = radius_of(nodes.position(lane));
+        return t < sq_error_.from ? 0.0 : std::expm1(std::min(60.0, effect_of_squares(sq_error_, law_.dof(), t, 2.0 * hazard)));
+    }
+
+    [[nodiscard]] double deciding_arrival() const { return m_[0] + m_[1] - 1.0; }
+    [[nodiscard]] double n_rows() const { return rows_[0]->n_rows() + rows_[1]->n_rows(); }
+
+    // ---- windows
+
+    // The blocks of outcome y from the largest integrand on to both sides. False if it is not found.
+    bool find_window(std::size_t y) {
+        // where the integrand of a normal arrival, with the other list still late, would be largest
+        const Arrival& own = arrival_[y];
+        const Arrival& other = arrival_[1 - y];
+        double t = own.t;
+        if (t > other.t) {
+            const double a = 1.0 / (own.width * own.width);
+            const double b = 1.0 / (other.width * other.width);
+            t = (own.t * a + other.t * b) / (a + b);
+        }
+        first_[y] = last_[y] = static_cast<std::int64_t>(std::floor(position_of(t) / (kLanes * block(0).step())));
+        top_[y] = look(first_[y]).log_mass[y];
+        for (bool more = true; more;) {
+            more = false;
+            const auto beyond = [&](std::int64_t end, std::int64_t inner) {
+                const double mass = look(end).log_mass[y];
+                top_[y] = std::max(top_[y], mass);
+                return mass < top_[y] - settings_.drop && mass <= look(inner).log_mass[y];
+            };
+            if (first_[y] == last_[y] || !beyond(first_[y], first_[y] + 1)) --first_[y], more = true;
+            if (!beyond(last_[y], last_[y] - 1)) ++last_[y], more = true;
+            if (looks_.size() > kMostBlocks) return false;
+        }
+        ++first_[y], --last_[y];  // those at the ends are negligible
+        return true;
+    }
+
+    // False if a window does not close.
+    bool find_windows(int level) {
+        level_ = level;
+        looks_.clear();
+        for (std::size_t y = 0; y < 2; ++y) {
+            if (!find_window(y)) return false;
+            wanted_[y] = top_[y] > std::log(accuracy_.floor()) - kFarBelow;
+        }
+        return true;
+    }
+
+    bool integrate() {
+        for (std::size_t y = 0; y < 2; ++y) {
+            wanted_[y] = wanted_[y] || !negligible(y);
+            if (wanted_[y] && !sum(y)) return false;
+        }
+        return true;
+    }
+
+    // The sum over the window, which grows until what lies beyond it is negligible.
+    bool sum(std::size_t y) {
+        for (;;) {
+            std::fill_n(parts_[y], kLanes, 0.0);
+            doubt_[y] = by_law_[y] = 0.0;
+            for (std::int64_t index = first_[y]; index <= last_[y]; ++index) add(counted(index), block(index), y);
+            q_[y] = ((parts_[y][0] + parts_[y][2]) + (parts_[y][4] + parts_[y][6])) +
+                    ((parts_[y][1] + parts_[y][3]) + (parts_[y][5] + parts_[y][7]));
+            const double target = std::max(accuracy_.relative_target() * q_[y], accuracy_.floor());
+            const double above = beyond_window(y, true);
+            const double below = beyond_window(y, false);
+            left_out_[y] = above + below;
+            if (above <= target && below <= target) return true;
+            if (above > target) ++last_[y];
+            if (below > target) --first_[y];
+            if (looks_.size() > kMostBlocks) return false;
+        }
+    }
+
+    void add(const Look& at, const NodeBlock& nodes, std::size_t y) {
+        double weight[kLanes];
+        nodes.weights(weight);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const double a = at.density[y][lane];
+            const double H = at.few[1 - y][lane];
+            const double mass = weight[lane] * a * H;
+            const double error =
+                weight[lane] * (a * at.count_error[1 - y][lane] + at.density_error[y][lane] * (H + at.count_error[1 - y][lane]));
+            parts_[y][lane] += mass;
+            doubt_[y] += error + (mass + error) * at.by_distances[lane];
+            by_law_[y] += mass * at.by_law[lane];
+        }
+    }
+
+    // What the nodes beyond an end of the window can add to y.
+    double beyond_window(std::size_t y, bool above) {
+        const std::int64_t index = above ? last_[y] : first_[y];
+        const int lane = above ? kLanes - 1 : 0;
+        const Look& at = counted(index);
+        const double u = block(index).position(lane);
+        const double t = radius_of(u);
+        if (!above) return left_below(u, t, law_.dof(), n_rows(), deciding_arrival(), up(at, at.many[y], y, lane));
+        const double s = std::min(rows_[0]->within(m_[0]), rows_[1]->within(m_[1]));
+        return left_above(u, t, s, law_.dof(), n_rows(), deciding_arrival(), up(at, at.few[0], 0, lane) * up(at, at.few[1], 1, lane));
+    }
+
+    // For outcome y list y must be complete while the other one is not: with any radii t_0 < t_1 < ... that is at most P(y complete at t_0) +
+    // sum P(other incomplete at t_j) P(y complete at t_{j+1}) + P(other incomplete at the last one). False if that is not negligible.
+    bool negligible(std::size_t y) {
+        const int level = level_;
+        const double from = position_of(std::min(arrival_[y].t, arrival_[1 - y].t));
+        const double to = position_of(std::max(arrival_[y].t, arrival_[1 - y].t));
+        while (level_ > kCoarseLevel && to - from > 2.0 * kLanes * block(0).step()) --level_;
+        const double length = kLanes * block(0).step();
+        double bound = 0.0;
+        double incomplete = 1.0;
+        Look at;
+        for (auto index = static_cast<std::int64_t>(std::floor(from / length)); static_cast<double>(index) * length <= to; ++index) {
+            at = look_at(index, nullptr);
+            count(at, index);
+            for (int lane = 0; lane < kLanes; ++lane) {
+                bound += incomplete * up(at, at.many[y], y, lane);
+                incomplete = up(at, at.few[1 - y], 1 - y, lane);
+            }
+        }
+        level_ = level;
+        std::fill_n(parts_[y], kLanes, 0.0);
+        q_[y] = by_law_[y] = doubt_[y] = 0.0;
+        left_out_[y] = bound + incomplete;
+        return left_out_[y] <= accuracy_.floor();
+    }
+
+    // ---- errors
+
+    // Relative error of the trapezoid rule. The sums over every eighth node give the Fourier transform of the integrand at 1/8, 2/8, ... of
+    // the frequency of the nodes, where the rule errs by its value at 8/8. That of a bell falls ever faster: its logarithm at k/8, times
+    // (8/k)^1.5, bounds the one at 8/8 (that of a normal density would do with the square, one that falls exponentially with the
+    // first power: those differ from this estimate to either side).
+    [[nodiscard]] double step_error(std::size_t y) const {
+        if (!wanted_[y] || q_[y] <= std::max(1e-290, 1e-2 * accuracy_.tolerance)) return 0.0;
+        double largest = 0.0;
+        for (int k = 2; k <= 3; ++k) {
+            double re = 0.0;
+            double im = 0.0;
+            for (int lane = 0; lane < kLanes; ++lane) {
+                const double angle = 0.78539816339744830962 * ((k * lane) % kLanes);
+                re += parts_[y][lane] * std::cos(angle);
+                im += parts_[y][lane] * std::sin(angle);
+            }
+            const double share = 2.0 * std::hypot(re, im) / q_[y];
+            largest = std::max(largest, share >= 1.0 ? 1.0 : std::pow(share, std::pow(8.0 / k, 1.5)));
+        }
+        return largest;
+    }
+    [[nodiscard]] bool steps_suffice() const {
+        const double allowed = std::max(5e-12, 0.1 * accuracy_.tolerance);
+        return step_error(0) <= allowed && step_error(1) <= allowed;
+    }
+
+    [[nodiscard]] Outcome outcome() const {
+        Outcome out;
+        out.settled = true;
+        double total_error = 0.0;
+        const int degree = static_cast<int>(std::max(m_[0], m_[1]));
+        for (std::size_t y = 0; y < 2; ++y) {
+            const double unseen = q_[y] < 1e-2 * accuracy_.tolerance ? 1e-2 * accuracy_.tolerance : 0.0;
+            const double rounding = std::ldexp(64.0, -53) * q_[y];
+            const double numerical = left_out_[y] + doubt_[y];
+            const double error = numerical + Accuracy::tiny(q_[y]) * by_law_[y] + q_[y] * step_error(y) + unseen + rounding + 1e-305;
+            const bool good = std::isfinite(q_[y]) && std::isfinite(error) &&
+                              (numerical <= 2.0 * accuracy_.floor() || accuracy_.settled(q_[y], numerical, degree));
+            if (getenv("AKDBG")) fprintf(stderr, "y %d q %.3g level %d left %.2g doubt %.2g law %.2g step %.2g wanted %d looks %d window %d top %.1f\n", (int)y, q_[y], level_, left_out_[y], doubt_[y], by_law_[y], step_error(y), wanted_[y], (int)looks_.size(), (int)(last_[y]-first_[y]+1), top_[y]);
+            out.settled = out.settled && good;
+            out.probability.push_back(std::clamp(q_[y], 0.0, 1.0));
+            out.error.push_back(error);
+            total_error += error;
+        }
+        // one of them comes first: what does not add up to one within its own errors is no answer
+        if (!(std::fabs(q_[0] + q_[1] - 1.0) <= total_error)) out.settled = false;
+        return out;
+    }
+
+    BlockLaw law_;
+    std::array<Contour, 2> contours_;
+    std::array<const ContourRows*, 2> rows_{};
+    double m_[2] = {1.0, 1.0};
+    Accuracy accuracy_;
+    SquareError sq_error_;
+    ContourSettings settings_;
+    Arrival arrival_[2] = {};
+    int level_ = 0;
+    std::map<std::int64_t, Look> looks_;
+    std::int64_t first_[2] = {}, last_[2] = {};
+    double top_[2] = {};
+    bool wanted_[2] = {};
+    double parts_[2][kLanes] = {}, q_[2] = {}, doubt_[2] = {}, by_law_[2] = {}, left_out_[2] = {};
+};
+
+}  // namespace knn_cert
