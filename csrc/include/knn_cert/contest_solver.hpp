@@ -65,11 +65,27 @@ public:
         });
     }
 
+    // Lists whose rows have been added and finished: all as moments for contests of many votes, with near rows for the others. Not settled
+    // where either cannot answer.
+    Outcome solve_scanned(const std::vector<RowSummary>& lists, const std::vector<RowSummary>& moments,
+                          const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
+        if (moments.empty()) return solve(lists, contests, sq_error);
+        take_moments(moments);
+        std::vector<Outcome> outcomes(contests.size(), unsettled());
+        for (std::size_t i = 0; i < contests.size(); ++i) {
+            if (!many_votes(contests[i])) continue;
+            outcomes[i] = by_contours(contests[i], sq_error);
+            if (!outcomes[i].settled) return unsettled();
+        }
+        return with_others(contests, outcomes, [&](const std::vector<BoundedContest>& others) { return solve(lists, others, sq_error); });
+    }
+
     // Whether the contours are asked about a contest: for fewer votes the recurrence takes less time (measured).
     static bool many_votes(const BoundedContest& bounded) {
         return bounded.contest.race && bounded.contest.deciding_arrival() >= kManyVotes;
     }
 
+private:
     // The rows of two lists, all of them as moments, for by_contours.
     void take_moments(const std::vector<RowSummary>& lists) {
         for (std::size_t i = 0; i < 2; ++i) points_[i].set(lists[i]);
@@ -107,7 +123,6 @@ public:
         return all;
     }
 
-private:
     // Lists are filled with more near rows each time, until the outcome is settled, at last with all rows near; if `recurrence`, at once
     // with all of them.
     template <class Fill>

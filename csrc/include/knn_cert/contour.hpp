@@ -28,7 +28,7 @@ namespace knn_cert {
 
 // How much is left out: angles and terms below exp(-drop) of the largest; pieces whose rows are within, or outside, but for this.
 struct ContourSettings {
-    double drop = 36.0, negligible = 1e-20;
+    double drop = 31.0, negligible = 1e-20;
 
     static ContourSettings of(double tolerance) {
         ContourSettings out;
@@ -253,6 +253,7 @@ private:
     }
 
     ListCount sum_over_angles(const double* log_rho) {
+            fprintf(stderr, "pieces %zu terms %d angles %zu of %.0f\n", points_.size(), n_terms_, angles_.size(), n_angles_);
         double density[kLanes];
         double count[kLanes];
         double sizes[2][kLanes];

@@ -37,15 +37,14 @@ public:
             contours_[side].set(*rows[side], m_[side], settings_);
             if (!find_arrival(side)) return out;
         }
-        int level = first_level();
-        for (int halving = 0; halving <= kMostHalvings && level <= kLastLevel; ++level) {
-            if (!find_windows(level)) return out;
-            if (level < kLastLevel && too_coarse()) continue;
-            if (!integrate()) return out;
-            if (steps_suffice()) return outcome();
-            ++halving;
-        }
-        return out;
+        looks_.clear();
+        const int level = first_level();
+        for (std::size_t y = 0; y < 2; ++y)
+            if (!find_window(y, level)) return out;
+        if (!share_nodes()) return out;
+        for (std::size_t y = 0; y < 2; ++y)
+            if (!integrate(y)) return out;
+        return outcome();
     }
 
 private:
@@ -131,38 +130,25 @@ private:
         return level;
     }
 
-    // Whether the step is larger than a share of the standard deviation of either integrand: a bell is above exp(-a) of its top on 2 sqrt(2 a)
-    // standard deviations.
-    [[nodiscard]] bool too_coarse() const {
-        const double share = accuracy_.tolerance >= 1e-4 ? 0.85 : 0.6;
-        for (std::size_t y = 0; y < 2; ++y) {
-            if (!wanted_[y]) continue;
-            double n = 1.0;
-            for (const auto& [index, at] : looks_)
-                for (int lane = 0; lane < kLanes; ++lane) n += log_integrand(at, y, lane) > top_[y] - settings_.drop ? 1.0 : 0.0;
-            if (2.0 * std::sqrt(2.0 * settings_.drop) > share * n) return true;
-        }
-        return false;
-    }
-
     // ---- blocks
 
-    NodeBlock block(std::int64_t index) const { return {level_, index}; }
+    using Place = std::pair<int, std::int64_t>;  // level and index of a block
+    static NodeBlock block(const Place& place) { return {place.first, place.second}; }
 
-    Look& look(std::int64_t index) {
-        const auto found = looks_.find(index);
-        if (found != looks_.end()) return found->second;
-        const auto after = looks_.lower_bound(index);
+    Look& look(int level, std::int64_t index) {
+        const Place place{level, index};
+        const auto after = looks_.lower_bound(place);
+        if (after != looks_.end() && after->first == place) return after->second;
         const Look* near = nullptr;
-        if (after != looks_.end() && after->first == index + 1) near = &after->second;
-        if (after != looks_.begin() && std::prev(after)->first == index - 1) near = &std::prev(after)->second;
-        return looks_.emplace(index, look_at(index, near)).first->second;
+        if (after != looks_.end() && after->first == Place{level, index + 1}) near = &after->second;
+        if (after != looks_.begin() && std::prev(after)->first == Place{level, index - 1}) near = &std::prev(after)->second;
+        return looks_.emplace(place, look_at(place, near)).first->second;
     }
-    Look look_at(std::int64_t index, const Look* near) {
+    Look look_at(const Place& place, const Look* near) {
         heartbeat();
         Look fresh;
         for (std::size_t side = 0; side < 2; ++side)
-            fresh.circle[side] = contours_[side].circle(block(index), near ? &near->circle[side] : nullptr);
+            fresh.circle[side] = contours_[side].circle(block(place), near ? &near->circle[side] : nullptr);
         for (std::size_t y = 0; y < 2; ++y) {
             fresh.log_mass[y] = -1e300;
             for (int lane = 0; lane < kLanes; ++lane) fresh.log_mass[y] = std::max(fresh.log_mass[y], log_integrand(fresh, y, lane));
@@ -174,12 +160,12 @@ private:
     }
 
     // Both lists counted at the nodes of a block.
-    Look& counted(std::int64_t index) {
-        Look& at = look(index);
-        if (!at.counted) count(at, index);
+    Look& counted(int level, std::int64_t index) {
+        Look& at = look(level, index);
+        if (!at.counted) count(at, {level, index});
         return at;
     }
-    void count(Look& at, std::int64_t index) {
+    void count(Look& at, const Place& place) {
         heartbeat();
         bool important[kLanes] = {};
         bool any = false;
@@ -190,7 +176,7 @@ private:
         if (!any) std::fill_n(important, kLanes, true);
         ListCount lists[2];
         for (std::size_t side = 0; side < 2; ++side) {
-            lists[side] = contours_[side].count(block(index), at.circle[side], important);
+            lists[side] = contours_[side].count(block(place), at.circle[side], important);
             std::copy_n(lists[side].density, kLanes, at.density[side]);
             std::copy_n(lists[side].density_error, kLanes, at.density_error[side]);
             std::copy_n(lists[side].few, kLanes, at.few[side]);
@@ -201,7 +187,7 @@ private:
         for (int lane = 0; lane < kLanes; ++lane) {
             const double mean = std::max(0.0, lists[0].mean[lane]) + std::max(0.0, lists[1].mean[lane]);
             at.by_law[lane] = std::expm1(spread * std::log1p(Accuracy{}.by_law(deciding_arrival(), mean)));  // the law is exact here
-            at.by_distances[lane] = distance_error(block(index), lane, lists[0].hazard[lane] + lists[1].hazard[lane]);
+            at.by_distances[lane] = distance_error(block(place), lane, lists[0].hazard[lane] + lists[1].hazard[lane]);
         }
         at.counted = true;
     }
@@ -224,8 +210,8 @@ private:
 
     // ---- windows
 
-    // The blocks of outcome y from the largest integrand on to both sides. False if it is not found.
-    bool find_window(std::size_t y) {
+    // The step of outcome y, at this level or beyond, and its blocks from the largest integrand on to both sides. False if it does not close.
+    bool find_window(std::size_t y, int level) {
         // where the integrand of a normal arrival, with the other list still late, would be largest
         const Arrival& own = arrival_[y];
         const Arrival& other = arrival_[1 - y];
@@ -235,40 +221,64 @@ private:
             const double b = 1.0 / (other.width * other.width);
             t = (own.t * a + other.t * b) / (a + b);
         }
-        first_[y] = last_[y] = static_cast<std::int64_t>(std::floor(position_of(t) / (kLanes * block(0).step())));
-        top_[y] = look(first_[y]).log_mass[y];
+        for (level_[y] = level;; ++level_[y]) {
+            first_[y] = last_[y] = static_cast<std::int64_t>(std::floor(position_of(t) / (kLanes * block({level_[y], 0}).step())));
+            if (!close_window(y)) return false;
+            wanted_[y] = top_[y] > std::log(accuracy_.floor()) - kFarBelow;
+            if (!wanted_[y] || level_[y] == kLastLevel || !too_coarse(y)) return true;
+        }
+    }
+
+    // Where the windows overlap, nodes of one step for both outcomes may be fewer than those of two. False if a window does not close.
+    bool share_nodes() {
+        const std::size_t y = level_[0] < level_[1] ? 0 : 1;  // the one with the larger step
+        if (level_[0] == level_[1] || !wanted_[0] || !wanted_[1]) return true;
+        const std::int64_t times = std::int64_t{1} << (level_[1 - y] - level_[y]);
+        const std::int64_t first = times * first_[y];
+        const std::int64_t last = times * (last_[y] + 1) - 1;
+        const std::int64_t common = std::min(last, last_[1 - y]) - std::max(first, first_[1 - y]) + 1;
+        if (last - first + 1 - std::max<std::int64_t>(0, common) >= last_[y] - first_[y] + 1) return true;
+        return find_window(y, level_[1 - y]);
+    }
+
+    bool close_window(std::size_t y) {
+        top_[y] = look(level_[y], first_[y]).log_mass[y];
+        const auto negligible = [&](std::int64_t end, std::int64_t inner) {
+            const double mass = look(level_[y], end).log_mass[y];
+            top_[y] = std::max(top_[y], mass);
+            return mass < top_[y] - settings_.drop && mass <= look(level_[y], inner).log_mass[y];
+        };
         for (bool more = true; more;) {
             more = false;
-            const auto beyond = [&](std::int64_t end, std::int64_t inner) {
-                const double mass = look(end).log_mass[y];
-                top_[y] = std::max(top_[y], mass);
-                return mass < top_[y] - settings_.drop && mass <= look(inner).log_mass[y];
-            };
-            if (first_[y] == last_[y] || !beyond(first_[y], first_[y] + 1)) --first_[y], more = true;
-            if (!beyond(last_[y], last_[y] - 1)) ++last_[y], more = true;
+            if (first_[y] == last_[y] || !negligible(first_[y], first_[y] + 1)) --first_[y], more = true;
+            if (!negligible(last_[y], last_[y] - 1)) ++last_[y], more = true;
             if (looks_.size() > kMostBlocks) return false;
         }
         ++first_[y], --last_[y];  // those at the ends are negligible
         return true;
     }
 
-    // False if a window does not close.
-    bool find_windows(int level) {
-        level_ = level;
-        looks_.clear();
-        for (std::size_t y = 0; y < 2; ++y) {
-            if (!find_window(y)) return false;
-            wanted_[y] = top_[y] > std::log(accuracy_.floor()) - kFarBelow;
-        }
-        return true;
+    // Whether the step is larger than a share of the standard deviation of the integrand: a bell is above exp(-a) of its top on 2 sqrt(2 a)
+    // standard deviations.
+    [[nodiscard]] bool too_coarse(std::size_t y) {
+        const double share = accuracy_.tolerance >= 1e-4 ? 0.85 : 0.56;
+        double n = 1.0;
+        for (std::int64_t index = first_[y]; index <= last_[y]; ++index)
+            for (int lane = 0; lane < kLanes; ++lane)
+                n += log_integrand(look(level_[y], index), y, lane) > top_[y] - settings_.drop ? 1.0 : 0.0;
+        return 2.0 * std::sqrt(2.0 * settings_.drop) > share * n;
     }
 
-    bool integrate() {
-        for (std::size_t y = 0; y < 2; ++y) {
-            wanted_[y] = wanted_[y] || !negligible(y);
-            if (wanted_[y] && !sum(y)) return false;
+    // False if the window does not close, or the sums do not settle.
+    bool integrate(std::size_t y) {
+        wanted_[y] = wanted_[y] || !negligible(y);
+        if (!wanted_[y]) return true;
+        for (int halving = 0; halving <= kMostHalvings && level_[y] <= kLastLevel; ++halving) {
+            if (!sum(y)) return false;
+            if (step_suffices(y)) return true;
+            if (!find_window(y, level_[y] + 1)) return false;
         }
-        return true;
+        return false;
     }
 
     // The sum over the window, which grows until what lies beyond it is negligible.
@@ -276,7 +286,7 @@ private:
         for (;;) {
             std::fill_n(parts_[y], kLanes, 0.0);
             doubt_[y] = by_law_[y] = 0.0;
-            for (std::int64_t index = first_[y]; index <= last_[y]; ++index) add(counted(index), block(index), y);
+            for (std::int64_t index = first_[y]; index <= last_[y]; ++index) add(counted(level_[y], index), block({level_[y], index}), y);
             q_[y] = ((parts_[y][0] + parts_[y][2]) + (parts_[y][4] + parts_[y][6])) +
                     ((parts_[y][1] + parts_[y][3]) + (parts_[y][5] + parts_[y][7]));
             const double target = std::max(accuracy_.relative_target() * q_[y], accuracy_.floor());
@@ -309,8 +319,8 @@ private:
     double beyond_window(std::size_t y, bool above) {
         const std::int64_t index = above ? last_[y] : first_[y];
         const int lane = above ? kLanes - 1 : 0;
-        const Look& at = counted(index);
-        const double u = block(index).position(lane);
+        const Look& at = counted(level_[y], index);
+        const double u = block({level_[y], index}).position(lane);
         const double t = radius_of(u);
         if (!above) return left_below(u, t, law_.dof(), n_rows(), deciding_arrival(), up(at, at.many[y], y, lane));
         const double s = std::min(rows_[0]->within(m_[0]), rows_[1]->within(m_[1]));
@@ -320,23 +330,22 @@ private:
     // For outcome y list y must be complete while the other one is not: with any radii t_0 < t_1 < ... that is at most P(y complete at t_0) +
     // sum P(other incomplete at t_j) P(y complete at t_{j+1}) + P(other incomplete at the last one). False if that is not negligible.
     bool negligible(std::size_t y) {
-        const int level = level_;
+        int level = level_[y];
         const double from = position_of(std::min(arrival_[y].t, arrival_[1 - y].t));
         const double to = position_of(std::max(arrival_[y].t, arrival_[1 - y].t));
-        while (level_ > kCoarseLevel && to - from > 2.0 * kLanes * block(0).step()) --level_;
-        const double length = kLanes * block(0).step();
+        while (level > kCoarseLevel && to - from > 2.0 * kLanes * block({level, 0}).step()) --level;
+        const double length = kLanes * block({level, 0}).step();
         double bound = 0.0;
         double incomplete = 1.0;
         Look at;
         for (auto index = static_cast<std::int64_t>(std::floor(from / length)); static_cast<double>(index) * length <= to; ++index) {
-            at = look_at(index, nullptr);
-            count(at, index);
+            at = look_at({level, index}, nullptr);
+            count(at, {level, index});
             for (int lane = 0; lane < kLanes; ++lane) {
                 bound += incomplete * up(at, at.many[y], y, lane);
                 incomplete = up(at, at.few[1 - y], 1 - y, lane);
             }
         }
-        level_ = level;
         std::fill_n(parts_[y], kLanes, 0.0);
         q_[y] = by_law_[y] = doubt_[y] = 0.0;
         left_out_[y] = bound + incomplete;
@@ -365,10 +374,7 @@ private:
         }
         return largest;
     }
-    [[nodiscard]] bool steps_suffice() const {
-        const double allowed = std::max(5e-12, 0.1 * accuracy_.tolerance);
-        return step_error(0) <= allowed && step_error(1) <= allowed;
-    }
+    [[nodiscard]] bool step_suffices(std::size_t y) const { return step_error(y) <= std::max(5e-12, 0.1 * accuracy_.tolerance); }
 
     [[nodiscard]] Outcome outcome() const {
         Outcome out;
@@ -382,7 +388,9 @@ private:
             const double error = numerical + Accuracy::tiny(q_[y]) * by_law_[y] + q_[y] * step_error(y) + unseen + rounding + 1e-305;
             const bool good = std::isfinite(q_[y]) && std::isfinite(error) &&
                               (numerical <= 2.0 * accuracy_.floor() || accuracy_.settled(q_[y], numerical, degree));
-            if (getenv("AKDBG")) fprintf(stderr, "y %d q %.3g level %d left %.2g doubt %.2g law %.2g step %.2g wanted %d looks %d window %d top %.1f\n", (int)y, q_[y], level_, left_out_[y], doubt_[y], by_law_[y], step_error(y), wanted_[y], (int)looks_.size(), (int)(last_[y]-first_[y]+1), top_[y]);
+                fprintf(stderr, "y %d q %.3g level %d left %.2g doubt %.2g law %.2g step %.2g wanted %d looks %d window %d top %.1f\n",
+                        (int)y, q_[y], level_[y], left_out_[y], doubt_[y], by_law_[y], step_error(y), wanted_[y], (int)looks_.size(),
+                        (int)(last_[y] - first_[y] + 1), top_[y]);
             out.settled = out.settled && good;
             out.probability.push_back(std::clamp(q_[y], 0.0, 1.0));
             out.error.push_back(error);
@@ -401,8 +409,8 @@ private:
     SquareError sq_error_;
     ContourSettings settings_;
     Arrival arrival_[2] = {};
-    int level_ = 0;
-    std::map<std::int64_t, Look> looks_;
+    int level_[2] = {};
+    std::map<Place, Look> looks_;
     std::int64_t first_[2] = {}, last_[2] = {};
     double top_[2] = {};
     bool wanted_[2] = {};
