@@ -90,11 +90,13 @@ class Contour {
 public:
     Contour(BlockLaw& law, const LeafLoops& leaf) : law_(law), leaf_(leaf) {}
 
-    // The m-th row of a list. The rows must stay where they are.
-    void set(const ContourRows& rows, double m, const ContourSettings& settings) {
+    // The m-th row of a list. The rows must stay where they are. one_by_one: the same rows once more, for nodes at which the count varies
+    // too little for the series; or null.
+    void set(const ContourRows& rows, double m, const ContourSettings& settings, PlacedRows* one_by_one = nullptr) {
         rows_ = &rows;
         m_ = m;
         settings_ = settings;
+        one_by_one_ = one_by_one;
     }
 
     // near: of a block nearby, or nothing
@@ -134,6 +136,7 @@ public:
             sum_over_points(log_rho);
             if (attempt == kMostCorrections || !correct(log_rho, deviation, important)) break;
         }
+        if (one_by_one_ && !series_suffices(important)) return band(block, log_rho);
         return sum_over_angles(log_rho);
     }
 
@@ -194,17 +197,26 @@ private:
             if (2.0 * V * sine * sine > drop + 2.0) break;
         }
         // the fewest terms whose remainder, times what the integrand has fallen to, is negligible at every angle
-        for (n_terms_ = 6; n_terms_ < kMostTerms; n_terms_ += n_terms_ < 16 ? 2 : 8) {
-            double largest = -1e300;
-            for (const ContourAngle& angle : angles_)
-                largest = std::max(largest, log_remainder(angle.q) - 2.0 * V * angle.sine * angle.sine);
-            if (largest < -drop) break;
-        }
+        for (n_terms_ = 6; n_terms_ < kMostTerms; n_terms_ += n_terms_ < 16 ? 2 : 8)
+            if (largest_remainder(V) < -drop) break;
         for (ContourAngle& angle : angles_) {
             angle.remainder = std::exp(std::min(10.0, log_remainder(angle.q)));
             angle.of_hazard = 2.0 * std::pow(angle.q, n_terms_ + 1) / (1.0 - angle.q);
         }
     }
+    // What the series lacks at any angle, times what the integrand has fallen to there, as a logarithm.
+    [[nodiscard]] double largest_remainder(double V) const {
+        double largest = -1e300;
+        for (const ContourAngle& angle : angles_) largest = std::max(largest, log_remainder(angle.q) - 2.0 * V * angle.sine * angle.sine);
+        return largest;
+    }
+    [[nodiscard]] bool series_suffices(const bool* important) const {
+        double least = 1e300;
+        for (int lane = 0; lane < kLanes; ++lane)
+            if (important[lane]) least = std::min(least, variance_[lane]);
+        return largest_remainder(least) < 2.0 - settings_.drop;
+    }
+
     // of the sum over rows of 2 sum_{k > M} q^k / k |T_k(x) - T_k(-1)|
     [[nodiscard]] double log_remainder(double q) const {
         const double M = n_terms_ + 1.0;
@@ -253,7 +265,6 @@ private:
     }
 
     ListCount sum_over_angles(const double* log_rho) {
-            fprintf(stderr, "pieces %zu terms %d angles %zu of %.0f\n", points_.size(), n_terms_, angles_.size(), n_angles_);
         double density[kLanes];
         double count[kLanes];
         double sizes[2][kLanes];
@@ -299,6 +310,57 @@ private:
             out.many[lane] = log_rho[lane] < 0.0 ? 1.0 - tail : tail;
             out.count_error[lane] =
                 std::min(1.0, share * (sizes[1][lane] * relative + doubts[1][lane]) + left.count + std::ldexp(8.0, -53) * tail);
+        }
+        return out;
+    }
+
+    // All terms are positive: three roundings a row each for G and A, and what lies beyond the band after each row.
+    ListCount band(const NodeBlock& block, const double* log_rho) {
+        constexpr double kBeyond = 12.0;  // the band is wider than the angles need, by e^12 rows
+        BandTask task{};
+        one_by_one_->prepare(block, law_, PlacedRows::Horizon{}, task.rows);
+        const auto skipped = static_cast<std::int64_t>(inside_);  // the nearest rows, by cells of which pieces are made
+        task.rows.cells += skipped;
+        task.rows.x += skipped;
+        task.rows.n_rows = std::clamp<std::int64_t>(task.rows.n_rows - skipped, 0, static_cast<std::int64_t>(active_));
+        const std::size_t size = static_cast<std::size_t>(task.rows.n_rows + 2) * kLanes;
+        if (band_G_.size() < size) {
+            band_G_.resize(size);
+            band_A_.resize(size);
+        }
+        task.G = band_G_.data();
+        task.A = band_A_.data();
+        task.log_rho = log_rho;
+        task.drop = settings_.drop + kBeyond;
+        leaf_.band(task);
+        const double n_rows = static_cast<double>(task.rows.n_rows);
+        const double lost = 4.0 * (n_rows + 1.0) * std::exp(-task.drop);
+        const auto wanted = static_cast<std::int64_t>(m_ - 1.0) - skipped;
+        ListCount out;
+        out.spread = active_ > 0.0 ? std::max(1.0, magnitude_ / active_) : 1.0;
+        for (int lane = 0; lane < kLanes; ++lane) {
+            const auto at = [lane](const double* values, std::int64_t k) { return values[k * kLanes + lane]; };
+            const double scale = std::exp(log_g_[lane] + (inside_ - (m_ - 1.0)) * log_rho[lane]);
+            const double relative = relative_error(lane, log_rho[lane]) + std::ldexp(8.0 * n_rows + 64.0, -53);
+            const bool below = log_rho[lane] < 0.0;
+            // sums of G(rho) rho^-k P(k within) over k <= m - 1, or over k >= m
+            double tail = 0.0;
+            const std::int64_t step = below ? -1 : 1;
+            for (std::int64_t k = below ? std::min(wanted, task.high) : std::max(wanted + 1, task.low); task.low <= k && k <= task.high;
+                 k += step)
+                tail += at(task.G, k) * std::exp(-std::fabs(log_rho[lane]) * static_cast<double>(std::llabs(k - wanted)));
+            tail *= scale;
+            const double beyond = scale * lost * static_cast<double>(task.high - task.low + 2);
+            out.mean[lane] = mean_[lane] + inside_;
+            out.hazard[lane] = std::max(0.0, D_[static_cast<std::size_t>(lane)]);
+            out.few[lane] = std::clamp(below ? tail : 1.0 - tail, 0.0, 1.0);
+            out.many[lane] = std::clamp(below ? 1.0 - tail : tail, 0.0, 1.0);
+            out.count_error[lane] = std::min(1.0, tail * relative + beyond + std::ldexp(8.0, -53) * tail);
+            const bool on_band = task.low <= wanted && wanted <= task.high;
+            out.density[lane] = on_band ? scale * at(task.A, wanted) : 0.0;
+            out.density_error[lane] =
+                out.density[lane] * relative +
+                scale * (lost * out.hazard[lane] + settings_.negligible * (static_cast<double>(rows_->size()) + 1.0) * largest_hazard_);
         }
         return out;
     }
@@ -369,6 +431,7 @@ private:
     BlockLaw& law_;
     const LeafLoops& leaf_;
     const ContourRows* rows_ = nullptr;
+    PlacedRows* one_by_one_ = nullptr;
     double m_ = 1.0;
     ContourSettings settings_;
     // of the block at hand
@@ -378,7 +441,7 @@ private:
     double n_angles_ = 0.0;
     std::vector<ContourAngle> angles_;
     int n_terms_ = 6;
-    std::vector<double> C_, D_;
+    std::vector<double> C_, D_, band_G_, band_A_;
     double log_g_[kLanes], size_of_log_[kLanes], mean_[kLanes], unresolved_x_[kLanes], unresolved_h_[kLanes], rounded_[kLanes];
     double inner_[kLanes], offset_[kLanes], variance_[kLanes];
 };

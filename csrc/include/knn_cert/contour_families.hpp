@@ -13,17 +13,28 @@ class ContourFamily {
 public:
     ContourFamily(double dof, const LeafLoops& leaf) : race_(dof, leaf), leaf_(leaf), dof_(dof) {}
 
+    // The rows must stay where they are.
     void set(const std::array<FamilyRows, 2>& rows, std::size_t n_members) {
-        for (std::size_t side = 0; side < 2; ++side) sides_[side].set(rows[side], static_cast<std::int64_t>(n_members), dof_, leaf_);
+        for (std::size_t side = 0; side < 2; ++side) {
+            rows_[side] = &rows[side];
+            sides_[side].set(rows[side], static_cast<std::int64_t>(n_members), dof_, leaf_);
+        }
     }
 
     // Members in increasing order; each has m_a rows of A and m_b rows of B at least. As ContourRace::solve.
     Outcome solve(std::size_t member, int m_a, int m_b, const Accuracy& accuracy) {
         for (Side& side : sides_) side.move_to(static_cast<std::int64_t>(member), leaf_);
-        return race_.solve({&sides_[0].points, &sides_[1].points}, m_a, m_b, accuracy, SquareError::of_roots());
+        const std::array<const ContourRows*, 2> points = {&sides_[0].points, &sides_[1].points};
+        Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
+        if (outcome.settled || m_a + m_b - 1 < kManyForBand) return outcome;
+        for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member);
+        return race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), {&sides_[0].placed, &sides_[1].placed});
     }
 
 private:
+    // Where counts vary little rows are counted one by one, if so many votes count; for fewer the recurrence of the whole family takes less.
+    static constexpr int kManyForBand = 200;
+
     // A row that begins or ends at a member.
     struct Change {
         std::int64_t member;
@@ -33,6 +44,7 @@ private:
 
     struct Side {
         ContourRows points;
+        PlacedRows placed;
         RowSummary summary;
         std::vector<double> moments, of_changes;  // [n_pieces][kMoments]; a slot before them
         std::vector<double> changing;
@@ -77,6 +89,14 @@ private:
             points.gather();
         }
 
+        // The rows of a member one by one.
+        void place(const FamilyRows& rows, std::size_t member) {
+            changing.clear();
+            for (std::size_t i = 0; i < rows.s.size(); ++i)
+                if (rows.in(i, member)) changing.push_back(rows.s[i]);
+            placed.place(changing.data(), changing.size(), false);
+        }
+
         // Adds the rows of `changing`, or takes them off.
         void change(double sign, const LeafLoops& leaf) {
             const std::int64_t n = static_cast<std::int64_t>(changing.size());
@@ -100,6 +120,7 @@ private:
     ContourRace race_;
     const LeafLoops& leaf_;
     double dof_;
+    std::array<const FamilyRows*, 2> rows_{};
     std::array<Side, 2> sides_;
 };
 

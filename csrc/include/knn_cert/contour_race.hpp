@@ -23,7 +23,9 @@ public:
     ContourRace(double dof, const LeafLoops& leaf) : law_(dof, leaf), contours_{Contour(law_, leaf), Contour(law_, leaf)} {}
 
     // Not settled where the contour cannot justify what it says: the recurrence is to be asked then. Both lists have m rows at least.
-    Outcome solve(const std::array<const ContourRows*, 2>& rows, int m_a, int m_b, const Accuracy& accuracy, const SquareError& sq_error) {
+    // one_by_one: the same rows, for counts that vary little (contour.hpp); or nulls.
+    Outcome solve(const std::array<const ContourRows*, 2>& rows, int m_a, int m_b, const Accuracy& accuracy, const SquareError& sq_error,
+                  const std::array<PlacedRows*, 2>& one_by_one = {}) {
         law_.refresh();
         rows_ = rows;
         m_[0] = m_a;
@@ -34,8 +36,8 @@ public:
         Outcome out;
         out.settled = false;
         for (std::size_t side = 0; side < 2; ++side) {
-            contours_[side].set(*rows[side], m_[side], settings_);
-            if (!find_arrival(side)) return out;
+            contours_[side].set(*rows[side], m_[side], settings_, one_by_one[side]);
+            if (!find_arrival(side, one_by_one[side] != nullptr)) return out;
         }
         looks_.clear();
         const int level = first_level();
@@ -95,7 +97,7 @@ private:
     }
 
     // False where the contour does not pay, or where rows that are not in the pieces might matter.
-    bool find_arrival(std::size_t side) {
+    bool find_arrival(std::size_t side, bool any_deviation) {
         const ContourRows& rows = *rows_[side];
         const double s = rows.within(m_[side]);
         if (!std::isfinite(s)) return false;
@@ -115,9 +117,9 @@ private:
             t = next > low && next < high ? next : 0.5 * (low + high);
             if (high - low < 1e-6) break;
         }
-        if (here.variance < kLeastDeviation * kLeastDeviation) return false;
+        if (!any_deviation && here.variance < kLeastDeviation * kLeastDeviation) return false;
         arrival_[side].t = std::max(t, 1e-3);
-        arrival_[side].width = std::sqrt(here.variance) / std::max(here.slope, 1e-12);
+        arrival_[side].width = std::sqrt(std::max(here.variance, 0.25)) / std::max(here.slope, 1.0);
         return true;
     }
 
@@ -388,9 +390,6 @@ private:
             const double error = numerical + Accuracy::tiny(q_[y]) * by_law_[y] + q_[y] * step_error(y) + unseen + rounding + 1e-305;
             const bool good = std::isfinite(q_[y]) && std::isfinite(error) &&
                               (numerical <= 2.0 * accuracy_.floor() || accuracy_.settled(q_[y], numerical, degree));
-                fprintf(stderr, "y %d q %.3g level %d left %.2g doubt %.2g law %.2g step %.2g wanted %d looks %d window %d top %.1f\n",
-                        (int)y, q_[y], level_[y], left_out_[y], doubt_[y], by_law_[y], step_error(y), wanted_[y], (int)looks_.size(),
-                        (int)(last_[y] - first_[y] + 1), top_[y]);
             out.settled = out.settled && good;
             out.probability.push_back(std::clamp(q_[y], 0.0, 1.0));
             out.error.push_back(error);

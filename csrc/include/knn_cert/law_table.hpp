@@ -15,7 +15,8 @@
 namespace knn_cert {
 
 constexpr double kLastTabledRadius = 2000.0;  // beyond, rows are few: evaluated one by one
-constexpr std::size_t kTableBytes = std::size_t{64} << 20;
+// Searches with many votes visit many radii, and a table that is thrown away costs more than all their sums.
+constexpr std::size_t kTableBytes = std::size_t{256} << 20;
 
 // A pointer per interval of s, each filled on first use.
 template <class Entry>

@@ -169,6 +169,16 @@ struct TallyTask {
     double* mean;      // [8], sum of F; null: not wanted (likewise)
 };
 
+// The law of the count under p_i = F_i rho / (U_i + F_i rho), row by row, near the mean of the rows so far (contour.hpp).
+struct BandTask {
+    TallyTask rows;         // cells, x, n_rows
+    const double* log_rho;  // [8]
+    double drop;            // what is beyond the band is below exp(-drop)
+    // [n_rows + 2][8], out: P(k rows within); the density of one row at the node and k others within, by h; low <= k <= high count
+    double *G, *A;
+    std::int64_t low, high;
+};
+
 // Rows that are tallied in different records, `stride` doubles apart.
 struct ScatterTask {
     TallyTask rows;                 // cells, x or values, n_rows and degree
@@ -220,10 +230,11 @@ struct LeafLoops {
     void (*far_sums)(const FarTask& task);
     void (*far_polynomials)(const FarTask& task, int degree, const Record& out);
     void (*far_error)(const FarTask& task, int degree, const Record& record, const Record& error, FarDoubt* doubt);
-    // the contour of a list (contour.hpp): its circle, the sums over its points, the sums over its angles
+    // the contour of a list (contour.hpp): its circle, the sums over its points, the sums over its angles; where these do not do, its rows
     void (*circle)(const CircleTask& task);
     void (*contour_sums)(const ContourTask& task);
     void (*contour_angles)(const AngleTask& task);
+    void (*band)(BandTask& task);
     // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,

@@ -1,6 +1,7 @@
 // leaf_loops.hpp: the leaf loops (leaf_interface.hpp) put together. Each including file compiles them for its own instruction set.
 #pragma once
 
+#include "leaf_band.hpp"
 #include "leaf_bucketed.hpp"
 #include "leaf_contour.hpp"
 #include "leaf_distances.hpp"
@@ -23,6 +24,7 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.circle = circle;
     loops.contour_sums = contour_sums;
     loops.contour_angles = contour_angles;
+    loops.band = band;
     loops.sort_out = sort_out;
     loops.combine = combine;
     loops.standings = standings;
