@@ -21,70 +21,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "contour_counts.hpp"
+#include "contour_error.hpp"
 #include "contour_rows.hpp"
 #include "placed_rows.hpp"
 
 namespace knn_cert {
-
-// How much is left out: angles and terms below exp(-drop) of the largest; pieces whose rows are within, or outside, but for this.
-struct ContourSettings {
-    double drop = 31.0, negligible = 1e-20;
-
-    static ContourSettings of(double tolerance) {
-        ContourSettings out;
-        if (tolerance > 0.0) {
-            out.drop = std::clamp(3.0 - std::log(1e-2 * tolerance), 8.0, out.drop);
-            out.negligible = std::clamp(1e-4 * tolerance, 1e-20, 1e-8);
-        }
-        return out;
-    }
-};
-
-// The circle of a list at eight nodes, by two points a piece.
-struct ListCircle {
-    double log_rho[kLanes] = {}, deviation[kLanes], log_g[kLanes], hazard[kLanes], mean[kLanes];
-    double wanted = 1.0;  // m
-
-    // log of G(rho) rho^(1-m), which bounds P(count < m) for rho <= 1, P(count >= m) for rho >= 1
-    [[nodiscard]] double log_scale(int lane) const { return log_g[lane] - (wanted - 1.0) * log_rho[lane]; }
-    // about the logarithm of the density of the m-th row, and of P(count < m)
-    [[nodiscard]] double log_density(int lane) const {
-        return log_scale(lane) + std::log(std::max(hazard[lane], 1e-300)) - std::log(2.5 * deviation[lane] + 1.0);
-    }
-    [[nodiscard]] double log_few(int lane) const {
-        if (log_rho[lane] >= 0.0) return 0.0;
-        return std::min(0.0, log_scale(lane) - std::log1p(-2.5 * std::expm1(log_rho[lane]) * deviation[lane]));
-    }
-    [[nodiscard]] double log_many(int lane) const { return log_rho[lane] <= 0.0 ? 0.0 : std::min(0.0, log_scale(lane) - log_rho[lane]); }
-};
-
-// The count of a list at eight nodes: the density of its m-th row, P(count < m), P(count >= m), with bounds of their errors but those of
-// the law; sums of F and of h; by what factor weights of both signs may enlarge errors of the law.
-struct ListCount {
-    double density[kLanes], few[kLanes], many[kLanes];
-    double density_error[kLanes], count_error[kLanes];
-    double mean[kLanes], hazard[kLanes];
-    double spread = 1.0;
-};
-
-namespace detail {
-
-// min over lambda in [least, most] of V (e^lambda - 1 - lambda) - lambda x: by Bennett's inequality a sum of centred indicators with
-// variance V has log E e^{lambda (sum)} <= V (e^|lambda| - 1 - |lambda|). Also that lambda.
-struct BennettExponent {
-    double lambda, value;
-    BennettExponent(double V, double x, double least, double most) {
-        lambda = std::min(std::max(std::log1p(std::max(0.0, x) / V), least), most);
-        value = V * (std::expm1(lambda) - lambda) - lambda * x;
-    }
-    // e^(value + shift) with what follows, terms that fall by e^(-lambda N)
-    [[nodiscard]] double sum(double shift, double N) const {
-        const double ratio = std::exp(-lambda * N);
-        return ratio < 1.0 ? std::exp(value + shift) / (1.0 - ratio) : std::numeric_limits<double>::infinity();
-    }
-};
-
-}  // namespace detail
 
 class Contour {
 public:
@@ -168,10 +110,11 @@ private:
         }
         if (points_.empty()) first_ = i;
         last_ = first_ + points_.size();
-        active_ = magnitude_ = 0.0;
+        active_ = magnitude_ = rounding_ = 0.0;
         for (i = first_; i < last_; ++i) {
             active_ += rows_->count(i);
             magnitude_ += *rows_->magnitude(i);
+            rounding_ = std::max(rounding_, *rows_->rounding(i) / rows_->count(i));
         }
     }
 
@@ -300,10 +243,12 @@ private:
             }
             const double share = 2.0 / n_angles_ * scale;
             const double relative = relative_error(lane, log_rho[lane]);
-            const Left left = left_out(lane, log_rho[lane], log_scale, out.hazard[lane]);
-            const double by_h = unresolved_h_[lane] / std::max(out.hazard[lane], 1e-300);
+            const AnglesLeftOut left({n_angles_, static_cast<double>(angles_.size()), angles_.back().sine, m_, variance_[lane],
+                                      offset_[lane], log_rho[lane], log_scale, out.hazard[lane]});
+            const double by_h = unresolved_h_[lane] / std::max(out.hazard[lane], 1e-300) + rounding_;
             out.density[lane] = std::max(0.0, share * density[lane]);
-            out.density_error[lane] = share * (sizes[0][lane] * (relative + by_h) + doubts[0][lane]) + left.density;
+            out.density_error[lane] =
+                share * (sizes[0][lane] * (relative + by_h) + doubts[0][lane]) + left.density + scale * certain_density();
             const double sign = log_rho[lane] < 0.0 ? 1.0 : -1.0;
             const double tail = std::clamp(sign * share * count[lane] + left.correction, 0.0, 1.0);
             out.few[lane] = log_rho[lane] < 0.0 ? tail : 1.0 - tail;
@@ -358,9 +303,7 @@ private:
             out.count_error[lane] = std::min(1.0, tail * relative + beyond + std::ldexp(8.0, -53) * tail);
             const bool on_band = task.low <= wanted && wanted <= task.high;
             out.density[lane] = on_band ? scale * at(task.A, wanted) : 0.0;
-            out.density_error[lane] =
-                out.density[lane] * relative +
-                scale * (lost * out.hazard[lane] + settings_.negligible * (static_cast<double>(rows_->size()) + 1.0) * largest_hazard_);
+            out.density_error[lane] = out.density[lane] * relative + scale * (lost * out.hazard[lane] + certain_density());
         }
         return out;
     }
@@ -382,51 +325,12 @@ private:
         const double n_sums = static_cast<double>(points_.size()) + 24.0;
         const double sums = n_sums * u * (size_of_log_[lane] + 2.0 * q * magnitude_);
         const double scale = 4.0 * u * std::fabs(log_rho) * (m_ + inside_);
-        const double certain = 4.0 * settings_.negligible * (static_cast<double>(rows_->size()) + 1.0);
-        return std::expm1(std::min(50.0, unresolved_x_[lane] + rounded_[lane] + sums + scale + certain));
+        return std::expm1(std::min(50.0, unresolved_x_[lane] + rounded_[lane] + sums + scale + 4.0 * certain()));
     }
-
-    // Bounds of what the count and the density lack: aliases, angles left out and, in the density, rows taken for certain.
-    struct Left {
-        double correction = 0.0, count = 0.0, density = 0.0;
-    };
-    [[nodiscard]] Left left_out(int lane, double log_rho, double log_scale, double hazard) const {
-        using detail::BennettExponent;
-        constexpr double kAny = std::numeric_limits<double>::infinity();
-        Left out;
-        const double V = variance_[lane];
-        const double N = n_angles_;
-        const double offset = offset_[lane];
-        const double scale = std::exp(log_scale);
-        const bool below = log_rho < 0.0;
-        const double away = std::fabs(log_rho);
-        const double c = std::exp(-N * away);
-        // A larger circle must be 1 at least, and a smaller one 1 at most, for the tails that it bounds. Towards 1 there are two ways: with the
-        // correction c / (1 + c), and aliases of the other tail, which c^l bound too; or without it and with aliases of this tail, where
-        // that is deep.
-        const double outwards = below ? BennettExponent(V, N + offset, 0.0, kAny).sum(log_scale, N)
-                                      : BennettExponent(V, N + 1.0 - offset, 0.0, kAny).sum(log_scale - log_rho, N);
-        const double corrected = below ? BennettExponent(V, N + 1.0 - offset, away, kAny).sum(log_scale - log_rho, N)
-                                       : BennettExponent(V, N + offset, away, kAny).sum(log_scale, N);
-        const double plain = below ? BennettExponent(V, N - offset, 0.0, away).sum(log_scale, N)
-                                   : BennettExponent(V, N + offset - 1.0, 0.0, away).sum(log_scale - log_rho, N);
-        const double with_correction = std::min(corrected, c < 1.0 ? c / (1.0 - c) : 1.0);
-        if (with_correction <= plain) out.correction = c / (1.0 + c);
-        out.count = std::min(with_correction, plain) + (below && N >= m_ ? 0.0 : outwards);  // no counts are below 0
-        out.density = hazard * BennettExponent(V, N - offset, 0.0, kAny).sum(log_scale, N);
-        if (N < m_) out.density += hazard * BennettExponent(V, N + offset - 1.0, 0.0, kAny).sum(log_scale, N);
-        const double missing = 1.0 - 2.0 * static_cast<double>(angles_.size()) / N;
-        if (missing > 0.0) {
-            // |1 - p + p e^{i theta}|^2 = 1 - 4 p (1 - p) sin^2(theta / 2) falls on [0, pi]; |1 - z| >= 2 sqrt(rho) sin(theta / 2)
-            const double sine = angles_.back().sine;
-            const double rest = missing * std::exp(-2.0 * V * sine * sine);
-            out.count += scale * rest / (2.0 * std::exp(0.5 * log_rho) * sine);
-            out.density += 1.65 * scale * rest * hazard;  // one factor less: e^(1/2)
-        }
-        // f / U <= t + 1 of rows within, f / F <= d / t + t + 40 of rows outside (continuous.hpp)
-        out.density += scale * settings_.negligible * (static_cast<double>(rows_->size()) + 1.0) * largest_hazard_;
-        return out;
-    }
+    // How likely any of the rows taken for certain is not; and what they lack in the sum of h: f / U <= t + 1 of rows within, f / F <= d / t
+    // + t + 40 of rows outside (continuous.hpp).
+    [[nodiscard]] double certain() const { return settings_.negligible * (static_cast<double>(rows_->size()) + 1.0); }
+    [[nodiscard]] double certain_density() const { return certain() * largest_hazard_; }
 
     BlockLaw& law_;
     const LeafLoops& leaf_;
@@ -437,7 +341,7 @@ private:
     // of the block at hand
     std::vector<const PointLaw*> points_;
     std::size_t first_ = 0, last_ = 0;
-    double inside_ = 0.0, active_ = 0.0, magnitude_ = 0.0, largest_hazard_ = 0.0;
+    double inside_ = 0.0, active_ = 0.0, magnitude_ = 0.0, rounding_ = 0.0, largest_hazard_ = 0.0;
     double n_angles_ = 0.0;
     std::vector<ContourAngle> angles_;
     int n_terms_ = 6;

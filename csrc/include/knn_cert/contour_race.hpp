@@ -9,6 +9,7 @@
 #include <array>
 #include <map>
 
+#include "arrival.hpp"
 #include "contest.hpp"
 #include "contour.hpp"
 #include "error_of_squares.hpp"
@@ -37,7 +38,8 @@ public:
         out.settled = false;
         for (std::size_t side = 0; side < 2; ++side) {
             contours_[side].set(*rows[side], m_[side], settings_, one_by_one[side]);
-            if (!find_arrival(side, one_by_one[side] != nullptr)) return out;
+            arrival_[side] = Arrival(*rows[side], m_[side], law_.dof());
+            if (!arrival_[side].within_reach || (arrival_[side].deviation < kLeastDeviation && !one_by_one[side])) return out;
         }
         looks_.clear();
         const int level = first_level();
@@ -57,9 +59,6 @@ private:
     // An outcome whose integrand is this much below the least probability that counts, as logarithms, is bounded only.
     static constexpr double kFarBelow = 60.0;
 
-    struct Arrival {
-        double t, width;
-    };
     struct Look {
         ListCircle circle[2];
         double log_mass[2];  // of the block's largest integrand, by outcome
@@ -67,61 +66,6 @@ private:
         double density[2][kLanes], density_error[2][kLanes], few[2][kLanes], many[2][kLanes], count_error[2][kLanes];
         double by_law[kLanes], by_distances[kLanes];
     };
-
-    // ---- about when the m-th row of a list arrives, with R normal about sqrt(s^2 + d - 1/2)
-
-    struct Expected {
-        double count = 0.0, variance = 0.0, slope = 0.0;
-    };
-    [[nodiscard]] Expected expected(std::size_t side, double t) const {
-        const ContourRows& rows = *rows_[side];
-        const double d = law_.dof();
-        Expected out;
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-            const double s = rows.centre(i);
-            const double mean = std::sqrt(s * s + std::max(0.5, d - 0.5));
-            const double deviation = std::sqrt((0.5 * d + s * s) / (d + s * s));
-            const double z = (t - mean) / deviation;
-            const double n = rows.count(i);
-            if (z < -6.0) break;
-            if (z > 6.0) {
-                out.count += n;
-                continue;
-            }
-            const double F = 0.5 * std::erfc(-0.70710678118654752 * z);
-            out.count += n * F;
-            out.variance += n * F * (1.0 - F);
-            out.slope += n * 0.3989422804014327 * std::exp(-0.5 * z * z) / deviation;
-        }
-        return out;
-    }
-
-    // False where the contour does not pay, or where rows that are not in the pieces might matter.
-    bool find_arrival(std::size_t side, bool any_deviation) {
-        const ContourRows& rows = *rows_[side];
-        const double s = rows.within(m_[side]);
-        if (!std::isfinite(s)) return false;
-        const double middle = std::sqrt(s * s + law_.dof());
-        if (rows.any_beyond() && middle > rows.reach() - 60.0) return false;
-        if (middle > kLastTabledRadius - 200.0) return false;
-        double low = std::max(0.0, middle - 12.0);
-        double high = middle + 12.0;
-        Expected here;
-        double t = middle;
-        for (int i = 0; i < 40; ++i) {
-            here = expected(side, t);
-            const double miss = here.count - (m_[side] - 0.5);
-            if (std::fabs(miss) <= 0.2 * std::sqrt(here.variance) + 0.05) break;
-            (miss > 0.0 ? high : low) = t;
-            const double next = t - miss / std::max(here.slope, 1e-12);
-            t = next > low && next < high ? next : 0.5 * (low + high);
-            if (high - low < 1e-6) break;
-        }
-        if (!any_deviation && here.variance < kLeastDeviation * kLeastDeviation) return false;
-        arrival_[side].t = std::max(t, 1e-3);
-        arrival_[side].width = std::sqrt(std::max(here.variance, 0.25)) / std::max(here.slope, 1.0);
-        return true;
-    }
 
     // A step to look at the integrands with, about twice the one that they need.
     [[nodiscard]] int first_level() const {
@@ -407,7 +351,7 @@ private:
     Accuracy accuracy_;
     SquareError sq_error_;
     ContourSettings settings_;
-    Arrival arrival_[2] = {};
+    Arrival arrival_[2];
     int level_[2] = {};
     std::map<Place, Look> looks_;
     std::int64_t first_[2] = {}, last_[2] = {};
