@@ -22,6 +22,7 @@ from knn_cert.exact.radius.many_tails import tails_by_distance
 from knn_cert.exact.radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from knn_cert.exact.radius.settings import RadiusSettings
 from knn_cert.exact.radius.worst_counts import splits
+from knn_cert.smoothing import Noise, RadiusNeighbors
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -77,6 +78,18 @@ def tables(draw, most_rows=5, distances=(0.0, 0.5, 1.5, 2.0, 2.5, 3.0, 5.0)):
     labels = st.sampled_from([2 * c + 2 for c in range(n_classes)])
     rows = draw(st.lists(st.builds(Row, st.sampled_from(distances), labels), min_size=1, max_size=most_rows))
     return tuple(rows), n_classes
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Settings
+
+
+def test_certificates_name_the_classifier_and_its_noise():
+    for sigma, backend in ((0.0, ""), (1.0, "native")):
+        of_vote = settings(3, sigma=sigma, labels_are_classes=False, backend="native")
+        assert of_vote.classifier == RadiusNeighbors(RADIUS, "euclidean", backend, False)
+        assert of_vote.noise == Noise(sigma)
+        assert of_vote.key == (0, sigma)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -256,7 +269,11 @@ def test_what_is_out_of_range_is_refused():
         settings(2).check_distances(np.array([[1.0, np.inf]]))
     with pytest.raises(ValueError, match="sigma is too small against the radius"):
         settings(2, sigma=1e-13)
+    law = {"radius": 1.0, "dof": 3, "n_classes": 2, "labels_are_classes": True, "backend": "auto"}
+    with pytest.raises(ValueError, match="euclidean"):
+        RadiusSettings.checked(**law, sigma=1.0, metric="manhattan")
     queries = plain((Row(1.0, 2),), 2, 2)
+    assert not queries.withstands(Insertions(10**20))[0]
     with pytest.raises(ValueError, match="leaves its budget open"):
         queries.withstands(LabelFlips())
     with pytest.raises(ValueError, match="certifies norm"):
