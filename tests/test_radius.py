@@ -618,3 +618,19 @@ def test_every_split_of_relabelled_rows_is_covered():
         covering = splits(rows, n_others, n_theirs)
         for p in range(max(0, rows - n_theirs), min(rows, n_others) + 1):
             assert any(p <= most_p and rows - p <= most_q for most_p, most_q in covering)
+
+
+@given(case=tables(most_rows=7), known=st.booleans())
+def test_with_hardly_any_noise_budgets_are_those_without(case, known):
+    """All but the empty vote, which the first class wins under noise if nobody can bring or take a class."""
+    table, n_classes = case
+    target = naive.predict(table, RADIUS)
+    if target is None or target == 2:
+        return
+    smoothed = noisy(table, n_classes, target, sigma=1e-4, dof=3, labels_are_classes=known)
+    without = plain(table, n_classes, target, labels_are_classes=known)
+    for kind in ROW_KINDS:
+        assert smoothed.largest_budget(kind())[0] == without.largest_budget(kind())[0]
+    for threat in (RowShift(2), QueryShift(), QueryShift(None, LabelFlips(1)), RowShift(2, None, True)):
+        radii = [queries.largest_budget(threat)[0] for queries in (smoothed, without)]
+        np.testing.assert_allclose(*radii, rtol=5e-3, atol=1e-3)
