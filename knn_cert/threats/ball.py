@@ -61,7 +61,7 @@ class BlackBoxBall(RowsThreat):
         """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
         if kind == "gaussian" and self.norm != "l2":
             raise InvalidInput(
-                f'Gaussian noise certifies norm="l2", got {self.norm!r}; use uniform noise for it'
+                f'Gaussian noise, or none, certifies norm="l2", got {self.norm!r}; use uniform noise for it'
             )
         if kind == "uniform" and self.rows is None and self.norm != "l1":
             raise InvalidInput(
