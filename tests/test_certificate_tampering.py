@@ -210,7 +210,7 @@ REFUSED = {
     "sigma times 100, flips": (FLIPS, changed("noise", "sigma", 100.0), "guarantee must be the one"),
     "sigma 0": (BALL, changed("noise", "sigma", 0), "sigma must be finite and > 0"),
     "sigma infinite": (BALL, changed("noise", "sigma", "inf"), "sigma must be finite and > 0"),
-    "sigma negative": (BALL, changed("noise", "sigma", -1.0), "sigma must be finite and > 0"),
+    "sigma negative": (BALL, changed("noise", "sigma", -1.0), "sigma must be at least 0"),
     "kind of noise": (BALL, changed("noise", "kind", "uniform"), "certifies the total over all rows in norm"),
     "noise of another kind": (
         BALL,
@@ -250,7 +250,7 @@ REFUSED = {
     ),
     "more rows asked": (ASKED, changed("threat", "rows", 3), "budget must be 3, which was asked"),
     "rows of the ball": ("ball, some rows", changed("threat", "rows", 1), "budget must be what"),
-    "norm of the ball": (BALL, changed("threat", "norm", "linf"), 'Gaussian noise certifies norm="l2"'),
+    "norm of the ball": (BALL, changed("threat", "norm", "linf"), 'Gaussian noise, or none, certifies norm="l2"'),
     "relabel": ("rows moved", changed("threat", "relabel", True), "guarantee must be the one"),
     "radius of a threat negative": ("query moved, asked", changed("threat", "radius", -0.5), "at least 0"),
     "threat of texts on numbers": (

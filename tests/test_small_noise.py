@@ -1,4 +1,4 @@
-"""With little noise the certificates of counted rows are those of K-NN without it, tied distances apart."""
+"""With little noise the certificates of counted rows are those without noise, tied distances apart."""
 
 from __future__ import annotations
 

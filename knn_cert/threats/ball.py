@@ -61,7 +61,7 @@ class BlackBoxBall(RowsThreat):
         """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
         if kind == "gaussian" and self.norm != "l2":
             raise InvalidInput(
-                f'Gaussian noise certifies norm="l2", got {self.norm!r}; use uniform noise for it'
+                f'Gaussian noise, or none, certifies norm="l2", got {self.norm!r}; use uniform noise for it'
             )
         if kind == "uniform" and self.rows is None and self.norm != "l1":
             raise InvalidInput(
@@ -77,7 +77,7 @@ class BlackBoxBall(RowsThreat):
         """Return what follows for the clean table."""
         return SYMMETRIC
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         if self.rows is None:
             size, source = "sqrt(sum of ||delta_i||^2)", "Eq. (14) of RAB"
