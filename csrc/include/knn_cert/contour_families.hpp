@@ -33,7 +33,7 @@ public:
 
 private:
     // Where counts vary little rows are counted one by one, if so many votes count; for fewer the recurrence of the whole family takes less.
-    static constexpr int kManyForBand = 200;
+    static constexpr int kManyForBand = 121;
 
     // A row that begins or ends at a member.
     struct Change {
