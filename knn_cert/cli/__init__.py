@@ -74,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="knn-cert",
-        description="Certify smoothed K-NN predictions against tampering with the training table.",
+        description="Certify K-NN predictions, plain or smoothed, against tampering with the training table.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"knn-cert {__version__}")

@@ -14,7 +14,7 @@ from ..threats import StructuredThreat
 __all__ = ["Counterexample", "Falsification"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Counterexample:
     """What was done to a table, and to a query, to change a prediction.
 
@@ -45,6 +45,12 @@ class Counterexample:
     label: Any
     probability: float
 
+    def __repr__(self) -> str:
+        done = f"{len(self.rows)} rows {'deleted' if self.X is None else 'changed'}" if len(self.rows) else ""
+        added = f"{len(self.inserted_y)} rows inserted" if len(self.inserted_y) else ""
+        how = ", ".join(part for part in (done, added) if part) or "only the query is moved"
+        return f"<{type(self).__name__}: {how}; now {self.label!r}>"
+
     def apply(self, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, NDArray[Any]]:
         """Make the tampered table of a training table, which is copied.
 
@@ -67,7 +73,7 @@ class Counterexample:
         return np.concatenate([rows, self.inserted_X]), np.concatenate([labels, self.inserted_y])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Falsification:
     """What was found against the predictions of some queries; `SmoothedKNNClassifier.falsify` makes these.
 
@@ -90,6 +96,10 @@ class Falsification:
     certified: FloatArray
     budget: FloatArray
     counterexamples: tuple[Counterexample | None, ...]
+
+    def __repr__(self) -> str:
+        found = int(np.count_nonzero(self.found))
+        return f"<{type(self).__name__} of {len(self.label)} queries by {self.threat!r}: {found} found>"
 
     @property
     def found(self) -> NDArray[np.bool_]:

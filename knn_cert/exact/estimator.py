@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ..certificates import Certificates
@@ -27,8 +28,6 @@ from .together.certify import TogetherThreat, certify_together, check_together
 from .together.result import Together
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from .fitted_table import Matrix
 
 __all__ = ["SmoothedKNNClassifier"]
@@ -88,6 +87,25 @@ class SmoothedKNNClassifier(FittedTable):
     >>> print(cert.label[0], cert.abstained[0])
     no False
     """
+
+    def __init__(
+        self,
+        n_neighbors: int = 5,
+        sigma: float = 1.0,
+        *,
+        radius: float | None = None,
+        edges: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        backend: str = "auto",
+        n_threads: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.sigma = sigma
+        self.radius = radius
+        self.edges = edges
+        self.classes = classes
+        self.backend = backend
+        self.n_threads = n_threads
 
     def certify(
         self,
@@ -213,7 +231,7 @@ class SmoothedKNNClassifier(FittedTable):
         y_true : array_like of shape (n_queries,), optional
             True labels, for a bound on the accuracy under the attack.
         seconds : float, default=5.0
-            For about how long a smaller bound is looked for. What is reported holds whenever the search ends.
+            For about how long a smaller bound is looked for, in all. What is reported holds whenever that ends.
 
         Returns
         -------
@@ -233,7 +251,8 @@ class SmoothedKNNClassifier(FittedTable):
         given, settings = check_together(threat), self._settings()
         if not isinstance(settings, PlainSettings):
             raise InvalidInput(
-                "one attack on all queries is certified for K-NN without noise: set sigma=0, leave out radius"
+                "one attack on all queries is certified for K-NN without noise: expected sigma = 0 and no "
+                f"radius, got sigma = {self.sigma!r} and radius = {self.radius!r}"
             )
         queries = self._checked_queries(X)
         question = Question.of(settings, type(given)())

@@ -39,24 +39,13 @@ class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
     n_features_in_: int
     n_samples_fit_: int
 
-    def __init__(
-        self,
-        n_neighbors: int = 5,
-        sigma: float = 1.0,
-        *,
-        radius: float | None = None,
-        edges: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
-        backend: str = "auto",
-        n_threads: int | None = None,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.sigma = sigma
-        self.radius = radius
-        self.edges = edges
-        self.classes = classes
-        self.backend = backend
-        self.n_threads = n_threads
+    n_neighbors: int
+    sigma: float
+    radius: float | None
+    edges: ArrayLike | None
+    classes: ArrayLike | None
+    backend: str
+    n_threads: int | None
 
     def fit(self: _Self, X: Matrix, y: ArrayLike) -> _Self:
         """Store the training table.

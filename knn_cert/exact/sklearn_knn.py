@@ -223,7 +223,8 @@ def _checked_metric(knn: Any) -> str:
         raise TypeError(
             f"knn must be a sklearn.neighbors.KNeighborsClassifier, got {type(knn).__name__}; of a pipeline "
             "give the last step, and queries as the steps before it make them: these steps must not have "
-            "been fitted on the table, or the certificates do not hold"
+            "been fitted on the table, or the certificates do not hold. Of a grid search give "
+            "best_estimator_; for votes within a radius there is SmoothedKNNClassifier(radius=..., sigma=0)"
         )
     check_is_fitted(knn)
     if knn.weights not in (None, "uniform"):
@@ -282,6 +283,6 @@ def _check_moves(knn: Any, threat: Threat, metric: str) -> None:
     if callable(knn.effective_metric_) or metric not in _MOVABLE or (metric == "minkowski" and p < 1):
         raise InvalidInput(
             f"{threat!r} moves rows or the query, and in the metric {metric!r} it is not known how a moved "
-            "row changes a distance (it needs the triangle inequality); flips, deletions, insertions and "
-            "replacements are certified for any metric"
+            "row changes a distance (it needs the triangle inequality); fit with a metric such as euclidean, "
+            "or ask for flips, deletions, insertions or replacements, which are certified for any metric"
         )

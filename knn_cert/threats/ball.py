@@ -21,8 +21,8 @@ class BlackBoxBall(RowsThreat):
 
     The radius is what a certificate computes: it bounds sqrt(sum ||delta_i||^2) over all rows or, with
     `rows`, the norm of the change of each of at most so many rows. With noise only the probabilities of the
-    classes are used, nothing of how K-NN works, so it holds for the bucketed classifier as well; without noise
-    the distances decide.
+    classes are used, nothing of how K-NN works, so it holds for the bucketed classifier as well; without
+    noise the distances decide.
 
     Parameters
     ----------

@@ -79,8 +79,8 @@ class PlainSettings:
             least = float(distances.min(initial=1.0, where=distances > 0.0))
             if least < _LEAST_DISTANCE:
                 raise InvalidInput(
-                    f"distances between queries and training rows are too small: the least above 0 is {least:g}"
-                    f", expected at least {_LEAST_DISTANCE:g}; multiply the features by a number, which "
+                    f"distances of queries and training rows are too small: the least above 0 is {least:g}, "
+                    f"expected at least {_LEAST_DISTANCE:g}; multiply the features by a number, which "
                     "changes no prediction"
                 )
 

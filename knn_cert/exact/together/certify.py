@@ -98,7 +98,7 @@ def certify_together(
     y_true : array_like of shape (n_queries,), optional
         True labels; without them nothing is said about accuracy.
     seconds : float
-        For about how long smaller bounds are looked for, for all queries and again for those that are right.
+        For about how long smaller bounds are looked for: for all queries, then for those that are right.
         A bound holds whenever the search ends: it is proven, step by step, without trust in any solver.
 
     Returns
@@ -123,11 +123,13 @@ def certify_together(
     targets = np.searchsorted(alone.classes, alone.label)
     problem = _Problem.of(parts, targets, alone.budget.astype(np.int64), is_open, vote, threat, rows)
 
+    asks_twice = right is not None and not right[is_open].all()
+    seconds = seconds / 2.0 if asks_twice else seconds
     changed = problem.most(np.ones(np.count_nonzero(is_open), dtype=bool), seconds)
     right_at_least = None
     if right is not None:
         changed_right = changed.at_most
-        if not right[is_open].all():
+        if asks_twice:
             # those that are right, among all that change, are not more than all
             changed_right = min(changed_right, problem.most(right[is_open], seconds).at_most)
         right_at_least = int(np.count_nonzero(right & ~unsure)) - changed_right
