@@ -34,8 +34,8 @@ def _worst(distances, inside, error):
 def shift_limits(distances, inside, error=0.0):
     """The least radii at which at most 0, 1, ..., n rows can be moved for a set to be the nearest.
 
-    Each row of the set that moves comes, each other one leaves: a row at d_i in the set is as near as one at d_j
-    outside from the radius (d_i - d_j) / (number of them that move) on. An array (n + 1, tables).
+    Each row of the set that moves comes, each other one leaves: a row at d_i in the set is as near as one at
+    d_j outside from the radius (d_i - d_j) / (number of them that move) on. An array (n + 1, tables).
     """
     n = inside.shape[1]
     moved = np.array(list(itertools.product([0, 1], repeat=n)))
@@ -84,11 +84,13 @@ def _can_lose(labels, added, flipped, target, alphabet):
     return False
 
 
-def query_limits(distances, labels, n_neighbors, target, alphabet, *, added=0, removed=0, flipped=0):
+def query_limits(
+    distances, labels, n_neighbors, target, alphabet, error=0.0, *, added=0, removed=0, flipped=0
+):
     """The least moves of the query after rows were added at it, removed or given other labels, (tables,).
 
-    A move by q brings every row of a set nearer by q and every other one farther. With so many rows added, a set
-    of K is one of fewer old rows; the nearest ones outside are those to remove.
+    A move by q brings every row of a set nearer by q and every other one farther. With so many rows added, a
+    set of K is one of fewer old rows; the nearest ones outside are those to remove.
     """
     distances, labels = np.asarray(distances, dtype=float), list(labels)
     n = len(labels)
@@ -97,21 +99,24 @@ def query_limits(distances, labels, n_neighbors, target, alphabet, *, added=0, r
         few = min(flipped, len(old))
         if not _can_lose(tuple(sorted(labels[i] for i in old)), added, few, target, alphabet):
             continue
-        rest = np.sort(distances[:, [i for i in range(n) if i not in old]], axis=1)
+        rest = np.sort(distances[:, [i for i in range(n) if i not in old]], axis=1) / (1.0 - error)
         first = rest[:, removed] if removed < rest.shape[1] else np.inf
-        last = distances[:, old].max(axis=1, initial=0.0)
+        last = distances[:, old].max(axis=1, initial=0.0) * (1.0 - error)
         limits = np.minimum(limits, np.maximum((last - first) / 2.0, 0.0))
     return limits
 
 
-def limits_after_moves(distances, inside, rows, radius):
+def limits_after_moves(distances, inside, rows, radius, error=0.0):
     """The least moves of the query after so many rows were moved by at most a radius each, (tables,)."""
     n = inside.shape[1]
     moved = np.array([m for m in itertools.product([0, 1], repeat=n) if sum(m) <= rows])
     limits = np.full(len(distances), np.inf)
     for line in inside:
-        gaps = distances[:, line, None] - distances[:, None, ~line]
+        worst = _worst(distances, line, error)[:, 0]
+        gaps = worst[:, line, None] - worst[:, None, ~line]
         n_moved = moved[:, line, None] + moved[:, None, ~line]
         gaps = gaps[:, None] - radius * n_moved
-        limits = np.minimum(limits, gaps.reshape(*gaps.shape[:2], -1).max(axis=2, initial=0.0).min(axis=1) / 2.0)
+        limits = np.minimum(
+            limits, gaps.reshape(*gaps.shape[:2], -1).max(axis=2, initial=0.0).min(axis=1) / 2.0
+        )
     return limits

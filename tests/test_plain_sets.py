@@ -106,12 +106,12 @@ def test_the_ball_of_more_rows_is_that_of_the_best_set(seed):
 def test_a_query_that_moves_after_rows_were_tampered_with_has_what_the_best_set_leaves(seed):
     case = a_case(seed, 6)
     distances, labels, n_neighbors, n_classes, target = case
-    known = bool(seed // 3 % 2)
+    known, error = bool(seed // 3 % 2), (0.0, 0.25, 0.05)[seed // 6 % 3]
     alphabet = tuple(range(n_classes)) if known else (-1, *range(n_classes), n_classes)
-    queries = queries_of(case, known=known)
+    queries = queries_of(case, error, known=known)
 
     def limit(**kinds):
-        return naive_plain_sets.query_limits(distances, labels, n_neighbors, target, alphabet, **kinds)
+        return naive_plain_sets.query_limits(distances, labels, n_neighbors, target, alphabet, error, **kinds)
 
     for rows in range(4):
         some = range(min(rows, n_neighbors) + 1)
@@ -126,7 +126,7 @@ def test_a_query_that_moves_after_rows_were_tampered_with_has_what_the_best_set_
                 assert_just_below(radii, least)
         # moved rows: exact for two classes
         check = assert_just_below if n_classes == 2 else assert_sound
-        least = naive_plain_sets.limits_after_moves(distances, losing_sets(case), rows, 3.0)
+        least = naive_plain_sets.limits_after_moves(distances, losing_sets(case), rows, 3.0, error)
         check(queries.largest_budget(QueryShift(training=RowShift(rows, 3.0))), least)
 
 

@@ -10,9 +10,10 @@ squares of these moves are at least
 
 and a table with so little change exists for the best t. (Rows of the target that come, and of the rival that
 go, are not paid for: left where they are, they leave room for rows that serve the rival as well.) For j = g +
-lead + s with s given, this is convex in g. The sum is M-natural-convex in g and j, and least where the K
-nearest rows stay the K nearest, which the target wins; so from any g and j with s > 2 there is a path towards
-that point, along which the sum does not increase and s falls by at most 2 a step: s = 0, 1 and 2 are enough.
+lead + s with s given, this is convex in g. The sum is M-convex in g, j and k, and least where the K nearest
+rows stay the K nearest, which the target wins, s < 0. So from any other g, j and k a path of exchanges of two
+rows leads to that point, along which the sum does not increase, and s falls by at most 2 a step: at the last
+point where the rival still wins s is 0 or 1, and no other s need be asked.
 
 Moves out cost more the larger t is, moves in less; so the ends of an interval bound the sum for all t inside.
 """
@@ -34,7 +35,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _PIECES, _CLOSE, _MOST_CUTS = 16, 1e-4, 10
 
 # By how many votes more than it needs the rival may be ahead, as above: one line of arrays each.
-_SPARE = np.arange(3)[:, None]
+_SPARE = np.arange(2)[:, None]
 
 
 class BallRows(NamedTuple):
@@ -70,7 +71,7 @@ def least_square_of_rival(
     """
     if np.isposinf(high):  # no table makes it win
         return np.inf
-    bound = _Bound(rows, n_neighbors, lead, high)
+    bound = _Bound(rows, n_neighbors, lead, high, enough)
     edges = np.linspace(min(low, high), high, _PIECES + 1)
     first, last = np.append(0.0, edges), np.append(edges, bound.highest)
     least, reached = np.inf, np.inf
@@ -91,7 +92,7 @@ def least_square_of_rival(
 class _Bound:
     """The bound for intervals of t."""
 
-    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, high: float):
+    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, high: float, enough: float):
         self._n_neighbors = n_neighbors
         n_third = len(rows.third_near)
         # votes of the target, with 0 to K third rows and no more rows of any class than there are
@@ -104,7 +105,10 @@ class _Bound:
         most_come = int((self._most + self._ahead).max(initial=0))
         rival, near = rows.rival[:most_come], rows.third_near[:n_neighbors]
         # Here nothing needs to come, so that the bound for an interval that ends here holds for all t beyond.
-        self.highest = max(high, float(rival.max(initial=0.0)), float(near.max(initial=0.0)))
+        arrived = max(float(rival.max(initial=0.0)), float(near.max(initial=0.0)))
+        # Beyond here more than K rows are left unless one of them moves so far that the sum is enough.
+        crowded = np.sqrt(enough) + min(_at(side, n_neighbors) for side in (rows.own, rows.third_far))
+        self.highest = max(high, min(arrived, float(crowded) * (1.0 + 4.0 * _EPS)))
         own, far = (side[: np.searchsorted(side, self.highest)] for side in (rows.own, rows.third_far))
         self._own, self._rival, self._near, self._far = (
             _Squares(side, high) for side in (own, rival, near, far)
@@ -138,6 +142,11 @@ class _Bound:
                 grows = growth >= 0.0
             low, high = np.where(grows | (low == high), low, votes + 1), np.where(grows, votes, high)
         return low
+
+
+def _at(distances: FloatArray, index: int) -> float:
+    """Return a distance, inf beyond the last."""
+    return float(distances[index]) if index < len(distances) else np.inf
 
 
 class _Squares:
