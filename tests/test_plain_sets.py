@@ -10,6 +10,7 @@ import pytest
 
 from knn_cert import kernels
 from knn_cert.exact.measured import Measured
+from knn_cert.exact.plain.few_rows import Attacked, limit_of_some_moved
 from knn_cert.exact.plain.queries import PlainQueries
 from knn_cert.exact.plain.settings import PlainSettings
 from knn_cert.threats import (
@@ -128,6 +129,21 @@ def test_a_query_that_moves_after_rows_were_tampered_with_has_what_the_best_set_
         check = assert_just_below if n_classes == 2 else assert_sound
         least = naive_plain_sets.limits_after_moves(distances, losing_sets(case), rows, 3.0, error)
         check(queries.largest_budget(QueryShift(training=RowShift(rows, 3.0))), least)
+
+
+def test_of_few_moved_rows_enough_are_the_targets_own():
+    """One row cannot both leave and come: the target's at 5 goes out to 13, where class 2 has two votes."""
+    distances = np.array([[5.0, 9.0, 13.0, 17.0, 21.0, 24.0, 26.0, 52.0]])
+    case = (distances, np.array([1, 2, 2, 0, 1, 0, 2, 2]), 2, 3, 1)
+    limit = naive_plain_sets.shift_limits(distances, losing_sets(case))[1]
+    assert limit[0] == 8.0
+    assert_just_below(queries_of(case).largest_budget(RowShift(1)), limit)
+
+
+def test_a_rival_without_votes_needs_a_row_of_its_own_to_win():
+    """That one third row leaves is not enough for two of them to lose against it: its only row must come."""
+    none, third = np.array([]), np.array([5.0, 21.0, 30.0])
+    assert limit_of_some_moved(Attacked(none, np.array([53.0]), third, 1), 2, 1) == 53.0 - 21.0
 
 
 def test_rows_that_errors_can_bring_together_are_not_told_apart():
