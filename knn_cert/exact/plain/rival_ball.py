@@ -71,7 +71,7 @@ def least_square_of_rival(
     """
     if np.isposinf(high):  # no table makes it win
         return np.inf
-    bound = _Bound(rows, n_neighbors, lead, high, enough)
+    bound = _Bound(rows, n_neighbors, lead, high)
     edges = np.linspace(min(low, high), high, _PIECES + 1)
     first, last = np.append(0.0, edges), np.append(edges, bound.highest)
     least, reached = np.inf, np.inf
@@ -92,7 +92,7 @@ def least_square_of_rival(
 class _Bound:
     """The bound for intervals of t."""
 
-    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, high: float, enough: float):
+    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, high: float):
         self._n_neighbors = n_neighbors
         n_third = len(rows.third_near)
         # votes of the target, with 0 to K third rows and no more rows of any class than there are
@@ -105,10 +105,7 @@ class _Bound:
         most_come = int((self._most + self._ahead).max(initial=0))
         rival, near = rows.rival[:most_come], rows.third_near[:n_neighbors]
         # Here nothing needs to come, so that the bound for an interval that ends here holds for all t beyond.
-        arrived = max(float(rival.max(initial=0.0)), float(near.max(initial=0.0)))
-        # Beyond here more than K rows are left unless one of them moves so far that the sum is enough.
-        crowded = np.sqrt(enough) + min(_at(side, n_neighbors) for side in (rows.own, rows.third_far))
-        self.highest = max(high, min(arrived, float(crowded) * (1.0 + 4.0 * _EPS)))
+        self.highest = max(high, float(rival.max(initial=0.0)), float(near.max(initial=0.0)))
         own, far = (side[: np.searchsorted(side, self.highest)] for side in (rows.own, rows.third_far))
         self._own, self._rival, self._near, self._far = (
             _Squares(side, high) for side in (own, rival, near, far)
@@ -142,11 +139,6 @@ class _Bound:
                 grows = growth >= 0.0
             low, high = np.where(grows | (low == high), low, votes + 1), np.where(grows, votes, high)
         return low
-
-
-def _at(distances: FloatArray, index: int) -> float:
-    """Return a distance, inf beyond the last."""
-    return float(distances[index]) if index < len(distances) else np.inf
 
 
 class _Squares:
