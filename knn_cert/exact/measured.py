@@ -95,7 +95,8 @@ class Measured:
     def tie_groups(self) -> TieGroups:
         """Groups of rows in the order of `increasing` that the errors do not tell apart."""
         n = self.n_rows
-        shorter = (1.0 - self.widening) / (1.0 + self.widening)
+        # one longer and the other shorter, with errors relative to these distances or to the true ones
+        shorter = (1.0 - self.widening) ** 2
         ranks = np.arange(n, dtype=np.int32)
         first, last = np.empty((2, len(self), n), dtype=np.int32)
         for i, line in enumerate(self.increasing):

@@ -101,10 +101,12 @@ class Contest(Standing):
         order, groups = self._rivals.everything.lines[i], self._rivals.groups
         width = float((order[groups.last[i]] - order[groups.first[i]]).max())
         slack = 2.0 * (width + 2.0 * self._measured.widening * float(order[-1]))
+        labels = self._labels_in_order(i)
         for c in np.argsort(limits):
             if limits[c] <= 0.0 or np.isposinf(limits[c]) or limits[c] > limits.min():
                 continue
-            found = limit_of_some_moved(self._attacked(i, int(c), width > 0.0), self._n_neighbors, rows)
+            one = self._attacked(i, int(c), labels, width > 0.0)
+            found = limit_of_some_moved(one, self._n_neighbors, rows)
             limits[c] = max(limits[c], found - slack)
 
     def _ball(self, i: int, limits: FloatArray, inner: FloatArray, outer: FloatArray) -> float:
@@ -115,8 +117,11 @@ class Contest(Standing):
         rivals, least = self._rivals, np.inf
         if not np.all(limits > 0.0):
             return -np.inf
+        labels = self._labels_in_order(i)
         for c in map(int, np.argsort(limits)):
-            own, rival, third = self._lines(i, c)
+            if limits[c] >= least:
+                break
+            own, rival, third = self._lines(i, c, labels)
             near, far = rivals.own.shortened(third), rivals.own.lengthened(third)
             rows = BallRows(rivals.own.lengthened(own), rivals.others.shortened(rival), near, far)
             lead, low, high = int(rivals.lead[i, c]), float(inner[c]), float(outer[c])
@@ -124,21 +129,26 @@ class Contest(Standing):
             least = min(least, max(float(limits[c]), float(np.sqrt(square)) * (1.0 - 2.0 * _EPS)))
         return least
 
-    def _attacked(self, i: int, c: int, ties: bool) -> Attacked:
+    def _attacked(self, i: int, c: int, labels: WholeArray, ties: bool) -> Attacked:
         """Return a query and one of its rivals; rows that cannot be told apart get the same distance."""
         rivals = self._rivals
-        own, rival, third = self._lines(i, c)
+        own, rival, third = self._lines(i, c, labels)
         if ties:
             order = rivals.everything.lines[i]
             first = order[rivals.groups.first[i]]
             own, rival, third = (first[np.searchsorted(order, line)] for line in (own, rival, third))
         return Attacked(own, rival, third, int(rivals.lead[i, c]))
 
-    def _lines(self, i: int, c: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _labels_in_order(self, i: int) -> WholeArray:
+        """Return the classes of all rows from the nearest on."""
+        labels: WholeArray = self._measured.labels[np.argsort(self._measured.distances[i])]
+        return labels
+
+    def _lines(self, i: int, c: int, labels: WholeArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the increasing distances of the target's rows, of a rival's, and of all others."""
-        rivals, measured = self._rivals, self._measured
-        third = (measured.labels != self._targets[i]) & (measured.labels != rivals.classes[i, c])
-        return rivals.own.line(i), rivals.others.line(i, c), np.sort(measured.distances[i, third])
+        rivals = self._rivals
+        third = (labels != self._targets[i]) & (labels != rivals.classes[i, c])
+        return rivals.own.line(i), rivals.others.line(i, c), rivals.everything.lines[i][third]
 
 
 def _least(limits: FloatArray) -> FloatArray:

@@ -10,12 +10,13 @@ programming duality, x + y and the third rows together are at most r if and only
     |E| <= r,    D <= r,    2 D + E - 2 y_max <= r,    2 D - E - 2 x_max <= r,
 
 and rows enough are within reach, x_max of the target's to go, y_max of the rival's to come and so on, if and
-only if the distances of the table satisfy the conditions of `every_row` and
-
-    -E <= rows of the target and third rows that can go.
+only if the distances of the table satisfy the conditions of `every_row`.
 
 (That E <= rows of the rival and third rows that can come need not be asked: where too few can, rows of the
-target make up the K without being moved, and whatever is nearer serves the rival as well or better.)
+target make up the K without being moved, and whatever is nearer serves the rival as well or better. Nor need
+-E <= rows of the target and third rows that can go: where too few can, lower t until those that cannot, and
+the rival's within t, are K in number. By the first condition of `every_row` these vote for the rival, and no
+more than -E <= r rows have to go.)
 The number of rows that are moved is even where E is, so r may be lowered to a number like that, and then
 whole numbers of rows satisfy what fractions do. With t given every condition but |E| <= r and D <= r bounds
 eps from below, by P - t or t - Q with distances P and Q of the table. Between neighbouring rows P and Q stay,
@@ -64,8 +65,7 @@ class _Table(NamedTuple):
 def limit_of_some_moved(one: Attacked, n_neighbors: int, rows: int) -> float:
     """Return the radius below which moving so many rows does not make the rival win; inf if nothing does."""
     table = _Table.of(one)
-    nearest = table.ends[1:-1]
-    i = np.arange(len(nearest) + 1)
+    i = np.arange(len(table.ends) - 1)
     own, rival = (np.concatenate([[0], np.cumsum(which)]) for which in (table.is_own, table.is_rival))
     lacking, missing = one.lead + own - rival, n_neighbors - i
     even_rows = rows - ((rows - missing) & 1)  # as even as `missing`
@@ -79,8 +79,7 @@ def limit_of_some_moved(one: Attacked, n_neighbors: int, rows: int) -> float:
     come = one.lead + own + (missing - even_rows) // 2  # of the rival's rows so many are within t + eps
     stay = rival - one.lead + (missing + even_rows) // 2  # of the target's no more are nearer than t - eps
     p = np.maximum(_ranked(one.rival, come), outer)
-    q = np.minimum(_ranked(one.own, stay + 1), _ranked(nearest[~table.is_rival], n_neighbors - rival + 1))
-    q = np.minimum(q, inner)
+    q = np.minimum(_ranked(one.own, stay + 1), inner)
     q[stay < 0] = -np.inf
     return _least_radius(one, most_votes, p, q, table.ends[possible], table.ends[possible + 1])
 

@@ -10,9 +10,10 @@ squares of these moves are at least
 
 and a table with so little change exists for the best t. (Rows of the target that come, and of the rival that
 go, are not paid for: left where they are, they leave room for rows that serve the rival as well.) For j = g +
-lead + s with s given, this is convex in g. The sum is M-natural-convex in g and j, and least where the K
-nearest rows stay the K nearest, which the target wins; so from any g and j with s > 2 there is a path towards
-that point, along which the sum does not increase and s falls by at most 2 a step: s = 0, 1 and 2 are enough.
+lead + s with s given, this is convex in g. The sum is M-convex in g, j and k, and least where the K nearest
+rows stay the K nearest, which the target wins, s < 0. So from any other g, j and k a path of exchanges of two
+rows leads to that point, along which the sum does not increase, and s falls by at most 2 a step: at the last
+point where the rival still wins s is 0 or 1, and no other s need be asked.
 
 Moves out cost more the larger t is, moves in less; so the ends of an interval bound the sum for all t inside.
 """
@@ -34,7 +35,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _PIECES, _CLOSE, _MOST_CUTS = 16, 1e-4, 10
 
 # By how many votes more than it needs the rival may be ahead, as above: one line of arrays each.
-_SPARE = np.arange(3)[:, None]
+_SPARE = np.arange(2)[:, None]
 
 
 class BallRows(NamedTuple):
