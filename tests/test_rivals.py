@@ -37,11 +37,11 @@ def test_flips_of_ridge_are_those_of_all_labellings_fitted_anew(n_classes, inter
         label, survives = ridge.survived_flips(alpha, labels, n_classes=n_classes, rows=rows)
         changed = np.zeros_like(survives)
         shift, scale = (X.mean(axis=0), X.std(axis=0)) if standardised else (0.0, 1.0)
-        for y in map(np.array, itertools.product(range(n_classes), repeat=len(labels))):
-            model = Ridge(penalty, fit_intercept=intercept)
-            model.fit((X - shift) / scale, np.eye(n_classes)[y])
-            scores = model.predict((queries - shift) / scale)
-            flips = int(np.sum(y != labels))
+        every = np.array(list(itertools.product(range(n_classes), repeat=len(labels))))
+        targets = np.moveaxis(np.eye(n_classes)[every], 0, 1).reshape(len(labels), -1)
+        model = Ridge(penalty, fit_intercept=intercept).fit((X - shift) / scale, targets)
+        fitted = model.predict((queries - shift) / scale).reshape(len(queries), len(every), n_classes)
+        for flips, scores in zip(np.sum(every != labels, axis=1), np.moveaxis(fitted, 1, 0), strict=True):
             sure = survives[:, flips]
             assert np.all(scores.argmax(axis=1)[sure] == label[sure])
             scores[np.arange(len(queries)), label] -= 1e-9  # a rival who is level counts as ahead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +20,18 @@ class Column(NamedTuple):
 
     threat: str
     budget: str
+
+
+class Halves(NamedTuple):
+    """The queries on which settings are chosen, and those that are judged."""
+
+    chosen: slice
+    judged: slice
+
+    @classmethod
+    def of(cls, n_queries: int) -> Halves:
+        """Return the two halves of queries that are in random order."""
+        return cls(slice(0, n_queries // 2), slice(n_queries // 2, n_queries))
 
 
 class Candidate(NamedTuple):
@@ -41,27 +53,30 @@ class Candidate(NamedTuple):
     right: np.ndarray
     holds: Mapping[Column, np.ndarray]
 
-    def accuracy(self, queries: slice) -> float:
-        """Return the share of these queries that is predicted right."""
-        return float(np.mean(self.right[queries]))
+    def score(self, halves: Halves) -> Score:
+        """Return the shares of both halves."""
+        return Score(
+            self.family,
+            self.setting,
+            _shares(self.right, halves),
+            {column: _shares(self.right & holds, halves) for column, holds in self.holds.items()},
+        )
 
-    def certified(self, column: Column, queries: slice) -> float:
-        """Return the share of these queries that is predicted right and certified."""
-        return float(np.mean((self.right & self.holds[column])[queries]))
+
+class Shares(NamedTuple):
+    """A share of the choosing half and of the judged half."""
+
+    chosen: float
+    judged: float
 
 
-class Halves(NamedTuple):
-    """The queries on which settings are chosen, and those that are judged."""
+class Score(NamedTuple):
+    """Shares of a candidate: predicted right, and predicted right and certified."""
 
-    chosen: slice
-    judged: slice
-    n_judged: int
-
-    @classmethod
-    def of(cls, n_queries: int) -> Halves:
-        """Return the two halves of queries that are in random order."""
-        half = n_queries // 2
-        return cls(slice(0, half), slice(half, n_queries), n_queries - half)
+    family: str
+    setting: str
+    accuracy: Shares
+    certified: Mapping[Column, Shares]
 
 
 def draw_queries(data: Dataset, limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -70,37 +85,34 @@ def draw_queries(data: Dataset, limit: int) -> tuple[np.ndarray, np.ndarray]:
     return data.X_test[order], data.y_test[order]
 
 
-def best(
-    candidates: Iterable[Candidate], column: Column, halves: Halves, floor: float = 0.0
-) -> Candidate | None:
+def best(scores: Iterable[Score], column: Column, floor: float = 0.0) -> Score | None:
     """Return who certifies most on the choosing half among those of at least this accuracy there.
 
     Among equals the more accurate one; None if nobody is that accurate or has such a certificate.
     """
-    able = [c for c in candidates if column in c.holds and c.accuracy(halves.chosen) >= floor - _SAME_SHARE]
-    return max(
-        able,
-        key=lambda c: (c.certified(column, halves.chosen), c.accuracy(halves.chosen)),
-        default=None,
-    )
+    able = [s for s in scores if column in s.certified and s.accuracy.chosen >= floor - _SAME_SHARE]
+    return max(able, key=lambda s: (s.certified[column].chosen, s.accuracy.chosen), default=None)
 
 
-def frontier(candidates: Sequence[Candidate], column: Column, halves: Halves) -> list[Candidate]:
+def frontier(scores: Iterable[Score], column: Column) -> list[Score]:
     """Return those whom nobody beats in accuracy and in certificates on the choosing half, by accuracy."""
-    able = [c for c in candidates if column in c.holds]
-    able.sort(key=lambda c: (c.accuracy(halves.chosen), c.certified(column, halves.chosen)), reverse=True)
-    kept: list[Candidate] = []
+    able = [s for s in scores if column in s.certified]
+    able.sort(key=lambda s: (s.accuracy.chosen, s.certified[column].chosen), reverse=True)
+    kept: list[Score] = []
     for one in able:
-        if not kept or one.certified(column, halves.chosen) > kept[-1].certified(column, halves.chosen):
+        if not kept or one.certified[column].chosen > kept[-1].certified[column].chosen:
             kept.append(one)
     return kept[::-1]
 
 
-def cell(candidates: Iterable[Candidate], column: Column, halves: Halves, floor: float) -> str:
-    """Return "certified (95 % interval) at accuracy; setting" of the judged half for the best candidate."""
-    found = best(candidates, column, halves, floor)
+def cell(scores: Iterable[Score], column: Column, n_judged: int, floor: float = 0.0) -> str:
+    """Return "certified (95 % interval) at accuracy; setting" of the judged half for the best of them."""
+    found = best(scores, column, floor)
     if found is None:
         return "none"
-    certified = found.certified(column, halves.judged)
-    interval = wilson(certified, halves.n_judged)
-    return f"{certified:.3f} ({interval}) at {found.accuracy(halves.judged):.3f}; {found.setting}"
+    certified = found.certified[column].judged
+    return f"{certified:.3f} ({wilson(certified, n_judged)}) at {found.accuracy.judged:.3f}; {found.setting}"
+
+
+def _shares(which: np.ndarray, halves: Halves) -> Shares:
+    return Shares(float(np.mean(which[halves.chosen])), float(np.mean(which[halves.judged])))

@@ -16,7 +16,7 @@ from .ridge import RidgeWeights, survived_flips
 N_NEIGHBORS, RADIUS, RIDGE = "count, K-NN", "count, radius", "ridge, exact"
 
 # Penalties in multiples of the mean eigenvalue of the Gram matrix: from almost none to almost nothing else.
-_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
+_PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4)
 
 
 def count_candidates(

@@ -25,8 +25,11 @@ from .count_certificate import radius_votes, votes_needed
 from .grouped import most_changed
 from .tampered_tables import check_rivals
 
-_SHARES = (0.01, 0.05, 0.1)
-_NEIGHBORS = (1, 5, 15, 31, 51, 101, 201, 301, 501, 701, 1001, 1501, 2001, 2501, 3001, 4001, 5001, 7001)
+_SHARES = (0.001, 0.01, 0.05, 0.1)
+_NEIGHBORS = (
+    *(1, 5, 15, 31, 51, 101, 201, 301, 501, 701, 1001),
+    *(1501, 2001, 2501, 3001, 4001, 5001, 7001, 10001),
+)
 # shares of the rows that the radii hold in the median query
 _HELD = (0.001, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 _GROUPED_SHARES = (0.002, 0.01, 0.02, 0.05)
@@ -107,7 +110,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
 
 def _one_by_one(report: Report, setting: _Setting) -> None:
     n, halves = len(setting.labels), setting.halves
-    rows = {Column("rows", f"{share:.0%}"): math.ceil(share * n) for share in _SHARES}
+    rows = {Column("rows", f"{100.0 * share:g} %"): math.ceil(share * n) for share in _SHARES}
     shared = {"n_classes": setting.n_classes, "rows": rows}
     candidates = [
         *count_candidates(
@@ -120,10 +123,10 @@ def _one_by_one(report: Report, setting: _Setting) -> None:
         ),
         *ridge_candidates(setting.data, setting.queries, setting.labels, setting.truth, **shared),
     ]
-    families = {
-        family: [c for c in candidates if c.family == family] for family in (N_NEIGHBORS, RADIUS, RIDGE)
-    }
-    top = max(c.accuracy(halves.chosen) for c in families[N_NEIGHBORS])
+    scores = [c.score(halves) for c in candidates]
+    families = {f: [s for s in scores if s.family == f] for f in (N_NEIGHBORS, RADIUS, RIDGE)}
+    top = max(s.accuracy.chosen for s in families[N_NEIGHBORS])
+    n_judged = halves.judged.stop - halves.judged.start
     report.text(f"Share of the largest class: {setting.constant():.3f}.")
     report.table(
         ["certificate", "tampered rows", *(f"within {b:g}" if b < 1.0 else "any" for b in _BELOW_BEST)],
@@ -131,7 +134,7 @@ def _one_by_one(report: Report, setting: _Setting) -> None:
             [
                 family,
                 f"{column.budget}, {count:,}",
-                *(cell(members, column, halves, top - below) for below in _BELOW_BEST),
+                *(cell(members, column, n_judged, top - below) for below in _BELOW_BEST),
             ]
             for family, members in families.items()
             for column, count in rows.items()
@@ -180,7 +183,19 @@ def _under_one_attack(setting: _Setting, votes: np.ndarray, rows: int) -> list[_
     return shares
 
 
-_FINDINGS: tuple[str, ...] = ()
+_FINDINGS = (
+    "K-NN withstands r rows by their count only if K is above 2 r, and so large a K costs accuracy: at 1 % "
+    "of the rows nothing is certified within 0.02 of the best accuracy but on MNIST 0/1, 6/8 and breast "
+    "cancer, and on letters of 26 classes, each with 4 % of the rows, next to nothing at any accuracy.",
+    "Radius neighbours certify less than K-NN on most sets where accuracy may be given up. They are ahead on "
+    "MAGIC, and where little accuracy may be given up and K-NN certifies nothing: a query in a crowd of its "
+    "own class has many votes, however few another has.",
+    "Ridge regression, against flips only, is ahead of both on Spambase, MAGIC and the CIFAR pairs, at an "
+    "accuracy that large K does not reach; on MNIST 6/8 and breast cancer the figures are level, and on ten "
+    "digits and on letters its accuracy is too low.",
+    "The grouped certificate of one attack on all queries adds at most a few points, most where nearly half "
+    "of the queries are lost one by one; its groups have at most one query a class.",
+)
 
 
 if __name__ == "__main__":
