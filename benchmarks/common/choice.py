@@ -107,9 +107,12 @@ def frontier(scores: Iterable[Score], column: Column) -> list[Score]:
 
 def cell(scores: Iterable[Score], column: Column, n_judged: int, floor: float = 0.0) -> str:
     """Return "certified (95 % interval) at accuracy; setting" of the judged half for the best of them."""
-    found = best(scores, column, floor)
+    able = [s for s in scores if column in s.certified]
+    if not able:
+        return "no certificate"
+    found = best(able, column, floor)
     if found is None:
-        return "none"
+        return "none so accurate"
     certified = found.certified[column].judged
     return f"{certified:.3f} ({wilson(certified, n_judged)}) at {found.accuracy.judged:.3f}; {found.setting}"
 

@@ -35,7 +35,7 @@ from .checks import carry_out, check_counts, check_order, tied_at
 from .saved import Measured
 from .study import BALL, BALLS, FLIPS, GOALS, GRIDS, SHARES, THREATS, Grid, row_columns, share_name
 
-_FAMILIES = (PLAIN, SMOOTHED, RADIUS, COUNTED, RIDGE)
+FAMILIES = (PLAIN, SMOOTHED, RADIUS, COUNTED, RIDGE)
 _BELOW_BEST = (0.02, 0.05, 0.1, 1.0)  # how much accuracy may be given up for certificates
 _ATTACKED_QUERIES, _ATTACKED_NEIGHBORS = 10, (5, 101, 1001, 3001)
 
@@ -59,7 +59,7 @@ def _run(report: Report, name: str, options: argparse.Namespace) -> None:
     if data is None:
         return
     grid = GRIDS[name].quick() if options.quick else GRIDS[name]
-    measured = _measure(report, name, data, grid._replace(n_queries=options.limit or grid.n_queries))
+    measured = measure(report, name, data, grid._replace(n_queries=options.limit or grid.n_queries))
     _tables(report, measured)
     if not options.quick:
         _goals(report, measured)
@@ -69,7 +69,7 @@ def _run(report: Report, name: str, options: argparse.Namespace) -> None:
     report.text(f"The whole run took {time.perf_counter() - began:.0f} s.")
 
 
-def _measure(report: Report, name: str, data: Dataset, grid: Grid) -> Measured:
+def measure(report: Report, name: str, data: Dataset, grid: Grid) -> Measured:
     """Certify with every setting, and check before anything is printed."""
     queries, truth = draw_queries(data, grid.n_queries)
     halves = Halves.of(len(queries))
@@ -136,14 +136,14 @@ def _tables(report: Report, measured: Measured) -> None:
             "the choosing half among those so accurate there."
         )
         report.table(
-            ["attacker", "budget", *_FAMILIES],
+            ["attacker", "budget", *FAMILIES],
             [
                 [
                     column.threat,
                     column.budget,
                     *(
                         cell(measured.of(family), column, measured.n_judged, top - below)
-                        for family in _FAMILIES
+                        for family in FAMILIES
                     ),
                 ]
                 for column in columns
@@ -180,7 +180,7 @@ def _plot(report: Report, measured: Measured) -> None:
         budget = f"radius {BALLS[1]:g}" if threat == BALL else share_name(SHARES[-1])
         column = Column(threat, budget)
         lines = {}
-        for family in _FAMILIES:
+        for family in FAMILIES:
             kept = frontier(measured.of(family), column)
             points = sorted((s.accuracy.judged, s.certified[column].judged) for s in kept)
             if points:

@@ -1,0 +1,81 @@
+"""All data sets beside each other, from what the runs of `figures` saved: who is ahead, of whom, and where.
+
+Run ``python -m benchmarks.frontier.summary [--save]`` in a source checkout; see benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from ..common.choice import Column, best
+from ..common.command import study
+from ..common.report import SEED, Report, wilson
+from ..common.sets import TITLES, read_set
+from .candidates import PLAIN
+from .figures import FAMILIES, measure
+from .saved import Measured
+from .study import BALL, BALLS, GRIDS, SHARES, THREATS, share_name
+
+_BELOW_BEST = 0.1  # how much accuracy may be given up for certificates
+_QUICK = ("spambase", "letter")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the summary; return 1 if a figure that must hold does not."""
+    return study("frontier.summary", __doc__, _run, argv, saved_as="frontier")
+
+
+def _run(report: Report, options: argparse.Namespace) -> None:
+    report.opening("Certified accuracy at each accuracy: all data sets", SEED)
+    if options.quick:
+        sets = [
+            measure(report, name, data, GRIDS[name].quick())
+            for name in _QUICK
+            if (data := read_set(report, options.source, name)) is not None
+        ]
+    else:
+        sets = [found for name in TITLES if (found := Measured.load(name)) is not None]
+        report.text(
+            f"Read from the results of {len(sets)} of {len(TITLES)} data sets; their reports, with all "
+            "accuracies, settings, checks and plots, are in `frontier/`."
+        )
+    report.text(
+        "Share of the judged half that is right and certified, at its accuracy, by the setting that "
+        "certifies most on the choosing half among those whose accuracy there is at most "
+        f"{_BELOW_BEST:g} below that of the best plain K-NN. In bold: the largest share of the line, and "
+        "every share whose 95 % interval (Wilson) holds it. A share near that of the largest class, at that "
+        "accuracy, shows no skill."
+    )
+    for threat in THREATS:
+        budgets = [f"radius {radius:g}" for radius in BALLS] if threat == BALL else _shares_shown()
+        report.heading(f"{threat[0].upper()}{threat[1:]}")
+        report.table(
+            ["data", "largest class", "budget", *FAMILIES],
+            [_line(one, Column(threat, budget)) for one in sets for budget in budgets],
+        )
+
+
+def _shares_shown() -> list[str]:
+    return [share_name(share) for share in SHARES[1:]]
+
+
+def _line(one: Measured, column: Column) -> list[str]:
+    floor = max(s.accuracy.chosen for s in one.of(PLAIN)) - _BELOW_BEST
+    found = {family: best(one.of(family), column, floor) for family in FAMILIES}
+    shares = {f: score.certified[column].judged for f, score in found.items() if score is not None}
+    top = max(shares.values())
+    cells = []
+    for family, score in found.items():
+        if score is None:
+            cells.append("")
+            continue
+        share = shares[family]
+        high = float(wilson(share, one.n_judged).split("-")[1])
+        shown = f"**{share:.3f}**" if top > 0.0 and high >= top else f"{share:.3f}"
+        cells.append(f"{shown} at {score.accuracy.judged:.3f}; {score.setting}")
+    return [TITLES[one.name], f"{one.constant:.3f}", column.budget, *cells]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
