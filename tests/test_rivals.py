@@ -51,6 +51,17 @@ def test_flips_of_ridge_are_those_of_all_labellings_fitted_anew(n_classes, inter
     assert found > 50
 
 
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("shape", [(30, 5), (5, 30)])
+def test_the_weights_of_ridge_give_the_scores_of_scikit_learn(shape, intercept):
+    rng = np.random.default_rng(4)
+    X, queries, target = rng.normal(size=shape), rng.normal(size=(7, shape[1])), rng.normal(size=shape[0])
+    weights = module("ridge").RidgeWeights(X, standardised=False, intercept=intercept)
+    expected = Ridge(0.3, fit_intercept=intercept).fit(X, target).predict(queries)
+    assert weights.of(queries, 0.3) @ target == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    assert weights.mean_eigenvalue > 0.0
+
+
 def test_the_flips_that_are_certified_do_not_grow_with_the_number_of_flips():
     ridge = module("ridge")
     rng = np.random.default_rng(0)

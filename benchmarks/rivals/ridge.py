@@ -46,13 +46,19 @@ class RidgeWeights:
         self._scale = np.where(scale > 0.0, scale, 1.0) if standardised else np.ones_like(scale)
         self._constant = 1.0 / len(X) if intercept else 0.0
         features = self._features(X)
-        self._values, self._vectors = np.linalg.eigh(features.T @ features)
-        self._rows = features @ self._vectors
+        n, d = features.shape
+        self._size = float(np.sum(features**2))
+        if d <= n:  # the smaller of the two Gram matrices is taken apart
+            self._values, self._vectors = np.linalg.eigh(features.T @ features)
+            self._rows = features @ self._vectors
+        else:
+            self._values, self._rows = np.linalg.eigh(features @ features.T)
+            self._vectors = features.T @ self._rows
 
     @property
     def mean_eigenvalue(self) -> float:
-        """Mean eigenvalue of the Gram matrix: penalties are given in multiples of it."""
-        return float(self._values.mean())
+        """Mean eigenvalue of the Gram matrix of the features: penalties are given in multiples of it."""
+        return self._size / len(self._shift)
 
     def of(self, queries: np.ndarray, penalty: float) -> np.ndarray:
         """Return alpha of each query, (m, n), for a penalty > 0 on the squared norm of the coefficients."""
