@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .exact.edges import rab_edges
     from .exact.estimator import SmoothedKNNClassifier
     from .exact.probabilities import race_probability, vote_probabilities
+    from .exact.sklearn_knn import certify_sklearn
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -41,6 +42,7 @@ __all__ = [
     "RowShift",
     "SmoothedKNNClassifier",
     "__version__",
+    "certify_sklearn",
     "gaussian_radius",
     "get_include",
     "largest_budget",
@@ -68,6 +70,7 @@ _LAZY = {
     "Replacements": ".threats",
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
+    "certify_sklearn": ".exact.sklearn_knn",
     "gaussian_radius": ".bounds",
     "get_include": "._config",
     "largest_budget": ".exact.budgets",

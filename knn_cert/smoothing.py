@@ -4,15 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from .gate.errors import InvalidInput
-from .gate.numbers import check_sigma
+from .gate.numbers import check_sigma_or_none
 
-__all__ = ["DiscreteNoise", "Noise", "SmoothedKNN", "VotingModels"]
+__all__ = [
+    "Classifier",
+    "DiscreteNoise",
+    "NearestNeighbors",
+    "Noise",
+    "PlainKNN",
+    "RadiusNeighbors",
+    "SmoothedKNN",
+    "VotingModels",
+]
 
 KINDS = ("gaussian", "uniform")
 
@@ -26,8 +35,8 @@ class Noise:
 
     Parameters
     ----------
-    sigma : float > 0
-        Standard deviation, in the units of the features.
+    sigma : float >= 0
+        Standard deviation, in the units of the features; 0 is no noise.
     kind : {"gaussian", "uniform"}
         Uniform noise lies within sqrt(3) sigma, on an interval of length `width`.
     """
@@ -36,7 +45,7 @@ class Noise:
     kind: str = "gaussian"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sigma", check_sigma(self.sigma))
+        object.__setattr__(self, "sigma", check_sigma_or_none(self.sigma))
         if self.kind not in KINDS:
             raise InvalidInput(f"noise must be one of {', '.join(KINDS)}, got {self.kind!r}")
 
@@ -64,7 +73,10 @@ class Noise:
         return noised
 
     def describe(self) -> str:
-        return f"{self._law()} on every feature of every training row"
+        """Return with which noise, as the rest of a sentence."""
+        if self.sigma == 0.0:
+            return "without noise"
+        return f"under {self._law()} on every feature of every training row"
 
     def __str__(self) -> str:
         return f"sigma={self.sigma:g}"
@@ -94,7 +106,10 @@ class DiscreteNoise:
     tokenizer: str
 
     def describe(self) -> str:
-        return f"{self.words} (tokens: {self.tokenizer}; labels are among the classes of this certificate)"
+        """Return with which noise, as the rest of a sentence."""
+        return (
+            f"under {self.words} (tokens: {self.tokenizer}; labels are among the classes of this certificate)"
+        )
 
     def __str__(self) -> str:
         return self.law
@@ -119,6 +134,8 @@ class SmoothedKNN:
     edges: NDArray[np.float64] | None = None
     backend: str = ""
     labels_are_classes: bool = False
+    # moves of rows are measured as distances are
+    norm: ClassVar[str] = "L2 norm"
 
     def describe(self) -> str:
         kind = "continuous" if self.edges is None else f"{len(self.edges) + 1} distance buckets"
@@ -130,10 +147,101 @@ class SmoothedKNN:
 
     def conditions(self) -> str:
         """What else the guarantee asks of whoever computed it, as sentences."""
-        few = f" Tables have at least K = {self.n_neighbors} rows."
-        if not self.labels_are_classes:
-            return few
-        return f"{few} Their labels are among the classes that the classifier was given; it refuses others."
+        return _enough_rows(self.n_neighbors) + _known_labels(self.labels_are_classes)
+
+
+@dataclass(frozen=True)
+class PlainKNN:
+    """K-NN without noise: the K nearest rows vote, ties of the vote go to the class that comes first.
+
+    Parameters
+    ----------
+    n_neighbors : int
+    metric : str
+        What distances are, and moves of rows and queries with them.
+    labels_are_classes : bool
+        Whether the classifier was given its classes, and refuses tables with other labels.
+    """
+
+    n_neighbors: int
+    metric: str = "euclidean"
+    labels_are_classes: bool = False
+
+    @property
+    def norm(self) -> str:
+        """What moves of rows are measured in."""
+        return _norm_of(self.metric)
+
+    def describe(self) -> str:
+        return f"the K-NN classifier (K = {self.n_neighbors}{_metric_in_words(self.metric)})"
+
+    def confidence(self, n_queries: int) -> str:
+        """How sure the guarantee is, as the beginning of a sentence."""
+        return "The prediction"
+
+    def conditions(self) -> str:
+        """What else the guarantee asks of whoever computed it, as sentences."""
+        order = " It holds in whichever order rows at equal distances are taken."
+        return _enough_rows(self.n_neighbors) + order + _known_labels(self.labels_are_classes)
+
+
+@dataclass(frozen=True)
+class RadiusNeighbors:
+    """The radius classifier: all rows within a radius vote, ties go to the class that comes first.
+
+    Parameters
+    ----------
+    radius : float
+        In the units of the features; rows at this distance vote.
+    metric : str
+        What distances are, and moves of rows and queries with them.
+    backend : str
+        What computed the probabilities under noise; empty without noise.
+    labels_are_classes : bool
+        Whether the classifier was given its classes, and refuses tables with other labels.
+    """
+
+    radius: float
+    metric: str = "euclidean"
+    backend: str = ""
+    labels_are_classes: bool = False
+
+    @property
+    def norm(self) -> str:
+        """What moves of rows are measured in."""
+        return _norm_of(self.metric)
+
+    def describe(self) -> str:
+        return f"the radius classifier (radius = {self.radius:g}{_metric_in_words(self.metric)})"
+
+    def confidence(self, n_queries: int) -> str:
+        """How sure the guarantee is, as the beginning of a sentence."""
+        return "The prediction"
+
+    def conditions(self) -> str:
+        """What else the guarantee asks of whoever computed it, as sentences."""
+        return _known_labels(self.labels_are_classes, "Labels of tables")
+
+
+NearestNeighbors = SmoothedKNN | PlainKNN | RadiusNeighbors
+
+
+def _norm_of(metric: str) -> str:
+    return "L2 norm" if metric == "euclidean" else f"the metric {metric} of the classifier"
+
+
+def _metric_in_words(metric: str) -> str:
+    return "" if metric == "euclidean" else f", metric = {metric}"
+
+
+def _enough_rows(n_neighbors: int) -> str:
+    return f" Tables have at least K = {n_neighbors} rows."
+
+
+def _known_labels(labels_are_classes: bool, whose: str = "Their labels") -> str:
+    if not labels_are_classes:
+        return ""
+    return f" {whose} are among the classes that the classifier was given; it refuses others."
 
 
 @dataclass(frozen=True)
@@ -165,6 +273,7 @@ class VotingModels:
     simultaneous: bool = False
     trainer: str = ""
     test_noise: bool = False
+    norm: ClassVar[str] = "L2 norm"
 
     def describe(self) -> str:
         of = f" of {self.trainer}" if self.trainer else ""
@@ -186,3 +295,6 @@ class VotingModels:
             "noise drawn once and kept for all epochs, after the attacker was done, and whatever stops or "
             "tunes the training noised too."
         )
+
+
+Classifier = NearestNeighbors | VotingModels

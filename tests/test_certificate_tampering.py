@@ -210,7 +210,7 @@ REFUSED = {
     "sigma times 100, flips": (FLIPS, changed("noise", "sigma", 100.0), "guarantee must be the one"),
     "sigma 0": (BALL, changed("noise", "sigma", 0), "sigma must be finite and > 0"),
     "sigma infinite": (BALL, changed("noise", "sigma", "inf"), "sigma must be finite and > 0"),
-    "sigma negative": (BALL, changed("noise", "sigma", -1.0), "sigma must be finite and > 0"),
+    "sigma negative": (BALL, changed("noise", "sigma", -1.0), "sigma must be at least 0"),
     "kind of noise": (BALL, changed("noise", "kind", "uniform"), "certifies the total over all rows in norm"),
     "noise of another kind": (
         BALL,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..smoothing import Noise, SmoothedKNN, VotingModels
+from ..smoothing import Classifier, Noise
 from ..threats import BlackBoxBall
 from ..threats import Threat as TableThreat
 from ..threats.base import check_threat
@@ -57,7 +57,7 @@ class Certificates(Record):
     abstained : ndarray of bool, shape (n_queries,)
         True where nothing is certified: not even the untampered table, or not the budget asked for.
     classes : ndarray of shape (C,)
-    classifier : SmoothedKNN or VotingModels
+    classifier : SmoothedKNN, PlainKNN, RadiusNeighbors or VotingModels
         Whose predictions these are: its settings, and how its probabilities became known.
     noise : Noise or DiscreteNoise
         What was smoothed with: ``noise.sigma`` on each feature, or the law on words, labels and rows.
@@ -84,7 +84,7 @@ class Certificates(Record):
         *,
         classes: NDArray[Any],
         noise: Noise,
-        classifier: SmoothedKNN | VotingModels,
+        classifier: Classifier,
         n_features: int,
         n_train: int,
         version: str,
@@ -140,7 +140,7 @@ class Certificates(Record):
         probabilities: NDArray[np.float64],
         classes: NDArray[Any],
         noise: Noise,
-        classifier: SmoothedKNN | VotingModels,
+        classifier: Classifier,
         n_features: int,
         n_train: int,
         version: str,

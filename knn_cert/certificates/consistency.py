@@ -18,8 +18,16 @@ from ..bounds import vote_bounds
 from ..bounds.arguments import check_level
 from ..bounds.confidence import VoteBounds
 from ..gate.distances import check_edges
-from ..gate.numbers import as_whole_number
-from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..gate.numbers import as_radius, as_whole_number, check_sigma
+from ..smoothing import (
+    DiscreteNoise,
+    NearestNeighbors,
+    Noise,
+    PlainKNN,
+    RadiusNeighbors,
+    SmoothedKNN,
+    VotingModels,
+)
 from ..threats import BlackBoxBall
 from ..threats import Threat as TableThreat
 from ..threats.rows import RaceThreat, RowBudget
@@ -51,13 +59,15 @@ def check(certificates: Record) -> None:
     _check_settings(certificates)
     _check_numbers_of_queries(certificates)
     bounds = Bounds(certificates.p_lower, certificates.p_upper, certificates.tail_upper)
-    if isinstance(certificates.classifier, SmoothedKNN):
+    if not isinstance(certificates.classifier, VotingModels):
         _check_exact(certificates, bounds)
     elif len(certificates):
         _check_votes(certificates, certificates.classifier, bounds)
     _check_abstentions(certificates, bounds)
     _check_worst_probability(certificates)
-    if isinstance(certificates.threat, BlackBoxBall):
+    if _is_certain(certificates):
+        _check_certain(certificates)
+    if isinstance(certificates.threat, BlackBoxBall) and not _is_certain(certificates):
         _check_ball(certificates, certificates.threat, bounds)
     else:
         _check_budget(certificates)
@@ -85,7 +95,7 @@ def _check_settings(certificates: Record) -> None:
         raise ValueError(f"n_features must be null for texts alone, got {certificates.n_features!r}")
     if certificates.n_features is not None:
         as_whole_number(certificates.n_features, "n_features", least=1)
-    if isinstance(classifier, SmoothedKNN):
+    if not isinstance(classifier, VotingModels):
         _check_nearest_neighbors(certificates, classifier)
         possible = isinstance(noise, Noise) and isinstance(threat, TableThreat)
     else:
@@ -97,22 +107,38 @@ def _check_settings(certificates: Record) -> None:
         threat.check_noise(noise.kind)
 
 
-def _check_nearest_neighbors(certificates: Record, classifier: SmoothedKNN) -> None:
-    as_whole_number(classifier.n_neighbors, "n_neighbors", least=1)
-    if classifier.n_neighbors > certificates.n_train:
-        raise ValueError(
-            f"n_neighbors must be at most n_train = {certificates.n_train}, got {classifier.n_neighbors}"
-        )
-    if classifier.edges is not None:
-        check_edges(classifier.edges)
-    if classifier.backend not in _BACKENDS:
-        raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {classifier.backend!r}")
-    continuous = classifier.edges is None and getattr(certificates.noise, "kind", None) == "gaussian"
+def _check_nearest_neighbors(certificates: Record, classifier: NearestNeighbors) -> None:
+    sigma = certificates.noise.sigma if isinstance(certificates.noise, Noise) else math.nan
+    if isinstance(classifier, RadiusNeighbors):
+        as_radius(classifier.radius)
+    else:
+        as_whole_number(classifier.n_neighbors, "n_neighbors", least=1)
+        if classifier.n_neighbors > certificates.n_train:
+            raise ValueError(
+                f"n_neighbors must be at most n_train = {certificates.n_train}, got {classifier.n_neighbors}"
+            )
+    if isinstance(classifier, SmoothedKNN) or (isinstance(classifier, RadiusNeighbors) and sigma > 0.0):
+        if classifier.backend not in _BACKENDS:
+            raise ValueError(f"backend must be one of {', '.join(_BACKENDS)}, got {classifier.backend!r}")
+    elif isinstance(classifier, RadiusNeighbors) and classifier.backend:
+        raise ValueError(f"backend must be empty without noise, got {classifier.backend!r}")
+    edges = classifier.edges if isinstance(classifier, SmoothedKNN) else None
+    if edges is not None:
+        check_edges(edges)
+    if isinstance(classifier, SmoothedKNN):
+        check_sigma(sigma)
+    elif isinstance(classifier, PlainKNN) and sigma != 0.0:
+        raise ValueError(f"sigma must be 0 for K-NN without noise, got {sigma!r}")
+    elif classifier.metric != "euclidean" and (sigma != 0.0 or certificates.threat.is_ball):
+        raise ValueError(f"noise and the L2 ball are for metric euclidean, got {classifier.metric!r}")
+    continuous = edges is None and getattr(certificates.noise, "kind", None) == "gaussian"
     if not (continuous or certificates.threat.is_ball):
         raise ValueError(f"{certificates.threat!r} is for the continuous classifier under Gaussian noise")
 
 
 def _check_models(certificates: Record, models: VotingModels) -> None:
+    if isinstance(certificates.noise, Noise):
+        check_sigma(certificates.noise.sigma)
     check_level(models.alpha)
     as_whole_number(models.n_models, "n_models", least=1 if len(certificates) else 0)
     as_whole_number(models.n_pilot, "n_pilot", least=0)
@@ -196,7 +222,7 @@ def _check_abstentions(certificates: Record, bounds: Bounds) -> None:
     _expect(budget >= 0, "budget must be a number of at least 0", budget)
     _expect(~abstained | (budget == 0), "budget must be 0 where the classifier abstained", budget)
     shift = certificates.table_shift
-    exact = isinstance(certificates.classifier, SmoothedKNN)
+    exact = not isinstance(certificates.classifier, VotingModels)
     _expect((shift >= 0.0) & (shift < math.inf), "table_shift must be finite and at least 0", shift)
     _expect(exact | (shift == 0.0), "table_shift must be 0 for votes", shift)
     if not exact or certificates.threat.is_ball:
@@ -238,11 +264,18 @@ def _check_worst_probability(certificates: Record) -> None:
 def _is_exact(certificates: Record) -> bool:
     """Whether the race of the majority alone decides, with nothing else to certify by."""
     classifier, threat = certificates.classifier, certificates.threat
+    if _is_certain(certificates):
+        return True
     if not isinstance(classifier, SmoothedKNN) or not isinstance(threat, RowBudget):
         return False
     return len(certificates.classes) == 2 and (
         classifier.labels_are_classes or classifier.n_neighbors % 2 == 1
     )
+
+
+def _is_certain(certificates: Record) -> bool:
+    """Whether there is no noise, so that every vote is certain."""
+    return isinstance(certificates.noise, Noise) and certificates.noise.sigma == 0.0
 
 
 def _check_ball(certificates: Record, threat: BlackBoxBall, bounds: Bounds) -> None:
@@ -266,12 +299,29 @@ def _check_ball(certificates: Record, threat: BlackBoxBall, bounds: Bounds) -> N
     _expect(np.abs(budget - issued) <= room, "budget must be what the bounds give", budget, issued)
 
 
+def _check_certain(certificates: Record) -> None:
+    """Without noise one class has all of the probability, or nothing is known."""
+    p, error, worst = certificates.probabilities, certificates.errors, certificates.worst_probability
+    one = (p == _is_label(certificates)).all(axis=1)
+    _expect(one, "probabilities must be 1 for the label and 0 for all others without noise", p)
+    known = (error == 0.0).all(axis=1) | (error == 1.0).all(axis=1)
+    _expect(known, "errors must be 0, or 1 where the label is not sure, without noise", error)
+    certain = np.isnan(worst) | (worst == 0.0) | (worst == 1.0)
+    _expect(certain, "worst_probability must be 0 or 1 without noise", worst)
+    if certificates.threat.is_ball:
+        _expect(
+            certificates.abstained | (certificates.budget > 0.0),
+            "budget must be above 0, or the classifier abstain",
+            certificates.budget,
+        )
+
+
 def _check_budget(certificates: Record) -> None:
     """The budget that was asked for, or one that the threat can have; of rows no more than are certified."""
     threat, n_train, budget = certificates.threat, certificates.n_train, certificates.budget
     abstained = certificates.abstained
     most = threat.row_limit(n_train) if threat.budget_name == "rows" else None
-    if isinstance(certificates.classifier, SmoothedKNN) and isinstance(threat, RaceThreat):
+    if isinstance(certificates.classifier, SmoothedKNN | PlainKNN) and isinstance(threat, RaceThreat):
         n_neighbors = certificates.classifier.n_neighbors
         if isinstance(threat, RowBudget):
             most = threat.most_rows(n_train, n_neighbors)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..smoothing import Classifier, DiscreteNoise, Noise
 from .record import Record, Threat
 
 __all__ = [
@@ -132,7 +132,7 @@ def settings_of(head: Any) -> dict[str, Any]:
         "n_train": whole_number(settings["n_train"], "n_train"),
         "version": _value(settings["version"], str, "version"),
         "threat": _part(head["threat"], get_args(Threat), "threat"),
-        "classifier": _part(head["classifier"], (SmoothedKNN, VotingModels), "classifier"),
+        "classifier": _part(head["classifier"], get_args(Classifier), "classifier"),
         "noise": _noise(head["noise"]),
         "classes": label_values(head["classes"], head["classes_dtype"]),
     }

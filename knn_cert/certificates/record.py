@@ -8,7 +8,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ..smoothing import DiscreteNoise, Noise, SmoothedKNN, VotingModels
+from ..smoothing import Classifier, DiscreteNoise, Noise
 from ..threats import Threat as TableThreat
 from ..threats.words import WordThreat
 
@@ -47,7 +47,7 @@ class Record:
     worst_probability: NDArray[np.float64]
     abstained: NDArray[np.bool_]
     classes: NDArray[Any]
-    classifier: SmoothedKNN | VotingModels
+    classifier: Classifier
     noise: Noise | DiscreteNoise
     n_features: int | None
     n_train: int
@@ -94,10 +94,11 @@ class Record:
     @property
     def guarantee(self) -> str:
         """What the certificates guarantee and what they do not, in plain words."""
+        tampering = self.threat.describe(self.classifier.norm)
         return (
-            f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} under "
+            f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} "
             f"{self.noise.describe()} is the same for what is observed, possibly tampered with, and for "
-            f"everything that can be made of it with {self.threat.describe()}. {self.threat.consequence()} "
+            f"everything that can be made of it with {tampering}. {self.threat.consequence()} "
             f"Not covered: {self.threat.not_covered()}, and whatever else was computed from tampered data, "
             f"such as a scaler, selected features or any parameter.{self.classifier.conditions()} Where the "
             "classifier abstained, nothing is guaranteed."

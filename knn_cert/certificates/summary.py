@@ -97,7 +97,7 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
     beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
     if y_true is not None:
-        correct = _equal_labels(certificates.label, y_true, certificates.classes)
+        correct = equal_labels(certificates.label, y_true, certificates.classes)
         accuracy = float(np.mean(correct))
         answered = correct[~certificates.abstained]
         answered_accuracy = float(np.mean(answered)) if len(answered) else None
@@ -124,7 +124,7 @@ def _default_budgets(certificates: Record) -> Sequence[float]:
     return budgets if limit is None else [budget for budget in budgets if budget <= limit]
 
 
-def _equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any]) -> NDArray[np.bool_]:
+def equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any]) -> NDArray[np.bool_]:
     """Where the prediction is the true label; a query whose true label is no class can only be wrong."""
     y_true = np.asarray(y_true)
     if y_true.shape != label.shape:

@@ -33,8 +33,8 @@ USAGE = """\
 knn-cert certify TRAIN [TEST] --label COLUMN [options]
        knn-cert certify --dataset NAME [options]"""
 DESCRIPTION = """\
-Predict the rows of TEST from those of TRAIN with a smoothed K-NN classifier,
-and certify how much tampering with the training table each prediction
+Predict the rows of TEST from those of TRAIN with a K-NN classifier, smoothed
+with noise or plain (--sigma 0), and certify how much tampering with the training table each prediction
 provably survives. Exact: no sampling."""
 EPILOG = """\
 scaling:
@@ -61,6 +61,7 @@ examples:
   knn-cert certify table.parquet --label y --rows 10 --out cert.json
   knn-cert certify table.csv --label y --threat label-flips
   knn-cert certify table.csv --label y --threat row-shift --rows 0.1 --radius 0.5
+  knn-cert certify table.csv --label y --sigma 0 --k 501 --threat replacements
   knn-cert certify --dataset spambase --levels 200
 """
 
@@ -77,10 +78,10 @@ def run(args: argparse.Namespace) -> int:
     with input_errors():
         _check_out(args)
     from knn_cert import kernels
-    from knn_cert.gate.numbers import check_n_threads, check_sigma
+    from knn_cert.gate.numbers import check_n_threads, check_sigma_or_none
 
     with input_errors():  # found in a moment, and reading a large table takes longer
-        check_sigma(args.sigma)
+        check_sigma_or_none(args.sigma)
         kernels.get_backend(args.backend)
         n_threads = check_n_threads(args.threads)
 
@@ -92,8 +93,9 @@ def run(args: argparse.Namespace) -> int:
         threat = _threat(args)
         data = certify_data.read(args)
         classifier = SmoothedKNNClassifier(
-            n_neighbors=args.k,
+            n_neighbors=5 if args.k is None else args.k,
             sigma=args.sigma,
+            radius=args.vote_radius,
             edges=_edges(args, data.X_train.shape[1]),
             backend=args.backend,
             n_threads=n_threads,
@@ -124,6 +126,10 @@ def _check_combination(args: argparse.Namespace) -> None:
         _check_dataset(args)
     if args.shrink is not None and args.levels is None:
         raise InputError("--shrink goes with --levels; add --levels 200 or leave --shrink out")
+    if args.k is not None and args.vote_radius is not None:
+        raise InputError("--k and --vote-radius say both who votes; leave one of them out")
+    if args.levels is not None and (args.sigma == 0.0 or args.vote_radius is not None):
+        raise InputError("--levels is for K-NN with noise, --sigma above 0; leave --levels out")
     _check_threat(args)
     if args.quiet and args.out is None:
         raise InputError("--quiet without --out would give no result at all; add --out FILE")

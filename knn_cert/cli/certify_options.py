@@ -67,14 +67,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--n-neighbors",
         dest="k",
         type=_whole,
-        default=5,
-        help="neighbours that vote (default: %(default)s)",
+        help="neighbours that vote (default: 5)",
+    )
+    classifier.add_argument(
+        "--vote-radius",
+        type=_radius,
+        metavar="R",
+        help="in the place of --k: all rows within this distance vote",
     )
     classifier.add_argument(
         "--sigma",
         type=_sigma,
         default=1.0,
-        help="noise on every feature (standard deviation, default: %(default)s)",
+        help="noise on every feature (standard deviation, default: %(default)s); 0 is plain K-NN",
     )
     classifier.add_argument(
         "--levels",
@@ -187,8 +192,8 @@ def _float(text: str) -> float:
 
 def _sigma(text: str) -> float:
     sigma = _float(text)
-    if not 0.0 < sigma < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a finite number > 0, got {quoted(text)}")
+    if not 0.0 <= sigma < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a finite number >= 0, got {quoted(text)}")
     return sigma
 
 

@@ -22,21 +22,17 @@ def report(
     args: argparse.Namespace, data: Data, certificates: Certificates, seconds: float, n_threads: int
 ) -> str:
     """Return what the user reads; names out of the table stand in it as `printable` makes them."""
-    from knn_cert.smoothing import Noise, SmoothedKNN
-
     n, d = data.X_train.shape
     m = len(certificates)
-    classifier, noise = certificates.classifier, certificates.noise
-    assert isinstance(classifier, SmoothedKNN) and isinstance(noise, Noise)  # as this command makes them
-    kind = "continuous" if classifier.edges is None else f"{len(classifier.edges) + 1} distance buckets"
-    vote = f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {noise.sigma:g}, {kind}"
-    price = f"{_duration(seconds)} in all; {classifier.backend}, {_plural(n_threads, 'thread')}"
+    backend = getattr(certificates.classifier, "backend", "")
+    kernel = f"{backend}, " if backend else ""
+    price = f"{_duration(seconds)} in all; {kernel}{_plural(n_threads, 'thread')}"
     lines = [
         ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
         ("training table", f"n = {_plural(n, 'row')}, d = {_plural(d, 'feature')}"),
         ("classes", _classes(data)),
-        ("classifier", vote),
-        ("threat", certificates.threat.describe()),
+        ("classifier", _vote(certificates)),
+        ("threat", certificates.threat.describe(certificates.classifier.norm)),
         None,
         ("time per query", f"{_duration(seconds / m)} ({price})"),
         (
@@ -48,6 +44,18 @@ def report(
         warnings.simplefilter("ignore", UserWarning)  # of unknown labels, which were named with their table
         table = str(certificates.summary(data.y_test, args.budgets))
     return "\n".join(table if line is None else f"{line[0]:<24}  {line[1]}" for line in lines)
+
+
+def _vote(certificates: Certificates) -> str:
+    from knn_cert.smoothing import Noise, SmoothedKNN
+
+    classifier, noise = certificates.classifier, certificates.noise
+    assert isinstance(noise, Noise)  # as this command makes it
+    if isinstance(classifier, SmoothedKNN):
+        kind = "continuous" if classifier.edges is None else f"{len(classifier.edges) + 1} distance buckets"
+        return f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {noise.sigma:g}, {kind}"
+    sigma = f"sigma = {noise.sigma:g}" if noise.sigma > 0.0 else "without noise"
+    return f"{classifier.describe().removeprefix('the ')}, {sigma}"
 
 
 def _classes(data: Data) -> str:

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
-from ..threats import StructuredThreat
+from ..threats import StructuredThreat, Threat
 from ..threats.base import check_threat
+from .classifiers import threatened
 from .door import checked_queries
-from .worst_case import ThreatenedQueries
+from .threatened import ThreatenedQueries
 
 __all__ = ["largest_budget", "worst_case_probability"]
-
-_STRUCTURED = get_args(StructuredThreat)
 
 
 def worst_case_probability(
     sq_distances: ArrayLike,
     labels: ArrayLike,
-    threat: StructuredThreat,
+    threat: Threat,
     *,
     target_class: ArrayLike,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     backend: str = "auto",
 ) -> float | FloatArray:
@@ -50,10 +50,13 @@ def worst_case_probability(
         may also bring labels that sort before all of yours, number your classes from 1.
     n_neighbors : int
         K, between 1 and n; even numbers are allowed.
-    sigma : float > 0
-        Standard deviation of the noise on each feature, in the units of the features.
+    sigma : float >= 0
+        Standard deviation of the noise on each feature, in the units of the features; 0 is plain K-NN, whose
+        probabilities are 0 and 1.
     dof : float, from 1 to 1e9
-        d, the number of features that carry noise.
+        d, the number of features that carry noise; not needed without noise.
+    radius : float, optional
+        In the place of n_neighbors: all rows within this distance vote (not its square).
     n_classes : int, optional
         C >= 2; one more than the largest label if left out. Classes without rows count: tampered rows may
         carry their labels.
@@ -75,7 +78,7 @@ def worst_case_probability(
     ValueError
         As `vote_probabilities`, and if target_class is not 0..C-1 or has the wrong shape.
     """
-    check_threat(threat, _STRUCTURED)
+    _check_threat(threat, sigma)
     if threat.is_open:
         raise InvalidInput(
             f"{threat!r} leaves its budget open; give it, or ask largest_budget for the largest"
@@ -87,6 +90,7 @@ def worst_case_probability(
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
+        radius=radius,
         n_classes=n_classes,
         backend=backend,
     )
@@ -97,12 +101,13 @@ def worst_case_probability(
 def largest_budget(
     sq_distances: ArrayLike,
     labels: ArrayLike,
-    threat: StructuredThreat,
+    threat: Threat,
     *,
     target_class: ArrayLike,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     backend: str = "auto",
 ) -> float | int | FloatArray | WholeArray:
@@ -116,10 +121,11 @@ def largest_budget(
 
     Parameters
     ----------
-    sq_distances, labels, target_class, n_neighbors, sigma, dof, n_classes, backend
+    sq_distances, labels, target_class, n_neighbors, sigma, dof, radius, n_classes, backend
         As for `worst_case_probability`.
     threat : threat
-        With one budget left open: ``LabelFlips()``, ``RowShift(rows=0.1)``, ``QueryShift()``, ...
+        With one budget left open: ``LabelFlips()``, ``RowShift(rows=0.1)``, ``QueryShift()``, ...; without
+        noise also ``BlackBoxBall()``.
 
     Returns
     -------
@@ -133,7 +139,7 @@ def largest_budget(
     TypeError, ValueError
         As `worst_case_probability`; ValueError also if the threat leaves no budget open.
     """
-    check_threat(threat, _STRUCTURED)
+    _check_threat(threat, sigma)
     if not threat.is_open:
         raise InvalidInput(f"{threat!r} leaves no budget open; leave out its {threat.budget_name}")
     queries, single = _threatened(
@@ -143,6 +149,7 @@ def largest_budget(
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
+        radius=radius,
         n_classes=n_classes,
         backend=backend,
     )
@@ -158,24 +165,26 @@ def _threatened(
     labels: ArrayLike,
     target_class: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None,
     backend: str,
-) -> tuple[ThreatenedQueries, bool]:
+) -> tuple[ThreatenedQueries[Any], bool]:
     """Return the queries with their targets; the flag tells whether there was one, without an axis."""
-    settings, distances, checked_labels, single = checked_queries(
+    settings, measured, single = checked_queries(
         sq_distances,
         labels,
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
+        radius=radius,
         n_classes=n_classes,
         backend=backend,
     )
-    targets = _check_targets(target_class, len(distances), settings.n_classes)
-    return ThreatenedQueries(settings, distances, checked_labels, targets), single
+    targets = _check_targets(target_class, len(measured), settings.n_classes)
+    return threatened(settings, measured, targets), single
 
 
 def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> WholeArray:
@@ -189,3 +198,8 @@ def _check_targets(target_class: ArrayLike, n_queries: int, n_classes: int) -> W
     if targets.size and not (targets.min() >= 0 and targets.max() < n_classes):
         raise InvalidInput(f"target_class must be 0..{n_classes - 1}, got {targets.min()}..{targets.max()}")
     return np.broadcast_to(targets, (n_queries,)).astype(np.int64)
+
+
+def _check_threat(threat: Threat, sigma: float) -> None:
+    """Refuse what is no threat; with noise also the ball, which the probabilities of the vote decide."""
+    check_threat(threat, get_args(Threat) if sigma == 0.0 else get_args(StructuredThreat))

@@ -7,10 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._types import FloatArray, WholeArray
 from ..gate.distances import check_query_distances
 from ..gate.labels import check_labels, check_n_classes
-from .settings import VoteSettings
+from .classifiers import checked_vote
+from .measured import Measured
+from .vote import Vote
 
 __all__ = ["CheckedQueries", "checked_queries"]
 
@@ -20,16 +21,15 @@ class CheckedQueries(NamedTuple):
 
     Attributes
     ----------
-    settings : VoteSettings
-    distances : ndarray of shape (n_queries, n)
-    labels : ndarray of int64, shape (n,)
+    settings : Vote
+    measured : Measured
+        Exact: the squares are those that their user has.
     single : bool
         Whether there was one query, without an axis.
     """
 
-    settings: VoteSettings
-    distances: FloatArray
-    labels: WholeArray
+    settings: Vote
+    measured: Measured
     single: bool
 
 
@@ -37,9 +37,10 @@ def checked_queries(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None,
     sigma: float,
-    dof: float,
+    dof: float | None,
+    radius: float | None,
     n_classes: int | None,
     backend: str,
     edges: ArrayLike | None = None,
@@ -51,10 +52,13 @@ def checked_queries(
     squares = check_query_distances(sq_distances)
     n_rows = squares.shape[-1]
     checked_labels = check_labels(labels, n_rows)
-    settings = VoteSettings.checked(
+    if (n_neighbors is None) == (radius is None):
+        raise TypeError("expected n_neighbors or radius, one of them")
+    settings = checked_vote(
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
+        radius=radius,
         n_classes=check_n_classes(n_classes, checked_labels),
         labels_are_classes=True,
         n_rows=n_rows,
@@ -63,4 +67,4 @@ def checked_queries(
     )
     distances = np.sqrt(np.atleast_2d(squares))
     settings.check_distances(distances)
-    return CheckedQueries(settings, distances, checked_labels, squares.ndim == 1)
+    return CheckedQueries(settings, Measured(distances, checked_labels, 0.0), squares.ndim == 1)

@@ -1,59 +1,60 @@
-"""SmoothedKNNClassifier: the smoothed K-NN classifier as a scikit-learn estimator, exact and certified."""
+"""SmoothedKNNClassifier: K-NN with noise or without as a scikit-learn estimator, exact and certified."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from .._types import FloatArray
 from ..certificates import Certificates
-from ..gate.arrays import reject_text_columns
-from ..gate.distances import check_scale
 from ..gate.errors import InvalidInput
-from ..gate.labels import check_kind_of_labels, number_classes
 from ..gate.numbers import as_whole_number
-from ..threats import BlackBoxBall, StructuredThreat, Threat
+from ..threats import BlackBoxBall, Deletions, LabelFlips, Replacements, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
-from .evaluate import Question, certificates_of, evaluate
+from .evaluate import Question, certificates_of, evaluate, measured_parts
 from .falsify import Victim, attack_all
+from .fitted_table import FittedTable
 from .grid import GridPoint, as_axis
 from .influence import Influence, influence_of
+from .plain.settings import PlainSettings
 from .settings import VoteSettings
-from .table import Table, dense
+from .table import dense
+from .together.certify import certify_together, check_together
+from .together.result import Together
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from numpy.typing import ArrayLike
 
-    import scipy.sparse as sp
-
-    Matrix: TypeAlias = ArrayLike | sp.csr_array | sp.csr_matrix
+    from .fitted_table import Matrix
 
 __all__ = ["SmoothedKNNClassifier"]
 
 
-class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
-    """K-nearest-neighbours vote under Gaussian noise on every training row, computed exactly and certified.
+class SmoothedKNNClassifier(FittedTable):
+    """K-nearest-neighbours vote, under Gaussian noise on every training row or plain, exact and certified.
 
     The probability of class y is that of the K nearest rows of the noisy training table to vote for y, Eq.
     (21) of RAB. The prediction is the most probable class; ties of probabilities and of votes go to the class
-    that comes first in ``classes_``. Fitting stores the table; parameters may be changed afterwards and take
-    effect at once.
+    that comes first in ``classes_``. Without noise (``sigma=0``) this is K-NN as everybody knows it: the K
+    nearest rows vote, and a certificate holds for every order of rows at equal distances. Fitting stores the
+    table; parameters may be changed afterwards and take effect at once.
 
     Parameters
     ----------
     n_neighbors : int, default=5
         K, odd or even, at most the number of training rows.
-    sigma : float > 0, default=1.0
-        Standard deviation of the noise on each feature, in the units of the features. Scale features
-        beforehand with constants that do not come from the training table, or the certificates do not hold.
+    sigma : float >= 0, default=1.0
+        Standard deviation of the noise on each feature, in the units of the features; 0 is plain K-NN. Scale
+        features beforehand with constants that do not come from the training table, or the certificates do
+        not hold.
+    radius : float, optional
+        In the place of `n_neighbors`: all rows within this distance of the query vote, however many. Where
+        nobody votes, the class that comes first is predicted and nothing is certified. It must not be chosen
+        from the training table.
     edges : array_like of shape (L - 1,), optional
         Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
         by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be
@@ -86,100 +87,6 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     >>> print(cert.label[0], cert.abstained[0])
     no False
     """
-
-    classes_: NDArray[Any]
-    n_features_in_: int
-    n_samples_fit_: int
-
-    def __init__(
-        self,
-        n_neighbors: int = 5,
-        sigma: float = 1.0,
-        *,
-        edges: ArrayLike | None = None,
-        classes: ArrayLike | None = None,
-        backend: str = "auto",
-        n_threads: int | None = None,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.sigma = sigma
-        self.edges = edges
-        self.classes = classes
-        self.backend = backend
-        self.n_threads = n_threads
-
-    def fit(self, X: Matrix, y: ArrayLike) -> SmoothedKNNClassifier:
-        """Store the training table.
-
-        Parameters
-        ----------
-        X : {array_like, CSR matrix} of shape (n, d)
-            Feature rows. Computed in float64 whatever comes in; kept without a copy where it is float64
-            already.
-        y : array_like of shape (n,)
-            Labels of any type that can be sorted, at least two different ones unless `classes` are given.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ValueError
-            If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
-            rows than y, if y has one class, numbers and words as labels, or a label outside `classes`, or if
-            a parameter is out of its range (n_neighbors > n, sigma <= 0, ...).
-        """
-        # A fit that fails must not leave the old table under a new number of features.
-        if hasattr(self, "classes_"):
-            del self.classes_
-        reject_text_columns(X)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
-        classes, labels = number_classes(y, self.classes)
-        if self.classes is None:
-            check_kind_of_labels(classes)
-        check_classification_targets(y)
-        table = Table.of(X, labels)
-        self._checked_settings(self.n_neighbors, self.sigma, table, len(classes), self.classes is not None)
-        check_scale(table.farthest_square, self.sigma, "squared distances between training rows")
-
-        self.classes_ = classes
-        self._labels_are_classes = self.classes is not None
-        self.n_samples_fit_ = table.shape[0]
-        self._table = table
-        return self
-
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the most probable class of each query, the first in ``classes_`` among equals.
-
-        Parameters
-        ----------
-        X : {array_like, CSR matrix} of shape (n_queries, d)
-
-        Returns
-        -------
-        ndarray of shape (n_queries,)
-        """
-        check_is_fitted(self, "classes_")
-        labels: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
-        return labels
-
-    def predict_proba(self, X: Matrix) -> FloatArray:
-        """Return the probability of each class under the noise, Eq. (21) of RAB.
-
-        Parameters
-        ----------
-        X : {array_like, CSR matrix} of shape (n_queries, d)
-            Queries, in the units of the training rows; they carry no noise.
-
-        Returns
-        -------
-        ndarray of float64, shape (n_queries, C)
-            Columns as in ``classes_``; none above 1. Not renormalised: how far a row adds up to 1 is a free
-            check.
-        """
-        question = Question(self._settings(), BlackBoxBall())
-        return evaluate(self._table, self._checked_queries(X), [question])[0].probabilities
 
     def certify(
         self,
@@ -267,6 +174,8 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         [(1, 0.25, 'no'), (1, 0.5, 'no'), (3, 0.25, 'no'), (3, 0.5, 'no')]
         """
         check_is_fitted(self, "classes_")
+        if self.radius is not None and n_neighbors is not None:
+            raise InvalidInput("n_neighbors are of no account with radius: leave out the one or the other")
         questions = [
             Question.of(self._settings(one_k, one_sigma), threat)
             for one_k in as_axis(n_neighbors, "n_neighbors", self.n_neighbors)
@@ -280,6 +189,57 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
             for question, found in zip(questions, evaluations, strict=True)
         }
+
+    def certify_together(
+        self,
+        X: Matrix,
+        threat: LabelFlips | Deletions | Replacements,
+        y_true: ArrayLike | None = None,
+        *,
+        seconds: float = 5.0,
+    ) -> Together:
+        """Bound how many of these predictions one attack can change: one tampered table serves all queries.
+
+        One by one, the attacker may tamper anew for every query. Here he has one table to make, so that far
+        more predictions are certain to be left as they are. For K-NN without noise.
+
+        Parameters
+        ----------
+        X : {array_like, CSR matrix} of shape (n_queries, d)
+            Queries, at least one.
+        threat : LabelFlips, Deletions or Replacements
+            With its number of rows.
+        y_true : array_like of shape (n_queries,), optional
+            True labels, for a bound on the accuracy under the attack.
+        seconds : float, default=5.0
+            For about how long a smaller bound is looked for. What is reported holds whenever the search ends.
+
+        Returns
+        -------
+        Together
+            ``.changed_at_most``, ``.accuracy_at_least``, ``.is_exact``, ``.guarantee`` in words, and
+            ``.alone``: the certificates one by one.
+
+        Raises
+        ------
+        TypeError
+            If threat is none of these, with the reason.
+        ValueError
+            If the threat leaves its number of rows open, if there is noise, a radius or no query, or as
+            `certify`.
+        """
+        check_is_fitted(self, "classes_")
+        given, settings = check_together(threat), self._settings()
+        if not isinstance(settings, PlainSettings):
+            raise InvalidInput(
+                "one attack on all queries is certified for K-NN without noise: set sigma=0, leave out radius"
+            )
+        queries = self._checked_queries(X)
+        question = Question.of(settings, type(given)())
+        (found,) = evaluate(self._table, queries, [question])
+        alone = certificates_of(question, found, self.classes_, self._table)
+        parts = measured_parts(self._table, queries, settings)
+        return certify_together(alone, parts, settings, given, y_true, seconds)
 
     def falsify(
         self,
@@ -344,8 +304,11 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         check_is_fitted(self, "classes_")
         settings = self._settings()
-        if settings.edges is not None:
-            raise InvalidInput("influence is for the continuous classifier; leave out edges")
+        if not isinstance(settings, VoteSettings) or settings.edges is not None:
+            raise InvalidInput(
+                "influence is for smoothed K-NN that compares distances, with sigma > 0, without edges and "
+                "radius; without noise ask certify(X, Deletions()) how many rows a prediction hinges on"
+            )
         top = as_whole_number(top, "top", least=1, remedy="it is a number of rows")
         if settings.n_neighbors == self.n_samples_fit_:
             raise InvalidInput(
@@ -353,42 +316,6 @@ class SmoothedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
         found = influence_of(self._table, self._checked_queries(X), settings, top)
         return Influence(self.classes_[found[0]], *found[1:])
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
-    def _settings(self, n_neighbors: object = None, sigma: object = None) -> VoteSettings:
-        """Check the parameters as they are now (scikit-learn lets users set them at any time), or others."""
-        check_is_fitted(self, "classes_")
-        return self._checked_settings(
-            self.n_neighbors if n_neighbors is None else n_neighbors,
-            self.sigma if sigma is None else sigma,
-            self._table,
-            len(self.classes_),
-            self._labels_are_classes,
-        )
-
-    def _checked_settings(
-        self, n_neighbors: object, sigma: object, table: Table, n_classes: int, labels_are_classes: bool
-    ) -> VoteSettings:
-        return VoteSettings.checked(
-            n_neighbors=n_neighbors,
-            sigma=sigma,
-            dof=table.shape[1],
-            n_classes=n_classes,
-            labels_are_classes=labels_are_classes,
-            n_rows=table.shape[0],
-            backend=self.backend,
-            n_threads=self.n_threads,
-            edges=self.edges,
-        )
-
-    def _checked_queries(self, X: Matrix) -> Any:
-        check_is_fitted(self, "classes_")
-        reject_text_columns(X)
-        return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
 
     def _with_labels(self, example: Counterexample) -> Counterexample:
         """Return a counterexample with labels in the place of positions in classes_."""

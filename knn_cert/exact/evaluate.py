@@ -8,22 +8,23 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import kernels
 from .._types import FloatArray
 from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Claims
 from ..gate.errors import InvalidInput
-from ..kernels.scans import distance_shift, relative_distance_error
+from ..kernels.scans import distance_shift
 from ..progress import paced
-from ..smoothing import SmoothedKNN
-from ..threats import BlackBoxBall, StructuredThreat, Threat
+from ..threats import Threat
 from ..threats.base import check_threat
-from .settings import VoteKey, VoteSettings
+from .classifiers import threatened
+from .measured import Measured
+from .settings import VoteSettings
 from .table import Table
-from .worst_case import ThreatenedQueries
+from .threatened import ThreatenedQueries
+from .vote import Vote, VoteKey
 
-__all__ = ["Evaluation", "Question", "certificates_of", "evaluate"]
+__all__ = ["Evaluation", "Question", "certificates_of", "evaluate", "measured_parts"]
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -32,14 +33,22 @@ _CHUNK_BYTES = 32 * 2**20
 _QUERIES_PER_REPORT = 128
 
 
-class Question(NamedTuple):
-    """What is asked about the queries: their certificates with these settings against this threat."""
+# Probabilities and errors (m, C), and table shifts (m,).
+_Votes = dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]
 
-    settings: VoteSettings
+
+class Question(NamedTuple):
+    """What is asked about the queries: their certificates against a threat.
+
+    Where nothing is to be certified, the threat is the ball, and `certified` False.
+    """
+
+    settings: Vote
     threat: Threat
+    certified: bool = True
 
     @classmethod
-    def of(cls, settings: VoteSettings, threat: Threat) -> Question:
+    def of(cls, settings: Vote, threat: Threat) -> Question:
         """Return the question after a check of the threat.
 
         Raises
@@ -50,7 +59,7 @@ class Question(NamedTuple):
             If the classifier has buckets and the threat needs the order of the distances.
         """
         check_threat(threat, get_args(Threat))
-        if settings.edges is not None and not threat.is_ball:
+        if isinstance(settings, VoteSettings) and settings.edges is not None and not threat.is_ball:
             raise InvalidInput(
                 f"{threat!r} is certified for the continuous classifier only, where the order of the "
                 "distances decides; leave out edges, or ask for BlackBoxBall()"
@@ -58,9 +67,9 @@ class Question(NamedTuple):
         return cls(settings, threat)
 
     @property
-    def races(self) -> StructuredThreat | None:
-        """The threat, if its worst cases are races; for the ball the probabilities are enough."""
-        return None if isinstance(self.threat, BlackBoxBall) else self.threat
+    def probabilities_decide(self) -> bool:
+        """Whether the probabilities are all that is needed: the ball, for any smoothed classifier."""
+        return not self.certified or (self.threat.is_ball and self.settings.noise.sigma > 0.0)
 
 
 class Evaluation(NamedTuple):
@@ -108,31 +117,38 @@ def evaluate(
     n_queries = X.shape[0]
     evaluations = [Evaluation.to_fill(n_queries, question) for question in questions]
     settings = questions[0].settings
-    scanned = _is_scan(questions) and table.can_be_scanned(X, [one.settings.sigma for one in questions])
+    sigmas = [question.settings.noise.sigma for question in questions]
+    scan = _scan(questions) if table.can_be_scanned(X, sigmas) else None
     keys = [question.settings.key for question in questions]
-    chunk = n_queries if scanned else _chunk_size(table, settings.n_threads)
+    chunk = n_queries if scan is not None else _chunk_size(table, settings.n_threads)
     parts: Iterable[slice] = _chunks(n_queries, chunk)
     if progress is not None:
         most = min(chunk, _QUERIES_PER_REPORT * settings.n_threads)
         parts = paced(n_queries, least=settings.n_threads, most=most)
         progress(0, n_queries)
     for part in parts:
-        if scanned:
-            queries = np.ascontiguousarray(X[part])
-            votes = settings.scan(queries, table.dense_rows, table.labels, keys)
+        if scan is not None:
+            votes = scan(np.ascontiguousarray(X[part]), table.dense_rows, table.labels, keys)
         else:
-            distances = table.distances(X[part], settings.kernel, settings.n_threads)
-            votes = _votes(table, distances, questions)
+            measured = table.measured(X[part], settings.kernel, settings.n_threads)
+            votes = _votes(measured, table.shape[1], questions)
+            queries = _threatened(measured, votes, questions)
         for question, found in zip(questions, evaluations, strict=True):
-            vote = votes[question.settings.key]
-            found.probabilities[part], found.errors[part], found.table_shift[part] = vote
-            if question.races is not None:
-                claims = _claims(table, distances, question.settings, question.races, vote)
+            key = question.settings.key
+            found.probabilities[part], found.errors[part], found.table_shift[part] = votes[key]
+            if not question.probabilities_decide:
+                claims = queries[key].claims(question.threat)
                 for to, values in zip(found.claims, claims, strict=True):
                     to[part] = values
         if progress is not None:
             progress(part.stop, n_queries)
     return evaluations
+
+
+def measured_parts(table: Table, X: Any, settings: Vote) -> Iterator[Measured]:
+    """Yield the distances of checked queries in their order, as many at a time as fit into memory."""
+    for part in _chunks(X.shape[0], _chunk_size(table, settings.n_threads)):
+        yield table.measured(X[part], settings.kernel, settings.n_threads)
 
 
 def certificates_of(
@@ -148,54 +164,46 @@ def certificates_of(
         noise=settings.noise,
         distance_error=found.table_shift,
         threat=question.threat,
-        claims=None if question.races is None else found.claims,
-        classifier=SmoothedKNN(
-            settings.n_neighbors,
-            settings.edges,
-            kernels.backend_name(settings.kernel),
-            settings.labels_are_classes,
-        ),
+        claims=None if question.probabilities_decide else found.claims,
+        classifier=settings.classifier,
         n_features=n_features,
         n_train=n_train,
         version=__version__,
     )
 
 
-def _is_scan(questions: list[Question]) -> bool:
-    """Whether nobody but the kernel looks at the distances."""
-    return all(question.races is None and question.settings.edges is None for question in questions)
+def _scan(questions: list[Question]) -> Callable[..., _Votes] | None:
+    """Return how the kernel measures distances as it votes, if nobody else looks at them."""
+    settings = questions[0].settings
+    if not isinstance(settings, VoteSettings) or settings.edges is not None:
+        return None
+    return settings.scan if all(question.probabilities_decide for question in questions) else None
 
 
-def _votes(
-    table: Table, distances: FloatArray, questions: list[Question]
-) -> dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]]:
+def _votes(measured: Measured, n_features: int, questions: list[Question]) -> _Votes:
     """Return the votes of all settings by the distances."""
-    shifts = distance_shift(distances, table.shape[1])
-    votes: dict[VoteKey, tuple[FloatArray, FloatArray, FloatArray]] = {}
+    shifts = distance_shift(measured.distances, n_features)
+    certain = np.zeros(len(measured))
+    votes: _Votes = {}
     for settings in (question.settings for question in questions):
         if settings.key not in votes:
-            settings.check_distances(distances)
-            votes[settings.key] = *settings.vote(distances, table.labels), shifts
+            settings.check_distances(measured.distances)
+            votes[settings.key] = *settings.vote(measured), shifts if settings.noise.sigma > 0.0 else certain
     return votes
 
 
-def _claims(
-    table: Table,
-    distances: FloatArray,
-    settings: VoteSettings,
-    threat: StructuredThreat,
-    vote: tuple[FloatArray, FloatArray, FloatArray],
-) -> Claims:
-    probabilities, errors, _ = vote
-    queries = ThreatenedQueries(
-        settings,
-        distances,
-        table.labels,
-        np.argmax(probabilities, axis=1),
-        relative_error=relative_distance_error(table.shape[1]),
-        vote=(probabilities, errors),
-    )
-    return queries.claims(threat)
+def _threatened(
+    measured: Measured, votes: _Votes, questions: list[Question]
+) -> dict[VoteKey, ThreatenedQueries[Any]]:
+    """Return the queries with their predictions as targets, for each vote that some threat has to do with."""
+    queries: dict[VoteKey, ThreatenedQueries[Any]] = {}
+    for question in questions:
+        key = question.settings.key
+        if not question.probabilities_decide and key not in queries:
+            probabilities, errors, _ = votes[key]
+            targets = np.argmax(probabilities, axis=1)
+            queries[key] = threatened(question.settings, measured, targets, (probabilities, errors))
+    return queries
 
 
 def _chunk_size(table: Table, n_threads: int) -> int:

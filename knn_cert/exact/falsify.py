@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import FloatArray, WholeArray
+from ..kernels.scans import relative_distance_error
 from ..threats import (
     Deletions,
     Insertions,
@@ -27,8 +28,9 @@ from ..threats import (
 )
 from ..threats.rows import RaceThreat, RowBudget, given
 from .counterexample import Counterexample
-from .settings import VoteSettings
+from .measured import Measured
 from .table import Table
+from .vote import Vote
 
 __all__ = ["attack_all"]
 
@@ -48,6 +50,9 @@ _MOST_TABLES = 4
 # Rows that moved past all others by so many sigma are as good as gone.
 _FAR_IN_SIGMA = 10.0
 
+# Where there is no noise, this share of the farthest distance stands in for sigma.
+_PLAIN_SCALE = 1e-3
+
 # Moves are at first by this share shorter than allowed, so that rounding does not make them longer.
 _MOVE_SHRINK = 1e-12
 
@@ -58,7 +63,7 @@ class Victim(NamedTuple):
     """A fitted classifier as the attacker sees it: all of it."""
 
     table: Table
-    settings: VoteSettings
+    settings: Vote
 
     @property
     def labels(self) -> WholeArray:
@@ -78,10 +83,20 @@ class Victim(NamedTuple):
         distances: FloatArray = kernel.distances(query[None], rows, n_threads=1)[0]
         return distances
 
+    def measured(self, distances: FloatArray, labels: WholeArray) -> Measured:
+        """Return one query as a vote takes it, its distances as wrong as measured ones are."""
+        error = relative_distance_error(self.table.shape[1])
+        return Measured(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels), error)
+
     def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
         """Return (C,) probabilities for one query, and their errors."""
-        p, error = self.settings.vote(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels))
+        p, error = self.settings.vote(self.measured(distances, labels))
         return p[0], error[0]
+
+    def support(self, distances: FloatArray, labels: WholeArray) -> FloatArray:
+        """Return (C,) how near each class is to winning."""
+        support: FloatArray = self.settings.support(self.measured(distances, labels))[0]
+        return support
 
 
 class _Tampering(NamedTuple):
@@ -185,11 +200,13 @@ class _Attacker:
 
     def __init__(self, victim: Victim, query: FloatArray, label: int):
         self._victim, self._query, self._label = victim, query, label
-        self.n_rows, self.sigma = len(victim.labels), victim.settings.sigma
+        self.n_rows = len(victim.labels)
         self._distances = victim.distances(query)
+        # without noise distances are compared with each other alone
+        farthest = float(self._distances.max()) or 1.0
+        self.sigma = victim.settings.noise.sigma or _PLAIN_SCALE * farthest
         self.reach = float(self._distances.max()) + _FAR_IN_SIGMA * self.sigma
-        p, _ = victim.vote(self._distances, victim.labels)
-        others = p.copy()
+        others = victim.support(self._distances, victim.labels).copy()
         others[label] = -1.0
         self._rival = int(np.argmax(others))
         order = np.argsort(self._distances, kind="stable")
@@ -238,7 +255,7 @@ class _Attacker:
         while True:
             splits = np.unique(np.linspace(first, last, _SPLITS).astype(int))
             tried = [self._shift(threat, int(p), min(r - int(p), len(self._rivals))) for p in splits]
-            left = [self._probability(tampering) for tampering in tried]
+            left = [self._support(tampering) for tampering in tried]
             best = int(np.argmin(left))
             yield tried[best]
             if last - first < _SPLITS:
@@ -255,7 +272,7 @@ class _Attacker:
 
     def _count(self, threat: RowBudget) -> int:
         """Return how many rows to tamper with: what goes beyond what can be certified is never better."""
-        most = threat.most_rows(self.n_rows, self._victim.settings.n_neighbors)
+        most = threat.most_rows(self.n_rows, self._victim.settings.fewest_rows)
         return min(threat.tampered_rows(self.n_rows), most)
 
     def _nearest_own(self, threat: RowBudget) -> WholeArray:
@@ -267,12 +284,12 @@ class _Attacker:
         labels[rows] = self._rival
         return labels
 
-    def _probability(self, tampering: _Tampering) -> float:
-        """Return the probability of the attacked class, from the distances that the moves aim at."""
+    def _support(self, tampering: _Tampering) -> float:
+        """Return what is left to the attacked class, from the distances that the moves aim at."""
         distances = self._distances.copy()
         distances[tampering.moved] += tampering.away
-        p, _ = self._victim.vote(np.maximum(distances, 0.0), tampering.labels)
-        return float(p[self._label])
+        support = self._victim.support(np.maximum(distances, 0.0), tampering.labels)
+        return float(support[self._label])
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
         """Move the query towards the nearest rows of the runner-up, or away from those of its class."""
@@ -280,7 +297,7 @@ class _Attacker:
             tamperings = [_Tampering(_NO_ROWS, np.empty(0), self._victim.labels, _NO_ROWS, 0)]
         else:
             tamperings = list(self._tamperings(threat.training))
-        k = self._victim.settings.n_neighbors
+        k = self._victim.settings.fewest_rows
         near_own = self._victim.table.rows(self._own[:k]).mean(axis=0) if len(self._own) else self._query
         near_rival = (
             self._victim.table.rows(self._rivals[:k]).mean(axis=0) if len(self._rivals) else self._query
@@ -317,7 +334,7 @@ class _Attacker:
         labels = np.concatenate(
             [np.delete(tampering.labels, tampering.deleted), np.full(tampering.inserted, self._rival)]
         )
-        if len(labels) < victim.settings.n_neighbors:
+        if len(labels) < victim.settings.fewest_rows:
             return None
         p, error = victim.vote(distances, labels)
         winner = int(np.argmax(p))

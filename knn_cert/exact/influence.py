@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
+from .measured import Measured
 from .settings import VoteSettings
 from .table import Table
 
@@ -61,7 +62,7 @@ def influence_of(
     for i in range(len(p)):
         distances = table.distances(X[i : i + 1], settings.kernel, settings.n_threads)
         settings.check_distances(distances)
-        p[i] = settings.vote(distances, table.labels)[0][0]
+        p[i] = settings.vote(Measured(distances, table.labels, 0.0))[0][0]
         found.append(_removal_effects(distances[0], table.labels, p[i], top, settings))
     rows, change = np.array([rows for rows, _ in found]), np.array([change for _, change in found])
     return np.argmax(p, axis=1), p.max(axis=1), rows, change
@@ -82,7 +83,7 @@ def _removal_effects(
     own, others = order[labels[order] == winner], order[labels[order] != winner]
 
     def change_without(row: int) -> float:
-        without, _ = settings.vote(np.delete(distances, row)[None], np.delete(labels, row))
+        without, _ = settings.vote(Measured(np.delete(distances, row)[None], np.delete(labels, row), 0.0))
         return float(without[0, winner] - probabilities[winner])
 
     rows = own[:top].tolist()

@@ -22,9 +22,10 @@ def vote_probabilities(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     edges: ArrayLike | None = None,
     backend: str = "auto",
@@ -35,9 +36,10 @@ def vote_probabilities(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     edges: ArrayLike | None = None,
     backend: str = "auto",
@@ -48,9 +50,10 @@ def vote_probabilities(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     edges: ArrayLike | None = None,
     backend: str = "auto",
@@ -60,9 +63,10 @@ def vote_probabilities(
     sq_distances: ArrayLike,
     labels: ArrayLike,
     *,
-    n_neighbors: int,
+    n_neighbors: int | None = None,
     sigma: float,
-    dof: float,
+    dof: float | None = None,
+    radius: float | None = None,
     n_classes: int | None = None,
     edges: ArrayLike | None = None,
     backend: str = "auto",
@@ -81,10 +85,14 @@ def vote_probabilities(
         Class of each row, 0..C-1.
     n_neighbors : int
         K, between 1 and n; even numbers are allowed.
-    sigma : float > 0
-        Standard deviation of the noise on each feature, in the units of the features.
+    sigma : float >= 0
+        Standard deviation of the noise on each feature, in the units of the features. 0 is plain K-NN, whose
+        vote is certain: the probabilities are 0 and 1, with errors of 1 where they depend on the order in
+        which rows at equal distances are taken.
     dof : float, from 1 to 1e9
-        d, the number of features that carry noise.
+        d, the number of features that carry noise; not needed without noise.
+    radius : float, optional
+        In the place of n_neighbors: all rows within this distance vote (not its square).
     n_classes : int, optional
         C >= 2; one more than the largest label if left out.
     edges : array_like of shape (L - 1,), optional
@@ -109,20 +117,21 @@ def vote_probabilities(
         If labels are not integers, or distances not numbers.
     ValueError
         If an array holds NaN, infinity or negative numbers, has the wrong shape or is empty, if labels are
-        not 0..C-1, n_neighbors > n, sigma <= 0, edges do not increase, or squares over sigma^2 overflow.
+        not 0..C-1, n_neighbors > n, sigma < 0, edges do not increase, or squares over sigma^2 overflow.
     """
-    settings, distances, checked_labels, single = checked_queries(
+    settings, measured, single = checked_queries(
         sq_distances,
         labels,
         n_neighbors=n_neighbors,
         sigma=sigma,
         dof=dof,
+        radius=radius,
         n_classes=n_classes,
         backend=backend,
         edges=edges,
     )
-    if distances.size:
-        probabilities, errors = settings.vote(distances, checked_labels)
+    if measured.distances.size:
+        probabilities, errors = settings.vote(measured)
     else:
         probabilities, errors = np.empty((2, 0, settings.n_classes))
     if single:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,16 +14,11 @@ from .._types import FloatArray, WholeArray
 from ..gate.distances import check_edges, check_resolution, check_scale
 from ..gate.numbers import check_dof, check_n_neighbors, check_n_threads, check_sigma
 from ..kernels.contract import Kernel
-from ..smoothing import Noise
+from ..smoothing import Noise, SmoothedKNN
+from .measured import Measured
+from .vote import VoteKey
 
-__all__ = ["VoteKey", "VoteSettings"]
-
-
-class VoteKey(NamedTuple):
-    """What votes of one classifier, with the same distances, can differ in."""
-
-    n_neighbors: int
-    sigma: float
+__all__ = ["VoteSettings"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +89,11 @@ class VoteSettings:
         )
 
     @property
+    def fewest_rows(self) -> int:
+        """How many rows a table must have: K."""
+        return self.n_neighbors
+
+    @property
     def key(self) -> VoteKey:
         """What votes by the same distances can differ in."""
         return VoteKey(self.n_neighbors, self.sigma)
@@ -104,20 +103,29 @@ class VoteSettings:
         """The noise on the training rows."""
         return Noise(self.sigma)
 
+    @property
+    def classifier(self) -> SmoothedKNN:
+        """What certificates call it."""
+        name = kernels.backend_name(self.kernel)
+        return SmoothedKNN(self.n_neighbors, self.edges, name, self.labels_are_classes)
+
     def check_distances(self, distances: FloatArray) -> None:
         """Raise InvalidInput where distances are too large: finite rows can be infinitely far apart."""
         farthest = float(distances.max(initial=0.0))
         check_scale(farthest * farthest, self.sigma)
         check_resolution(distances, self.n_neighbors, self.sigma)
 
-    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
-        """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors."""
+    def vote(self, measured: Measured) -> tuple[FloatArray, FloatArray]:
+        """Return (m, C) probabilities of the classes to win, none above 1, and bounds on their errors.
+
+        The errors know nothing of those of the distances.
+        """
         vote: Callable[..., tuple[FloatArray, FloatArray]] = self.kernel.vote
         if self.edges is not None:
             vote = partial(self.kernel.vote_bucketed, edges=self.edges)
         probabilities, errors = vote(
-            distances,
-            labels,
+            measured.distances,
+            measured.labels,
             n_classes=self.n_classes,
             n_neighbors=self.n_neighbors,
             sigma=self.sigma,
@@ -126,6 +134,10 @@ class VoteSettings:
         )
         # a little above 1 by rounding: 1 is nearer to the truth
         return np.minimum(probabilities, 1.0), errors
+
+    def support(self, measured: Measured) -> FloatArray:
+        """Return (m, C) how near each class is to winning: its probability."""
+        return self.vote(measured)[0]
 
     def scan(
         self, queries: FloatArray, rows: FloatArray, labels: WholeArray, keys: list[VoteKey]

@@ -13,6 +13,8 @@ from ..gate.distances import is_resolved
 from ..gate.errors import InvalidInput
 from ..gate.numbers import MOST_FEATURES
 from ..kernels.contract import Kernel
+from ..kernels.scans import relative_distance_error
+from .measured import Measured
 
 __all__ = ["Table", "dense"]
 
@@ -89,6 +91,11 @@ class Table:
             of_queries = _csr_arrays(sp.csr_array(queries))
             return kernel.distances_csr(*of_queries, *self._rows, n_threads=n_threads)
         return kernel.distances(np.ascontiguousarray(dense(queries)), self._rows, n_threads=n_threads)
+
+    def measured(self, queries: Any, kernel: Kernel, n_threads: int) -> Measured:
+        """Return the distances of queries with how far they may be wrong."""
+        distances = self.distances(queries, kernel, n_threads)
+        return Measured(distances, self.labels, relative_distance_error(self.shape[1]))
 
     def rows(self, indices: WholeArray) -> FloatArray:
         """Return the features of some training rows, dense."""

@@ -11,9 +11,6 @@ import numpy as np
 from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates.issue import (
     Bounds,
-    Claims,
-    claim_asked,
-    claim_largest,
     enclose,
     issue_ball,
     wins,
@@ -22,11 +19,13 @@ from ..kernels.families import RaceFamily
 from ..threats import BlackBoxBall, StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
+from .measured import Measured
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .search import counts_near, largest_counts, largest_radii
 from .settings import VoteSettings
+from .threatened import ThreatenedQueries
 
-__all__ = ["ThreatenedQueries"]
+__all__ = ["SmoothedQueries"]
 
 # Numbers of rows are looked at many at once: most of the work is common to them while K is small. The more
 # votes count, the more each costs by itself; these two were found by timing K = 5 to 1001.
@@ -40,9 +39,6 @@ _ROUGH = 1e-4
 
 # The margin of a fallback is no quantile; where it is positive, the search takes it for a small quantile.
 _FALLBACK_MARGIN = 1e-3
-
-# Moving, sorting and scaling a distance takes fewer than eight roundings.
-_ROUNDINGS = 8.0
 
 # A query that moved farther than this many sigma and twice the farthest distance has the target's rows as
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
@@ -77,19 +73,15 @@ class _Untampered(NamedTuple):
     table_shift: float
 
 
-class ThreatenedQueries:
-    """Some queries, and what tampering can leave of one class for each of them.
+class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
+    """Queries of the continuous smoothed classifier; their distances are rounded against the target.
 
     Parameters
     ----------
     settings : VoteSettings
-        Of the continuous classifier.
-    distances : ndarray of shape (n_queries, n)
-    labels : ndarray of int, shape (n,)
+    measured : Measured
     targets : ndarray of int, shape (n_queries,)
         The class of each query that is to win.
-    relative_error : float
-        Relative error of the distances; it is taken against the target.
     vote : tuple of two ndarrays of shape (n_queries, C), optional
         Probabilities without tampering, and their errors; worked out where needed if not known.
     """
@@ -97,36 +89,20 @@ class ThreatenedQueries:
     def __init__(
         self,
         settings: VoteSettings,
-        distances: FloatArray,
-        labels: WholeArray,
+        measured: Measured,
         targets: WholeArray,
         *,
-        relative_error: float = 0.0,
         vote: tuple[FloatArray, FloatArray] | None = None,
     ):
+        super().__init__(measured, targets)
         self._settings = settings
-        self._distances, self._labels, self._targets = distances, labels, targets
-        self._widening = relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
-        self._farthest = float(distances.max(initial=0.0))
+        self._distances, self._labels = measured.distances, measured.labels
+        self._widening = measured.widening
+        self._farthest = float(measured.distances.max(initial=0.0))
         self._vote = vote
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
-
-    def __len__(self) -> int:
-        return len(self._targets)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of training rows."""
-        return len(self._labels)
-
-    def claims(self, threat: StructuredThreat) -> Claims:
-        """Return what is claimed of the targets: the largest budget, or whether the given one is survived."""
-        if threat.is_open:
-            return claim_largest(self.largest_budget(threat))
-        worst, certified = self.at_budget(threat)
-        return claim_asked(threat.asked_budget(self.n_rows), certified, worst)
 
     def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
         """Return a lower bound on each query's target probability over everything within the budget."""
@@ -316,7 +292,7 @@ class ThreatenedQueries:
             if self._vote is not None:
                 p, error = self._vote[0][one], self._vote[1][one]
             else:
-                p, error = self._settings.vote(self._distances[one], self._labels)
+                p, error = self._settings.vote(self._measured.of(one))
             shift = self._widening * float(np.linalg.norm(self._distances[i]))
             _, bounds = enclose(p, error + _STEEPEST * shift / self._settings.sigma, self._targets[one])
             self._votes[i] = _Untampered(bounds, shift)

@@ -171,6 +171,27 @@ def check_sigma(sigma: object) -> float:
     return value
 
 
+def check_sigma_or_none(sigma: object) -> float:
+    """Return the noise as a float: 0, which is none, or what `check_sigma` returns."""
+    value = as_real(sigma, "sigma")
+    if value == 0.0:
+        return 0.0
+    if value < 0.0:
+        raise InvalidInput(f"sigma must be at least 0, got {value!r}; 0 is plain K-NN, without noise")
+    return check_sigma(value)
+
+
+def check_neighborhood(radius: object) -> float:
+    """Return the radius within which rows vote as a float whose square is no zero and finite."""
+    value = as_positive(radius, "radius")
+    if not _LEAST_SIGMA <= value <= _LARGEST_SIGMA:
+        raise InvalidInput(
+            f"radius must be from {_LEAST_SIGMA:g} to {_LARGEST_SIGMA:g}, got {value!r}; divide the features "
+            "and the radius by the same number, which changes no vote"
+        )
+    return value
+
+
 def check_dof(dof: object) -> int | float:
     """Return the degrees of freedom, the number of noisy features d, as a number from 1 to 1e9."""
     value = as_real(dof, "dof")

@@ -20,6 +20,7 @@ from ..certificates.issue import default_ball
 from ..fingerprint import parameters_digest
 from ..gate.arrays import reject_text_columns
 from ..gate.labels import number_classes
+from ..gate.numbers import check_sigma
 from ..smoothing import Noise
 from ..threats import BlackBoxBall
 from .base import VotingEnsemble
@@ -215,7 +216,7 @@ class SmoothedEnsemble(VotingEnsemble[NDArray[Any], BlackBoxBall]):
 
     def _read_parameters(self) -> None:
         self._trainer = CheckedTrainer(self.model_factory)
-        self._noise = Noise(self.sigma, self.noise)
+        self._noise = Noise(check_sigma(self.sigma), self.noise)
 
     def _training(self, rows: Any, labels: Any) -> RowTraining:
         reject_text_columns(rows)

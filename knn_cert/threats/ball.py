@@ -77,7 +77,7 @@ class BlackBoxBall(RowsThreat):
         """Return what follows for the clean table."""
         return SYMMETRIC
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         if self.rows is None:
             size, source = "sqrt(sum of ||delta_i||^2)", "Eq. (14) of RAB"

@@ -71,8 +71,11 @@ class ThreatModel(ABC):
         return covers
 
     @abstractmethod
-    def describe(self) -> str:
-        """Return what is done to the table or the query, as the end of a sentence."""
+    def describe(self, norm: str = "L2 norm") -> str:
+        """Return what is done to the table or the query, as the end of a sentence.
+
+        Moves of rows and queries are measured in ``norm``, where the threat does not name its own.
+        """
 
     @abstractmethod
     def not_covered(self) -> str:

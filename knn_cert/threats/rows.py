@@ -128,7 +128,7 @@ class LabelFlips(RowBudget):
         """Return the races after the nearest rows of the class went over to the others."""
         return worst_rows.after_flips(a, b, self._counts(rows, len(a) + len(b)))
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         return f"the labels of at most {share_of_rows(self.rows)} changed"
 
@@ -157,7 +157,7 @@ class Deletions(RowBudget):
         """Return the races after the nearest rows of the class went."""
         return worst_rows.after_deletions(a, b, self._counts(rows, len(a) + len(b)))
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         return f"at most {share_of_rows(self.rows)} deleted"
 
@@ -193,7 +193,7 @@ class Insertions(RowBudget):
         """Return the race of the inserted rows against the table, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_insertions(near, far, self._counts(rows, len(near)))
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         return f"at most {share_of_rows(self.rows)} inserted, with any features and labels"
 
@@ -209,7 +209,7 @@ class Replacements(RowBudget):
         """Return the race of replaced rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_replacements(near, far, self._counts(rows, len(near)))
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         return f"at most {share_of_rows(self.rows)} replaced, features and labels"
 
@@ -283,11 +283,11 @@ class RowShift(RowsThreat, RaceThreat):
         """Return what follows for the clean table."""
         return SYMMETRIC
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         also = " and relabelled at will" if self.relabel else ""
         moved = f"at most {share_of_rows(self.rows)} moved"
-        return f"{moved}, each by at most {length_in_words(self.radius)} in L2 norm{also}"
+        return f"{moved}, each by at most {length_in_words(self.radius)} in {norm}{also}"
 
 
 @dataclass(frozen=True)
@@ -361,10 +361,10 @@ class QueryShift(RaceThreat):
         training = "" if self.training is None else f"{self.training.consequence()} "
         return f"{training}The query may be the observed one or any other within its radius."
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table and the query, as the end of a sentence."""
-        alone = f"the query moved by at most {length_in_words(self.radius)} in L2 norm"
-        return alone if self.training is None else f"{self.training.describe()}, and {alone}"
+        alone = f"the query moved by at most {length_in_words(self.radius)} in {norm}"
+        return alone if self.training is None else f"{self.training.describe(norm)}, and {alone}"
 
 
 StructuredThreat = LabelFlips | Deletions | Insertions | Replacements | RowShift | QueryShift

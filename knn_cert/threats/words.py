@@ -69,7 +69,7 @@ class TrainingWords(RowsThreat):
         """Return what follows for the clean texts."""
         return _MEANING
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the texts, as the end of a sentence."""
         return f"{_words(self.words)} {EDITS[self.edit]}, in each of at most {share_of_rows(self.rows)}"
 
@@ -138,11 +138,11 @@ class QueryWords(ThreatModel):
             f"{self.training.consequence()} The same holds for the query: both may have been tampered with."
         )
 
-    def describe(self) -> str:
+    def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the texts, as the end of a sentence."""
         number = f"the stated number of tokens {_CUT}" if self.words is None else _words(self.words)
         alone = f"{number} of the query {EDITS[self.edit]}"
-        return alone if self.training is None else f"{self.training.describe()}, and {alone}"
+        return alone if self.training is None else f"{self.training.describe(norm)}, and {alone}"
 
 
 WordThreat = TrainingWords | QueryWords

@@ -1,0 +1,116 @@
+"""Measured: the distances of some queries to all training rows, and how far they may be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._types import FloatArray, WholeArray
+
+__all__ = ["ByClass", "Measured", "TieGroups"]
+
+# Moving, sorting and scaling a distance takes fewer than eight roundings.
+_ROUNDINGS = 8.0
+
+
+class ByClass(NamedTuple):
+    """Distances with the rows of each class side by side.
+
+    Attributes
+    ----------
+    distances : ndarray of shape (n_queries, n)
+        Increasing within each class.
+    starts : ndarray of int, shape (classes up to the last that has rows + 1,)
+        Where each class begins, and the last ends.
+    """
+
+    distances: FloatArray
+    starts: WholeArray
+
+
+class TieGroups(NamedTuple):
+    """Which ranks hold rows whose order cannot be told: each with its neighbours, and so with theirs.
+
+    Attributes
+    ----------
+    first, last : ndarray of int32, shape (n_queries, n)
+        The first and the last rank, from 0, of the group of each rank.
+    """
+
+    first: NDArray[np.int32]
+    last: NDArray[np.int32]
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What everything about some queries is worked out from; many settings and threats share one.
+
+    Attributes
+    ----------
+    distances : ndarray of shape (n_queries, n)
+        In the units of the features.
+    labels : ndarray of int, shape (n,)
+        Classes of the training rows.
+    relative_error : float
+        How far each distance may be from the true one, relative to it.
+    """
+
+    distances: FloatArray
+    labels: WholeArray
+    relative_error: float
+
+    @property
+    def n_rows(self) -> int:
+        """Number of training rows."""
+        return len(self.labels)
+
+    @property
+    def widening(self) -> float:
+        """How far a distance may be from the true one after it was worked with, relative to it."""
+        return self.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+
+    @cached_property
+    def by_class(self) -> ByClass:
+        """The distances of each class, sorted: they depend neither on K nor on what is to win."""
+        starts = np.concatenate([[0], np.cumsum(np.bincount(self.labels))])
+        order = np.argsort(self.labels, kind="stable")
+        distances = np.empty(self.distances.shape)
+        # query by query: what is gathered is sorted while it is in the cache
+        for unsorted, line in zip(self.distances, distances, strict=True):
+            np.take(unsorted, order, out=line, mode="clip")
+            for start, stop in zip(starts[:-1], starts[1:], strict=True):
+                line[start:stop].sort()
+        return ByClass(distances, starts)
+
+    @cached_property
+    def increasing(self) -> FloatArray:
+        """The distances of all rows, sorted: an array of shape (n_queries, n)."""
+        return np.sort(self.distances, axis=1)
+
+    @cached_property
+    def tie_groups(self) -> TieGroups:
+        """Groups of rows in the order of `increasing` that the errors do not tell apart."""
+        n = self.n_rows
+        shorter = (1.0 - self.widening) / (1.0 + self.widening)
+        ranks = np.arange(n, dtype=np.int32)
+        first, last = np.empty((2, len(self), n), dtype=np.int32)
+        for i, line in enumerate(self.increasing):
+            told_apart = line[:-1] < line[1:] * shorter
+            first[i], last[i] = ranks, ranks
+            if not told_apart.all():
+                first[i, 1:] *= told_apart
+                np.maximum.accumulate(first[i], out=first[i])
+                last[i, :-1][~told_apart] = n - 1
+                last[i] = np.minimum.accumulate(last[i, ::-1])[::-1]
+        return TieGroups(first, last)
+
+    def of(self, queries: slice) -> Measured:
+        """Return some of the queries."""
+        return Measured(self.distances[queries], self.labels, self.relative_error)
+
+    def __len__(self) -> int:
+        return len(self.distances)

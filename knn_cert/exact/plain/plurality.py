@@ -1,0 +1,66 @@
+"""Numbers of rows that change a plurality vote of any number of classes: exact.
+
+With v_A(R) and v_b(R) votes of the target and of a rival among the R nearest rows, and t = 1 if the rival
+comes after the target, else 0, the fewest tampered rows with which the rival beats the target are
+
+============================  ==============================================================================
+tampering                     fewest rows
+============================  ==============================================================================
+labels flipped, replaced      (v_A(K) - v_b(K) + t) / 2, rounded up
+rows inserted                 the first r with v_A(K-r) - v_b(K-r) - r + t <= 0
+rows deleted                  the first r with max(v_A(K+r) - r, 0) - v_b(K+r) + t <= 0; K rows must be left
+============================  ==============================================================================
+
+The rows that are flipped, deleted or replaced are the target's nearest ones; inserted rows are at the query.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..._types import BoolArray, WholeArray
+from ...threats import Deletions, Insertions
+from ...threats.rows import RowBudget
+from .ranked import largest_where
+from .rivals import Rivals
+
+__all__ = ["margins", "most_rows"]
+
+
+def margins(rivals: Rivals, n_neighbors: int) -> WholeArray:
+    """Return v_A - v_b + t of each rival, without tampering: not positive where the rival may win."""
+    own, others = rivals.votes(np.array(n_neighbors))
+    margin: WholeArray = own - others + rivals.lead
+    return margin
+
+
+def most_rows(rivals: Rivals, n_neighbors: int, kind: type[RowBudget]) -> WholeArray:
+    """Return the largest numbers of tampered rows that no rival gains from, -1 where 0 are too many."""
+    if kind is Insertions:
+        found = _most_insertions(rivals, n_neighbors)
+    elif kind is Deletions:
+        found = _most_deletions(rivals, n_neighbors)
+    else:
+        found = np.maximum((margins(rivals, n_neighbors) + 1) // 2 - 1, -1)
+    largest: WholeArray = found.min(axis=1)
+    return largest
+
+
+def _most_insertions(rivals: Rivals, n_neighbors: int) -> WholeArray:
+    def survives(rows: WholeArray) -> BoolArray:
+        own, others = rivals.votes(n_neighbors - rows)
+        return own - others - rows + rivals.lead > 0
+
+    least = np.full(rivals.lead.shape, -1)
+    return largest_where(survives, least, np.full_like(least, n_neighbors))
+
+
+def _most_deletions(rivals: Rivals, n_neighbors: int) -> WholeArray:
+    def survives(rows: WholeArray) -> BoolArray:
+        own, others = rivals.votes(n_neighbors + rows)
+        survived: BoolArray = np.maximum(own - rows, 0) - others + rivals.lead > 0
+        return survived
+
+    least = np.full(rivals.lead.shape, -1)
+    n_rows = rivals.everything.lines.shape[1]
+    return largest_where(survives, least, np.full_like(least, n_rows - n_neighbors))

@@ -1,0 +1,1 @@
+"""The radius classifier: all rows within a fixed radius vote."""

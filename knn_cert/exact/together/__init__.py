@@ -1,0 +1,1 @@
+"""How many of several predictions one attack changes at most: one tampered table serves all queries."""

@@ -1,0 +1,409 @@
+"""K-NN without noise: every budget against enumeration of small tables, in every order of tied rows."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import naive_plain
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+
+from knn_cert import kernels
+from knn_cert.exact.measured import Measured
+from knn_cert.exact.plain.queries import PlainQueries
+from knn_cert.exact.plain.settings import PlainSettings
+from knn_cert.threats import (
+    BlackBoxBall,
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+)
+
+KERNEL = kernels.get_backend("reference")
+COUNTS = {
+    LabelFlips: naive_plain.flips,
+    Deletions: naive_plain.deletions,
+    Insertions: naive_plain.insertions,
+    Replacements: naive_plain.replacements,
+}
+# Rounding is taken against a certificate: a radius may lie so far below the truth, relative to distances.
+TIGHT = 1e-12
+
+
+def settings_of(n_neighbors, n_classes, *, known=True):
+    return PlainSettings(n_neighbors, n_classes, known, KERNEL, 1)
+
+
+def ask(table, relative_error=0.0):
+    """The queries of a table, one: what is certified of its target."""
+    measured = Measured(
+        np.array([table["distances"]], dtype=float), np.array(table["labels"]), relative_error
+    )
+    settings = settings_of(table["n_neighbors"], table["n_classes"], known=table["known"])
+    return PlainQueries(settings, measured, np.array([table["target"]]))
+
+
+def budget(table, threat, relative_error=0.0):
+    return ask(table, relative_error).largest_budget(threat)[0]
+
+
+@st.composite
+def tables(draw, most_rows=5, most_classes=4, least_classes=2, farthest=9):
+    """Small tables in increasing order, with whole even distances: ties are many and halves are whole."""
+    n = draw(st.integers(1, most_rows))
+    n_classes = draw(st.integers(least_classes, most_classes))
+    steps = draw(st.sampled_from([2, farthest]))
+    distances = sorted(2 * d for d in draw(st.lists(st.integers(0, steps), min_size=n, max_size=n)))
+    labels = draw(st.lists(st.integers(0, n_classes - 1), min_size=n, max_size=n))
+    n_neighbors = draw(st.integers(1, n))
+    known = draw(st.booleans())
+    return {
+        "distances": distances,
+        "labels": labels,
+        "n_classes": n_classes,
+        "n_neighbors": n_neighbors,
+        "known": known,
+        # mostly the prediction: of another target nothing is certified
+        "target": draw(
+            st.sampled_from([naive_plain.vote(labels[:n_neighbors])] * 3 + list(range(n_classes)))
+        ),
+        # -1 sorts before all classes, n_classes after them
+        "alphabet": list(range(n_classes)) + ([] if known else [-1, n_classes]),
+    }
+
+
+def of_table(table):
+    return table["distances"], table["labels"], table["n_neighbors"], table["target"]
+
+
+def assert_is_just_below(radius, limit):
+    """The certified radius is the largest number below the radius that an attack needs, but for rounding."""
+    if limit is None:
+        assert radius == math.inf
+    elif limit == 0:
+        assert math.isnan(radius)
+    else:
+        assert float(limit) * (1.0 - TIGHT) - 30.0 * TIGHT <= radius < limit
+
+
+# --------------------------------------------------------------------------------------- the reference values
+
+
+def test_budgets_are_those_of_the_enumeration_of_all_tamperings(oracle_folder):
+    threats = {
+        "label_flips": LabelFlips(),
+        "deletions": Deletions(),
+        "insertions": Insertions(),
+        "replacements": Replacements(),
+    }
+    cases = json.loads((oracle_folder / "plain.json").read_text(encoding="utf-8"))
+    assert len(cases) == 400
+    for case in cases:
+        measured = Measured(np.array([case["distances"]]), np.array(case["labels"]), 0.0)
+        settings = settings_of(case["n_neighbors"], case["n_classes"])
+        probabilities, errors = settings.vote(measured)
+        assert np.argmax(probabilities[0]) == case["label"] and not errors.any()
+        queries = PlainQueries(settings, measured, np.array([case["label"]]))
+        for name, threat in threats.items():
+            assert queries.largest_budget(threat)[0] == case[name], (name, case)
+
+
+# --------------------------------------------------------------------------------------------------- the vote
+
+
+@given(table=tables(most_rows=8))
+def test_the_vote_is_that_of_the_nearest_rows_and_sure_where_no_order_of_ties_changes_it(table):
+    distances, labels, n_neighbors, _ = of_table(table)
+    measured = Measured(np.array([distances], dtype=float), np.array(labels), 0.0)
+    probabilities, errors = settings_of(n_neighbors, table["n_classes"]).vote(measured)
+    expected = np.zeros((1, table["n_classes"]))
+    expected[0, naive_plain.vote(labels[:n_neighbors])] = 1.0
+    assert np.array_equal(probabilities, expected)
+    sure = len(naive_plain.predictions(distances, labels, n_neighbors)) == 1
+    assert np.array_equal(errors, np.zeros_like(expected) if sure else np.ones_like(expected))
+
+
+def test_ties_of_distance_go_to_the_lower_row_wherever_it_stands():
+    measured = Measured(np.array([[3.0, 1.0, 3.0, 3.0]]), np.array([2, 1, 0, 2]), 0.0)
+    for n_neighbors, label in ((1, 1), (2, 1), (3, 0), (4, 2)):
+        probabilities, errors = settings_of(n_neighbors, 3).vote(measured)
+        assert np.argmax(probabilities[0]) == label
+        assert errors.any() == (n_neighbors in (2, 3))
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_at_one_distance_leave_nothing_certified_where_their_order_decides(n_classes):
+    """Three rows at one distance, two of them vote; of four rows all vote, and their order is nothing."""
+    table = {"distances": [2.0] * 3, "labels": [1, 1, 0], "n_neighbors": 2, "n_classes": n_classes}
+    table |= {"known": True, "target": 1}
+    for threat in (LabelFlips(), Deletions(), Insertions(), Replacements()):
+        assert budget(table, threat) == -1
+        assert not ask(table).withstands(type(threat)(0))[0]
+    for threat in (RowShift(1), RowShift(1, relabel=True), QueryShift(), BlackBoxBall(), BlackBoxBall(1)):
+        assert math.isnan(budget(table, threat))
+    table |= {"distances": [2.0] * 4, "labels": [1, 1, 1, 0], "n_neighbors": 4}
+    assert [budget(table, threat) for threat in (LabelFlips(), Deletions())] == [0, 0]
+    assert budget(table, QueryShift()) == math.inf
+
+
+# -------------------------------------------------------------------------------------------- numbers of rows
+
+
+@given(table=tables())
+def test_numbers_of_rows_are_those_of_the_enumeration_in_every_order_of_ties(table):
+    for kind, tamper in COUNTS.items():
+        expected = naive_plain.most_rows(tamper, *of_table(table), table["alphabet"])
+        assert budget(table, kind()) == expected
+        queries = ask(table)
+        for rows in range(expected + 3):
+            assert queries.withstands(kind(rows))[0] == (rows <= expected)
+
+
+def test_a_class_without_rows_and_a_label_of_no_class_are_rivals():
+    """Class 0, with all votes of an even number, wins ties against class 1, not against a new first label."""
+    table = {"distances": [1.0, 2.0, 3.0, 4.0], "labels": [0] * 4, "target": 0, "known": True}
+    for n_classes in (2, 3):
+        table["n_classes"] = n_classes
+        for n_neighbors, known, new in ((4, 2, 1), (2, 1, 0), (1, 0, 0), (3, 1, 1)):
+            table["n_neighbors"] = n_neighbors
+            assert budget(table | {"known": True}, LabelFlips()) == known
+            assert budget(table | {"known": False}, LabelFlips()) == new
+    # deleted rows bring no labels
+    table["n_neighbors"] = 2
+    assert budget(table | {"known": False}, Deletions()) == budget(table, Deletions()) == 2
+
+
+# ------------------------------------------------------------------------------------------------- moved rows
+
+
+@given(table=tables(most_rows=6), rows=st.integers(0, 6))
+def test_moved_rows_survive_exactly_the_radii_that_the_enumeration_says(table, rows):
+    limit = naive_plain.shift_limit(*of_table(table), rows)
+    radius = budget(table, RowShift(rows))
+    assert_is_just_below(radius, limit)
+    queries = ask(table)
+    assert queries.withstands(RowShift(rows, math.inf))[0] == (limit is None)
+    if limit:
+        assert queries.withstands(RowShift(rows, radius))[0]
+        assert not queries.withstands(RowShift(rows, float(limit)))[0]
+    if rows:
+        # the ball is open: its radius is that of the moves, or rounded down from it
+        ball = budget(table, BlackBoxBall(rows))
+        assert ball == radius or (math.isnan(ball) and math.isnan(radius))
+
+
+@given(table=tables(most_rows=7, least_classes=3), rows=st.integers(1, 3))
+def test_third_classes_can_be_in_the_way_of_moved_rows_or_help_them(table, rows):
+    assert_is_just_below(budget(table, RowShift(rows)), naive_plain.shift_limit(*of_table(table), rows))
+
+
+@given(table=tables(most_rows=4, most_classes=3), rows=st.integers(0, 4))
+def test_rows_that_move_and_are_relabelled_do_what_flips_and_replacements_do(table, rows):
+    """At no radius can they do less than at 0, or more than anywhere; both are the same."""
+    distances, labels, n_neighbors, target = of_table(table)
+    beaten = {
+        radius: any(
+            naive_plain.may_lose(*changed, n_neighbors, target)
+            for changed in naive_plain.relabelled_moves(distances, labels, rows, radius, table["alphabet"])
+        )
+        for radius in (0, 3, 100)
+    }
+    assert len(set(beaten.values())) == 1
+    radius = budget(table, RowShift(rows, relabel=True))
+    assert math.isnan(radius) if beaten[0] else radius == math.inf
+    assert ask(table).withstands(RowShift(rows, 1.0, relabel=True))[0] == (not beaten[0])
+
+
+def test_third_rows_that_leave_together_with_the_rivals_that_come_beat_the_target():
+    """K = 1: the third row at 2 can move to 3, where the rival from 4 meets it: two moves of 1."""
+    table = {"distances": [2.0, 4.0, 100.0], "labels": [2, 1, 0], "n_neighbors": 1, "n_classes": 3}
+    table |= {"known": True, "target": 2}
+    assert budget(table, RowShift(2)) == pytest.approx(1.0)
+    assert budget(table, RowShift(1)) == pytest.approx(2.0)
+    # the same rows, and the third one is no target: two of three votes are the target's
+    table = {"distances": [1.0, 2.0, 4.0, 5.0], "labels": [0, 2, 1, 1], "n_neighbors": 2, "n_classes": 3}
+    table |= {"known": True, "target": 0}
+    assert_is_just_below(budget(table, RowShift(2)), naive_plain.shift_limit(*of_table(table), 2))
+
+
+# ---------------------------------------------------------------------------------------------- a moved query
+
+
+@given(table=tables(most_rows=6))
+def test_a_moved_query_survives_what_every_row_moved_at_will_survives(table):
+    limit = naive_plain.shift_limit(*of_table(table), len(table["labels"]))
+    assert_is_just_below(budget(table, QueryShift()), limit)
+
+
+@given(table=tables(most_rows=4, most_classes=3), rows=st.integers(0, 2), data=st.data())
+def test_no_query_moves_across_after_rows_were_tampered_with(table, rows, data):
+    distances, labels, n_neighbors, target = of_table(table)
+    kind = data.draw(st.sampled_from([*COUNTS, RowShift]))
+    if kind is RowShift:
+        threat = RowShift(rows, data.draw(st.sampled_from([1.0, 4.0])))
+        tampered = naive_plain.moves(distances, labels, rows, threat.radius)
+    else:
+        threat = kind(rows)
+        allowed = kind is not Deletions or rows <= len(labels) - n_neighbors
+        tampered = (
+            COUNTS[kind](distances, labels, min(rows, len(labels)), table["alphabet"]) if allowed else ()
+        )
+    radius = budget(table, QueryShift(training=threat))
+    if kind is Deletions and rows > len(labels) - n_neighbors:
+        assert math.isnan(radius)
+    if math.isnan(radius):
+        return
+    assert ask(table).withstands(QueryShift(radius, threat))[0]
+    for changed_distances, changed_labels in tampered:
+        limit = naive_plain.shift_limit(
+            changed_distances, changed_labels, n_neighbors, target, len(changed_labels)
+        )
+        assert limit is None or radius < limit
+
+
+def test_a_query_that_moves_after_flips_has_what_the_flips_leave():
+    table = {"distances": [1.0, 2.0, 3.0, 9.0, 11.0], "labels": [1, 1, 1, 0, 0], "n_neighbors": 3}
+    table |= {"n_classes": 2, "known": True, "target": 1}
+    assert budget(table, QueryShift()) == pytest.approx((11.0 - 2.0) / 2)
+    assert budget(table, QueryShift(training=LabelFlips(1))) == pytest.approx((9.0 - 3.0) / 2)
+    assert budget(table, QueryShift(training=RowShift(1, relabel=True, radius=5.0))) == pytest.approx(3.0)
+    assert budget(table, QueryShift(training=RowShift(5, 1.0))) == pytest.approx((10.0 - 3.0) / 2)
+    assert math.isnan(budget(table, QueryShift(training=Deletions(3))))
+
+
+# ------------------------------------------------------------------------------------------------ the L2 ball
+
+
+def lists_of(table):
+    own = [d for d, y in zip(table["distances"], table["labels"], strict=True) if y == table["target"]]
+    others = [d for d, y in zip(table["distances"], table["labels"], strict=True) if y != table["target"]]
+    m = table["n_neighbors"] // 2 + 1 if table["target"] else (table["n_neighbors"] + 1) // 2
+    return own, others, m, table["n_neighbors"] + 1 - m
+
+
+@given(table=tables(most_rows=9, most_classes=2))
+def test_the_ball_is_the_cheapest_table_that_another_solver_finds(table):
+    own, others, m, m_rest = lists_of(table)
+    radius = budget(table, BlackBoxBall())
+    if len(others) < m_rest:
+        assert radius == math.inf
+        return
+    if len(own) < m or sorted(own)[m - 1] >= sorted(others)[m_rest - 1]:
+        assert math.isnan(radius)
+        return
+    bounds = (sorted(own)[m - 1], sorted(others)[m_rest - 1])
+    found = minimize_scalar(
+        lambda t: naive_plain.ball_value(own, others, m, m_rest, t),
+        bounds=bounds,
+        method="bounded",
+        options={"xatol": 1e-12},
+    )
+    # any t gives a table that beats the target, so that none is within the radius
+    for t in (found.x, *np.linspace(*bounds, 50)):
+        assert radius**2 <= naive_plain.ball_value(own, others, m, m_rest, t)
+        changed_own, changed_others = naive_plain.cheapest_table(own, others, m, m_rest, t)
+        labels = [table["target"]] * len(own) + [1 - table["target"]] * len(others)
+        assert naive_plain.may_lose(
+            changed_own + changed_others, labels, table["n_neighbors"], table["target"]
+        )
+    assert radius == pytest.approx(math.sqrt(found.fun), rel=1e-7)
+
+
+@given(table=tables(most_rows=9), seed=st.integers(0, 2**32 - 1))
+def test_no_table_within_the_ball_changes_the_prediction(table, seed):
+    """Few rows or many moved, all by about as much or all but one by little."""
+    distances, labels, n_neighbors, target = of_table(table)
+    radius = min(budget(table, BlackBoxBall()), 1e3)
+    if math.isnan(radius):
+        assert naive_plain.shift_limit(*of_table(table), len(labels)) == 0
+        return
+    rng = np.random.default_rng(seed)
+    for _ in range(60):
+        change = rng.normal(size=len(labels)) * (rng.random(len(labels)) < rng.random())
+        change *= rng.random(len(labels)) ** rng.integers(0, 4)
+        if rng.random() < 0.7:  # a rival comes, all others leave
+            rival = rng.integers(0, table["n_classes"])
+            change = np.abs(change) * np.where(np.array(labels) == rival, -1.0, 1.0)
+        change *= radius * (1.0 - 1e-9) / max(np.linalg.norm(change), 1e-300)
+        moved = np.maximum(np.array(distances) + change, 0.0).tolist()
+        assert not naive_plain.may_lose(moved, labels, n_neighbors, target)
+
+
+def test_the_ball_of_distances_too_large_or_too_small_to_square():
+    for scale in (1e-200, 1e200):
+        table = {"distances": [scale, 3.0 * scale], "labels": [0, 1], "n_neighbors": 1, "n_classes": 2}
+        table |= {"known": True, "target": 0}
+        assert budget(table, BlackBoxBall()) == pytest.approx(math.sqrt(2.0) * scale)
+
+
+def test_the_ball_in_another_norm_is_refused():
+    table = {"distances": [1.0, 3.0], "labels": [0, 1], "n_neighbors": 1, "n_classes": 2}
+    with pytest.raises(ValueError, match="l2"):
+        budget(table | {"known": True, "target": 0}, BlackBoxBall(norm="l1"))
+
+
+# ----------------------------------------------------------------------------------------------------- errors
+
+
+@given(table=tables(most_rows=4, most_classes=3), error=st.sampled_from([0.01, 0.1, 0.4]), data=st.data())
+def test_what_is_certified_holds_for_all_true_distances_within_the_error(table, error, data):
+    distances, labels, n_neighbors, target = of_table(table)
+    threats = [*(kind() for kind in COUNTS), RowShift(1), RowShift(2), QueryShift(), BlackBoxBall()]
+    certified = [budget(table, threat, error) for threat in threats]
+    measured = Measured(np.array([distances], dtype=float), np.array(labels), error)
+    sure = not settings_of(n_neighbors, table["n_classes"]).vote(measured)[1].any()
+    factors = data.draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=len(labels), max_size=len(labels)))
+    # relative to the true distances or to the known ones
+    true = [
+        d * (1 + f * error) if f < 0 else d / (1 - f * error) for d, f in zip(distances, factors, strict=True)
+    ]
+    if sure:
+        assert naive_plain.predictions(true, labels, n_neighbors) == {naive_plain.vote(labels[:n_neighbors])}
+    exact = table | {"distances": true}
+    for threat, found in zip(threats, certified, strict=True):
+        truth = budget(exact, threat)
+        if not math.isnan(found):
+            assert found <= truth, threat
+
+
+def test_queries_at_once_are_answered_as_one_by_one():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, size=60)
+    distances = np.round(rng.uniform(0.0, 6.0, size=(25, 60)) + (labels != 1), 1)
+    threats = [*(kind() for kind in COUNTS), *(kind(3) for kind in COUNTS), RowShift(0.1), RowShift(60)]
+    threats += [QueryShift(), QueryShift(training=RowShift(3, 0.1)), BlackBoxBall(), BlackBoxBall(5)]
+    for n_classes, some in ((2, labels % 2), (5, labels)):
+        settings = settings_of(9, n_classes, known=False)
+        measured = Measured(distances, some, 1e-13)
+        targets = np.argmax(settings.vote(measured)[0], axis=1)
+        together = PlainQueries(settings, measured, targets)
+        for threat in threats:
+            alone = [
+                PlainQueries(settings, measured.of(slice(i, i + 1)), targets[i : i + 1]).largest_budget(
+                    threat
+                )
+                for i in range(25)
+            ]
+            assert np.array_equal(together.largest_budget(threat), np.concatenate(alone), equal_nan=True)
+
+
+def test_distances_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="finite"):
+        settings_of(1, 2).check_distances(np.array([[1.0, np.inf]]))
+
+
+def test_claims_are_those_of_the_budgets():
+    table = {"distances": [1.0, 2.0, 3.0, 9.0], "labels": [0, 0, 0, 1], "n_neighbors": 3, "n_classes": 2}
+    queries = ask(table | {"known": True, "target": 0})
+    claims = queries.claims(LabelFlips())
+    assert claims.budget[0] == 1 and not claims.abstained[0]
+    claims = queries.claims(LabelFlips(2))
+    assert claims.budget[0] == 0 and claims.abstained[0] and claims.worst_probability[0] == 0.0
+    assert np.array_equal(queries.smallest_probability(LabelFlips(1)), [1.0])
