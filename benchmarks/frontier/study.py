@@ -77,7 +77,7 @@ class Grid(NamedTuple):
     def quick(self) -> Grid:
         """Return a few settings for small stand-ins."""
         return self._replace(
-            sigmas=self.sigmas[:1], plain=(1, 5, 51, 101), smoothed=(5,), held=(0.1, 0.4), n_queries=40
+            sigmas=self.sigmas[:1], plain=(1, 5, 51, 101), smoothed=(5,), held=(0.1, 0.4), n_queries=24
         )
 
 
