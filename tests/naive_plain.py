@@ -7,6 +7,7 @@ if some choice of K nearest rows does not vote for it. Ties of the vote go to th
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
 from fractions import Fraction
 
@@ -127,19 +128,89 @@ def shift_limit(distances, labels, n_neighbors, target, rows):
     return radii[high]
 
 
-def ball_value(own, others, m, m_rest, t):
-    """The square of the least change of a table that leaves fewer than m of one list nearer than t.
+def ball_limit(distances, labels, n_neighbors, target):
+    """The least L2 norm of a change of all distances with which the target loses; inf if there is none.
 
-    And at least m_rest of the other within t.
+    For every choice of K nearest rows: they move in to some t where they are beyond, the others out to it.
+    The sum of squares is quadratic in t between neighbouring distances.
     """
-    out = sum(max(t - a, 0) ** 2 for a in sorted(own)[m - 1 :])
-    return out + sum(max(b - t, 0) ** 2 for b in sorted(others)[:m_rest])
+    least = math.inf
+    ends = sorted({0.0, *distances})
+    for inside in itertools.combinations(range(len(labels)), n_neighbors):
+        if vote([labels[i] for i in inside]) != target:
+            rows = [(float(d), i in inside) for i, d in enumerate(distances)]
+            least = min(least, *(_ball_between(rows, *pair) for pair in itertools.pairwise(ends)), math.inf)
+            least = min(least, *(_ball_value(rows, t) for t in ends))
+    return math.sqrt(least)
+
+
+def _ball_value(rows, t):
+    return sum(max(d - t if inside else t - d, 0.0) ** 2 for d, inside in rows)
+
+
+def _ball_between(rows, low, high):
+    moved = [d for d, inside in rows if (d >= high if inside else d <= low)]
+    if not moved:
+        return _ball_value(rows, low)
+    return _ball_value(rows, min(max(sum(moved) / len(moved), low), high))
 
 
 def cheapest_table(own, others, m, m_rest, t):
-    """The two lists after that change."""
+    """The lists of two classes after the least change that leaves fewer than m of one nearer than t.
+
+    And at least m_rest of the other within t.
+    """
     own, others = sorted(own), sorted(others)
     return (
         own[: m - 1] + [max(a, t) for a in own[m - 1 :]],
         [min(b, t) for b in others[:m_rest]] + others[m_rest:],
     )
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Larger tables: K rows within t are chosen by their numbers in each class, the nearest ones of each
+
+
+def _least_cost(distances, labels, n_neighbors, target, cost_of):
+    """The least cost of a choice: g rows of the target, j of a rival, K - g - j of all others."""
+    least = math.inf
+    for rival in set(labels) - {target}:
+        sides = [[], [], []]
+        for d, y in zip(distances, labels, strict=True):
+            sides[0 if y == target else 1 if y == rival else 2].append(d)
+        own, other, third = (
+            [cost_of(sorted(rows), number) for number in range(len(rows) + 1)] for rows in sides
+        )
+        for g, j in itertools.product(range(len(own)), range(len(other))):
+            k = n_neighbors - g - j
+            if j >= g + (rival > target) and 0 <= k < len(third):
+                least = min(least, own[g] + other[j] + third[k])
+    return least
+
+
+def ball_at(distances, labels, n_neighbors, target, t):
+    """The least sum of squares of moves with which the target loses, its K nearest rows within t."""
+
+    def squares(rows, number):
+        return sum(max(d - t, 0) ** 2 for d in rows[:number]) + sum(max(t - d, 0) ** 2 for d in rows[number:])
+
+    return _least_cost(distances, labels, n_neighbors, target, squares)
+
+
+def moves_needed(distances, labels, n_neighbors, target, radius):
+    """The fewest rows to move by at most the radius for the target to lose; inf if all are too few.
+
+    As rows come and go, t can be taken at a row, or at a row that is moved by the whole radius.
+    """
+    places = {max(d + sign * radius, 0) for d in distances for sign in (-1, 0, 1)}
+    least = math.inf
+    for t in places:
+
+        def number_moved(rows, number, t=t):
+            come = [d for d in rows[:number] if d > t]
+            go = [d for d in rows[number:] if d < t]
+            reach = all(d - t <= radius for d in come) and all(t - d <= radius for d in go)
+            return len(come) + len(go) if reach else math.inf
+
+        least = min(least, _least_cost(distances, labels, n_neighbors, target, number_moved))
+    return least

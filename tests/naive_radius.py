@@ -12,7 +12,10 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-FAR = 1e6
+from mpmath import mpf
+from naive import ncx2
+
+FAR = 1e6  # never within the radius, with noise or without
 
 
 class Row(NamedTuple):
@@ -101,3 +104,35 @@ def dearest(costs: list[float]) -> float:
 
 def norm(costs: list[float]) -> float:
     return math.sqrt(math.fsum(c * c for c in costs))
+
+
+# ------------------------------------------------------------------------------------------------------------
+# With noise: rows are within the radius or not, independently of one another
+
+
+def chances(distance: float, radius: float, sigma: float, dof: float) -> tuple[mpf, mpf]:
+    """P(a noisy row is within the radius), and that it is not, to 40 digits."""
+    if distance >= FAR:
+        return mpf(0), mpf(1)
+    cdf, sf, _ = ncx2((mpf(radius) / mpf(sigma)) ** 2, dof, (mpf(distance) / mpf(sigma)) ** 2)
+    return cdf, sf
+
+
+def noisy_vote(
+    table: Table, radius: float, sigma: float, dof: float, classes: Sequence[int]
+) -> dict[int, mpf]:
+    """Probability of each class to win, over all votes that can be; with none the first wins."""
+    votes = {(0,) * len(classes): mpf(1)}
+    for distance, label in table:
+        inside, outside = chances(distance, radius, sigma, dof)
+        c = classes.index(label)
+        following: dict[tuple[int, ...], mpf] = {}
+        for counts, p in votes.items():
+            more = (*counts[:c], counts[c] + 1, *counts[c + 1 :])
+            following[counts] = following.get(counts, mpf(0)) + p * outside
+            following[more] = following.get(more, mpf(0)) + p * inside
+        votes = following
+    wins = dict.fromkeys(classes, mpf(0))
+    for counts, p in votes.items():
+        wins[classes[counts.index(max(counts))]] += p
+    return wins

@@ -388,7 +388,7 @@ def test_options_that_do_not_go_together_are_named(folder, capsys, words, said):
         ("--k", "13", "13"),
         ("--k", "0", "at least 1"),
         ("--k", "2.5", "2.5"),
-        ("--sigma", "0", "sigma"),
+        ("--sigma", "inf", "sigma"),
         ("--sigma", "-1", "sigma"),
         ("--sigma", "nan", "sigma"),
         ("--sigma", "1e-200", "sigma"),

@@ -82,6 +82,7 @@ def test_default_parameters_are_the_documented_ones():
     assert SmoothedKNNClassifier().get_params() == {
         "n_neighbors": 5,
         "sigma": 1.0,
+        "radius": None,
         "edges": None,
         "classes": None,
         "backend": "auto",
@@ -357,7 +358,7 @@ def test_answers_for_a_threat_do_not_depend_on_chunks_or_threads(monkeypatch):
 def test_what_distances_may_err_is_taken_against_the_prediction(monkeypatch):
     X, y, Q = small_table(n=20, n_classes=2)
     clf = SmoothedKNNClassifier(3, 0.5).fit(X, y)
-    monkeypatch.setattr("knn_cert.exact.evaluate.relative_distance_error", lambda n_features: 0.1)
+    monkeypatch.setattr("knn_cert.exact.table.relative_distance_error", lambda n_features: 0.1)
     cert = clf.certify(Q, LabelFlips(1))
     distances = np.sqrt(brute_force_sq_distances(Q, X))
     for i, label in enumerate(cert.label):
@@ -464,8 +465,8 @@ def spoiled(value):
         ({"n_neighbors": 10}, ValueError, "n_neighbors = 10 is more than the 9 training rows"),
         ({"n_neighbors": 0}, ValueError, "n_neighbors must be at least 1"),
         ({"n_neighbors": 2.0}, TypeError, "n_neighbors must be a whole number"),
-        ({"sigma": 0.0}, ValueError, "sigma must be finite and > 0"),
-        ({"sigma": -1.0}, ValueError, "sigma must be finite and > 0"),
+        ({"sigma": float("inf")}, ValueError, "sigma must be finite and > 0"),
+        ({"sigma": -1.0}, ValueError, "sigma must be at least 0"),
         ({"sigma": "1"}, TypeError, "sigma must be a real number"),
         ({"edges": [3.0, 1.0]}, ValueError, "edges must be strictly increasing"),
         ({"n_threads": 0}, ValueError, "n_threads must be at least 1"),

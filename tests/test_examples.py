@@ -29,10 +29,11 @@ def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
 
 def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    first, second, _, ensemble, texts, *_ = programs("README.md")
+    fitted, first, second, together, grid, ensemble, texts, *_ = programs("README.md")
     names = {}
-    exec(compile(first, "README.md", "exec"), names)
-    exec(compile(second, "README.md", "exec"), names)
+    for program in (fitted, first, second, together, grid):
+        exec(compile(program, "README.md", "exec"), names)
+    assert 0.0 < names["together"].accuracy_at_least <= 1.0
     exec(compile(ensemble.replace("200", "20"), "README.md", "exec"), names)
     assert names["ensemble"].n_models == 20
     exec(compile(texts, "README.md", "exec"), names)

@@ -221,5 +221,5 @@ def test_influence_refuses_what_has_no_answer():
         fitted(X, y).influence(Q, top=0)
     with pytest.raises(ValueError, match="none can be removed"):
         SmoothedKNNClassifier(40).fit(X, y).influence(Q)
-    with pytest.raises(ValueError, match="leave out edges"):
+    with pytest.raises(ValueError, match="without edges"):
         SmoothedKNNClassifier(3, edges=[1.0]).fit(X, y).influence(Q)

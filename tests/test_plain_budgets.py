@@ -221,6 +221,29 @@ def test_rows_that_move_and_are_relabelled_do_what_flips_and_replacements_do(tab
     assert ask(table).withstands(RowShift(rows, 1.0, relabel=True))[0] == (not beaten[0])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_moved_rows_and_the_ball_in_tables_of_many_rows_of_many_classes(seed):
+    """Against the numbers of rows of each class that are left, all of them tried."""
+    rng = np.random.default_rng(seed)
+    n, n_classes, n_neighbors, rows = 24, 3 + seed % 2, 7 + seed % 2, 2 + seed % 3
+    labels = rng.integers(0, n_classes, size=n).tolist()
+    distances = (2 * rng.integers(2, 60, size=n) + 20 * (np.array(labels) != 1)).tolist()
+    table = {"distances": distances, "labels": labels, "n_neighbors": n_neighbors, "n_classes": n_classes}
+    table |= {"known": True, "target": 1}
+    radius = budget(table, RowShift(rows))
+    if radius == math.inf:
+        assert naive_plain.moves_needed(*of_table(table), 1000.0) > rows
+    else:
+        gaps = sorted({abs(x - y) / k for x in distances for y in distances for k in (1, 2)})
+        limit = gaps[np.searchsorted(gaps, radius)]
+        assert radius == pytest.approx(limit, rel=1e-9)
+        assert naive_plain.moves_needed(*of_table(table), limit) <= rows
+        assert naive_plain.moves_needed(*of_table(table), radius - 0.01) > rows
+    ball = budget(table, BlackBoxBall())
+    squares = [naive_plain.ball_at(*of_table(table), t) for t in np.linspace(10.0, 100.0, 181)]
+    assert min(squares) * 0.99 <= ball**2 <= min(squares)
+
+
 def test_third_rows_that_leave_together_with_the_rivals_that_come_beat_the_target():
     """K = 1: the third row at 2 can move to 3, where the rival from 4 meets it: two moves of 1."""
     table = {"distances": [2.0, 4.0, 100.0], "labels": [2, 1, 0], "n_neighbors": 1, "n_classes": 3}
@@ -281,39 +304,41 @@ def test_a_query_that_moves_after_flips_has_what_the_flips_leave():
 # ------------------------------------------------------------------------------------------------ the L2 ball
 
 
-def lists_of(table):
-    own = [d for d, y in zip(table["distances"], table["labels"], strict=True) if y == table["target"]]
-    others = [d for d, y in zip(table["distances"], table["labels"], strict=True) if y != table["target"]]
-    m = table["n_neighbors"] // 2 + 1 if table["target"] else (table["n_neighbors"] + 1) // 2
-    return own, others, m, table["n_neighbors"] + 1 - m
-
-
-@given(table=tables(most_rows=9, most_classes=2))
-def test_the_ball_is_the_cheapest_table_that_another_solver_finds(table):
-    own, others, m, m_rest = lists_of(table)
+@given(table=tables(most_rows=7, least_classes=3))
+def test_the_ball_is_that_of_the_cheapest_choice_of_nearest_rows(table):
+    limit = naive_plain.ball_limit(*of_table(table))
     radius = budget(table, BlackBoxBall())
-    if len(others) < m_rest:
-        assert radius == math.inf
-        return
-    if len(own) < m or sorted(own)[m - 1] >= sorted(others)[m_rest - 1]:
+    if limit == 0.0:
         assert math.isnan(radius)
+    else:
+        assert radius <= limit and radius >= limit * (1.0 - 1e-4)
+
+
+@given(table=tables(most_rows=8, most_classes=2))
+def test_the_ball_of_two_classes_is_attained_by_a_table(table):
+    """With the least sum of squares that another solver finds."""
+    limit = naive_plain.ball_limit(*of_table(table))
+    radius = budget(table, BlackBoxBall())
+    if limit in (0.0, math.inf):
+        assert math.isnan(radius) if limit == 0.0 else radius == math.inf
         return
-    bounds = (sorted(own)[m - 1], sorted(others)[m_rest - 1])
-    found = minimize_scalar(
-        lambda t: naive_plain.ball_value(own, others, m, m_rest, t),
-        bounds=bounds,
-        method="bounded",
-        options={"xatol": 1e-12},
-    )
-    # any t gives a table that beats the target, so that none is within the radius
-    for t in (found.x, *np.linspace(*bounds, 50)):
-        assert radius**2 <= naive_plain.ball_value(own, others, m, m_rest, t)
-        changed_own, changed_others = naive_plain.cheapest_table(own, others, m, m_rest, t)
-        labels = [table["target"]] * len(own) + [1 - table["target"]] * len(others)
+    assert limit * (1.0 - 1e-9) <= radius < limit
+    target, n_neighbors = table["target"], table["n_neighbors"]
+    own = sorted(d for d, y in zip(table["distances"], table["labels"], strict=True) if y == target)
+    others = sorted(d for d, y in zip(table["distances"], table["labels"], strict=True) if y != target)
+    m = n_neighbors // 2 + 1 if target else (n_neighbors + 1) // 2
+    m_rest = n_neighbors + 1 - m
+
+    def change(t):
+        moved = naive_plain.cheapest_table(own, others, m, m_rest, t)
         assert naive_plain.may_lose(
-            changed_own + changed_others, labels, table["n_neighbors"], table["target"]
+            sum(moved, []), [target] * len(own) + [1 - target] * len(others), n_neighbors, target
         )
-    assert radius == pytest.approx(math.sqrt(found.fun), rel=1e-7)
+        return sum((new - old) ** 2 for new, old in zip(sum(moved, []), own + others, strict=True))
+
+    bounds = (own[m - 1], others[m_rest - 1])
+    found = minimize_scalar(change, bounds=bounds, method="bounded", options={"xatol": 1e-10})
+    assert radius < math.sqrt(found.fun) <= radius * (1.0 + 1e-6)
 
 
 @given(table=tables(most_rows=9), seed=st.integers(0, 2**32 - 1))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from functools import partial
 
 import naive_radius as naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from mpmath import mpf
 from naive_radius import Row
 
 from knn_cert.exact.measured import Measured
-from knn_cert.exact.radius.queries import PlainRadiusQueries
+from knn_cert.exact.radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from knn_cert.exact.radius.settings import RadiusSettings
 from knn_cert.threats import (
     BlackBoxBall,
@@ -255,3 +257,227 @@ def test_what_is_out_of_range_is_refused():
         queries.withstands(LabelFlips())
     with pytest.raises(ValueError, match="certifies norm"):
         queries.largest_budget(BlackBoxBall(norm="l1"))
+
+
+# ------------------------------------------------------------------------------------------------------------
+# With noise
+
+LAWS = [
+    (0.3, 1),
+    (1.0, 2),
+    (1.0, 7),
+    (2.5, 40),
+]  # sigma and dof: the radius is below, among and above the rows
+laws = pytest.mark.parametrize(("sigma", "dof"), LAWS)
+
+AT_MOST = 30  # tampered tables of one example where they are too many to be listed: the first and some others
+
+
+def some(tampered):
+    """Some of the different tables, the same ones every time."""
+    different = list(dict.fromkeys(tampered))
+    if len(different) <= AT_MOST:
+        return different
+    return different[:4] + random.Random(0).sample(different[4:], AT_MOST - 4)
+
+
+def noisy(table, n_classes, target, *, sigma, dof, **more):
+    of_rows = measured([r.distance for r in table], [r.label // 2 - 1 for r in table])
+    of_vote = settings(n_classes, sigma=sigma, dof=dof, **more)
+    return SmoothedRadiusQueries(of_vote, of_rows, np.array([target // 2 - 1]))
+
+
+def true_vote(table, classes, sigma, dof):
+    return naive.noisy_vote(table, RADIUS, sigma, dof, classes)
+
+
+@laws
+@given(case=tables(most_rows=7))
+def test_noisy_votes_are_those_of_all_outcomes_within_their_errors(case, sigma, dof, backend):
+    table, n_classes = case
+    one = measured([r.distance for r in table], [r.label // 2 - 1 for r in table])
+    probabilities, errors = settings(n_classes, sigma=sigma, dof=dof, backend=backend).vote(one)
+    classes = labels_of(n_classes, known=True)
+    for p, error, truth in zip(
+        probabilities[0], errors[0], true_vote(table, classes, sigma, dof).values(), strict=True
+    ):
+        assert abs(mpf(float(p)) - truth) <= error
+        assert error <= 1e-10 * truth + 1e-140
+
+
+def test_small_probabilities_keep_their_digits_and_the_smallest_are_known_to_be_small():
+    for distance, known in ((20.0, True), (33.0, False)):
+        table = (Row(distance, 4), Row(0.0, 2), Row(0.0, 2))
+        one = measured([r.distance for r in table], [1, 0, 0])
+        p, error = (values[0, 1] for values in settings(2, sigma=1.0, dof=3, radius=3.0).vote(one))
+        truth = naive.noisy_vote(table, 3.0, 1.0, 3, [2, 4])[4]
+        assert abs(mpf(float(p)) - truth) <= error
+        assert (error <= 1e-10 * p) == known
+        assert error < 1e-100 or known
+    # nearly all of a few thousand rows are within: the loser is far below what 1 - p could tell
+    rng = np.random.default_rng(0)
+    distances, labels = rng.uniform(0.0, 2.0, size=3000), np.repeat([0, 1], [1540, 1460])
+    p, error = settings(2, sigma=1.0, dof=3, radius=4.0).vote(measured(distances, labels))
+    assert 1e-60 < p[0, 1] < 1e-17
+    assert error[0, 1] < 1e-7 * p[0, 1]
+
+
+def all_worst(table, attack, rows, target, n_classes, sigma, dof):
+    classes = labels_of(n_classes, known=True)
+    return min(true_vote(one, classes, sigma, dof)[target] for one in set(attack(table, rows, classes)))
+
+
+@row_kinds
+@laws
+@given(case=tables(most_rows=4), rows=st.integers(0, 2), data=st.data())
+def test_for_two_classes_the_worst_case_is_that_of_the_enumeration(kind, sigma, dof, case, rows, data):
+    table, _ = case
+    table = tuple(Row(r.distance, min(r.label, 4)) for r in table)
+    target = data.draw(st.sampled_from([2, 4]))
+    least = all_worst(table, ROW_KINDS[kind], rows, target, 2, sigma, dof)
+    queries = noisy(table, 2, target, sigma=sigma, dof=dof)
+    got = mpf(float(queries.smallest_probability(kind(rows))[0]))
+    assert 0 <= least - got <= 1e-10 * least + 1e-140 or rows > sum(r.label == target for r in table)
+    assert got <= least
+    budget = queries.largest_budget(kind())[0]
+    for number in (budget, budget + 1):
+        if 0 <= number <= len(table):
+            bound = queries.smallest_probability(kind(int(number)))[0]
+            assert (bound > 0.5) == (number == budget)
+
+
+@laws
+@pytest.mark.parametrize("relabel", [False, True])
+@given(case=tables(most_rows=4), rows=st.integers(0, 4), length=st.sampled_from([0.0, 0.3, 1.0, 9.0]))
+def test_no_moved_rows_beat_the_bound_and_all_rows_moved_attain_it(sigma, dof, relabel, case, rows, length):
+    table, n_classes = case
+    classes = labels_of(n_classes, known=True)
+    for target in classes:
+        queries = noisy(table, n_classes, target, sigma=sigma, dof=dof)
+        got = mpf(float(queries.smallest_probability(RowShift(rows, length, relabel))[0]))
+        for tampered in some(naive.moved(table, rows, classes, length=length, relabel=relabel)):
+            assert got <= true_vote(tampered, classes, sigma, dof)[target]
+        if n_classes == 2 and not relabel and rows >= len(table):
+            least = true_vote(_against(table, target, length), classes, sigma, dof)[target]
+            assert got >= least * (1 - mpf(10) ** -10) - mpf(10) ** -140
+
+
+@laws
+@given(
+    case=tables(most_rows=4),
+    rows=st.integers(0, 2),
+    length=st.sampled_from([0.2, 1.0]),
+    signs=st.lists(st.sampled_from([-1, 1]), min_size=8, max_size=8),
+    data=st.data(),
+)
+def test_no_moved_query_beats_the_bound_with_and_without_tampered_rows(
+    sigma, dof, case, rows, length, signs, data
+):
+    table, n_classes = case
+    classes = labels_of(n_classes, known=True)
+    attacks = [
+        (None, lambda table, rows, labels: [table]),
+        *((kind(rows), attack) for kind, attack in ROW_KINDS.items()),
+        (RowShift(rows, 0.5), partial(naive.moved, length=0.5)),
+        (RowShift(rows, 0.5, True), partial(naive.moved, length=0.5, relabel=True)),
+    ]
+    target = data.draw(st.sampled_from(classes))
+    queries = noisy(table, n_classes, target, sigma=sigma, dof=dof)
+    threat, attack = data.draw(st.sampled_from(attacks))
+    got = mpf(float(queries.smallest_probability(QueryShift(length, threat))[0]))
+    for tampered in some(attack(table, rows, classes)):
+        for against in (True, False):
+            moved = tuple(
+                Row(max(d + length * (1 if y == target else -1) * (1 if against else sign), 0.0), y)
+                for (d, y), sign in zip(tampered, signs, strict=False)
+            )
+            assert got <= true_vote(moved, classes, sigma, dof)[target]
+
+
+THREATS = [
+    LabelFlips(),
+    Deletions(),
+    Insertions(),
+    Replacements(),
+    RowShift(1),
+    RowShift(2),
+    RowShift(1, None, True),
+    QueryShift(),
+    QueryShift(None, LabelFlips(1)),
+    QueryShift(None, Deletions(1)),
+]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known labels", "any labels"])
+@pytest.mark.parametrize("threat", THREATS, ids=repr)
+@given(case=tables(most_rows=5, distances=(0.0, 0.5, 1.0, 2.0, 3.0)), law=st.sampled_from(LAWS))
+@example(case=((Row(0.0, 2), Row(0.0, 4)), 2), law=LAWS[0])
+@example(case=((Row(3.0, 2), Row(3.0, 2), Row(3.0, 4)), 2), law=LAWS[3])
+@example(case=((Row(3.0, 4), Row(0.0, 4), Row(3.0, 2)), 2), law=LAWS[3])
+def test_nothing_within_a_certified_budget_changes_the_prediction(known, threat, case, law):
+    (table, n_classes), (sigma, dof) = case, law
+    labels = labels_of(n_classes, known=known)
+    if not known and len({row.label for row in table}) < n_classes:
+        return  # classes that nobody gave are those of the table
+    vote = true_vote(table, labels_of(n_classes, known=True), sigma, dof)
+    target = max(vote, key=lambda label: (vote[label], -label))
+    queries = noisy(table, n_classes, target, sigma=sigma, dof=dof, labels_are_classes=known)
+    budget = queries.largest_budget(threat)[0]
+    if not budget >= 0:
+        return
+    if type(threat) in ROW_KINDS:
+        tables_within = ROW_KINDS[type(threat)](table, min(int(budget), 2), labels)
+        assert queries.at_budget(type(threat)(int(budget)))[1][0]
+    else:
+        length = min(float(budget), 50.0)
+        rows = len(table) if isinstance(threat, QueryShift) else threat.rows
+        attack = partial(naive.moved, length=length)
+        if isinstance(threat, QueryShift) and threat.training is not None:
+            before = list(ROW_KINDS[type(threat.training)](table, 1, labels))
+            tables_within = (_against(one, target, length) for one in before)
+        elif isinstance(threat, QueryShift):
+            tables_within = [_against(table, target, length)]
+        else:
+            tables_within = partial(attack, relabel=threat.relabel)(table, rows, labels)
+    for tampered in some(tables_within):
+        there = labels_of(n_classes, known=True) if known else sorted({row.label for row in tampered})
+        if not there:  # a table without rows
+            continue
+        after = true_vote(tampered, there, sigma, dof)
+        assert target in after, (table, tampered)
+        assert all(after[target] > p for label, p in after.items() if label != target), (table, tampered)
+
+
+def _against(table, target, length):
+    """The table for a query that moved away from the rows of the target and towards all others."""
+    return tuple(Row(d + length if y == target else max(d - length, 0.0), y) for d, y in table)
+
+
+@given(case=tables(most_rows=7), rows=st.integers(0, 4))
+def test_a_larger_budget_never_leaves_more(case, rows):
+    table, n_classes = case
+    queries = noisy(table, n_classes, 2, sigma=1.0, dof=3)
+    for more in (LabelFlips, Deletions, Insertions, Replacements, lambda r: RowShift(r, 0.7)):
+        less = [queries.smallest_probability(more(r))[0] for r in (rows, rows + 1)]
+        assert less[1] <= less[0] * (1 + 1e-10) + 1e-140
+    by_radius = [queries.smallest_probability(RowShift(rows, e))[0] for e in (0.1, 0.5, math.inf)]
+    assert by_radius[2] <= by_radius[1] * (1 + 1e-10) + 1e-140 <= by_radius[0] * (1 + 1e-9) + 1e-139
+
+
+def test_many_rows_and_votes():
+    """More rows than are multiplied at once, classes of unlike size, rows that surely are within or not."""
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], [90, 70, 3])
+    distances = rng.choice([0.0, 1.0, 2.0, 3.0, 40.0], size=163)
+    one = measured(distances, labels)
+    p, error = settings(3, sigma=0.5, dof=3).vote(one)
+    table = tuple(Row(float(d), int(y)) for d, y in zip(distances, labels, strict=True))
+    truth = naive.noisy_vote(table, RADIUS, 0.5, 3, [0, 1, 2])
+    for c in range(3):
+        assert abs(mpf(float(p[0, c])) - truth[c]) <= error[0, c] <= 1e-9 * truth[c] + 1e-140
+    queries = SmoothedRadiusQueries(settings(3, sigma=0.5, dof=3), one, np.array([int(p.argmax())]))
+    for kind in (LabelFlips, Deletions, Insertions, Replacements):
+        budget = int(queries.largest_budget(kind())[0])
+        assert budget > 0
+        assert queries.at_budget(kind(budget))[1][0]
+        assert not queries.at_budget(kind(budget + 1))[1][0]

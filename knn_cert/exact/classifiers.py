@@ -13,7 +13,7 @@ from ..gate.numbers import check_n_neighbors, check_n_threads, check_sigma_or_no
 from .measured import Measured
 from .plain.queries import PlainQueries
 from .plain.settings import PlainSettings
-from .radius.queries import PlainRadiusQueries
+from .radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from .radius.settings import RadiusSettings
 from .settings import VoteSettings
 from .threatened import ThreatenedQueries
@@ -111,7 +111,9 @@ def threatened(
     if isinstance(vote, PlainSettings):
         return PlainQueries(vote, measured, targets)
     if isinstance(vote, RadiusSettings):
-        return PlainRadiusQueries(vote, measured, targets)
+        if vote.sigma == 0.0:
+            return PlainRadiusQueries(vote, measured, targets)
+        return SmoothedRadiusQueries(vote, measured, targets, vote=found)
     if isinstance(vote, VoteSettings):
         return SmoothedQueries(vote, measured, targets, vote=found)
     raise TypeError(f"nothing is known of tampering with {vote!r}")

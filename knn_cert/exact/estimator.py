@@ -12,10 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number
-from ..threats import BlackBoxBall, Deletions, LabelFlips, Replacements, StructuredThreat, Threat
+from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
-from .evaluate import Question, certificates_of, evaluate, measured_parts
+from .evaluate import Question, certificates_of, evaluate, measured_chunks
 from .falsify import Victim, attack_all
 from .fitted_table import FittedTable
 from .grid import GridPoint, as_axis
@@ -23,7 +23,7 @@ from .influence import Influence, influence_of
 from .plain.settings import PlainSettings
 from .settings import VoteSettings
 from .table import dense
-from .together.certify import certify_together, check_together
+from .together.certify import TogetherThreat, certify_together, check_together
 from .together.result import Together
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class SmoothedKNNClassifier(FittedTable):
     def certify_together(
         self,
         X: Matrix,
-        threat: LabelFlips | Deletions | Replacements,
+        threat: TogetherThreat,
         y_true: ArrayLike | None = None,
         *,
         seconds: float = 5.0,
@@ -238,7 +238,7 @@ class SmoothedKNNClassifier(FittedTable):
         question = Question.of(settings, type(given)())
         (found,) = evaluate(self._table, queries, [question])
         alone = certificates_of(question, found, self.classes_, self._table)
-        parts = measured_parts(self._table, queries, settings)
+        parts = measured_chunks(self._table, queries, settings)
         return certify_together(alone, parts, settings, given, y_true, seconds)
 
     def falsify(

@@ -24,7 +24,7 @@ from .table import Table
 from .threatened import ThreatenedQueries
 from .vote import Vote, VoteKey
 
-__all__ = ["Evaluation", "Question", "certificates_of", "evaluate", "measured_parts"]
+__all__ = ["Evaluation", "Question", "certificates_of", "evaluate", "measured_chunks"]
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -145,12 +145,6 @@ def evaluate(
     return evaluations
 
 
-def measured_parts(table: Table, X: Any, settings: Vote) -> Iterator[Measured]:
-    """Yield the distances of checked queries in their order, as many at a time as fit into memory."""
-    for part in _chunks(X.shape[0], _chunk_size(table, settings.n_threads)):
-        yield table.measured(X[part], settings.kernel, settings.n_threads)
-
-
 def certificates_of(
     question: Question, found: Evaluation, classes: NDArray[Any], table: Table
 ) -> Certificates:
@@ -170,6 +164,14 @@ def certificates_of(
         n_train=n_train,
         version=__version__,
     )
+
+
+def measured_chunks(table: Table, X: Any, settings: Vote) -> Iterator[Measured]:
+    """Yield the distances of checked queries, as many at a time as there is room for."""
+    for part in _chunks(X.shape[0], _chunk_size(table, settings.n_threads)):
+        measured = table.measured(X[part], settings.kernel, settings.n_threads)
+        settings.check_distances(measured.distances)
+        yield measured
 
 
 def _scan(questions: list[Question]) -> Callable[..., _Votes] | None:

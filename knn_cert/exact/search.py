@@ -6,17 +6,22 @@ certified and falls with the budget.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["counts_near", "largest_counts", "largest_radii"]
+__all__ = ["largest_counts", "largest_radii"]
 
-# Budgets in rows are looked for up to here first: few predictions survive more, and rows that no worst case
-# in question touches cost next to nothing.
-_FIRST_COUNTS = 256
+# The expected number of rows is first taken to be right within this part of it, and a row at least.
+_DOUBT_OF_GUESS = 128
+# With one end alone the line through two numbers near it is followed no farther than this, or that part of
+# the expected number; farther by this factor each time.
+_LEAST_REACH, _SHARE_OF_REACH, _GROWTH_OF_REACH = 16, 8, 4
+# After so many rounds the margin is no line: numbers between the ends are cut into so many parts.
+_ROUNDS_OF_LINES, _SECTIONS = 4, 5
 
 # Radii are found to this relative accuracy, from below.
 _RADIUS_ACCURACY = 1e-3
@@ -46,45 +51,30 @@ _STEPS_TO_INFINITY, _STEPS_TO_DOUBLING, _STEPS_TO_BISECTION = 4, 8, 8
 
 def largest_counts(
     margins: Callable[[WholeArray, list[WholeArray]], list[FloatArray]],
-    n_queries: int,
+    expected: Sequence[float],
     limit: int,
-    at_once: int,
-    first: Sequence[WholeArray] | None = None,
 ) -> WholeArray:
     """Return the largest certified number of rows of each query, -1 where 0 is not certified.
+
+    By false position: the margin, a normal quantile, is nearly a straight line in the number of rows.
 
     Parameters
     ----------
     margins : callable
         Queries, and increasing numbers of rows for each of them -> their margins.
-    n_queries : int
+    expected : sequence of float
+        About where the answer of each query is; only the work depends on it.
     limit : int
         No more rows than these are asked for.
-    at_once : int
-        How many numbers of one query are worth asking for at once.
-    first : sequence of ndarray of int, optional
-        Numbers to look at first, for each query.
     """
-    low, high = np.full(n_queries, -1), np.full(n_queries, limit + 1)
-    while (active := np.flatnonzero(high - low > 1)).size:
-        counts = first
-        if counts is None:
-            ends = [(int(low[i]), int(high[i])) for i in active]
-            counts = [_counts_between(*both, both[1] > limit, at_once) for both in ends]
-        first = None
-        for i, rows, found in zip(active, counts, margins(active, list(counts)), strict=True):
-            # what follows the first failure is not looked at
-            n_good = len(rows) if np.all(found > 0.0) else int(np.argmin(found > 0.0))
-            low[i] = rows[n_good - 1] if n_good else low[i]
-            high[i] = rows[n_good] if n_good < len(rows) else high[i]
-    return low
-
-
-def counts_near(expected: int, limit: int) -> WholeArray:
-    """Return numbers of rows to look at first, increasing, if the answer is expected here."""
-    steps = np.array([-1.0, -0.3, -0.1, -0.03, -0.01, 0.0, 0.01, 0.03, 0.1, 0.3])
-    near = np.concatenate([expected * (1.0 + steps), [expected - 1, expected + 1]])
-    return np.unique(near.round().clip(0, limit).astype(np.int64))
+    searches = [_CountSearch(guess, limit) for guess in expected]
+    active = list(range(len(searches)))
+    while active:
+        counts = [searches[i].next_counts() for i in active]
+        for i, rows, found in zip(active, counts, margins(np.array(active), counts), strict=True):
+            searches[i].learn(rows, found)
+        active = [i for i in active if not searches[i].is_over]
+    return np.array([search.low for search in searches], dtype=np.int64)
 
 
 def largest_radii(
@@ -181,11 +171,71 @@ def _crossing(
         return np.where((parabola > x0) & (parabola < x1), parabola, line)
 
 
-def _counts_between(low: int, high: int, open_end: bool, at_once: int) -> WholeArray:
-    """Return increasing numbers to look at: over orders of magnitude while none has failed, then evenly."""
-    if open_end:
-        start, end = max(low + 1, 1), min(high - 1, max(_FIRST_COUNTS, 4 * low))
-        n_between = min(at_once, (end // start).bit_length() + 1)
-        spread = np.geomspace(start, max(end, start), max(n_between, 2)).round().astype(np.int64)
-        return np.unique([low + 1, *spread.clip(low + 1, end), end])
-    return np.unique(np.linspace(low + 1, high - 1, min(at_once, high - low - 1)).astype(int))
+class _CountSearch:
+    """The search for the largest certified number of rows of one query: what is known, and what to ask next.
+
+    Attributes
+    ----------
+    low, high : int
+        The largest number that was certified, or -1; the smallest that was not, or one more than the limit.
+    """
+
+    def __init__(self, expected: float, limit: int):
+        self.low, self.high = -1, limit + 1
+        # margins there, if they were asked for, and at a third number, an end before or beyond one
+        self._at_low, self._at_high = math.nan, math.nan
+        self._other, self._at_other = 0, math.nan
+        self._expected = min(max(math.floor(expected), -1), limit)
+        self._step = max(1, self._expected // _DOUBT_OF_GUESS)
+        self._reach = max(_LEAST_REACH, self._expected // _SHARE_OF_REACH)
+        self._n_rounds = 0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no number is left between the two ends."""
+        return self.high - self.low <= 1
+
+    def next_counts(self) -> WholeArray:
+        """Return increasing numbers between the two ends to ask for next."""
+        self._n_rounds += 1
+        has_both_ends = not math.isnan(self._at_low + self._at_high)
+        if self._n_rounds == 1:
+            wanted = [self._expected - self._step, self._expected + self._step]
+            if self._step == 1:
+                wanted.append(self._expected)
+        elif has_both_ends and self._n_rounds > _ROUNDS_OF_LINES:
+            wanted = [self.low + (self.high - self.low) * k // _SECTIONS for k in range(1, _SECTIONS)]
+        else:
+            last = math.floor(self._crossing() if has_both_ends else self._onward())
+            wanted = [last, last + 1]
+        inside = {min(max(count, self.low + 1), self.high - 1) for count in wanted}
+        return np.array(sorted(inside), dtype=np.int64)
+
+    def learn(self, counts: WholeArray, margins: FloatArray) -> None:
+        """Take the margins of increasing numbers; after the first failure they only help to steer."""
+        steering = np.nan_to_num(margins, nan=-np.inf).clip(-_LARGEST_MARGIN, _LARGEST_MARGIN).tolist()
+        failed = False
+        for count, margin in zip(counts.tolist(), steering, strict=True):
+            if failed:
+                self._other, self._at_other = count, margin
+                break
+            if margin > 0.0:
+                self._other, self._at_other = self.low, self._at_low
+                self.low, self._at_low = count, margin
+            else:
+                self._other, self._at_other = self.high, self._at_high
+                self.high, self._at_high = count, margin
+                failed = True
+
+    def _crossing(self) -> float:
+        """Return where the line between both ends crosses zero."""
+        return self.low + (self.high - self.low) * self._at_low / (self._at_low - self._at_high)
+
+    def _onward(self) -> float:
+        """Return where the answer may be on the far side of the only end: along a line, not too far."""
+        all_good = math.isnan(self._at_high)
+        end, at_end = (self.low, self._at_low) if all_good else (self.high, self._at_high)
+        slope = (self._at_other - at_end) / (self._other - end) if self._other != end else math.nan
+        distance = self._reach if not slope < 0.0 else min(abs(at_end / slope), self._reach)
+        self._reach *= _GROWTH_OF_REACH
+        return end + distance if all_good else end - distance

@@ -19,20 +19,14 @@ from ..kernels.families import RaceFamily
 from ..threats import BlackBoxBall, StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
+from .mean_race import expected_count
 from .measured import Measured
 from .races import RaceRequest, evaluate_races, margins_to_half
-from .search import counts_near, largest_counts, largest_radii
+from .search import largest_counts, largest_radii
 from .settings import VoteSettings
 from .threatened import ThreatenedQueries
 
 __all__ = ["SmoothedQueries"]
-
-# Numbers of rows are looked at many at once: most of the work is common to them while K is small. The more
-# votes count, the more each costs by itself; these two were found by timing K = 5 to 1001.
-_VOTES_AT_ONCE, _FEWEST_AT_ONCE = 8192, 12
-
-# From so many votes on, one race costs more than a look at the votes without noise.
-_MANY_VOTES = 200
 
 # Tolerance of probabilities that go into bounds whose own slack is much larger.
 _ROUGH = 1e-4
@@ -136,34 +130,21 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
 
     def _largest_count(self, threat: RowBudget) -> WholeArray:
         """Return the largest certified number of rows, -1 if 0 is not, for each query."""
-        settings = self._settings
-        limit = threat.most_rows(self.n_rows, settings.n_neighbors)
-        first = None
-        if settings.n_neighbors >= _MANY_VOTES:
-            first = [
-                counts_near(self._count_without_noise(i, threat, limit), limit) for i in range(len(self))
-            ]
-        most_at_once = max(_FEWEST_AT_ONCE, _VOTES_AT_ONCE // settings.n_neighbors)
+        limit = threat.most_rows(self.n_rows, self._settings.n_neighbors)
 
         def margins(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
             cases = [_Case(int(i), threat, rows) for i, rows in zip(queries, counts, strict=True)]
             return self._member_margins(cases)
 
-        at_once = min(settings.kernel.FAMILY_SIZE, most_at_once)
-        return largest_counts(margins, len(self), limit, at_once, first)
+        expected = [self._expected_count(i, threat, limit) for i in range(len(self))]
+        return largest_counts(margins, expected, limit)
 
-    def _count_without_noise(self, i: int, threat: RowBudget, limit: int) -> int:
-        """Return how many rows the vote survives without noise: with many votes about as many as with it."""
-        m, m_rest = self._ranks(i, threat)
-        low, high = -1, limit + 1
-        while high - low > 1:
-            middle = (low + high) // 2
-            family = threat.worst_rows(*self._lists(i), np.array([middle]))
-            a, b = family.a.of_member(0), family.b.of_member(0)
-            arrives = np.partition(a, m - 1)[m - 1] if len(a) >= m else np.inf
-            others = np.partition(b, m_rest - 1)[m_rest - 1] if len(b) >= m_rest else np.inf
-            low, high = (middle, high) if arrives < others else (low, middle)
-        return low
+    def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
+        """Return about how many rows the target survives."""
+        ends = np.array([0, min(limit, self.n_rows)])
+        family = threat.worst_rows(*self._lists(i), ends)
+        settings = self._settings
+        return expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
 
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""

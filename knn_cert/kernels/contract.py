@@ -18,8 +18,6 @@ __all__ = ["Kernel"]
 class Kernel(Protocol):
     """A module with these functions. `m` queries, `n` rows, `d` features, C classes."""
 
-    # Members of a family that are worth asking for at once.
-    FAMILY_SIZE: int
     __name__: str
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:

@@ -65,8 +65,8 @@ def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
     rows = join(*lists)
     return PackedFamilies(
         distances=rows.distances,
-        first=rows.first.astype(np.int64),
-        end=rows.end.astype(np.int64),
+        first=rows.first.astype(np.int64, copy=False),
+        end=rows.end.astype(np.int64, copy=False),
         start=np.cumsum([0, *(len(side.distances) for side in lists)]).astype(np.int64),
         n_members=np.array([family.n_members for family in families], dtype=np.int64),
     )

@@ -19,7 +19,6 @@ from knn_cert._core import (
 )
 
 __all__ = [
-    "FAMILY_SIZE",
     "compiler",
     "distances",
     "distances_csr",
@@ -34,6 +33,3 @@ __all__ = [
     "vote_bucketed",
     "vote_scan",
 ]
-
-# Members of a family that are worth asking for at once: here they share the work.
-FAMILY_SIZE = 256

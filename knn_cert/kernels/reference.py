@@ -22,7 +22,6 @@ from .families import PackedFamilies, members
 from .scans import scan_by
 
 __all__ = [
-    "FAMILY_SIZE",
     "distances",
     "distances_csr",
     "ncx2_cdf",
@@ -35,9 +34,6 @@ __all__ = [
     "vote_bucketed",
     "vote_scan",
 ]
-
-# Members of a family that are worth asking for at once: here each is a race of its own.
-FAMILY_SIZE = 4
 
 UNIT_ROUNDOFF = 2.0**-53
 

@@ -11,22 +11,19 @@ from ...threats import Deletions, Insertions, RowShift
 from ...threats.rows import RowBudget, given
 from ..measured import Measured
 from . import plurality
-from .ball import ball_limits
-from .duel import Sides
-from .every_row import limits_of_all_moved
+from .every_row import inner_and_outer, limits_of_all_moved
 from .few_rows import Attacked, limit_of_some_moved
-from .ranked import of_classes, of_the_rest
+from .rival_ball import BallRows, least_square_of_rival
 from .rivals import Rivals
 from .standing import Standing, Training
 
 __all__ = ["Contest"]
 
+_EPS = float(np.finfo(np.float64).eps)
+
 
 class Contest(Standing):
-    """How firmly predictions among many classes stand: exact for numbers of rows and for moved rows.
-
-    For a moved query and the ball the limits are sound.
-    """
+    """How firmly predictions among many classes stand; all exact, but for a query that moves: sound."""
 
     def __init__(self, measured: Measured, targets: WholeArray, n_neighbors: int, n_classes: int):
         self._measured, self._targets = measured, targets
@@ -72,15 +69,11 @@ class Contest(Standing):
         return _least(limits)
 
     def ball_limit(self) -> FloatArray:
-        """Return how far the table can be moved, in L2 norm over all rows: sound.
-
-        The larger of what a majority of the target against all others survives, and of the radius within
-        which every row can be moved: no row moves farther than the table.
-        """
-        own = self._targets[:, None]
-        own_rows, rest = of_classes(self._measured, own), of_the_rest(self._measured, own)
-        majority = ball_limits(*Sides.of(own_rows, rest, self._targets, self._n_neighbors))
-        return np.maximum(majority, _least(self._limits_of_all_moved))
+        """Return how far the table can be moved, in L2 norm over all rows: exact but for a ten-thousandth."""
+        rivals = self._rivals
+        inner, outer = inner_and_outer(rivals, self._n_neighbors, rivals.lead)
+        lines = zip(self._limits_of_all_moved, inner, outer, strict=True)
+        return np.array([self._ball(i, *line) for i, line in enumerate(lines)])
 
     @cached_property
     def _rivals(self) -> Rivals:
@@ -114,20 +107,38 @@ class Contest(Standing):
             found = limit_of_some_moved(self._attacked(i, int(c), width > 0.0), self._n_neighbors, rows)
             limits[c] = max(limits[c], found - slack)
 
+    def _ball(self, i: int, limits: FloatArray, inner: FloatArray, outer: FloatArray) -> float:
+        """Return the least of the limits of a query, each raised to what its rival needs to move.
+
+        A limit for all rows is one for the ball: no row moves farther than the table.
+        """
+        rivals, least = self._rivals, np.inf
+        if not np.all(limits > 0.0):
+            return -np.inf
+        for c in map(int, np.argsort(limits)):
+            own, rival, third = self._lines(i, c)
+            near, far = rivals.own.shortened(third), rivals.own.lengthened(third)
+            rows = BallRows(rivals.own.lengthened(own), rivals.others.shortened(rival), near, far)
+            lead, low, high = int(rivals.lead[i, c]), float(inner[c]), float(outer[c])
+            square = least_square_of_rival(rows, self._n_neighbors, lead, low, high, least**2)
+            least = min(least, max(float(limits[c]), float(np.sqrt(square)) * (1.0 - 2.0 * _EPS)))
+        return least
+
     def _attacked(self, i: int, c: int, ties: bool) -> Attacked:
         """Return a query and one of its rivals; rows that cannot be told apart get the same distance."""
-        rivals, measured = self._rivals, self._measured
-        third = (measured.labels != self._targets[i]) & (measured.labels != rivals.classes[i, c])
-        own, rival, others = (
-            rivals.own.line(i),
-            rivals.others.line(i, c),
-            np.sort(measured.distances[i, third]),
-        )
+        rivals = self._rivals
+        own, rival, third = self._lines(i, c)
         if ties:
             order = rivals.everything.lines[i]
             first = order[rivals.groups.first[i]]
-            own, rival, others = (first[np.searchsorted(order, line)] for line in (own, rival, others))
-        return Attacked(own, rival, others, int(rivals.lead[i, c]))
+            own, rival, third = (first[np.searchsorted(order, line)] for line in (own, rival, third))
+        return Attacked(own, rival, third, int(rivals.lead[i, c]))
+
+    def _lines(self, i: int, c: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return the increasing distances of the target's rows, of a rival's, and of all others."""
+        rivals, measured = self._rivals, self._measured
+        third = (measured.labels != self._targets[i]) & (measured.labels != rivals.classes[i, c])
+        return rivals.own.line(i), rivals.others.line(i, c), np.sort(measured.distances[i, third])
 
 
 def _least(limits: FloatArray) -> FloatArray:

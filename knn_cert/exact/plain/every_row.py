@@ -21,7 +21,7 @@ from ..._types import BoolArray, FloatArray, WholeArray
 from .ranked import largest_where
 from .rivals import Rivals
 
-__all__ = ["limits_of_all_moved"]
+__all__ = ["inner_and_outer", "limits_of_all_moved"]
 
 
 def limits_of_all_moved(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> FloatArray:
@@ -36,7 +36,7 @@ def limits_of_all_moved(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> F
         At most K, and negative where a rival needs fewer votes than the target.
     """
     own, others = rivals.own, rivals.others
-    inner, outer = _inner(rivals, n_neighbors, lead), _outer(rivals, n_neighbors, lead)
+    inner, outer = inner_and_outer(rivals, n_neighbors, lead)
     high, low = own.lengthened(inner), others.shortened(outer)
     # Fewer votes of the target than `fewest` gain nothing on l, more than `most` gain nothing on h.
     within = others.within(outer)
@@ -55,15 +55,15 @@ def limits_of_all_moved(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> F
     return limits
 
 
-def _inner(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> FloatArray:
-    """Return h: the distance at which the target's rows, twice, and third rows are more than K - lead."""
-    return _first_beyond(rivals, 1, n_neighbors - lead)
+def inner_and_outer(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> tuple[FloatArray, FloatArray]:
+    """Return h and l, without regard to errors of the distances.
 
-
-def _outer(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> FloatArray:
-    """Return l: the distance at which the rival's rows, twice, and third rows are at least K + lead."""
-    found = _first_beyond(rivals, -1, n_neighbors + lead - 1)
-    return np.where(n_neighbors + lead <= 0, -np.inf, found)
+    At h the target's rows, twice, and third rows get more than K - lead; at l the rival's rows, twice, and
+    third rows get K + lead.
+    """
+    inner = _first_beyond(rivals, 1, n_neighbors - lead)
+    outer = _first_beyond(rivals, -1, n_neighbors + lead - 1)
+    return inner, np.where(n_neighbors + lead <= 0, -np.inf, outer)
 
 
 def _first_beyond(rivals: Rivals, sign: int, most: WholeArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from ..._types import BoolArray, FloatArray, WholeArray
 from ..measured import Measured
 
-__all__ = ["Ranked", "everything", "largest_where", "of_classes", "of_the_rest"]
+__all__ = ["Ranked", "everything", "largest_where", "of_classes"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,18 +88,6 @@ def of_classes(measured: Measured, classes: WholeArray) -> Ranked:
     known = (classes >= 0) & (classes < len(starts) - 1)
     of = np.where(known, classes, 0)
     return Ranked(distances, starts[of], np.where(known, starts[of + 1] - starts[of], 0), measured.widening)
-
-
-def of_the_rest(measured: Measured, classes: WholeArray) -> Ranked:
-    """Return the rows of all classes but one, which is given for each query, (n_queries, 1)."""
-    lines = np.empty(measured.distances.shape)
-    size = np.empty(classes.shape, dtype=np.int64)
-    for one in np.unique(classes):
-        queries = np.flatnonzero(classes[:, 0] == one)
-        rest = np.flatnonzero(measured.labels != one)
-        lines[queries, : len(rest)] = np.sort(measured.distances[np.ix_(queries, rest)], axis=1)
-        size[queries] = len(rest)
-    return Ranked(lines, np.zeros_like(size), size, measured.widening)
 
 
 def everything(measured: Measured) -> Ranked:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+from scipy.special import ndtri
 
 from ..._types import BoolArray, FloatArray, WholeArray
+from ...certificates.issue import enclose, issue_ball, wins
 from ...gate.errors import InvalidInput
 from ...threats import (
     BlackBoxBall,
@@ -16,15 +19,34 @@ from ...threats import (
     QueryShift,
     Replacements,
     RowShift,
+    StructuredThreat,
     Threat,
 )
+from ...threats.rows import given
 from ..measured import Measured
-from ..threatened import CertainQueries
+from ..search import largest_radii
+from ..threatened import CertainQueries, ThreatenedQueries
+from .chances import Ball
+from .gallop import largest_count
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
 from .settings import RadiusSettings
 from .within import certain_leads, count_within, farthest_and_nearest
+from .worst_counts import Sides, Tampering, WorstCase
 
-__all__ = ["PlainRadiusQueries"]
+__all__ = ["PlainRadiusQueries", "SmoothedRadiusQueries"]
+
+# Normal quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
+_LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
+
+# The margin where the ball certifies is no quantile; the search takes it for a small one.
+_MARGIN_OF_THE_BALL = 1e-3
+
+# Moved by so many sigma more than the radius and the farthest distance, rows are at the query or never within
+# the radius: whoever survives that survives any move.
+_EVERYWHERE = 100.0
+
+# With so many times as many inserted rows as the table has, certificates are not looked for.
+_MOST_INSERTED = 64
 
 
 class PlainRadiusQueries(CertainQueries):
@@ -100,3 +122,175 @@ class PlainRadiusQueries(CertainQueries):
     def _brings_new_labels(self, threat: Threat) -> bool:
         """Whether tampered rows may carry labels that are none of the classes."""
         return threat.relabels and not self._settings.labels_are_classes
+
+
+class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
+    """Queries of the radius classifier under noise; their distances are rounded against the target.
+
+    The target stays the prediction while it is likelier than not that it has more votes than all others
+    together; for two classes that is the vote itself. For more it is enough, too, that the chances of all
+    rivals to be ahead of it leave it more than any of them has.
+
+    Parameters
+    ----------
+    settings : RadiusSettings
+        With noise: sigma is above 0.
+    measured : Measured
+    targets : ndarray of int, shape (n_queries,)
+        The class of each query that is to win.
+    vote : tuple of two ndarrays of shape (n_queries, C), optional
+        Probabilities without tampering, and their errors; worked out where needed if not known.
+    """
+
+    def __init__(
+        self,
+        settings: RadiusSettings,
+        measured: Measured,
+        targets: WholeArray,
+        *,
+        vote: tuple[FloatArray, FloatArray] | None = None,
+    ):
+        super().__init__(measured, targets)
+        self._settings, self._vote = settings, vote
+        self._farthest, self._nearest = farthest_and_nearest(measured)
+        self._sides: tuple[int, list[Sides]] = (-1, [])
+        self._balls: dict[int, float] = {}
+
+    def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
+        """Return a lower bound on each query's target probability over everything within the budget."""
+        return self._bounds(threat)[0]
+
+    def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
+        """Return `smallest_probability`, and whether the target provably stays the prediction."""
+        worst, others_upper = self._bounds(threat)
+        certified = wins(worst, others_upper)
+        for i in np.flatnonzero(~certified):
+            certified[i] = self._is_within_the_ball(int(i), threat)
+        return worst, certified
+
+    def largest_budget(self, threat: StructuredThreat) -> FloatArray | WholeArray:
+        """Return the budget that the threat leaves open: rows, -1 without any; or a radius, NaN likewise."""
+        if isinstance(threat, RowShift | QueryShift):
+            return self._largest_radius(threat)
+        counts = [self._largest_count(i, threat) for i in range(len(self))]
+        return np.array(counts, dtype=np.int64)
+
+    def _largest_count(self, i: int, threat: LabelFlips | Deletions | Insertions | Replacements) -> int:
+        limit = self.n_rows * (_MOST_INSERTED if isinstance(threat, Insertions) else 1)
+        # of more than two classes the strongest rival alone is nearer to what decides than all together
+        rivals = self._all_sides(i)[1:] or self._all_sides(i)
+        expected = min(sides.rows_to_expect(threat, limit) for sides in rivals)
+
+        def holds(rows: int) -> bool:
+            lower, others_upper = self._bound(i, WorstCase(threat, rows), enough=0.5)
+            return bool(wins(np.array(lower), others_upper))
+
+        return largest_count(holds, limit, expected)
+
+    def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
+        def margins(queries: WholeArray, radii: FloatArray) -> FloatArray:
+            pairs = zip(queries.tolist(), radii.tolist(), strict=True)
+            return np.array([self._margin(i, threat, radius) for i, radius in pairs])
+
+        sigma = self._settings.sigma
+        farthest = float(self._farthest.max(initial=0.0))
+        everywhere = 2.0 * (farthest + self._settings.radius) + _EVERYWHERE * sigma
+        return largest_radii(margins, len(self), sigma, everywhere)
+
+    def _margin(self, i: int, threat: RowShift | QueryShift, radius: float) -> float:
+        """Return a margin that is positive where the target provably wins, and falls with the radius."""
+        threat = replace(threat, radius=radius)
+        lower, others_upper = self._bound(i, self._case(threat))
+        share = np.clip(0.5 + 0.5 * (lower - others_upper), _LEAST_PROBABILITY, _MOST_PROBABILITY)
+        margin = float(ndtri(share))
+        if margin <= 0.0 and self._is_within_the_ball(i, threat):
+            return _MARGIN_OF_THE_BALL
+        return margin
+
+    def _bounds(self, threat: StructuredThreat) -> tuple[FloatArray, FloatArray]:
+        case = self._case(threat)
+        if case.rows > _MOST_INSERTED * self.n_rows:
+            return np.zeros(len(self)), np.ones(len(self))
+        lower, others_upper = np.array([self._bound(i, case) for i in range(len(self))]).reshape(-1, 2).T
+        return lower, others_upper
+
+    def _bound(self, i: int, case: WorstCase, enough: float = 1.0) -> tuple[float, float]:
+        """Bound the chance of the target from below, and what it has to exceed to be the prediction.
+
+        Another class has at most the chance to be ahead of the target, and less than half if the target has
+        more. Bounds above ``enough`` are not improved.
+        """
+        target, n_classes = int(self._targets[i]), self._settings.n_classes
+        new_labels = self._brings_new_labels(case.kind)
+        all_others, *rivals = self._all_sides(i)
+        # where a class may be lost with all its rows, the lowest one may be another
+        stays = self._settings.labels_are_classes or not isinstance(case.kind, Deletions)
+        stays = stays or case.rows < len(all_others.own)
+        lower = all_others.duel(case, wins_ties=target == 0 and stays and not new_labels).win_lower
+        if n_classes == 2 or lower > enough:
+            return lower, 0.5
+        labels = [label for label in range(n_classes) if label != target]
+        losses = [
+            sides.duel(case, wins_ties=stays and label > target).loss_upper
+            for label, sides in zip(labels, rivals, strict=False)
+        ]
+        if new_labels:
+            losses.append(rivals[-1].duel(case, wins_ties=False).loss_upper)
+        # one rounding an addition
+        together = sum(losses) * (1.0 + n_classes * float(np.finfo(np.float64).eps))
+        return max(lower, float(np.nextafter(1.0 - together, -np.inf))), min(max(losses), 0.5)
+
+    def _all_sides(self, i: int) -> list[Sides]:
+        """Return the target against all others together, each other class, and a class without rows.
+
+        For two classes the first is all there is to it. They are kept for the next budget of the same query.
+        """
+        if self._sides[0] != i:
+            settings, labels, target = self._settings, self._measured.labels, self._targets[i]
+            ball = Ball(settings.radius, settings.sigma, settings.dof, settings.kernel)
+            own = np.sort(self._farthest[i][labels == target])
+            rivals = [labels != target]
+            if settings.n_classes > 2:
+                rivals += [labels == label for label in range(settings.n_classes) if label != target]
+                rivals += [np.zeros(self.n_rows, dtype=bool)]
+            near = self._nearest[i]
+            sides = [Sides(ball, own, np.sort(near[which]), np.sort(near[~which])) for which in rivals]
+            self._sides = (i, sides)
+        return self._sides[1]
+
+    def _case(self, threat: StructuredThreat) -> WorstCase:
+        """Return what a threat does at worst, with the budget that it gives."""
+        if isinstance(threat, QueryShift):
+            of_rows = WorstCase(None, 0) if threat.training is None else self._case(threat.training)
+            return of_rows._replace(query_moved=given(threat.radius))
+        moved = given(threat.radius) if isinstance(threat, RowShift) else 0.0
+        return WorstCase(threat, threat.tampered_rows(self.n_rows), moved)
+
+    def _brings_new_labels(self, kind: Tampering | None) -> bool:
+        """Whether tampered rows may carry labels that are none of the classes."""
+        return kind is not None and kind.relabels and not self._settings.labels_are_classes
+
+    def _is_within_the_ball(self, i: int, threat: StructuredThreat) -> bool:
+        """Whether Eq. (15) of RAB certifies: few rows that move a little stay within the table's radius."""
+        needed = threat.ball_of_table(self.n_rows)
+        return needed is not None and needed < self._ball(i)
+
+    def _ball(self, i: int) -> float:
+        """Return the radius of Eq. (14), -1 where there is none."""
+        if i not in self._balls:
+            one = slice(i, i + 1)
+            if self._vote is not None:
+                p, error = self._vote[0][one], self._vote[1][one]
+            else:
+                p, error = self._settings.vote(self._measured.of(one))
+            _, bounds = enclose(p, error, self._targets[one])
+            claims = issue_ball(
+                bounds,
+                noise=self._settings.noise,
+                threat=BlackBoxBall(),
+                n_train=self.n_rows,
+                n_features=int(self._settings.dof),
+                distance_error=float(np.linalg.norm(self._farthest[i] - self._nearest[i])),
+            )
+            self._balls[i] = -1.0 if claims.abstained[0] else float(claims.budget[0])
+        return self._balls[i]

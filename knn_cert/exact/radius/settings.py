@@ -15,6 +15,8 @@ from ...kernels.contract import Kernel
 from ...smoothing import Noise, RadiusNeighbors
 from ..measured import Measured
 from ..vote import VoteKey
+from .chances import Ball
+from .smoothed_vote import smoothed_vote
 from .within import certain_leads, count_within
 
 __all__ = ["RadiusSettings"]
@@ -132,6 +134,9 @@ class RadiusSettings:
         Without noise they are 1 for the class with the most votes; the errors are 0, or 1 where the distances
         are not exact enough to tell, or where nothing votes.
         """
+        if self.sigma > 0.0:
+            ball = Ball(self.radius, self.sigma, self.dof, self.kernel)
+            return smoothed_vote(ball, measured, self.n_classes)
         counts = count_within(measured, self.radius, self.n_classes)
         winner = np.argmax(counts.nominal, axis=1)  # the first of equals: ties go to the lowest class
         probabilities = np.zeros(counts.nominal.shape)

@@ -1,15 +1,15 @@
 """Arrivals: replaced rows, which go from their places and come to others, one place for all queries at once.
 
-A row at one place can be near many queries; in many dimensions the mean of all rows is nearer to most
-queries than most rows are. So geometry is no help, and each of the r replaced rows counts for every query
-when it comes. But it comes with one label. Let y_c of the rows come with label c; a query with prediction A
-sees r - y_A rows that vote against it, and y_A that do not.
+A row at one place can be near many queries: rows at the mean of a class are among the nearest of nearly
+all of its queries in some tables, and of hardly any in others. Where they can be put is not used here: each
+of the r replaced rows counts for every query when it comes. But it comes with one label. Let y_c of the rows
+come with label c; a query with prediction A sees r - y_A rows that vote against it, and y_A that do not.
 
 Theorem. With a_1 <= a_2 <= ... the distances of the rows of A and b_1 <= b_2 <= ... those of all others,
 the query keeps A for every replacement of at most r rows, at most s of which come with labels other than A,
 if a_{m+r} < b_{m'-s}, strictly. Proof: at least m + r rows of A are nearer than b_{m'-s}; m of them are
-left, and the m'-th nearest of all others, with s more of them, is no nearer than b_{m'-s}. That is a
-majority of A.
+left, and those that come with label A are only more of them. The m'-th nearest of all others, s more and some
+fewer, is no nearer than b_{m'-s}. That is a majority of A.
 
 So each query has a least number s of other labels, and the most that change, over all y with sum r, is a
 sum over classes: those predicted A with s <= r - y_A. What is lost by y_A is chosen class by class, the

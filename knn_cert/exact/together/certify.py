@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -31,24 +31,26 @@ from .result import Together
 from .search import Bounds, most_changed
 from .trial import Trial, nearest_rows
 
-__all__ = ["certify_together", "check_together"]
+__all__ = ["TogetherThreat", "certify_together", "check_together"]
 
-_KINDS = LabelFlips, Deletions, Replacements
+TogetherThreat = LabelFlips | Deletions | Replacements
+
+_KINDS = get_args(TogetherThreat)
 
 # Why others are refused.
 _REASONS = {
     Insertions: "one inserted row can be among the nearest of every query, so that one attack on all is as "
     "strong as attacks one by one; certify() says all that is known",
-    RowShift: "a moved row can leave some queries and come near to others, for which no bound on one attack is "
-    "worked out; certify() holds for every query",
+    RowShift: "a moved row can leave some queries and come near to others, for which no bound on one attack "
+    "is worked out; certify() holds for every query",
     QueryShift: "every query is moved by itself, so that certificates one by one hold together as they are; "
     "use certify()",
-    BlackBoxBall: "it limits how far the table moves, not how many rows do; name a number of rows with one of "
-    "these threats, or use certify()",
+    BlackBoxBall: "it limits how far the table moves, not how many rows do; name a number of rows with "
+    "one of these threats, or use certify()",
 }
 
 
-def check_together(threat: object) -> RowBudget:
+def check_together(threat: object) -> TogetherThreat:
     """Return a threat that is certified for several queries together.
 
     Raises
@@ -62,7 +64,7 @@ def check_together(threat: object) -> RowBudget:
         if isinstance(threat, kind):
             names = ", ".join(one.__name__ for one in _KINDS)
             raise TypeError(f"one attack on all queries is certified for {names}, not {threat!r}: {reason}")
-    checked: RowBudget = check_threat(threat, _KINDS)
+    checked: TogetherThreat = check_threat(threat, _KINDS)
     if checked.rows is None:
         name = type(checked).__name__
         raise InvalidInput(
@@ -126,10 +128,9 @@ def certify_together(
             # those that are right, among all that change, are not more than all
             changed_right = min(changed_right, problem.most(right[is_open], seconds).at_most)
         right_at_least = int(np.count_nonzero(right & ~unsure)) - changed_right
-    n_unsure = int(np.count_nonzero(unsure))
     return Together(
-        changed_at_most=n_unsure + changed.at_most,
-        changed_at_least=n_unsure + changed.at_least,
+        changed_at_most=int(np.count_nonzero(unsure)) + changed.at_most,
+        changed_at_least=changed.at_least,
         right_at_least=right_at_least,
         alone=alone,
         threat=threat,

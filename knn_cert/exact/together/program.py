@@ -162,6 +162,8 @@ class Program:
 
 def largest_sum(numbers: FloatArray, count: int) -> float:
     """Return the sum of the so many largest numbers, none of which is negative."""
+    if count == 0:
+        return 0.0
     if count < len(numbers):
         numbers = np.partition(numbers, len(numbers) - count)[len(numbers) - count :]
     return float(numbers.sum())

@@ -43,9 +43,6 @@ from .program import Demands
 
 __all__ = ["Vote", "deletion_demands", "flip_demands", "widened"]
 
-# Comparing two distances after they were widened takes fewer than eight roundings.
-_ROUNDINGS = 8.0
-
 
 class Vote(Protocol):
     """What of a K-NN classifier decides its votes."""
@@ -131,8 +128,8 @@ def _shares(leads: WholeArray, target: int, outside: int | None) -> FloatArray:
 
 def widened(measured: Measured) -> tuple[FloatArray, FloatArray]:
     """Return lower and upper bounds on the true distances."""
-    widening = measured.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
-    return measured.distances * (1.0 - widening), measured.distances / (1.0 - widening)
+    shorter = 1.0 - measured.widening
+    return measured.distances * shorter, measured.distances / shorter
 
 
 class _Nearest:

@@ -20,7 +20,7 @@ class Together:
         No attack changes more of the predictions. Those that are not certain without an attack count as
         changed.
     changed_at_least : int
-        As many are changed by an attack that was tried, or not certain without one.
+        As many are changed by an attack that was tried.
     right_at_least : int or None
         As many predictions are right under every attack; None without true labels.
     alone : Certificates

@@ -15,7 +15,7 @@ from .reach import Vote, widened
 
 __all__ = ["Trial", "nearest_rows"]
 
-# The weight of how far the relaxed program changes a query beside how many rows are still missing for it.
+# A query with priority 1 may cost twice as many rows as one with 0, and one with 2 any number.
 _PREFERENCE = 0.5
 
 
@@ -63,7 +63,7 @@ class Trial:
         return len(self.targets)
 
     def changed(self, priority: FloatArray) -> int:
-        """Return how many queries one attack surely changes that prefers those with large numbers."""
+        """Return how many queries one attack surely changes; priorities of 2 come first, then those of 1."""
         picked, labels = self._plan(priority)
         return int(np.count_nonzero(self.is_changed(picked, labels)))
 

@@ -29,7 +29,6 @@ from .threads import for_each_query
 from .winner import Vote, votes_to_win
 
 __all__ = [
-    "FAMILY_SIZE",
     "distances",
     "distances_csr",
     "ncx2_cdf",
@@ -42,9 +41,6 @@ __all__ = [
     "vote_bucketed",
     "vote_scan",
 ]
-
-# Members of a family that are worth asking for at once: they share the law of their rows.
-FAMILY_SIZE = 64
 
 
 # ------------------------------------------------------------------------------------------------------------
