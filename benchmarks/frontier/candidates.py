@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -96,21 +95,42 @@ def _add_moves(
     """Answer the columns of moved rows; of wrong predictions they say False, for nobody counts them.
 
     A certificate against replaced rows covers rows that are moved and relabelled, that one covers rows that
-    are moved, and so does the ball that holds them all; what fails for fewer rows fails for more.
+    are moved, and so does the ball that holds them all. What is certified for more rows is for fewer, so the
+    largest number is found by halving.
     """
-    still = {MOVED: right, RELABELLED: right}
-    for (_, budget), rows in [(c, r) for c, r in row_columns(len(asked.X)).items() if c.threat == MOVED]:
-        sure = right & holds[Column(REPLACED, budget)]
-        for threat in (RELABELLED, MOVED):
-            if threat == MOVED:
-                sure = sure | (right & ball.certified(MOVE * math.sqrt(rows) * _UP))
-            column = Column(threat, budget)
-            open_ones = np.flatnonzero(still[threat] & ~sure)
-            if open_ones.size:
-                asked_now = classifier.certify(asked.queries[open_ones], move(column, rows))
-                sure = sure.copy()
-                sure[open_ones] = asked_now.certified(MOVE)
-            holds[column] = still[threat] = sure
+    rows = [count for column, count in row_columns(len(asked.X)).items() if column.threat == MOVED]
+    names = [column.budget for column in row_columns(len(asked.X)) if column.threat == MOVED]
+    sure = [right & holds[Column(REPLACED, name)] for name in names]
+    for threat in (RELABELLED, MOVED):
+        if threat == MOVED:
+            radii = MOVE * np.sqrt(rows) * _UP
+            sure = [s | (right & ball.certified(radius)) for s, radius in zip(sure, radii, strict=True)]
+        columns = [Column(threat, name) for name in names]
+        least = np.max([(i + 1) * s for i, s in enumerate(sure)], axis=0)
+        most = _most(columns, rows, classifier, asked, np.where(right, least, 0), right)
+        sure = [most > i for i in range(len(rows))]
+        holds.update(zip(columns, sure, strict=True))
+
+
+def _most(
+    columns: Sequence[Column],
+    rows: Sequence[int],
+    classifier: SmoothedKNNClassifier,
+    asked: Asked,
+    least: np.ndarray,
+    right: np.ndarray,
+) -> np.ndarray:
+    """Return how many of the columns, from the first on, each right prediction is certified for."""
+    low, high = least, np.where(right, len(rows), 0)
+    while (open_ones := np.flatnonzero(low < high)).size:
+        tried = (low[open_ones] + high[open_ones] + 1) // 2
+        for count in np.unique(tried):
+            queries = open_ones[tried == count]
+            threat = move(columns[count - 1], rows[count - 1])
+            certified = classifier.certify(asked.queries[queries], threat).certified(MOVE)
+            low[queries[certified]] = count
+            high[queries[~certified]] = count - 1
+    return low
 
 
 # The square root and the product are each rounded by half an eps.

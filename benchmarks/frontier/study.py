@@ -69,7 +69,7 @@ class Grid(NamedTuple):
         *(1, 5, 15, 31, 51, 101, 201, 301, 501, 701, 1001),
         *(1501, 2001, 2501, 3001, 4001, 5001, 7001, 10001),
     )
-    smoothed: tuple[int, ...] = (5, 15, 51)
+    smoothed: tuple[int, ...] = (5, 15, 51, 151, 501, 1501)
     # Shares of the rows that the radii hold in the median query of the choosing half.
     held: tuple[float, ...] = (0.001, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
     n_queries: int = 400
@@ -85,14 +85,14 @@ class Grid(NamedTuple):
 GRIDS = {
     "spambase": Grid(sigmas=(0.25, 0.5, 1.0)),
     "spambase-log": Grid(sigmas=(0.1, 0.25, 0.5)),
-    "mnist-01": Grid(sigmas=(0.5, 1.0)),
-    "mnist-68": Grid(sigmas=(0.5, 1.0)),
-    "mnist": Grid(sigmas=(0.5, 1.0), n_queries=200),
-    "cifar-airplane-bird": Grid(sigmas=(0.25, 0.5)),
-    "cifar-automobile-dog": Grid(sigmas=(0.25, 0.5)),
-    "breast-cancer": Grid(sigmas=(0.25, 0.5, 1.0)),
-    "magic04": Grid(sigmas=(0.1, 0.25, 0.5)),
-    "letter": Grid(sigmas=(0.5, 1.0)),
+    "mnist-01": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
+    "mnist-68": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
+    "mnist": Grid(sigmas=(1.0,), smoothed=(5,), n_queries=200),
+    "cifar-airplane-bird": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501)),
+    "cifar-automobile-dog": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501)),
+    "breast-cancer": Grid(sigmas=(0.25, 0.5, 1.0), smoothed=(5, 15, 51, 101, 201)),
+    "magic04": Grid(sigmas=(0.25, 0.5), smoothed=(5, 51, 501, 2001)),
+    "letter": Grid(sigmas=(1.0,), smoothed=(5, 15)),
 }
 
 
