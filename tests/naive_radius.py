@@ -112,7 +112,7 @@ def norm(costs: list[float]) -> float:
 
 def chances(distance: float, radius: float, sigma: float, dof: float) -> tuple[mpf, mpf]:
     """P(a noisy row is within the radius), and that it is not, to 40 digits."""
-    if distance >= FAR:
+    if distance > FAR / 2:  # or moved a little from there
         return mpf(0), mpf(1)
     cdf, sf, _ = ncx2((mpf(radius) / mpf(sigma)) ** 2, dof, (mpf(distance) / mpf(sigma)) ** 2)
     return cdf, sf

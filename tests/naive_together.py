@@ -52,15 +52,15 @@ def deleted(table: Table, r: int, k: int, labels: Sequence[int], queries: Sequen
 
 
 def replaced(table: Table, r: int, k: int, labels: Sequence[int], queries: Sequence[int]) -> Iterator[Table]:
-    """Tables with r rows moved to queries, between two of them or far away, with any labels."""
+    """Tables with r rows moved to queries, between two of them, far away or not at all, with any labels."""
     places, old = table
     middle = (min(queries) + max(queries)) // 2
-    stops = sorted({*queries, middle, FAR})
+    stops = [None, *sorted({*queries, middle, FAR})]
     for rows in itertools.combinations(range(len(old)), min(r, len(old))):
         for new in itertools.product(itertools.product(stops, labels), repeat=len(rows)):
             where, what = list(places), list(old)
             for row, (stop, label) in zip(rows, new, strict=True):
-                where[row], what[row] = stop, label
+                where[row], what[row] = places[row] if stop is None else stop, label
             yield tuple(where), tuple(what)
 
 

@@ -14,10 +14,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from mpmath import mpf
 from naive_radius import Row
+from scipy.stats import ncx2
 
 from knn_cert.exact.measured import Measured
+from knn_cert.exact.radius.chances import Ball, chances_within
+from knn_cert.exact.radius.many_tails import tails_by_distance
 from knn_cert.exact.radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from knn_cert.exact.radius.settings import RadiusSettings
+from knn_cert.exact.radius.worst_counts import splits
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -467,8 +471,8 @@ def test_a_larger_budget_never_leaves_more(case, rows):
 def test_many_rows_and_votes():
     """More rows than are multiplied at once, classes of unlike size, rows that surely are within or not."""
     rng = np.random.default_rng(0)
-    labels = np.repeat([0, 1, 2], [90, 70, 3])
-    distances = rng.choice([0.0, 1.0, 2.0, 3.0, 40.0], size=163)
+    labels = np.repeat([0, 1, 2], [45, 36, 2])
+    distances = rng.choice([0.0, 1.0, 2.0, 3.0, 40.0], size=83)
     one = measured(distances, labels)
     p, error = settings(3, sigma=0.5, dof=3).vote(one)
     table = tuple(Row(float(d), int(y)) for d, y in zip(distances, labels, strict=True))
@@ -481,3 +485,119 @@ def test_many_rows_and_votes():
         assert budget > 0
         assert queries.at_budget(kind(budget))[1][0]
         assert not queries.at_budget(kind(budget + 1))[1][0]
+
+
+@pytest.mark.parametrize(
+    ("radius", "dof", "nearest", "farthest"),
+    [
+        (29.3, 784, 5.0, 12.0),
+        (13.0, 57, 3.0, 20.0),
+        (2.25, 3, 0.0, 6.0),
+        (5.0, 1, 0.0, 12.0),
+        (0.01, 2, 0.0, 1.0),
+    ],
+)
+def test_chances_of_many_rows_are_those_of_each_within_their_doubts(radius, dof, nearest, farthest, kernel):
+    distances = np.linspace(nearest, farthest, 40 if kernel.__name__.endswith("reference") else 1200)
+    chances = chances_within(Ball(radius, 1.0, dof, kernel), distances)
+    assert chances.doubt.max(where=np.minimum(*chances[:2]) > 1e-20, initial=0.0) < 1e-10
+    for i in range(0, len(distances), len(distances) // 17):
+        truths = naive.chances(float(distances[i]), radius, 1.0, dof)
+        for got, truth in zip((chances.inside[i], chances.outside[i]), truths, strict=True):
+            assert abs(mpf(float(got)) - truth) <= max(chances.doubt[i] * truth, mpf(10) ** -150)
+
+
+def test_pieces_of_many_rows_were_interpolated():
+    """Else the test before this one says nothing about them."""
+    asked = []
+
+    def tail(s):
+        asked.append(len(s))
+        return ncx2.cdf(25.0, 3, s * s)
+
+    distances = np.random.default_rng(0).uniform(2.0, 7.0, size=4000)
+    values, errors, _ = tails_by_distance(tail, distances, falls=True)
+    assert sum(asked) < 1000
+    np.testing.assert_allclose(values, ncx2.cdf(25.0, 3, distances**2), rtol=1e-11)
+    assert errors.max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    "threat", [Insertions(250), Replacements(150), LabelFlips(150), Deletions(300)], ids=repr
+)
+def test_many_tampered_rows_leave_what_the_plain_recurrence_says(threat):
+    """Rows of one kind, one after the other: probabilities of counts in doubles, all terms positive."""
+    rng = np.random.default_rng(1)
+    own, theirs = np.sort(rng.uniform(1.0, 3.0, size=700)), np.sort(rng.uniform(1.5, 3.0, size=300))
+    one = measured(np.concatenate([own, theirs]), np.repeat([0, 1], [700, 300]))
+    got = SmoothedRadiusQueries(settings(2, sigma=1.0, dof=3), one, np.array([0])).smallest_probability(
+        threat
+    )[0]
+    new = [] if isinstance(threat, Deletions) else [0.0] * threat.rows
+    if isinstance(threat, LabelFlips):
+        new = own[: threat.rows]
+    kept = own if isinstance(threat, Insertions) else own[threat.rows :]
+
+    def counts(distances):
+        law = np.ones(1)
+        for p in ncx2.cdf(RADIUS**2, 3, np.square(distances)):
+            law = np.append(law * (1 - p), 0.0) + np.append(0.0, law * p)
+        return law
+
+    ours, others = counts(kept), np.append(counts([*theirs, *new]), np.zeros(1000))
+    truth = np.dot(ours, np.cumsum(others)[: len(ours)])
+    assert 1e-40 < truth < 1 - 1e-6
+    assert truth * (1 - 1e-7) <= got <= truth
+
+
+def test_a_class_that_may_be_lost_with_all_its_rows_is_not_certified_by_the_empty_vote():
+    """Class 0 wins where nothing votes, but without a row of it only if the classes were given."""
+    table = (Row(9.0, 2), Row(9.0, 4))
+    for known, most in ((True, 2), (False, 0)):
+        queries = noisy(table, 2, 2, sigma=1.0, dof=3, labels_are_classes=known)
+        assert queries.largest_budget(Deletions())[0] == most
+    assert noisy(table, 2, 2, sigma=1.0, dof=3, labels_are_classes=False).largest_budget(LabelFlips())[0] == 0
+    assert noisy(table, 2, 2, sigma=1.0, dof=3).largest_budget(LabelFlips())[0] == 2
+
+
+def test_radii_near_the_largest_are_certified_and_a_little_more_is_not():
+    rng = np.random.default_rng(0)
+    distances, labels = rng.uniform(0.5, 4.0, size=(4, 200)), rng.integers(0, 2, size=200)
+    distances[:, labels == 0] -= 0.4
+    queries = SmoothedRadiusQueries(
+        settings(2, sigma=1.0, dof=3), measured(distances, labels), np.zeros(4, int)
+    )
+    for make in (
+        lambda radius: RowShift(150, radius),
+        lambda radius: QueryShift(radius),
+        lambda radius: QueryShift(radius, LabelFlips(2)),
+    ):
+        radii = queries.largest_budget(make(None))
+        assert (radii > 0.01).any()
+        for i, radius in enumerate(radii):
+            if np.isfinite(radius):
+                assert queries.at_budget(make(radius))[1][i]
+                assert not queries.at_budget(make(radius * 1.003 + 1e-6))[1][i]
+
+
+def test_few_rows_that_move_a_little_stay_within_the_ball_of_the_table():
+    """Many classes, each rival nearly as likely: the sum over rivals says nothing, Eq. (15) does."""
+    distances, labels = np.array([1.0, *[1.2] * 5]), np.arange(6)
+    of_vote = settings(6, sigma=1.0, dof=3)
+    vote = of_vote.vote(measured(distances, labels))
+    target = np.argmax(vote[0], axis=1)
+    for known in (vote, None):
+        queries = SmoothedRadiusQueries(of_vote, measured(distances, labels), target, vote=known)
+        worst, certified = queries.at_budget(RowShift(1, 0.01))
+        assert worst[0] < 0.5
+        assert certified[0]
+        assert not queries.at_budget(RowShift(6, 3.0))[1][0]
+        assert 0.01 < queries.largest_budget(RowShift(1))[0] < 1.0
+
+
+def test_every_split_of_relabelled_rows_is_covered():
+    for rows, n_others, n_theirs in itertools.product((0, 1, 5, 40, 100), (0, 3, 60), (0, 2, 70)):
+        rows = min(rows, n_others + n_theirs)
+        covering = splits(rows, n_others, n_theirs)
+        for p in range(max(0, rows - n_theirs), min(rows, n_others) + 1):
+            assert any(p <= most_p and rows - p <= most_q for most_p, most_q in covering)

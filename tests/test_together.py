@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from knn_cert import SmoothedKNNClassifier
 from knn_cert.certificates import Certificates
 from knn_cert.exact.measured import Measured
 from knn_cert.exact.together import program as program_module
@@ -76,7 +77,7 @@ class Problem(NamedTuple):
             for query, target in zip(self.queries, self.targets, strict=True)
         ]
 
-    def most_changed(self) -> int:
+    def most_changed(self, targets=None) -> int:
         return naive.most_changed(
             ATTACKS[self.kind],
             self.table,
@@ -84,7 +85,7 @@ class Problem(NamedTuple):
             self.vote.n_neighbors,
             self.labels,
             self.queries,
-            self.targets,
+            self.targets if targets is None else targets,
         )
 
 
@@ -209,6 +210,30 @@ def sure_problems(rng, kind, n_classes):
             yield problem
 
 
+def test_rows_beyond_the_nearest_come_to_vote_when_others_are_deleted():
+    """Without a majority: four of the rows must go, and only three are among the nearest."""
+    places, labels = (1, 2, 3, 4, 5, 6, 7), (0, 1, 2, 0, 0, 0, 1)
+    problem = Problem((places, labels), (0,), Vote(3, 3, True), Deletions, 4)
+    assert problem.budgets() == [3]
+    found = certified(problem)
+    assert problem.most_changed() == 1 == found.changed_at_most
+    assert found.is_exact
+
+
+def test_an_attack_that_leaves_the_vote_to_the_order_of_tied_rows_proves_nothing():
+    problem = Problem(((1, 5, -5), (0, 1, 0)), (0,), Vote(1, 2, True), Deletions, 1)
+    found = certified(problem)
+    assert problem.most_changed() == 1 == found.changed_at_most
+    assert not found.is_exact
+
+
+def test_nothing_is_certified_where_fewer_than_k_rows_may_be_left():
+    problem = Problem(((1, 2, 3, 4, 5), (0, 0, 0, 0, 0)), (0, 1), Vote(3, 2, True), Deletions, 2)
+    assert certified(problem).changed_at_most == 0
+    found = certified(problem._replace(rows=3), y_true=[0, 0])
+    assert (found.changed_at_most, found.right_at_least, found.is_exact) == (2, 0, False)
+
+
 def test_replaced_rows_come_with_one_label():
     """Two of them can go against one of the classes, and not against both."""
     places = (0, 1, 2, 3, 20, 21, 22, 23)
@@ -233,6 +258,43 @@ def test_labels_are_split_over_the_classes_at_best(seed):
     )
     assert most_changed_by_labels(needed, targets, Vote(1, n_classes, True), rows) == truth
     assert most_changed_by_labels(needed, targets, Vote(1, n_classes, False), rows) == sum(needed <= rows)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_no_attack_beats_the_classifier_itself(problem):
+    """From the table to the bound, with the classifier's own certificates; labels are words."""
+    places, labels = problem.table
+    if len(set(labels)) == 1:
+        labels = (*labels[:-1], (labels[0] + 1) % problem.vote.n_classes)
+    kinds = range(problem.vote.n_classes) if problem.vote.labels_are_classes else sorted(set(labels))
+    names = np.array(["-", "a", "b", "c", "d"])
+    classifier = SmoothedKNNClassifier(
+        problem.vote.n_neighbors,
+        sigma=0.0,
+        classes=names[1 : problem.vote.n_classes + 1] if problem.vote.labels_are_classes else None,
+        n_threads=1,
+    ).fit(np.array(places, dtype=float)[:, None], names[np.array(labels) + 1])
+    queries = np.array(problem.queries, dtype=float)[:, None]
+    found = classifier.certify_together(
+        queries, problem.kind(rows=problem.rows), classifier.predict(queries), seconds=1.0
+    )
+    assert list(found.alone.classes) == list(names[np.array(kinds) + 1])
+    targets = [int(np.flatnonzero(names == label)[0]) - 1 for label in found.alone.label]
+    truth = problem._replace(table=(places, labels)).most_changed(targets)
+    assert found.changed_at_least <= truth <= found.changed_at_most
+    assert found.right_at_least == len(queries) - found.changed_at_most
+    asked = classifier.certify(queries, problem.kind(rows=problem.rows))
+    assert found.changed_at_most <= np.count_nonzero(asked.abstained)
+
+
+def test_other_classifiers_are_refused():
+    X, y = [[0.0], [0.5], [4.0], [4.5]], [0, 0, 1, 1]
+    for classifier in (SmoothedKNNClassifier(1), SmoothedKNNClassifier(radius=1.0, sigma=0.0)):
+        with pytest.raises(ValueError, match="K-NN without noise"):
+            classifier.fit(X, y).certify_together([[0.2]], LabelFlips(1))
+    with pytest.raises(TypeError, match="QueryShift"):
+        SmoothedKNNClassifier(1, sigma=0.0).fit(X, y).certify_together([[0.2]], QueryShift(1.0))
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -397,6 +459,8 @@ def test_what_a_result_says():
     assert "right" not in without.guarantee
     with pytest.raises(ValueError, match="at least one query"):
         certify_together(alone[:0], [], vote, threat)
+    with pytest.raises(ValueError, match="seconds must be at least 0"):
+        certify_together(alone, [measured], vote, threat, seconds=-1.0)
     with pytest.raises(ValueError, match="one label for each query"):
         certify_together(alone, [measured], vote, threat, true[:3])
 

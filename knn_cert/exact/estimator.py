@@ -52,9 +52,10 @@ class SmoothedKNNClassifier(FittedTable):
         features beforehand with constants that do not come from the training table, or the certificates do
         not hold.
     radius : float, optional
-        In the place of `n_neighbors`: all rows within this distance of the query vote, however many. Where
-        nobody votes, the class that comes first is predicted and nothing is certified. It must not be chosen
-        from the training table.
+        In the place of `n_neighbors`: all rows within this distance of the query vote, however many. It must
+        not be chosen from the training table. Where nobody votes, the class that comes first is predicted;
+        without noise nothing is then certified. Noise makes distances longer, to about sqrt(distance^2 +
+        sigma^2 d), so the radius has to grow with it.
     edges : array_like of shape (L - 1,), optional
         Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
         by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be

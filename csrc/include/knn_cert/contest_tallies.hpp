@@ -197,13 +197,8 @@ private:
         combine(contest, upper_, density_upper_);
     }
 
-    // The relative errors of the densities by errors e of the squared distances lambda. With f' for two features more, dF/dlambda =
-    // -f' / (2 t), where f' / f = (t / s) I_{d/2}(st) / I_{d/2-1}(st) is at most t^2 / d, and t / s: each F and U errs by e a f at most,
-    // a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2) bounds f' / f - 1:
-    // f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least as in
-    // NearNormal::certain. Since A[k] sums f G without the row, G[k] errs by e a (A[k - 1] + A[k]); so does G without a row, within a
-    // factor of 2 (there are four rows a power at least). Rows whose expected radius is ten beyond t do not count: their F
-    // is below exp(-50).
+    // The relative errors of the densities by those of the squared distances (error_of_squares.hpp). Since A[k] sums f G without the row,
+    // G[k] errs by e a (A[k - 1] + A[k]); so does G without a row, within a factor of 2 (there are four rows a power at least).
     void distance_errors(const NodeBlock& block, double* relative) {
         std::fill_n(relative, kLanes, 0.0);
         if (!sq_error_.any()) return;
@@ -221,15 +216,7 @@ private:
                         largest = std::max(largest, ((k > 0 ? A[(k - 1) * kLanes] : 0.0) + A[k * kLanes]) / G[k * kLanes]);
                 rates += largest;
             }
-            const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
-            const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
-            double a = t / (2.0 * d);
-            double b = std::max(1.0, t * t / d);
-            if (least > 0.0) {
-                a = std::min(a, 0.5 / least);
-                b = std::min(b, (std::max(t - least, reach - t) + d / (2.0 * least)) / least);
-            }
-            relative[lane] = std::expm1(std::min(60.0, sq_error_.within(reach) * (2.0 * a * rates + 0.5 * b)));
+            relative[lane] = std::expm1(std::min(60.0, effect_of_squares(sq_error_, d, t, rates)));
         }
     }
 

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "contest.hpp"
+#include "left_out.hpp"
 #include "parallel.hpp"
 #include "tallies.hpp"
 
@@ -123,33 +124,20 @@ private:
         return 0.5 * std::min({own, outside * at(j, &CoarseBlock::open, member(y)), inside * at(j + 1, &CoarseBlock::closed, member(y))});
     }
 
-    // What the nodes from the last one on can add. For t with w = t - sqrt(s^2 + d - 1) > 0, f falls at the rate w at least: f'/f =
-    // (d-1)/t - t + s I_{d/2}(st) / I_{d/2-1}(st) is at most its value with the bound st / (c + sqrt(c^2 + (st)^2)) of the quotient,
-    // c = (d-1)/2, which is 0 at t^2 = s^2 + d - 1 and has a slope below -1. So U(t + x) <= exp(-wx) U(t). While the contest is
-    // open, one of some K rows that would close it is outside: it is open at t + x with at most K exp(-wx) times the probability that
-    // it is open at t. From w = 1 on (t >= 1, cells of width 1/2 are 0.31 or longer in t) the cells add up to the first one and 5 K
-    // times as much, with t + 2 in the place of t + 1; before it is no more likely to be open than at the last node.
+    // What the nodes beyond the last one can add.
     [[nodiscard]] double bound_above(std::size_t y) const {
-        const std::int64_t last = n_nodes() - 1;
         if (!tallies_->possible(y)) return 0.0;
-        const double s = tallies_->closing_distance(member(y));
-        const double K = tallies_->deciding_arrival(member(y));
-        const double t = std::max(radius_at(last), std::sqrt(s * s + std::max(0.0, tallies_->dof() - 1.0)) + 1.0);
-        const double cells = 2.0 * position_of(t) - static_cast<double>(first_block_ * kLanes + last) + 1.0 + 5.0 * K;
+        const std::int64_t last = n_nodes() - 1;
         const double still = std::min(at(last, &CoarseBlock::O, y) * at(last, &CoarseBlock::H, y), at(last, &CoarseBlock::open, member(y)));
-        return 0.5 * n_rows() * (t + 2.0) * cells * still;
+        return left_above(0.5 * static_cast<double>(first_block_ * kLanes + last), radius_at(last), tallies_->closing_distance(member(y)),
+                          tallies_->dof(), n_rows(), tallies_->deciding_arrival(member(y)), still);
     }
 
-    // What the nodes before the first one can add: K (d + s t) T in each unit of u down to t = 1. From there on F(rt) <= r^d exp(1/2)
-    // F(t): of the rows within at t = 1, n at most, one is within r at least, so that T falls as min(1, n exp(1/2) r^d) does, r <=
-    // exp(-v/2) v units below. The nodes there add up to (2 log n + 1) / d units, and 1/16 + 2/d more.
+    // What the nodes before the first one can add.
     [[nodiscard]] double bound_below(std::size_t y) const {
-        const double u = 0.5 * static_cast<double>(first_block_ * kLanes);
-        const double t = radius_at(0);
-        const double d = tallies_->dof();
-        const double units = u - std::min(u, position_of(1.0)) + (2.0 * std::log(n_rows()) + 3.0) / d + 1.0;
         const double some = std::min(at(0, &CoarseBlock::T, y), at(0, &CoarseBlock::closed, member(y)));
-        return tallies_->deciding_arrival(member(y)) * (d + t + 40.0) * units * some;
+        return left_below(0.5 * static_cast<double>(first_block_ * kLanes), radius_at(0), tallies_->dof(), n_rows(),
+                          tallies_->deciding_arrival(member(y)), some);
     }
 
     // Adds coarse blocks until what lies beyond them is below target for every list. True if any was added.

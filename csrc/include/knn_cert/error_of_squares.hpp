@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "near_normal.hpp"
+
 namespace knn_cert {
 
 // By how much the square of a distance may err, from norms of query and row about the centre; all in units of sigma.
@@ -39,5 +41,23 @@ struct SquareError {
         return product * row_norm * query_norm + square * (row_norm * row_norm + query_norm * query_norm) + relative * reach * reach;
     }
 };
+
+// The relative error, to first order, that errors e of the squared distances lambda leave in a density at radius t. With f' for two
+// features more, dF/dlambda = -f' / (2 t), where f' / f = (t / s) I_{d/2}(st) / I_{d/2-1}(st) is at most t^2 / d, and t / s: each F and U
+// errs by e a f at most, a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2)
+// bounds f' / f - 1: f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least
+// as in NearNormal::certain. Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+// rates: the sum over lists of how often e a f counts, relative to the density.
+inline double effect_of_squares(const SquareError& error, double d, double t, double rates) {
+    const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
+    const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
+    double a = t / (2.0 * d);
+    double b = std::max(1.0, t * t / d);
+    if (least > 0.0) {
+        a = std::min(a, 0.5 / least);
+        b = std::min(b, (std::max(t - least, reach - t) + d / (2.0 * least)) / least);
+    }
+    return error.within(reach) * (2.0 * a * rates + 0.5 * b);
+}
 
 }  // namespace knn_cert

@@ -60,6 +60,7 @@ struct Lanes {
 KNN_CERT_LANES_OPERATOR(+)
 KNN_CERT_LANES_OPERATOR(-)
 KNN_CERT_LANES_OPERATOR(*)
+KNN_CERT_LANES_OPERATOR(/)
 #undef KNN_CERT_LANES_OPERATOR
 
 KNN_CERT_INLINE Lanes& operator+=(Lanes& a, const Lanes& b) { return a = a + b; }
@@ -67,6 +68,12 @@ KNN_CERT_INLINE Lanes& operator+=(Lanes& a, const Lanes& b) { return a = a + b; 
 KNN_CERT_INLINE Lanes smaller(const Lanes& a, const Lanes& b) {
     Lanes out;
     for (int p = 0; p < Lanes::kParts; ++p) out.part[p] = a.part[p] < b.part[p] ? a.part[p] : b.part[p];
+    return out;
+}
+
+KNN_CERT_INLINE Lanes larger(const Lanes& a, const Lanes& b) {
+    Lanes out;
+    for (int p = 0; p < Lanes::kParts; ++p) out.part[p] = a.part[p] < b.part[p] ? b.part[p] : a.part[p];
     return out;
 }
 

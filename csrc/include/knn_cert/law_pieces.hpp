@@ -152,6 +152,15 @@ inline void bound_on_ellipse(const PieceSurroundings& around, int e, int lane, d
 
 }  // namespace detail
 
+// The law at the points of a piece.
+inline std::unique_ptr<PointLaw> build_points(NodeLaw& law, std::size_t index) {
+    auto points = std::make_unique<PointLaw>();
+    Split s[kMoments];
+    for (int i = 0; i < kMoments; ++i) s[i] = interval_point(static_cast<double>(index), PiecePoints::get().point(i), kPiecesPerUnit);
+    law.evaluate_close(kMoments, s, points->F[0], points->U[0], points->f[0]);
+    return points;
+}
+
 // A piece for far rows.
 inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     using Around = detail::PieceSurroundings;
@@ -160,12 +169,7 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
     piece->cdf_left = around.F[Around::kLeft][kLanes - 1];
     piece->pdf_left = around.f[Around::kLeft][kLanes - 1];
     piece->cdf_right = around.F[Around::kRight][kLanes - 1];
-    Split s[kMoments];
-    double F[kMoments][kLanes];
-    double U[kMoments][kLanes];
-    double f[kMoments][kLanes];
-    for (int i = 0; i < kMoments; ++i) s[i] = interval_point(static_cast<double>(index), PiecePoints::get().point(i), kPiecesPerUnit);
-    law.evaluate_close(kMoments, s, F[0], U[0], f[0]);
+    const std::unique_ptr<PointLaw> points = build_points(law, index);
     for (int lane = 0; lane < kLanes; ++lane) {
         for (int e = 0; e < 2; ++e)
             detail::bound_on_ellipse(around, e, lane, law.dof(), law.node(lane), &piece->sup_odds[e][lane], &piece->sup_hazard[e][lane]);
@@ -175,9 +179,11 @@ inline std::unique_ptr<Piece> build_piece(NodeLaw& law, std::size_t index) {
         piece->odds_left[lane] = valid ? F_left / U_left : detail::kInvalidPiece;
         piece->hazard_left[lane] = std::min(piece->sup_hazard[0][lane], piece->sup_hazard[1][lane]);
         for (int i = 0; i < kMoments; ++i) {
-            piece->log_sf[i][lane] = !valid ? 0.0 : F[i][lane] < 0.5 ? std::log1p(-F[i][lane]) : std::log(U[i][lane]);
-            piece->odds[i][lane] = valid ? F[i][lane] / U[i][lane] : 0.0;
-            piece->hazard[i][lane] = valid ? f[i][lane] / U[i][lane] : 0.0;
+            piece->log_sf[i][lane] = !valid                     ? 0.0
+                                     : points->F[i][lane] < 0.5 ? std::log1p(-points->F[i][lane])
+                                                                : std::log(points->U[i][lane]);
+            piece->odds[i][lane] = valid ? points->F[i][lane] / points->U[i][lane] : 0.0;
+            piece->hazard[i][lane] = valid ? points->f[i][lane] / points->U[i][lane] : 0.0;
         }
     }
     return piece;

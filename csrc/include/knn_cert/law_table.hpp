@@ -1,4 +1,4 @@
-// law_table.hpp: cells and pieces of the distance law, built on first use and shared by queries and threads. No Python.
+// law_table.hpp: cells, pieces and points of the distance law, built on first use and shared by queries and threads. No Python.
 //
 // What a cell holds depends only on (dof, block, cell index), never on who asked first: results do not depend on threads.
 #pragma once
@@ -15,7 +15,8 @@
 namespace knn_cert {
 
 constexpr double kLastTabledRadius = 2000.0;  // beyond, rows are few: evaluated one by one
-constexpr std::size_t kTableBytes = std::size_t{64} << 20;
+// Searches with many votes visit many radii, and a table that is thrown away costs more than all their sums.
+constexpr std::size_t kTableBytes = std::size_t{256} << 20;
 
 // A pointer per interval of s, each filled on first use.
 template <class Entry>
@@ -57,9 +58,11 @@ inline std::size_t intervals(double t_max, double per_unit) {
 struct BlockRows {
     LazyRow<Cell> cells;
     LazyRow<Piece> pieces;
+    LazyRow<PointLaw> points;
 
-    explicit BlockRows(double t_max) : cells(intervals(t_max, kCellsPerUnit)), pieces(intervals(t_max, kPiecesPerUnit)) {}
-    [[nodiscard]] std::size_t bytes() const { return cells.bytes() + pieces.bytes(); }
+    explicit BlockRows(double t_max)
+        : cells(intervals(t_max, kCellsPerUnit)), pieces(intervals(t_max, kPiecesPerUnit)), points(intervals(t_max, kPiecesPerUnit)) {}
+    [[nodiscard]] std::size_t bytes() const { return cells.bytes() + pieces.bytes() + points.bytes(); }
 };
 
 // The cells and pieces of all node blocks for one dof.
@@ -88,6 +91,10 @@ public:
     template <class Law>
     const Piece* piece(BlockRows& rows, std::size_t index, Law&& law) {
         return rows.pieces.get(index, bytes_, [&] { return build_piece(law(), index); });
+    }
+    template <class Law>
+    const PointLaw* points(BlockRows& rows, std::size_t index, Law&& law) {
+        return rows.points.get(index, bytes_, [&] { return build_points(law(), index); });
     }
 
     // The table that calls with this dof share. One that has outgrown its budget is left to its present users and replaced.

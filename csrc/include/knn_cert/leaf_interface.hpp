@@ -70,6 +70,59 @@ struct Piece {
     [[nodiscard]] std::size_t bytes() const { return sizeof(Piece); }
 };
 
+// The law itself at the Chebyshev points of a piece, at the eight nodes of a block; point 0 has the largest s.
+struct PointLaw {
+    double F[kMoments][kLanes], U[kMoments][kLanes], f[kMoments][kLanes];
+    [[nodiscard]] std::size_t bytes() const { return sizeof(PointLaw); }
+};
+
+// Where the circle of a list goes at eight nodes (contour.hpp). Two points of each piece stand for its rows.
+constexpr int kCirclePoints[2] = {4, 11};
+struct CircleTask {
+    const PointLaw* const* pieces;
+    const double* weights;  // [n_pieces][2]
+    std::int64_t n_pieces;
+    double goal;  // the sum of p that is wanted
+    // [8]: in, a guess; out, log rho. Then the standard deviation of the count, the sums of log(U + F rho), of h, and of F.
+    double *log_rho, *deviation, *log_g, *hazard, *mean;
+};
+
+// Sums over the points of pieces at eight nodes, with p = F rho / (U + F rho), x = 2 p - 1, h = f / (U + F rho) (contour.hpp).
+struct ContourTask {
+    const PointLaw* const* pieces;
+    const double* weights;    // [n_pieces][kMoments], not all positive
+    const double* magnitude;  // [n_pieces]: sum of their absolute values
+    const double* rounding;   // [n_pieces]: error of the sum of a function that changes by 1 over the piece
+    std::int64_t n_pieces;
+    const double* log_rho;  // [8]
+    int n_terms;            // even
+    // [n_terms + 2][8], scratch and result: sums of T_k(x) and of h T_k(x), k = 0 .. n_terms + 1
+    double *C, *D;
+    // [8]: the sum of log(U + F rho) and that of the terms' absolute values; the sum of F
+    double *log_g, *size_of_log, *mean;
+    // [8]: what the last two Chebyshev coefficients of x and h on each piece add up to; what rounding of the moments does to x and log
+    double *unresolved_x, *unresolved_h, *rounded;
+};
+
+// One angle of the contour, theta = (j + 1/2) 2 pi / N.
+struct ContourAngle {
+    double theta, q, sine, cosine;  // q = tan(theta / 4); sine and cosine of theta / 2
+    double remainder;               // bound of what the logarithm's series lacks
+    double of_hazard;               // the same of the density's factor, by the sum of h
+};
+struct AngleTask {
+    const ContourAngle* angles;
+    int n_angles, n_terms;
+    const double *C, *D;           // of ContourTask
+    const double *offset, *inner;  // [8]: sum of p less m - 1 with the rows that are certainly within, and without m and these
+    const double* log_rho;         // [8]
+    const double* variance;        // [8]
+    double active;                 // number of rows in C
+    // [8], sums over the angles of the real parts of integrands that are 1 at rho itself: density and count; the sums of absolute
+    // values; what the series' remainders may change
+    double *density, *count, *size_of_density, *size_of_count, *doubt_of_density, *doubt_of_count;
+};
+
 // Sums over far rows at eight nodes (far_rows.hpp).
 struct FarTask {
     const Piece* const* pieces;
@@ -114,6 +167,16 @@ struct TallyTask {
     double* A;         // [D][8], with a row exactly at the node; null: not wanted
     double* at_least;  // [8], P(count >= D); null: not wanted (and never together with A)
     double* mean;      // [8], sum of F; null: not wanted (likewise)
+};
+
+// The law of the count under p_i = F_i rho / (U_i + F_i rho), row by row, near the mean of the rows so far (contour.hpp).
+struct BandTask {
+    TallyTask rows;         // cells, x, n_rows
+    const double* log_rho;  // [8]
+    double drop;            // what is beyond the band is below exp(-drop)
+    // [n_rows + 2][8], out: P(k rows within); the density of one row at the node and k others within, by h; low <= k <= high count
+    double *G, *A;
+    std::int64_t low, high;
 };
 
 // Rows that are tallied in different records, `stride` doubles apart.
@@ -167,6 +230,11 @@ struct LeafLoops {
     void (*far_sums)(const FarTask& task);
     void (*far_polynomials)(const FarTask& task, int degree, const Record& out);
     void (*far_error)(const FarTask& task, int degree, const Record& record, const Record& error, FarDoubt* doubt);
+    // the contour of a list (contour.hpp): its circle, the sums over its points, the sums over its angles; where these do not do, its rows
+    void (*circle)(const CircleTask& task);
+    void (*contour_sums)(const ContourTask& task);
+    void (*contour_angles)(const AngleTask& task);
+    void (*band)(BandTask& task);
     // Rows of one list at distances[i] * scale: those below `near` go to near_rows, those below `far` are added to
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,

@@ -1,7 +1,9 @@
 // leaf_loops.hpp: the leaf loops (leaf_interface.hpp) put together. Each including file compiles them for its own instruction set.
 #pragma once
 
+#include "leaf_band.hpp"
 #include "leaf_bucketed.hpp"
+#include "leaf_contour.hpp"
 #include "leaf_distances.hpp"
 #include "leaf_far.hpp"
 #include "leaf_tallies.hpp"
@@ -19,6 +21,10 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.far_sums = far_sums;
     loops.far_polynomials = far_polynomials;
     loops.far_error = far_error;
+    loops.circle = circle;
+    loops.contour_sums = contour_sums;
+    loops.contour_angles = contour_angles;
+    loops.band = band;
     loops.sort_out = sort_out;
     loops.combine = combine;
     loops.standings = standings;

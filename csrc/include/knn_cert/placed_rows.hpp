@@ -29,6 +29,9 @@ public:
     const Piece* piece(const NodeBlock& block, BlockRows& rows, std::size_t index) {
         return table_->piece(rows, index, [&]() -> NodeLaw& { return at(block); });
     }
+    const PointLaw* points(const NodeBlock& block, BlockRows& rows, std::size_t index) {
+        return table_->points(rows, index, [&]() -> NodeLaw& { return at(block); });
+    }
     NodeLaw& at(const NodeBlock& block) {
         if (block.level != block_.level || block.index != block_.index) {
             double t[kLanes];

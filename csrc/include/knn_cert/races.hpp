@@ -2,6 +2,7 @@
 #pragma once
 
 #include "contest_solver.hpp"
+#include "contour_families.hpp"
 #include "family_tallies.hpp"
 
 namespace knn_cert {
@@ -70,7 +71,8 @@ namespace detail {
 // The families of one thread, one after the other.
 class FamilyWorker {
 public:
-    FamilyWorker(const FamilyRequest& request, const LeafLoops& leaf) : request_(request), tallies_(request.dof, leaf) {}
+    FamilyWorker(const FamilyRequest& request, const LeafLoops& leaf)
+        : request_(request), tallies_(request.dof, leaf), contours_(request.dof, leaf) {}
 
     // probability and error of the family's members, [n_members][2]
     void solve(std::int64_t family, double* probability, double* error) {
@@ -78,6 +80,7 @@ public:
         error_ = error;
         take_rows(family);
         write_certain();
+        if (m_[0] + m_[1] - 1 >= kManyVotes && !request_.recurrence) write_by_contours();
         if (open_.empty()) return;
         const bool apart = far_apart();
         if (!apart && open_.size() == n_members_) return integrate(0, n_members_);
@@ -103,7 +106,6 @@ private:
     void write_certain() {
         const std::vector<std::int64_t> sizes[2] = {rows_[0].sizes(n_members_), rows_[1].sizes(n_members_)};
         open_.clear();
-        open_before_.assign(n_members_ + 1, 0);
         for (std::size_t i = 0; i < n_members_; ++i) {
             bool both_arrive = true;
             for (std::size_t side = 0; side < 2; ++side) {
@@ -113,7 +115,30 @@ private:
                 both_arrive = both_arrive && arrives;
             }
             if (both_arrive) open_.push_back(i);
-            open_before_[i + 1] = static_cast<std::int64_t>(open_.size());
+        }
+    }
+
+    // Answers the members for which the contours can; the others stay open.
+    void write_by_contours() {
+        if (open_.empty()) return;
+        contours_.set(rows_, n_members_);
+        Accuracy accuracy;
+        accuracy.tolerance = request_.tolerance;
+        std::vector<std::size_t> left;
+        for (const std::size_t member : open_) {
+            const Outcome outcome = contours_.solve(member, m_[0], m_[1], accuracy);
+            if (outcome.settled)
+                write(member, outcome, 0);
+            else
+                left.push_back(member);
+        }
+        open_.swap(left);
+    }
+
+    void write(std::size_t member, const Outcome& outcome, std::size_t first) {
+        for (std::size_t side = 0; side < 2; ++side) {
+            probability_[2 * member + side] = outcome.probability[first + side];
+            error_[2 * member + side] = outcome.error[first + side];
         }
     }
 
@@ -146,16 +171,15 @@ private:
             tallies_.set(rows_, n, m_[0], m_[1], more_near);
             if (tallies_.complete()) outcome = integral_.solve(tallies_, accuracy);
         }
-        for (std::size_t j = 0; j < n; ++j)
-            for (std::size_t side = 0; side < 2; ++side) {
-                probability_[2 * open_[from + j] + side] = outcome.probability[2 * j + side];
-                error_[2 * open_[from + j] + side] = outcome.error[2 * j + side];
-            }
+        for (std::size_t j = 0; j < n; ++j) write(open_[from + j], outcome, 2 * j);
     }
 
     // Families of some open members only: their rows with the members counted anew.
     void integrate_some_at_a_time(std::size_t at_a_time) {
         const std::array<FamilyRows, 2> all = rows_;
+        open_before_.assign(n_members_ + 1, 0);
+        for (const std::size_t member : open_) ++open_before_[member + 1];
+        for (std::size_t i = 0; i < n_members_; ++i) open_before_[i + 1] += open_before_[i];
         for (std::size_t from = 0; from < open_.size(); from += at_a_time) {
             const std::size_t n = std::min(at_a_time, open_.size() - from);
             const auto among_these = [&](std::int64_t member) {  // how many of these members come before
@@ -179,6 +203,7 @@ private:
     const FamilyRequest& request_;
     FamilyTallies tallies_;
     ContinuousIntegral integral_;
+    ContourFamily contours_;
     // of the present family
     std::size_t n_members_ = 0;
     int m_[2] = {1, 1};

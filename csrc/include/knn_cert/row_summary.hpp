@@ -46,6 +46,15 @@ public:
         complete_ = true;
     }
 
+    // All rows as moments, none of them near; rows beyond the reach of the pieces are only counted. farthest: of the rows to come, if known.
+    void start_moments(double dof, const LeafLoops& leaf, double farthest = 0.0) {
+        start(0, dof, leaf);
+        bound_ = 0.0;
+        recent_.clear();
+        settled_.clear();
+        reach_to(farthest);
+    }
+
     // Rows at distances[i] * scale, in units of sigma.
     void add(const double* distances, std::int64_t n, double scale) {
         n_rows_ += n;
@@ -53,6 +62,7 @@ public:
             const std::int64_t now = std::min<std::int64_t>(n, kPortion);
             if (near_.size() < n_kept_ + static_cast<std::size_t>(now)) near_.resize(2 * near_.size() + static_cast<std::size_t>(kPortion));
             double* const to = near_.data() + n_kept_;
+            if (n_near_ == 0) reach_to(scale * *std::max_element(distances, distances + now));
             if (has_far()) {
                 n_kept_ += static_cast<std::size_t>(sort_out(distances, now, scale, to));
             } else {
@@ -74,6 +84,8 @@ public:
     [[nodiscard]] NearRows near() const { return {near_.data(), n_kept_}; }
     [[nodiscard]] std::size_t n_rows() const { return static_cast<std::size_t>(n_rows_); }
     [[nodiscard]] bool has_far() const { return bound_ < std::numeric_limits<double>::infinity(); }
+    // Where the pieces end, without near rows.
+    [[nodiscard]] double far() const { return far_; }
     // False if there are rows that are neither near nor dropped nor in reach of the pieces.
     [[nodiscard]] bool complete() const { return complete_; }
     // Far rows: moments of piece i at moments(i), its first one the number of its rows.
@@ -88,6 +100,7 @@ public:
 
 private:
     static constexpr std::int64_t kPortion = 512, kSettled = 4096;
+    static constexpr double kReach = static_cast<double>(kPieces) / kPiecesPerUnit;
 
     std::int64_t sort_out(const double* distances, std::int64_t n, double scale, double* near_rows) {
         if (recent_rows_ + n > kSettled) settle();
@@ -103,17 +116,29 @@ private:
         bound_ = *last;
         const double radius = std::sqrt(bound_ * bound_ + dof_) + kDroppedFrom;
         far_ = std::sqrt(radius * radius - dof_);
-        const double reach = static_cast<double>(kPieces) / kPiecesPerUnit;
-        complete_ = complete_ && far_ <= reach;
-        far_ = std::min(far_, reach);
+        complete_ = complete_ && far_ <= kReach;
+        far_ = std::min(far_, kReach);
         if (first_time) {
-            const std::size_t size = (static_cast<std::size_t>(far_ * kPiecesPerUnit) + 2) * kMoments;
-            recent_.assign(size, 0.0);
-            settled_.assign(size, 0.0);
+            recent_.clear();
+            settled_.clear();
+            make_pieces(far_);
         }
         const std::int64_t excess = static_cast<std::int64_t>(n_kept_ - n_near_);
         n_kept_ = n_near_;
         sort_out(near_.data() + n_near_, excess, 1.0, nullptr);  // none of them is below the bound
+    }
+
+    // Pieces for rows up to s, besides those that there are.
+    void reach_to(double s) {
+        const double needed = std::min(std::max(s + 1.0, 32.0), kReach);
+        if (!recent_.empty() && needed <= far_) return;
+        make_pieces(needed);
+    }
+    void make_pieces(double far) {
+        far_ = far;
+        const std::size_t size = (static_cast<std::size_t>(far * kPiecesPerUnit) + 2) * kMoments;
+        recent_.resize(size, 0.0);
+        settled_.resize(size, 0.0);
     }
 
     void settle() {

@@ -146,7 +146,10 @@ public:
           contests_(contests),
           leaf_(leaf),
           scan_(rows, leaf),
-          solver_(request.dof, leaf) {}
+          solver_(request.dof, leaf) {
+        for (const BoundedContest& contest : contests)
+            (ContestSolver::many_votes(contest) ? by_contours_ : by_integral_).push_back(contest);
+    }
 
     // Queries first .. first + n - 1. Where far rows leave too much doubt, those queries are scanned once more for more near rows,
     // and at last, or where the distances alone do, one by one.
@@ -157,7 +160,7 @@ public:
         std::vector<std::int64_t> direct;
         for (std::int64_t query = first; query < first + n; ++query) queries.push_back(query);
         // beside many far rows some more near ones cost nothing, and spare a second scan
-        const std::size_t usual = near_rows_for(contests_);
+        const std::size_t usual = near_rows_for(by_integral_);
         const std::size_t many = kMoreNear * usual;
         const std::size_t few = std::clamp(static_cast<std::size_t>(request_.rows.n) / kFarPerNear, usual, many);
         for (const std::size_t n_near : {few, many}) {
@@ -183,7 +186,8 @@ private:
         bool settled = true;
         for (std::size_t sigma = 0; sigma < request_.sigmas.size(); ++sigma) {
             const SquareError sq_error = rows_.sq_error(scan_.query_norm(static_cast<std::int64_t>(i)), request_.sigmas[sigma]);
-            const Outcome outcome = solver_.solve(summaries_[i * request_.sigmas.size() + sigma], contests_, sq_error);
+            const Outcome outcome = solver_.solve_scanned(summaries_[i * request_.sigmas.size() + sigma],
+                                                          moments_[i * request_.sigmas.size() + sigma], contests_, sq_error);
             settled = settled && outcome.settled;
             if (outcome.settled) write(sigma, outcome);
         }
@@ -203,19 +207,27 @@ private:
         std::vector<const double*> group;
         group.reserve(queries.size());
         for (const std::int64_t query : queries) group.push_back(request_.queries + query * request_.rows.dim);
-        summaries_.resize(std::max(summaries_.size(), queries.size() * n_sigmas));
+        const std::size_t n_lists = static_cast<std::size_t>(classes_.n_lists());
+        const std::size_t n_summaries = std::max(summaries_.size(), queries.size() * n_sigmas);
+        summaries_.resize(n_summaries);
+        moments_.resize(n_summaries);
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i) {
-            summaries_[i].resize(static_cast<std::size_t>(classes_.n_lists()));
+            summaries_[i].resize(by_integral_.empty() ? 0 : n_lists);
+            moments_[i].resize(by_contours_.empty() ? 0 : n_lists);
             for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
+            for (RowSummary& list : moments_[i]) list.start_moments(request_.dof, leaf_);
         }
         scan_(group, classes_.n_lists(), [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
             if (query == 0) heartbeat();
             for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
-                summaries_[static_cast<std::size_t>(query) * n_sigmas + sigma][static_cast<std::size_t>(list)].add(
-                    distances, n, 1.0 / request_.sigmas[sigma]);
+                for (auto* const lists : {&summaries_, &moments_}) {
+                    std::vector<RowSummary>& of_query = (*lists)[static_cast<std::size_t>(query) * n_sigmas + sigma];
+                    if (!of_query.empty()) of_query[static_cast<std::size_t>(list)].add(distances, n, 1.0 / request_.sigmas[sigma]);
+                }
         });
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i)
-            for (RowSummary& list : summaries_[i]) list.finish();
+            for (auto* const lists : {&summaries_, &moments_})
+                for (RowSummary& list : (*lists)[i]) list.finish();
     }
 
     template <class Write>
@@ -241,7 +253,9 @@ private:
     const LeafLoops& leaf_;
     DistanceScan scan_;
     ContestSolver solver_;
-    std::vector<std::vector<RowSummary>> summaries_;  // [query of the group][sigma][list]
+    std::vector<BoundedContest> by_contours_, by_integral_;  // contests of many votes, and the others
+    // [query of the group][sigma][list], for the latter and for the former; without lists where there are none of these
+    std::vector<std::vector<RowSummary>> summaries_, moments_;
     std::vector<double> distances_;
     std::vector<std::vector<double>> buffers_;
 };

@@ -12,9 +12,10 @@ programming duality, x + y and the third rows together are at most r if and only
 and rows enough are within reach, x_max of the target's to go, y_max of the rival's to come and so on, if and
 only if the distances of the table satisfy the conditions of `every_row` and
 
-    E <= rows of the rival and third rows that can come,
     -E <= rows of the target and third rows that can go.
 
+(That E <= rows of the rival and third rows that can come need not be asked: where too few can, rows of the
+target make up the K without being moved, and whatever is nearer serves the rival as well or better.)
 The number of rows that are moved is even where E is, so r may be lowered to a number like that, and then
 whole numbers of rows satisfy what fractions do. With t given every condition but |E| <= r and D <= r bounds
 eps from below, by P - t or t - Q with distances P and Q of the table. Between neighbouring rows P and Q stay,
@@ -77,9 +78,9 @@ def limit_of_some_moved(one: Attacked, n_neighbors: int, rows: int) -> float:
     i, own, rival, missing, even_rows = (which[possible] for which in (i, own, rival, missing, even_rows))
     come = one.lead + own + (missing - even_rows) // 2  # of the rival's rows so many are within t + eps
     stay = rival - one.lead + (missing + even_rows) // 2  # of the target's no more are nearer than t - eps
-    p = np.maximum(_ranked(one.rival, come), _ranked(nearest[~table.is_own], n_neighbors - own))
+    p = np.maximum(_ranked(one.rival, come), outer)
     q = np.minimum(_ranked(one.own, stay + 1), _ranked(nearest[~table.is_rival], n_neighbors - rival + 1))
-    p, q = np.maximum(p, outer), np.minimum(q, inner)
+    q = np.minimum(q, inner)
     q[stay < 0] = -np.inf
     return _least_radius(one, most_votes, p, q, table.ends[possible], table.ends[possible + 1])
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..._types import FloatArray, WholeArray
 from ...kernels.contract import Kernel
+from .many_tails import tails_by_distance
 
 __all__ = ["Ball", "Chances", "chances_within"]
 
@@ -20,9 +23,6 @@ _ROUNDINGS = 8.0 * _UNIT
 # for R >= s + Z_1 and R <= s + |Z|, where P(|Z| > sqrt(d) + h) <= exp(-h^2 / 2), anything else is less likely
 # than 1e-158.
 _OUT_OF_REACH = 27.0
-
-# The law of one row, one by one, has this relative error: measured, see csrc/README.md.
-_LAW_ERROR = 1e-12
 
 
 class Ball(NamedTuple):
@@ -93,16 +93,24 @@ def chances_within(ball: Ball, distances: FloatArray) -> Chances:
         x, nonc = t * t, s * s
     with np.errstate(invalid="ignore"):  # a row that was moved infinitely far
         far, near = s - t > _OUT_OF_REACH, t - s > np.sqrt(ball.dof) + _OUT_OF_REACH
-    lower, upper = ~far & (x < ball.dof + nonc), ~near & (x >= ball.dof + nonc)
+    is_lower = x < ball.dof + nonc
     small, large = np.zeros(n), np.ones(n)
-    for law, which in ((ball.kernel.ncx2_cdf, lower), (ball.kernel.ncx2_sf, upper)):
+    of_law, growth = np.zeros(n), np.ones(n)
+    for law, which in ((ball.kernel.ncx2_cdf, is_lower & ~far), (ball.kernel.ncx2_sf, ~is_lower & ~near)):
         if which.any():
-            xs, dofs = (np.full(np.count_nonzero(which), value) for value in (x, float(ball.dof)))
-            small[which] = law(xs, dofs, nonc[which])
+            tail = partial(_tails, law, x, float(ball.dof))
+            small[which], of_law[which], growth[which] = tails_by_distance(
+                tail, s[which], falls=law is ball.kernel.ncx2_cdf
+            )
             large[which] = 1.0 - small[which]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         of_complement = np.maximum(1.0, small / large)
         slope = np.maximum(x + 1.0, ball.dof + nonc) / t
-        doubt = _LAW_ERROR * of_complement + 2.0 * _UNIT + 2.0 * _UNIT * slope * (t + s)
-    is_lower = x < ball.dof + nonc
+        doubt = of_law * of_complement + 2.0 * _UNIT + 2.0 * _UNIT * slope * (t + s) * growth
     return Chances(np.where(is_lower, small, large), np.where(is_lower, large, small), doubt)
+
+
+def _tails(
+    law: Callable[[FloatArray, FloatArray, FloatArray], FloatArray], x: float, dof: float, s: FloatArray
+) -> FloatArray:
+    return law(np.full(len(s), x), np.full(len(s), dof), s * s)

@@ -15,7 +15,7 @@ import numpy as np
 from ..._types import FloatArray
 from .chances import Chances
 
-__all__ = ["CountLaw", "Duel", "add", "count_rows", "duel", "nothing_counted", "repeat"]
+__all__ = ["LEAST", "CountLaw", "Duel", "add", "count_rows", "duel", "nothing_counted", "repeat"]
 
 # Probabilities below this are left out: their products with one another do not underflow.
 LEAST = 1e-150

@@ -30,6 +30,7 @@ from .chances import Ball
 from .gallop import largest_count
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
 from .settings import RadiusSettings
+from .sorted_rows import SortedRows
 from .within import certain_leads, count_within, farthest_and_nearest
 from .worst_counts import Sides, Tampering, WorstCase
 
@@ -221,7 +222,7 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         more. Bounds above ``enough`` are not improved.
         """
         target, n_classes = int(self._targets[i]), self._settings.n_classes
-        new_labels = self._brings_new_labels(case.kind)
+        new_labels = case.rows > 0 and self._brings_new_labels(case.kind)
         all_others, *rivals = self._all_sides(i)
         # where a class may be lost with all its rows, the lowest one may be another
         stays = self._settings.labels_are_classes or not isinstance(case.kind, Deletions)
@@ -248,14 +249,14 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         if self._sides[0] != i:
             settings, labels, target = self._settings, self._measured.labels, self._targets[i]
             ball = Ball(settings.radius, settings.sigma, settings.dof, settings.kernel)
-            own = np.sort(self._farthest[i][labels == target])
+            own = SortedRows(ball, np.sort(self._farthest[i][labels == target]), farther=True)
+            order = np.argsort(self._nearest[i], kind="stable")
+            near = SortedRows(ball, self._nearest[i][order], farther=False)
             rivals = [labels != target]
             if settings.n_classes > 2:
                 rivals += [labels == label for label in range(settings.n_classes) if label != target]
                 rivals += [np.zeros(self.n_rows, dtype=bool)]
-            near = self._nearest[i]
-            sides = [Sides(ball, own, np.sort(near[which]), np.sort(near[~which])) for which in rivals]
-            self._sides = (i, sides)
+            self._sides = (i, [Sides(own, near, is_theirs[order]) for is_theirs in rivals])
         return self._sides[1]
 
     def _case(self, threat: StructuredThreat) -> WorstCase:

@@ -13,8 +13,8 @@ rows deleted                A without its r nearest
 rows inserted               the rival with r rows at the query
 rows replaced               A without its r nearest, the rival with r rows at the query
 rows moved by at most eps   see `after_moves`
-... and relabelled          A without its r nearest, rows of the rival moved, and the r nearest of all others
-                            moved towards the query
+... and relabelled          for p + q = r: A without its p nearest, the rival with q rows moved, and with the
+                            p nearest of all others moved towards the query
 query moved by at most eps  every distance of A longer by eps, every other one shorter
 ==========================  =======================================================================
 
@@ -27,21 +27,21 @@ others are sound.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._types import FloatArray, WholeArray
+from ..._types import BoolArray, FloatArray, WholeArray
 from ...threats import Deletions, Insertions, LabelFlips, Replacements, RowShift
-from .chances import Ball, Chances, chances_within
-from .counting import CountLaw, Duel, add, count_rows, duel, repeat
+from .chances import Chances
+from .counting import LEAST, CountLaw, Duel, add, count_rows, duel, repeat
+from .sorted_rows import SortedRows
 
-__all__ = ["Sides", "Tampering", "WorstCase"]
+__all__ = ["Sides", "Tampering", "WorstCase", "splits"]
 
-# Moving a distance takes fewer roundings than this, relative to what comes out.
-_ROUNDINGS = 4.0 * float(np.finfo(np.float64).eps)
+# Ways to split a budget of relabelled rows are covered by at most so many ranges of them.
+_MOST_SPLITS = 8
 
 Tampering = LabelFlips | Deletions | Insertions | Replacements | RowShift
 
@@ -77,34 +77,40 @@ class Sides:
 
     Attributes
     ----------
-    ball : Ball
-    own : ndarray
-        Increasing distances of the rows of the target, lengthened by their errors.
-    theirs : ndarray
-        Increasing distances of the rows of the rival, shortened by their errors.
-    others : ndarray
-        Increasing distances of all rows but the rival's, shortened by their errors: they can be made its own.
+    own : SortedRows
+        The rows of the target, farther by the errors of their distances.
+    near : SortedRows
+        All rows, nearer by the errors of their distances.
+    is_theirs : ndarray of bool
+        Which of all rows are the rival's; the others can be made its own.
     """
 
-    ball: Ball
-    own: FloatArray
-    theirs: FloatArray
-    others: FloatArray
+    own: SortedRows
+    near: SortedRows
+    is_theirs: BoolArray
 
     def duel(self, case: WorstCase, *, wins_ties: bool) -> Duel:
         """Bound the chance that the target stays ahead."""
         if case.moves_rows:
             return self._after_moves(case, wins_ties=wins_ties)
+        if isinstance(case.kind, RowShift):
+            return self._after_relabelling(case, wins_ties=wins_ties)
+        theirs = self._theirs(case.query_moved)
+        if isinstance(case.kind, LabelFlips):
+            theirs = Chances.join(theirs, self._others(case.query_moved).take(slice(case.rows)))
+        law = count_rows(theirs)
+        if isinstance(case.kind, Insertions | Replacements):
+            law = add(law, repeat(count_rows(self.near.at_the_query()), case.rows))
         takes_rows = case.kind is not None and not isinstance(case.kind, Insertions)
-        own = self._own(case.query_moved).take(slice(case.rows if takes_rows else 0, None))
-        return duel(count_rows(own), self._law_of_theirs(case), wins_ties=wins_ties)
+        own = self.own.count_without_nearest(case.rows if takes_rows else 0, case.query_moved)
+        return duel(own, law, wins_ties=wins_ties)
 
     def rows_to_expect(self, kind: Tampering, limit: int) -> int:
         """Return about how many rows it takes for the rival to have as many votes in the mean."""
-        own, theirs, others = (chances.inside for chances in self._untouched)
+        own, theirs, others = self.own.chances(0.0).inside, self._theirs(0.0).inside, self._others(0.0).inside
         lead = float(own.sum() - theirs.sum())
         brings_rows = isinstance(kind, Insertions | Replacements)
-        from_afar = float(self._nearest_chance().inside[0]) if brings_rows else 0.0
+        from_afar = float(self.near.at_the_query().inside[0]) if brings_rows else 0.0
         if isinstance(kind, Insertions):
             return int(min(lead / max(from_afar, 1e-300), float(limit))) if lead > 0.0 else 0
         given: FloatArray = np.arange(1.0, limit + 1.0) * from_afar
@@ -113,19 +119,19 @@ class Sides:
         taken = _lengthened(np.cumsum(own), limit) + _lengthened(given, limit)
         return int(np.searchsorted(taken, lead))
 
-    def _law_of_theirs(self, case: WorstCase) -> CountLaw:
-        kind, rows = case.kind, case.rows
-        theirs, others = self._theirs(-case.query_moved), self._others(-case.query_moved)
-        if isinstance(kind, LabelFlips):
-            return count_rows(Chances.join(theirs, others.take(slice(rows))))
-        if isinstance(kind, RowShift):
-            nearer = self._theirs(-case.query_moved - case.moved)
-            moved_in = self._others(-case.query_moved - case.moved).take(slice(rows))
-            return count_rows(Chances.join(_moved_in(theirs, nearer, rows), moved_in))
-        law = count_rows(theirs)
-        if isinstance(kind, Insertions | Replacements):
-            law = add(law, repeat(count_rows(self._nearest_chance()), rows))
-        return law
+    def _after_relabelling(self, case: WorstCase, *, wins_ties: bool) -> Duel:
+        """Bound the chance after p rows were moved and made the rival's, and q of the rival's were moved."""
+        theirs = self._theirs(case.query_moved)
+        nearer, others = (rows(case.query_moved + case.moved) for rows in (self._theirs, self._others))
+        duels = [
+            duel(
+                self.own.count_without_nearest(p, case.query_moved),
+                count_rows(Chances.join(_moved_in(theirs, nearer, q), others.take(slice(p)))),
+                wins_ties=wins_ties,
+            )
+            for p, q in splits(case.rows, len(self.is_theirs) - self._n_theirs, self._n_theirs)
+        ]
+        return Duel(min(one.win_lower for one in duels), max(one.loss_upper for one in duels))
 
     def _after_moves(self, case: WorstCase, *, wins_ties: bool) -> Duel:
         """Bound the chance that the target stays ahead after rows were moved.
@@ -139,40 +145,33 @@ class Sides:
         """
         before = self._counting(case.query_moved)
         after = self._counting(case.query_moved + case.moved)
-        n_theirs = CountLaw(len(self.theirs), np.ones(1), 0.0, 0.0)
+        n_theirs = CountLaw(self._n_theirs, np.ones(1), 0.0, 0.0)
         return duel(count_rows(_at_least(before, after, case.rows)), n_theirs, wins_ties=wins_ties)
 
     def _counting(self, moved: float) -> Chances:
         """Return rows of A within and rows of the rival not within, the likeliest first."""
-        rows = Chances.join(self._own(moved), self._theirs(-moved).opposite())
+        rows = Chances.join(self.own.chances(moved), self._theirs(moved).opposite())
         return rows.take(np.argsort(-_log_odds(rows), kind="stable"))
 
-    @cached_property
-    def _untouched(self) -> tuple[Chances, Chances, Chances]:
-        far = self.ball.rounded(-1), self.ball.rounded(1), self.ball.rounded(1)
-        rows = self.own, self.theirs, self.others
-        own, theirs, others = (chances_within(*pair) for pair in zip(far, rows, strict=True))
-        return own, theirs, others
-
-    def _own(self, moved: float) -> Chances:
-        if moved == 0.0:
-            return self._untouched[0]
-        with np.errstate(over="ignore"):  # infinitely far is far enough
-            farther = (self.own + moved) * (1.0 + _ROUNDINGS)
-        return chances_within(self.ball.rounded(-1), farther)
+    @property
+    def _n_theirs(self) -> int:
+        return int(np.count_nonzero(self.is_theirs))
 
     def _theirs(self, moved: float) -> Chances:
-        return self._untouched[1] if moved == 0.0 else self._near(self.theirs + moved)
+        return self.near.chances(moved).take(np.flatnonzero(self.is_theirs))
 
     def _others(self, moved: float) -> Chances:
-        return self._untouched[2] if moved == 0.0 else self._near(self.others + moved)
+        return self.near.chances(moved).take(np.flatnonzero(~self.is_theirs))
 
-    def _near(self, distances: FloatArray) -> Chances:
-        return chances_within(self.ball.rounded(1), np.maximum(distances * (1.0 - _ROUNDINGS), 0.0))
 
-    def _nearest_chance(self) -> Chances:
-        """Return the chance of one row at the query: no row anywhere has a larger one."""
-        return self._near(np.zeros(1))
+def splits(rows: int, n_others: int, n_theirs: int) -> list[tuple[int, int]]:
+    """Return (p, q) such that every way to spend the rows, p of the others and q of the rival's, is in one.
+
+    More rows never help the target, so (last, rows - first) covers first <= p <= last.
+    """
+    first, last = max(0, rows - n_theirs), min(rows, n_others)
+    ends = np.unique(np.linspace(first - 1, last, _MOST_SPLITS + 1).astype(int)).tolist()
+    return [(end, rows - start - 1) for start, end in zip(ends[:-1], ends[1:], strict=True)]
 
 
 def _log_odds(rows: Chances) -> FloatArray:
@@ -188,7 +187,7 @@ def _at_least(before: Chances, after: Chances, rows: int) -> Chances:
     later = np.arange(n) + min(rows, n)
     reached = before.take(np.minimum(later, n - 1)) if n else before
     stays = (later < n) & (_log_odds(reached) >= _log_odds(after))
-    return Chances(*(np.where(stays, one, other) for one, other in zip(reached, after, strict=True)))
+    return _chosen(stays, reached, after)
 
 
 def _moved_in(before: Chances, after: Chances, rows: int) -> Chances:
@@ -200,7 +199,20 @@ def _moved_in(before: Chances, after: Chances, rows: int) -> Chances:
     earlier = np.arange(n) - min(rows, n)
     reached = before.take(np.maximum(earlier, 0)) if n else before
     stays = (earlier >= 0) & (_log_odds(reached) <= _log_odds(after))
-    return Chances(*(np.where(stays, one, other) for one, other in zip(reached, after, strict=True)))
+    return _chosen(stays, reached, after)
+
+
+def _chosen(stays: BoolArray, reached: Chances, after: Chances) -> Chances:
+    """Return some chances of one list, the others of another; all may be wrong by as much as the worst.
+
+    They were ordered as they were worked out: then the j-th largest is wrong by no more than any of them.
+    """
+    inside, outside = (np.where(stays, one, other) for one, other in zip(reached[:2], after[:2], strict=True))
+    doubts = [
+        rows.doubt[(rows.inside >= LEAST) & (rows.outside >= LEAST)].max(initial=0.0)
+        for rows in (reached, after)
+    ]
+    return Chances(inside, outside, np.full(len(inside), max(doubts)))
 
 
 def _lengthened(sums: NDArray[Any], n: int) -> FloatArray:

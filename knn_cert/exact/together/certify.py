@@ -12,6 +12,7 @@ from ..._types import BoolArray, WholeArray
 from ...certificates import Certificates
 from ...certificates.summary import equal_labels
 from ...gate.errors import InvalidInput
+from ...gate.numbers import as_radius
 from ...threats import (
     BlackBoxBall,
     Deletions,
@@ -107,10 +108,12 @@ def certify_together(
     Raises
     ------
     TypeError, ValueError
-        If there are no queries, or y_true does not fit, as `Certificates.summary` says it.
+        If there are no queries, seconds is no number >= 0, or y_true does not fit, as `Certificates.summary`
+        says it.
     """
     if len(alone) == 0:
         raise InvalidInput("an attack on all queries needs at least one query, got none")
+    seconds = as_radius(seconds, "seconds")
     right = None if y_true is None else equal_labels(alone.label, y_true, alone.classes)
     rows = threat.tampered_rows(alone.n_train)
     unsure = np.array(alone.abstained)
