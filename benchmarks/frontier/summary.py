@@ -11,14 +11,13 @@ import sys
 from ..common.choice import Column, best
 from ..common.command import study
 from ..common.report import SEED, Report, wilson
-from ..common.sets import TITLES, read_set
+from ..common.sets import QUICK, TITLES, read_set
 from .candidates import PLAIN
-from .figures import FAMILIES, measure
+from .figures import FAMILIES, measure, report_goals
 from .saved import Measured
 from .study import BALL, BALLS, GRIDS, SHARES, THREATS, share_name
 
 _BELOW_BEST = 0.1  # how much accuracy may be given up for certificates
-_QUICK = ("spambase", "letter")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,7 +30,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     if options.quick:
         sets = [
             measure(report, name, data, GRIDS[name].quick())
-            for name in _QUICK
+            for name in QUICK
             if (data := read_set(report, options.source, name)) is not None
         ]
     else:
@@ -54,6 +53,8 @@ def _run(report: Report, options: argparse.Namespace) -> None:
             ["data", "largest class", "budget", *FAMILIES],
             [_line(one, Column(threat, budget)) for one in sets for budget in budgets],
         )
+    if not options.quick:
+        report_goals(report, sets)
 
 
 def _shares_shown() -> list[str]:

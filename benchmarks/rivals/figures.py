@@ -19,7 +19,7 @@ from knn_cert.datasets import Dataset
 from ..common.choice import Column, Halves, cell, draw_queries
 from ..common.command import add_choice, parse, positive, report_on, study_parser
 from ..common.report import SEED, Report
-from ..common.sets import TITLES, read_set
+from ..common.sets import TITLES, names_of, read_set
 from .candidates import N_NEIGHBORS, RADIUS, RIDGE, count_candidates, ridge_candidates, spread_radii
 from .count_certificate import radius_votes, votes_needed
 from .grouped import most_changed
@@ -94,7 +94,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         "that names one class whatever the table says is right and certified against everything for the "
         "share of that class: figures at that accuracy show no skill."
     )
-    for name in options.datasets:
+    for name in names_of(options):
         data = read_set(report, options.source, name)
         if data is not None:
             setting = _Setting.of(data, options.limit)
