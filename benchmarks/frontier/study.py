@@ -83,7 +83,7 @@ class Grid(NamedTuple):
 
 # The noise of a set: from what hardly changes who is near to what costs the accuracy that may be given up.
 GRIDS = {
-    "spambase": Grid(sigmas=(0.25, 0.5, 1.0)),
+    "spambase": Grid(sigmas=(0.25, 1.0), smoothed=(5, 51, 501, 1501)),
     "spambase-log": Grid(sigmas=(0.1, 0.25, 0.5)),
     "mnist-01": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
     "mnist-68": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
@@ -92,7 +92,7 @@ GRIDS = {
     "cifar-automobile-dog": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501)),
     "breast-cancer": Grid(sigmas=(0.25, 0.5, 1.0), smoothed=(5, 15, 51, 101, 201)),
     "magic04": Grid(sigmas=(0.25, 0.5), smoothed=(5, 51, 501, 2001)),
-    "letter": Grid(sigmas=(1.0,), smoothed=(5, 15)),
+    "letter": Grid(sigmas=(1.0,), smoothed=(5,)),
 }
 
 
