@@ -191,9 +191,9 @@ _FINDINGS = (
     "MAGIC, and where little accuracy may be given up and K-NN certifies nothing: a query in a crowd of its "
     "own class has many votes, however few another has.",
     "Ridge regression, against flips only, is ahead of both or level with them on every table of two "
-    "classes, but for MAGIC at 5 % and 10 %, where radius neighbours are ahead. It does so at an accuracy that "
-    "large K does not reach: within 0.02 of the best it is nearly always the only one that certifies at 5 %. "
-    "On ten digits and on letters its accuracy is too low.",
+    "classes, but for MAGIC at 5 % and 10 %, where radius neighbours are ahead. It does so at an accuracy "
+    "that large K does not reach: within 0.02 of the best it is nearly always the only one that certifies at "
+    "5 %. On ten digits and on letters its accuracy is too low.",
     "The grouped certificate of one attack on all queries adds up to a tenth of the queries, and usually a "
     "few hundredths; its groups have at most one query a class.",
 )
