@@ -85,13 +85,13 @@ class Grid(NamedTuple):
 GRIDS = {
     "spambase": Grid(sigmas=(0.25, 1.0), smoothed=(5, 51, 501, 1501)),
     "spambase-log": Grid(sigmas=(0.1, 0.25, 0.5)),
-    "mnist-01": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
-    "mnist-68": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501)),
+    "mnist-01": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501, 4001)),
+    "mnist-68": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501, 4001)),
     "mnist": Grid(sigmas=(1.0,), smoothed=(5,), n_queries=200),
-    "cifar-airplane-bird": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501)),
-    "cifar-automobile-dog": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501)),
+    "cifar-airplane-bird": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501, 4001)),
+    "cifar-automobile-dog": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501, 4001)),
     "breast-cancer": Grid(sigmas=(0.25, 0.5, 1.0), smoothed=(5, 15, 51, 101, 201)),
-    "magic04": Grid(sigmas=(0.25, 0.5), smoothed=(5, 51, 501, 2001)),
+    "magic04": Grid(sigmas=(0.25, 0.5), smoothed=(5, 51, 501, 2001, 5001)),
     "letter": Grid(sigmas=(1.0,), smoothed=(5,)),
 }
 
