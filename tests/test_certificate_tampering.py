@@ -250,7 +250,11 @@ REFUSED = {
     ),
     "more rows asked": (ASKED, changed("threat", "rows", 3), "budget must be 3, which was asked"),
     "rows of the ball": ("ball, some rows", changed("threat", "rows", 1), "budget must be what"),
-    "norm of the ball": (BALL, changed("threat", "norm", "linf"), 'Gaussian noise certifies norm="l2"'),
+    "norm of the ball": (
+        BALL,
+        changed("threat", "norm", "linf"),
+        'or none, certifies norm="l2"',
+    ),
     "relabel": ("rows moved", changed("threat", "relabel", True), "guarantee must be the one"),
     "radius of a threat negative": ("query moved, asked", changed("threat", "radius", -0.5), "at least 0"),
     "threat of texts on numbers": (

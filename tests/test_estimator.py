@@ -359,14 +359,19 @@ def test_what_distances_may_err_is_taken_against_the_prediction(monkeypatch):
     X, y, Q = small_table(n=20, n_classes=2)
     clf = SmoothedKNNClassifier(3, 0.5).fit(X, y)
     monkeypatch.setattr("knn_cert.exact.table.relative_distance_error", lambda n_features: 0.1)
-    cert = clf.certify(Q, LabelFlips(1))
+    flips, deletions = clf.certify(Q, LabelFlips(1)), clf.certify(Q, Deletions(1))
     distances = np.sqrt(brute_force_sq_distances(Q, X))
-    for i, label in enumerate(cert.label):
+    for i, label in enumerate(flips.label):
         against = np.where(y == label, 1.1, 0.9) * distances[i]
-        worst = worst_case_probability(
-            against**2, y, LabelFlips(1), target_class=int(label), n_neighbors=3, sigma=0.5, dof=3
-        )
-        assert cert.worst_probability[i] == pytest.approx(worst, rel=1e-9)
+        expected = {"target_class": int(label), "n_neighbors": 3, "sigma": 0.5, "dof": 3}
+        worst = worst_case_probability(against**2, y, Deletions(1), **expected)
+        assert deletions.worst_probability[i] == pytest.approx(worst, rel=1e-9)
+        # the flipped row, the nearest of the class, is one of the others: now it is shortened
+        nearest = np.argmin(np.where(y == label, distances[i], np.inf))
+        flipped = np.where(np.arange(len(y)) == nearest, 1 - label, y)
+        against[nearest] = 0.9 * distances[i][nearest]
+        worst = worst_case_probability(against**2, flipped, LabelFlips(0), **expected)
+        assert flips.worst_probability[i] == pytest.approx(worst, rel=1e-9)
 
 
 def test_buckets_are_certified_against_the_ball_only():

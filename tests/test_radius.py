@@ -22,6 +22,7 @@ from knn_cert.exact.radius.many_tails import tails_by_distance
 from knn_cert.exact.radius.queries import PlainRadiusQueries, SmoothedRadiusQueries
 from knn_cert.exact.radius.settings import RadiusSettings
 from knn_cert.exact.radius.worst_counts import splits
+from knn_cert.smoothing import Noise, RadiusNeighbors
 from knn_cert.threats import (
     BlackBoxBall,
     Deletions,
@@ -77,6 +78,18 @@ def tables(draw, most_rows=5, distances=(0.0, 0.5, 1.5, 2.0, 2.5, 3.0, 5.0)):
     labels = st.sampled_from([2 * c + 2 for c in range(n_classes)])
     rows = draw(st.lists(st.builds(Row, st.sampled_from(distances), labels), min_size=1, max_size=most_rows))
     return tuple(rows), n_classes
+
+
+# ------------------------------------------------------------------------------------------------------------
+# Settings
+
+
+def test_certificates_name_the_classifier_and_its_noise():
+    for sigma, backend in ((0.0, ""), (1.0, "native")):
+        of_vote = settings(3, sigma=sigma, labels_are_classes=False, backend="native")
+        assert of_vote.classifier == RadiusNeighbors(RADIUS, "euclidean", backend, False)
+        assert of_vote.noise == Noise(sigma)
+        assert of_vote.key == (0, sigma)
 
 
 # ------------------------------------------------------------------------------------------------------------
@@ -256,7 +269,11 @@ def test_what_is_out_of_range_is_refused():
         settings(2).check_distances(np.array([[1.0, np.inf]]))
     with pytest.raises(ValueError, match="sigma is too small against the radius"):
         settings(2, sigma=1e-13)
+    law = {"radius": 1.0, "dof": 3, "n_classes": 2, "labels_are_classes": True, "backend": "auto"}
+    with pytest.raises(ValueError, match="euclidean"):
+        RadiusSettings.checked(**law, sigma=1.0, metric="manhattan")
     queries = plain((Row(1.0, 2),), 2, 2)
+    assert not queries.withstands(Insertions(10**20))[0]
     with pytest.raises(ValueError, match="leaves its budget open"):
         queries.withstands(LabelFlips())
     with pytest.raises(ValueError, match="certifies norm"):
@@ -601,3 +618,19 @@ def test_every_split_of_relabelled_rows_is_covered():
         covering = splits(rows, n_others, n_theirs)
         for p in range(max(0, rows - n_theirs), min(rows, n_others) + 1):
             assert any(p <= most_p and rows - p <= most_q for most_p, most_q in covering)
+
+
+@given(case=tables(most_rows=7), known=st.booleans())
+def test_with_hardly_any_noise_budgets_are_those_without(case, known):
+    """All but the empty vote, which the first class wins under noise if nobody can bring or take a class."""
+    table, n_classes = case
+    target = naive.predict(table, RADIUS)
+    if target is None or target == 2:
+        return
+    smoothed = noisy(table, n_classes, target, sigma=1e-4, dof=3, labels_are_classes=known)
+    without = plain(table, n_classes, target, labels_are_classes=known)
+    for kind in ROW_KINDS:
+        assert smoothed.largest_budget(kind())[0] == without.largest_budget(kind())[0]
+    for threat in (RowShift(2), QueryShift(), QueryShift(None, LabelFlips(1)), RowShift(2, None, True)):
+        radii = [queries.largest_budget(threat)[0] for queries in (smoothed, without)]
+        np.testing.assert_allclose(*radii, rtol=5e-3, atol=1e-3)

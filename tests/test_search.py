@@ -22,7 +22,7 @@ COUNTED = (LabelFlips, Deletions, Insertions, Replacements)
 # Falling functions of the distance from a crossing at 0, in rows: what margins may look like.
 SHAPES = {
     "line": lambda x, spread: x / spread,
-    "bent": lambda x, spread: np.sinh(x / spread),
+    "bent": lambda x, spread: np.sinh(np.clip(x / spread, -700.0, 700.0)),
     "flat": lambda x, spread: 1e-3 * np.sign(x),
     "flat on one side": lambda x, spread: np.where(x > 0, 1e-3, x / spread),
     "as good as infinite": lambda x, spread: np.where(x > 0, 37.0, -37.0),

@@ -21,6 +21,7 @@ from knn_cert.exact.together import program as program_module
 from knn_cert.exact.together.arrivals import most_changed_by_labels
 from knn_cert.exact.together.certify import certify_together, check_together
 from knn_cert.exact.together.program import Program
+from knn_cert.exact.together.reach import deletion_demands, flip_demands
 from knn_cert.exact.together.search import most_changed
 from knn_cert.smoothing import Noise, PlainKNN
 from knn_cert.threats import (
@@ -208,6 +209,41 @@ def sure_problems(rng, kind, n_classes):
         spare = len(problem.table[1]) - problem.vote.n_neighbors
         if problem.vote.n_classes == n_classes and min(problem.budgets()) >= 0 and problem.rows <= spare:
             yield problem
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_every_attack_that_changes_a_query_meets_its_demands(seed):
+    """For a single query, many classes and few ties: what a condition asks of the picked rows is there."""
+    rng = np.random.default_rng(seed)
+    n_rows, n_classes = int(rng.integers(5, 10)), int(rng.integers(2, 5))
+    kind = (LabelFlips, Deletions)[seed % 2]
+    places, labels = rng.choice(40, n_rows, replace=False), rng.integers(0, n_classes, n_rows)
+    k = int(rng.integers(1, n_rows - 1))
+    most = min(n_rows - k, 4) if kind is Deletions else 2
+    problem = Problem(
+        (tuple(places.tolist()), tuple(labels.tolist())),
+        (int(rng.choice([-1, 20])),),
+        Vote(k, n_classes, bool(rng.integers(2))),
+        kind,
+        most,
+    )
+    (budget,), (target,), query = problem.budgets(), problem.targets, problem.queries[0]
+    if not 0 <= budget < most:
+        return
+    arguments = problem.measured, np.array([target]), np.array([budget]), problem.vote
+    demands = deletion_demands(*arguments, most) if kind is Deletions else flip_demands(*arguments)
+    assert len(demands.owner)
+    for number in range(1, most + 1):
+        for picked in itertools.combinations(range(n_rows), number):
+            rest = [row for row in range(n_rows) if row not in picked]
+            tampered = [(tuple(places[rest]), tuple(labels[rest].tolist()))]
+            if kind is LabelFlips:
+                new = np.tile(labels, (len(problem.labels) ** number, 1))
+                new[:, picked] = list(itertools.product(problem.labels, repeat=number))
+                tampered = [(tuple(places), tuple(line)) for line in new.tolist()]
+            if any(naive.predictions(table, query, k) != {target} for table in tampered):
+                for line in demands.conditions.toarray()[:, picked]:
+                    assert sum(map(Fraction, line)) >= 1
 
 
 def test_rows_beyond_the_nearest_come_to_vote_when_others_are_deleted():

@@ -231,7 +231,7 @@ def test_noise_on_rows_does_not_depend_on_how_they_are_cut(monkeypatch):
     assert GAUSSIAN.add_to(X, np.random.default_rng(1), np.float32).dtype == np.float32
 
 
-@pytest.mark.parametrize(("sigma", "kind"), [(0.0, "gaussian"), (1.0, "laplace"), (math.nan, "uniform")])
+@pytest.mark.parametrize(("sigma", "kind"), [(-1.0, "gaussian"), (1.0, "laplace"), (math.nan, "uniform")])
 def test_noise_that_is_none_is_refused(sigma, kind):
     with pytest.raises(ValueError, match="sigma|noise"):
         Noise(sigma, kind)

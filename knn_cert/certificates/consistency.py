@@ -306,6 +306,8 @@ def _check_certain(certificates: Record) -> None:
     _expect(one, "probabilities must be 1 for the label and 0 for all others without noise", p)
     known = (error == 0.0).all(axis=1) | (error == 1.0).all(axis=1)
     _expect(known, "errors must be 0, or 1 where the label is not sure, without noise", error)
+    shift = certificates.table_shift
+    _expect(shift == 0.0, "table_shift must be 0 without noise", shift)
     certain = np.isnan(worst) | (worst == 0.0) | (worst == 1.0)
     _expect(certain, "worst_probability must be 0 or 1 without noise", worst)
     if certificates.threat.is_ball:
@@ -327,12 +329,24 @@ def _check_budget(certificates: Record) -> None:
             most = threat.most_rows(n_train, n_neighbors)
         beyond = threat.is_beyond(n_train, n_neighbors)
         _expect(abstained | (not beyond), "abstained must be true: too few rows would be left", abstained)
+    if threat.budget_name == "rows" and _is_certain(certificates):
+        most = _most_rows_without_noise(certificates)
     if most is not None:
         _expect(budget <= most, f"budget must be at most {most} rows", budget)
     if not threat.is_open:
         asked = threat.asked_budget(n_train)
         issued = abstained | (budget == asked)
         _expect(issued, f"budget must be {asked}, which was asked for, or the classifier abstain", budget)
+
+
+def _most_rows_without_noise(certificates: Record) -> int:
+    """Return how many tampered rows a vote can survive: half of the votes, but for rows that are deleted."""
+    classifier, n_train = certificates.classifier, certificates.n_train
+    if isinstance(classifier, PlainKNN):
+        n_neighbors = classifier.n_neighbors
+        return n_neighbors // 2 if certificates.threat.relabels else n_train - n_neighbors
+    # every row may be within the radius; a row that comes takes one vote of the lead
+    return n_train
 
 
 def _is_label(certificates: Record) -> NDArray[np.bool_]:

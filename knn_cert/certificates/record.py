@@ -95,6 +95,8 @@ class Record:
     def guarantee(self) -> str:
         """What the certificates guarantee and what they do not, in plain words."""
         tampering = self.threat.describe(self.classifier.norm)
+        if isinstance(self.noise, Noise) and self.noise.sigma > 0.0:
+            tampering += self.threat.source()
         return (
             f"{self.classifier.confidence(len(self))} of {self.classifier.describe()} "
             f"{self.noise.describe()} is the same for what is observed, possibly tampered with, and for "

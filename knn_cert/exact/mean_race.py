@@ -114,6 +114,11 @@ class _Groups:
     low, high : float
         The distances.
     dof : float
+
+    Attributes
+    ----------
+    reach : float
+        The range of distances whose rows are in groups.
     """
 
     def __init__(self, lists: list[FloatArray], low: float, high: float, dof: float):

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
-from sklearn.metrics import pairwise_distances
+import scipy.sparse as sp
+from sklearn.metrics import DistanceMetric, pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._types import WholeArray
+from .._types import FloatArray, WholeArray
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
 from ..kernels.contract import Kernel
@@ -26,52 +27,112 @@ if TYPE_CHECKING:
 
 __all__ = ["certify_sklearn"]
 
+# Other names of one metric, as scikit-learn has them. Squares are in the order of the distances themselves.
+_ALIASES = {
+    "l2": "euclidean",
+    "nan_euclidean": "euclidean",
+    "l1": "manhattan",
+    "cityblock": "manhattan",
+    "infinity": "chebyshev",
+    "p": "minkowski",
+}
+
 # Metrics with a triangle inequality, in which a row that moved by eps is nearer or farther by eps at most.
-# Names as `KNeighborsClassifier.effective_metric_` has them; "minkowski" only with p >= 1.
 _MOVABLE = frozenset(
-    ("euclidean", "l2", "manhattan", "cityblock", "l1", "chebyshev", "infinity", "minkowski", "canberra")
-    + ("hamming", "haversine", "seuclidean", "mahalanobis")
+    "euclidean manhattan chebyshev minkowski canberra hamming haversine seuclidean mahalanobis".split()
+)
+
+# Metrics that scikit-learn computes for one pair of rows after the other, by differences of features.
+_ONE_BY_ONE = frozenset(
+    "manhattan chebyshev minkowski seuclidean mahalanobis hamming canberra braycurtis haversine".split()
 )
 
 # Metrics with parameters that scikit-learn may take from the table, so that tampering changes the metric.
 _FITTED_METRICS = {"seuclidean": "V", "mahalanobis": "VI"}
 
-# Distances in other metrics are sums of d terms, or a little more, of a few roundings each.
-_ROUNDINGS_OF_METRICS = 64
+_EPS = float(np.finfo(np.float64).eps)
+# Distances are sums of d terms, or a little more, of so few roundings each.
+_ROUNDINGS = 64
+# The distance of opposite points of a globe, where an arc sine has lost half of its digits.
+_HALF_TURN, _ERROR_OF_ARCS = np.pi, 1e-7
 
 
 class _MetricTable:
-    """Training rows whose distances scikit-learn measures."""
+    """Training rows of a classifier of scikit-learn, and their distances in its metric.
 
-    def __init__(self, knn: Any):
+    What is certified holds for the true distances and for those that the classifier itself computes: the
+    error of a distance covers both, so that rows which its rounding may exchange are not told apart.
+    """
+
+    def __init__(self, knn: Any, metric: str):
         self.labels: WholeArray = np.ascontiguousarray(knn._y, dtype=np.int64)
         self.shape = (int(knn.n_samples_fit_), int(knn.n_features_in_))
-        self._rows, self._metric = knn._fit_X, knn.effective_metric_
+        self._metric, self._measure, self._rows = metric, knn.effective_metric_, knn._fit_X
         self._parameters = dict(knn.effective_metric_params_ or {})
+        # |x|^2 - 2 x.q + |q|^2 in the place of |x - q|^2: fast, and wrong where x and q are long and near
+        self._expands_squares = knn._fit_method == "brute"
+        self._euclidean: Table | None = None
+        if metric in ("euclidean", "sqeuclidean"):
+            rows = self._rows if self._rows.dtype == np.float64 else self._rows.astype(np.float64)
+            rows = rows if sp.issparse(rows) else np.ascontiguousarray(rows)
+            self._euclidean = Table.of(rows, self.labels)
 
     def can_be_scanned(self, X: Any, sigmas: list[float]) -> bool:
-        """Return False: the kernel does not know the metric."""
+        """Return False: what the classifier computes has errors of its own."""
         return False
 
     def measured(self, queries: Any, kernel: Kernel, n_threads: int) -> Measured:
-        """Return distances that are all made longer by the longest, with their error relative to that.
+        """Return distances that are all longer by the same, with their error relative to that.
 
         Only the order of distances and their differences are asked for, and these stay as they are. The error
-        of a distance near 0 may be larger than any share of it, but not than that of the longest.
+        of a distance near 0 may be larger than any share of it, but not than that of a distance so long.
         """
-        if self._metric == "precomputed":
-            distances = np.array(queries, dtype=np.float64)
+        if self._euclidean is not None:
+            distances = self._euclidean.distances(queries, kernel, n_threads)
+            farthest, error = self._far_and_wrong(distances, queries)
         else:
-            distances = pairwise_distances(
-                queries, self._rows, metric=self._metric, n_jobs=None, **self._parameters
-            ).astype(np.float64)
+            distances = self._others(queries)
+            farthest, error = self._far_and_wrong_otherwise(distances)
         if not np.isfinite(distances).all():
             raise InvalidInput(f"distances by metric {self._metric!r} must be finite, got NaN or infinity")
-        eps = float(np.finfo(np.float64).eps)
-        error = (self.shape[1] + _ROUNDINGS_OF_METRICS) * eps
-        return Measured(
-            np.ascontiguousarray(distances + np.abs(distances).max(initial=0.0)), self.labels, error
-        )
+        return Measured(distances + farthest, self.labels, error)
+
+    def _far_and_wrong(self, distances: FloatArray, queries: Any) -> tuple[float, float]:
+        """Return a length of Euclidean distances, and their error relative to it."""
+        error = (self.shape[1] + _ROUNDINGS) * _EPS
+        farthest = float(distances.max(initial=0.0))
+        if not self._expands_squares or distances.size == 0:
+            return farthest, error
+        lengths = [np.sqrt(_squares(rows).sum(axis=1).max()) for rows in (self._rows, queries)]
+        farthest = max(farthest, float(sum(lengths)))
+        # of the square; its root is off by the root of that, or by that over a distance that is not shorter
+        wrong, nearest = error * farthest**2, float(distances.min())
+        off = min(np.sqrt(wrong), wrong / nearest if nearest > 0.0 else np.inf)
+        return farthest, error + (float(off) / farthest if farthest > 0.0 else 0.0)
+
+    def _far_and_wrong_otherwise(self, distances: FloatArray) -> tuple[float, float]:
+        """Return a length of distances in another metric, and their error relative to it."""
+        d, farthest = self.shape[1], float(np.abs(distances).max(initial=0.0))
+        error = (d + _ROUNDINGS) * _EPS
+        if self._metric in ("cosine", "correlation"):
+            return max(farthest, 2.0), error  # one less a number of up to 1: that is what is rounded
+        if self._metric == "haversine":
+            return _HALF_TURN, _ERROR_OF_ARCS
+        if self._metric == "mahalanobis":
+            return farthest, error + (d * d + _ROUNDINGS) * _EPS * _condition(self._parameters["VI"])
+        return farthest, error
+
+    def _others(self, queries: Any) -> FloatArray:
+        """Return distances as scikit-learn computes them, one pair after the other where it can."""
+        if self._metric == "precomputed":
+            return np.array(queries, dtype=np.float64)
+        distances: FloatArray
+        if self._metric in _ONE_BY_ONE and not (sp.issparse(queries) or sp.issparse(self._rows)):
+            metric = DistanceMetric.get_metric(self._metric, **self._parameters)
+            distances = metric.pairwise(queries, np.asarray(self._rows, dtype=np.float64))
+        else:
+            distances = pairwise_distances(queries, self._rows, metric=self._measure, **self._parameters)
+        return np.ascontiguousarray(distances, dtype=np.float64)
 
 
 def certify_sklearn(
@@ -101,8 +162,9 @@ def certify_sklearn(
     Returns
     -------
     Certificates
-        Exact, of K-NN that compares true distances; where ``knn.predict`` differs from it by its own
-        rounding, the query abstains.
+        They hold for K-NN that compares true distances and for the distances that ``knn`` computes, which are
+        rounded: rows that its rounding may exchange are not told apart. Distances by a function of yours are
+        taken as it returns them.
 
     Raises
     ------
@@ -129,11 +191,7 @@ def certify_sklearn(
     if metric != "euclidean":
         _check_moves(knn, threat, metric)
     X = validate_data(knn, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
-    table: Any = _MetricTable(knn)
-    if metric == "euclidean":
-        rows = knn._fit_X
-        rows = rows.astype(np.float64) if rows.dtype != np.float64 else rows
-        table = Table.of(rows if hasattr(rows, "indptr") else np.ascontiguousarray(rows), table.labels)
+    table: Any = _MetricTable(knn, metric)
     vote = checked_vote(
         n_neighbors=knn.n_neighbors,
         sigma=0.0,
@@ -143,7 +201,7 @@ def certify_sklearn(
         n_rows=table.shape[0],
         backend="auto",
         n_threads=n_threads,
-        metric=metric,
+        metric=_in_words(knn, metric),
     )
     question = Question.of(vote, threat)
     (found,) = evaluate(table, X, [question], progress)
@@ -180,7 +238,8 @@ def _checked_metric(knn: Any) -> str:
         raise InvalidInput(f"knn knows one class, {knn.classes_[0]!r}; a certificate needs at least two")
     metric, parameters = knn.effective_metric_, knn.effective_metric_params_ or {}
     if callable(metric):
-        return getattr(metric, "__name__", "of the user")
+        return str(getattr(metric, "__name__", "of the user"))
+    metric = _ALIASES.get(metric, metric)
     needed = _FITTED_METRICS.get(metric)
     if needed is not None and parameters.get(needed) is None:
         raise InvalidInput(
@@ -188,6 +247,29 @@ def _checked_metric(knn: Any) -> str:
             f"metric_params={{{needed!r}: ...}} that do not come from the table"
         )
     return str(metric)
+
+
+def _in_words(knn: Any, metric: str) -> str:
+    """Return the metric with those of its parameters that are numbers."""
+    parameters = {} if metric == "euclidean" else knn.effective_metric_params_ or {}
+    said = [
+        f"{name} = {value:g}" if isinstance(value, (int, float)) else f"{name} given"
+        for name, value in parameters.items()
+    ]
+    return ", ".join([metric, *said])
+
+
+def _squares(rows: Any) -> Any:
+    return rows.multiply(rows) if sp.issparse(rows) else np.square(rows, dtype=np.float64)
+
+
+def _condition(inverse_covariance: Any) -> float:
+    """Bound how much larger the terms of a Mahalanobis distance are than the distance."""
+    matrix = np.asarray(inverse_covariance, dtype=np.float64)
+    least = float(np.linalg.eigvalsh(0.5 * (matrix + matrix.T)).min())
+    if not least > 0.0:
+        raise InvalidInput("VI of metric 'mahalanobis' must be positive definite: else it is no distance")
+    return float(np.linalg.norm(matrix)) / least
 
 
 def _check_moves(knn: Any, threat: Threat, metric: str) -> None:

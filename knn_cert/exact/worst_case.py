@@ -34,6 +34,9 @@ _ROUGH = 1e-4
 # The margin of a fallback is no quantile; where it is positive, the search takes it for a small quantile.
 _FALLBACK_MARGIN = 1e-3
 
+# A moved distance, or one that went over, is rounded a few times more: its error relative to itself.
+_MOVED = 4.0 * float(np.finfo(np.float64).eps)
+
 # A query that moved farther than this many sigma and twice the farthest distance has the target's rows as
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
 # anywhere.
@@ -56,8 +59,14 @@ class _Case(NamedTuple):
         """True: members are different budgets. False: different attacks with the same budget."""
         return self.rows is not None
 
-    def worst_rows(self, a: FloatArray, b: FloatArray) -> RaceFamily:
-        return self.threat.worst_rows(a, b, self.rows)
+    def worst_rows(self, a: FloatArray, b: FloatArray, widening: float) -> RaceFamily:
+        """Return the races of distances that were widened against A; moves are rounded against it too."""
+        crossing = (1.0 - widening) / (1.0 + widening)
+        family = self.threat.worst_rows(a, b, self.rows, crossing=crossing)
+        return family._replace(
+            a=family.a._replace(distances=family.a.distances * (1.0 + _MOVED)),
+            b=family.b._replace(distances=family.b.distances * (1.0 - _MOVED)),
+        )
 
 
 class _Untampered(NamedTuple):
@@ -140,11 +149,12 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
         return largest_counts(margins, expected, limit)
 
     def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
-        """Return about how many rows the target survives."""
-        ends = np.array([0, min(limit, self.n_rows)])
-        family = threat.worst_rows(*self._lists(i), ends)
+        """Return about how many rows the target survives, no more than there are: few survive as many."""
+        most = min(limit, self.n_rows)
+        family = threat.worst_rows(*self._lists(i), np.array([0, most]))
         settings = self._settings
-        return expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
+        expected = expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
+        return min(expected, most)
 
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
@@ -221,7 +231,7 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
             no_rows = np.zeros(self.n_rows, dtype=bool)
             rivals.append((no_rows, votes_that_can_win(0, n_neighbors, n_classes + 1)))
         for is_rival, (m, m_rest) in rivals:
-            family = case.worst_rows(*self._sorted(i, ~is_rival))
+            family = case.worst_rows(*self._sorted(i, ~is_rival), self._widening)
             (other,) = evaluate_races(self._settings, [RaceRequest(family, (m_rest, m))], _ROUGH)
             reached = other.upper(1)
             largest = np.maximum(largest, reached if case.members_are_budgets else reached.max())
@@ -237,7 +247,7 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
         """
         everything = np.ones(self.n_rows, dtype=bool)
         (far, _), (_, near) = (self._sorted(case.query, which) for which in (everything, ~everything))
-        family = case.threat.touched_rows(near, far, case.rows)
+        family = case.threat.touched_rows(near * (1.0 - _MOVED), far, case.rows)
         if family is None:
             return np.array([-1.0])
         (race,) = evaluate_races(
@@ -282,7 +292,8 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
     # -------------------------------------------------------------------------------------- rows and ranks
 
     def _request(self, case: _Case) -> RaceRequest:
-        return RaceRequest(case.worst_rows(*self._lists(case.query)), self._ranks(case.query, case.threat))
+        family = case.worst_rows(*self._lists(case.query), self._widening)
+        return RaceRequest(family, self._ranks(case.query, case.threat))
 
     def _ranks(self, i: int, threat: RaceThreat) -> tuple[int, int]:
         """Return m and m' of the majority of the target of a query."""

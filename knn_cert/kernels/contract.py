@@ -3,7 +3,8 @@
 Arrays are C-contiguous and already checked by `knn_cert.gate`; ``n_threads >= 1``. Backends check nothing but
 what would corrupt memory. Distances are Euclidean, in the units of the features. ``errors`` bounds the
 distance of each number to the truth: truncation and rounding (proven), also of the distances that were given,
-the law (measured), far rows and scanned distances, and the trapezoid rule (estimated from two step sizes).
+the law (measured), far rows and scanned distances, the trapezoid rule (estimated from sums over parts of its
+nodes) and, for many votes in the native kernel, sums over rows by moments (estimated).
 """
 
 from __future__ import annotations

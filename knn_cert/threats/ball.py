@@ -20,8 +20,9 @@ class BlackBoxBall(RowsThreat):
     """Feature rows changed within a ball: Eqs. (14) and (15) of RAB, which hold for any smoothed classifier.
 
     The radius is what a certificate computes: it bounds sqrt(sum ||delta_i||^2) over all rows or, with
-    `rows`, the norm of the change of each of at most so many rows. Only the probabilities of the classes are
-    used, nothing of how K-NN works, so it holds for the bucketed classifier as well.
+    `rows`, the norm of the change of each of at most so many rows. With noise only the probabilities of the
+    classes are used, nothing of how K-NN works, so it holds for the bucketed classifier as well; without noise
+    the distances decide.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ class BlackBoxBall(RowsThreat):
         """Raise ValueError if noise of this kind, "gaussian" or "uniform", has no radius in this norm."""
         if kind == "gaussian" and self.norm != "l2":
             raise InvalidInput(
-                f'Gaussian noise certifies norm="l2", got {self.norm!r}; use uniform noise for it'
+                f'Gaussian noise, or none, certifies norm="l2", got {self.norm!r}; use uniform noise for it'
             )
         if kind == "uniform" and self.rows is None and self.norm != "l1":
             raise InvalidInput(
@@ -80,15 +81,17 @@ class BlackBoxBall(RowsThreat):
     def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
         if self.rows is None:
-            size, source = "sqrt(sum of ||delta_i||^2)", "Eq. (14) of RAB"
-            if self.norm == "l1":
-                size, source = "sum of ||delta_i||_1", "Eq. (17) of RAB"
+            size = "sum of ||delta_i||_1" if self.norm == "l1" else "sqrt(sum of ||delta_i||^2)"
             return (
                 f"training feature rows changed by delta_1, ..., delta_n with {size} < radius, over any "
-                f"number of rows ({source})"
+                "number of rows"
             )
         name = {"l1": "L1", "l2": "L2", "linf": "L-infinity"}[self.norm]
-        return (
-            f"at most {share_of_rows(self.rows)} with changed features, each by less than radius in {name} "
-            "norm (Eq. (15) of RAB; for uniform noise Eq. (18))"
-        )
+        changed = f"at most {share_of_rows(self.rows)} with changed features"
+        return f"{changed}, each by less than radius in {name} norm"
+
+    def source(self) -> str:
+        """Return where the radius of a smoothed classifier comes from."""
+        if self.rows is not None:
+            return " (Eq. (15) of RAB; for uniform noise Eq. (18))"
+        return " (Eq. (17) of RAB)" if self.norm == "l1" else " (Eq. (14) of RAB)"

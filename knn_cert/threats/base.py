@@ -77,6 +77,10 @@ class ThreatModel(ABC):
         Moves of rows and queries are measured in ``norm``, where the threat does not name its own.
         """
 
+    def source(self) -> str:
+        """Return where the budget of a smoothed classifier comes from, in brackets, or nothing."""
+        return ""
+
     @abstractmethod
     def not_covered(self) -> str:
         """Return what else could be done and is not covered."""

@@ -38,7 +38,9 @@ class RaceThreat(ThreatModel):
     """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
 
     @abstractmethod
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return races the smallest of which bounds every attack within the budget.
 
         Parameters
@@ -48,6 +50,9 @@ class RaceThreat(ThreatModel):
         rows : ndarray of int, optional
             Increasing numbers of tampered rows, for a threat whose budget counts rows: one race for each of
             them, in the place of the threat's own budget.
+        crossing : float
+            Factor on the distances of rows that go over from the class to the others. Where distances are
+            rounded against the class, this turns the rounding of theirs round.
         """
 
     @abstractmethod
@@ -124,9 +129,11 @@ class LabelFlips(RowBudget):
         open: the largest number is computed.
     """
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races after the nearest rows of the class went over to the others."""
-        return worst_rows.after_flips(a, b, self._counts(rows, len(a) + len(b)))
+        return worst_rows.after_flips(a, b, self._counts(rows, len(a) + len(b)), crossing)
 
     def describe(self, norm: str = "L2 norm") -> str:
         """Return what is done to the table, as the end of a sentence."""
@@ -153,7 +160,9 @@ class Deletions(RowBudget):
         """Return n - K: tables with fewer than K rows have no K nearest."""
         return n_rows - n_neighbors
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races after the nearest rows of the class went."""
         return worst_rows.after_deletions(a, b, self._counts(rows, len(a) + len(b)))
 
@@ -185,7 +194,9 @@ class Insertions(RowBudget):
         """
         return 64 * (n_rows + n_neighbors)
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races after rows of the others were put at the query."""
         return worst_rows.after_insertions(a, b, self._counts(rows, len(a) + len(b)))
 
@@ -201,7 +212,9 @@ class Insertions(RowBudget):
 class Replacements(RowBudget):
     """At most `rows` training rows have any features and labels; parameters as in `LabelFlips`."""
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races after the nearest rows of the class went, and as many others came to the query."""
         return worst_rows.after_replacements(a, b, self._counts(rows, len(a) + len(b)))
 
@@ -253,10 +266,14 @@ class RowShift(RowsThreat, RaceThreat):
         """Whether the threat tampers with more rows than are ever certified: moved rows never do."""
         return False
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races after each split of the rows between the class and the others."""
         moved = self.tampered_rows(len(a) + len(b))
-        return worst_rows.after_moves(a, b, moved, given(self.radius), relabel=self.relabel)
+        return worst_rows.after_moves(
+            a, b, moved, given(self.radius), relabel=self.relabel, crossing=crossing
+        )
 
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""
@@ -342,9 +359,14 @@ class QueryShift(RaceThreat):
         """Whether the training threat tampers with more rows than are ever certified."""
         return self.training is not None and self.training.is_beyond(n_rows, n_neighbors)
 
-    def worst_rows(self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
+    def worst_rows(
+        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
+    ) -> RaceFamily:
         """Return the races of the training threat, with every distance changed by at most the radius."""
-        family = worst_rows.untampered(a, b) if self.training is None else self.training.worst_rows(a, b)
+        if self.training is None:
+            family = worst_rows.untampered(a, b)
+        else:
+            family = self.training.worst_rows(a, b, crossing=crossing)
         return worst_rows.moved_query(family, given(self.radius))
 
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> None:

@@ -24,6 +24,9 @@ the bound is then sound, not exact). Tables keep at least K rows. For moved rows
 budget, p rows of A and q of the others, and the smallest probability over the splits counts. All distances
 are in the units of the features.
 
+Where distances are only known to lie between two, those of A are taken as the larger ones and all others as
+the smaller; ``crossing`` is the factor that turns the one into the other, for rows that go over.
+
 Functions come in families: one member a race, for each of some increasing ``counts`` of tampered rows or for
 each split. Distances ``a`` and ``b`` increase.
 
@@ -63,9 +66,10 @@ def untampered(a: FloatArray, b: FloatArray) -> RaceFamily:
     return RaceFamily(1, _in_all(a, 1), _in_all(b, 1))
 
 
-def after_flips(a: FloatArray, b: FloatArray, counts: WholeArray) -> RaceFamily:
+def after_flips(a: FloatArray, b: FloatArray, counts: WholeArray, crossing: float = 1.0) -> RaceFamily:
     """Return the races after so many labels were flipped."""
     kept, lost = _nearest_lost(a, counts)
+    lost = lost._replace(distances=lost.distances * crossing)
     return RaceFamily(len(counts), kept, join(lost, _in_all(b, len(counts))))
 
 
@@ -88,7 +92,9 @@ def after_replacements(a: FloatArray, b: FloatArray, counts: WholeArray) -> Race
     return RaceFamily(len(counts), kept, join(_at_the_query(replaced), _in_all(b, len(counts))))
 
 
-def after_moves(a: FloatArray, b: FloatArray, rows: int, radius: float, *, relabel: bool) -> RaceFamily:
+def after_moves(
+    a: FloatArray, b: FloatArray, rows: int, radius: float, *, relabel: bool, crossing: float = 1.0
+) -> RaceFamily:
     """Return the races after ``rows`` rows were moved by at most ``radius``, one for each split of them."""
     if radius == 0.0 and not relabel:
         rows = 0  # nothing moves, however the budget is split
@@ -96,6 +102,7 @@ def after_moves(a: FloatArray, b: FloatArray, rows: int, radius: float, *, relab
     others = _moved_in(b, radius, q)
     if relabel:
         kept, lost = _nearest_lost(a, p)
+        lost = lost._replace(distances=lost.distances * crossing)
         return RaceFamily(len(p), kept, join(others, _nearer(lost, radius)))
     return RaceFamily(len(p), _moved_out(a, radius, p), others)
 

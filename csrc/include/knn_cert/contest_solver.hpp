@@ -22,6 +22,8 @@ inline std::size_t near_rows_for(const std::vector<BoundedContest>& contests) {
 constexpr std::size_t kMoreNear = 8;
 // From so many votes on the contours are tried first.
 constexpr int kManyVotes = 61;
+// From so many on, where the contours' series does not do, bands of powers are; below, the recurrence takes no longer.
+constexpr int kManyForBand = 151;
 
 class ContestSolver {
 public:
@@ -59,6 +61,7 @@ public:
             take_moments(lists_);
             for (std::size_t i = 0; i < contests.size(); ++i)
                 if (many_votes(contests[i])) outcomes[i] = by_contours(contests[i], sq_error);
+            by_bands(contests, sq_error, std::forward<Fill>(fill), outcomes);
         }
         return with_others(contests, outcomes, [&](const std::vector<BoundedContest>& others) {
             return by_integral(others, sq_error, recurrence, std::forward<Fill>(fill));
@@ -90,10 +93,10 @@ private:
     void take_moments(const std::vector<RowSummary>& lists) {
         for (std::size_t i = 0; i < 2; ++i) points_[i].set(lists[i]);
     }
-    Outcome by_contours(const BoundedContest& bounded, const SquareError& sq_error) {
+    Outcome by_contours(const BoundedContest& bounded, const SquareError& sq_error, const std::array<PlacedRows*, 2>& one_by_one = {}) {
         const int* const m = bounded.contest.degree;
         const bool arrives[2] = {points_[0].n_rows() >= m[0], points_[1].n_rows() >= m[1]};
-        if (arrives[0] && arrives[1]) return contours_.solve({&points_[0], &points_[1]}, m[0], m[1], Accuracy{}, sq_error);
+        if (arrives[0] && arrives[1]) return contours_.solve({&points_[0], &points_[1]}, m[0], m[1], Accuracy{}, sq_error, one_by_one);
         Outcome out;  // the only list that is long enough comes first
         for (const bool wins : arrives) out.probability.push_back(wins ? 1.0 : 0.0);
         out.error = {0.0, 0.0};
@@ -121,6 +124,22 @@ private:
             if (!one.settled) taken += n;
         }
         return all;
+    }
+
+    // Where counts vary little and very many votes count: with all rows one by one beside their moments.
+    template <class Fill>
+    void by_bands(const std::vector<BoundedContest>& contests, const SquareError& sq_error, Fill&& fill, std::vector<Outcome>& outcomes) {
+        bool placed = false;
+        for (std::size_t i = 0; i < contests.size(); ++i) {
+            if (outcomes[i].settled || !many_votes(contests[i]) || contests[i].contest.deciding_arrival() < kManyForBand) continue;
+            if (!placed) {
+                for (RowSummary& list : lists_) list.start(RowSummary::kAllNear, dof_, leaf_);
+                fill(lists_);
+                for (std::size_t side = 0; side < 2; ++side) placed_[side].place(lists_[side].near().s, lists_[side].near().n, false);
+                placed = true;
+            }
+            outcomes[i] = by_contours(contests[i], sq_error, {&placed_[0], &placed_[1]});
+        }
     }
 
     // Lists are filled with more near rows each time, until the outcome is settled, at last with all rows near; if `recurrence`, at once
@@ -174,6 +193,7 @@ private:
     std::vector<RowSummary> lists_;
     ContourRace contours_;
     std::array<ContourRows, 2> points_;
+    std::array<PlacedRows, 2> placed_;
     const LeafLoops& leaf_;
     double dof_;
 };

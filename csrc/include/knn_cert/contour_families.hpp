@@ -26,15 +26,12 @@ public:
         for (Side& side : sides_) side.move_to(static_cast<std::int64_t>(member), leaf_);
         const std::array<const ContourRows*, 2> points = {&sides_[0].points, &sides_[1].points};
         Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
-        if (outcome.settled || m_a + m_b - 1 < kManyForBand) return outcome;
+        if (outcome.settled) return outcome;
         for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member);
         return race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), {&sides_[0].placed, &sides_[1].placed});
     }
 
 private:
-    // Where counts vary little rows are counted one by one, if so many votes count; for fewer the recurrence of the whole family takes less.
-    static constexpr int kManyForBand = 200;
-
     // A row that begins or ends at a member.
     struct Change {
         std::int64_t member;

@@ -39,7 +39,8 @@ public:
         for (std::size_t side = 0; side < 2; ++side) {
             contours_[side].set(*rows[side], m_[side], settings_, one_by_one[side]);
             arrival_[side] = Arrival(*rows[side], m_[side], law_.dof());
-            if (!arrival_[side].within_reach || (arrival_[side].deviation < kLeastDeviation && !one_by_one[side])) return out;
+            const double least = accuracy.tolerance >= 1e-4 ? kLeastDeviationIfRough : kLeastDeviation;
+            if (!arrival_[side].within_reach || (arrival_[side].deviation < least && !one_by_one[side])) return out;
         }
         looks_.clear();
         const int level = first_level();
@@ -54,8 +55,9 @@ public:
 private:
     static constexpr int kMostHalvings = 2;
     static constexpr std::size_t kMostBlocks = 400;
-    // Below this many standard deviations of the count the series is long, and the recurrence cheaper.
+    // With fewer standard deviations of the count the series is too long, for full accuracy and for little.
     static constexpr double kLeastDeviation = 3.5;
+    static constexpr double kLeastDeviationIfRough = 2.4;
     // An outcome whose integrand is this much below the least probability that counts, as logarithms, is bounded only.
     static constexpr double kFarBelow = 60.0;
 

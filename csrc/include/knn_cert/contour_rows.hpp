@@ -78,8 +78,10 @@ public:
     // A distance within which there are k rows, at most a piece beyond the k-th; infinite if there are fewer in the pieces.
     [[nodiscard]] double within(double k) const {
         double sum = 0.0;
-        for (std::size_t i = 0; i < size(); ++i)
-            if ((sum += count_[i]) >= k) return static_cast<double>(pieces_[i] + 1) / kPiecesPerUnit;
+        for (std::size_t i = 0; i < size(); ++i) {
+            sum += count_[i];
+            if (sum >= k) return static_cast<double>(pieces_[i] + 1) / kPiecesPerUnit;
+        }
         return std::numeric_limits<double>::infinity();
     }
     // The error of a sum over the rows of piece i, from the roundings of its moments, for a function that changes by 1 over the piece.

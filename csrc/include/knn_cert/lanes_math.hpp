@@ -55,8 +55,10 @@ KNN_CERT_INLINE Register log_of(const Register& x) {
 }
 
 KNN_CERT_INLINE void sine_and_cosine_of(const Register& x, Register& sine, Register& cosine) {
-    constexpr int kTerms = 8;                                                               // |r| <= pi / 4: r^18 / 18! is 2e-18
-    constexpr double kHigh = 1.57079632673412561417, kMiddle = 6.07710050630396597660e-11;  // pi / 2; 33 bits each
+    constexpr int kTerms = 8;  // |r| <= pi / 4: r^18 / 18! is 2e-18
+    // pi / 2; 33 bits each
+    constexpr double kHigh = 1.57079632673412561417;
+    constexpr double kMiddle = 6.07710050630396597660e-11;
     constexpr double kLow = 2.02226624879595063154e-21;
     const Register shifted = x * 0.63661977236758134308 + kRounder;
     const Register n = shifted - kRounder;

@@ -22,9 +22,13 @@ struct TiltedPoint {
 };
 
 // Newton's method for log rho with sum p = goal, which grows with it, between bounds that close in; what it finds need not be exact
-// (contour.hpp): a fifth of a standard deviation is enough.
+// (contour.hpp): a tenth of a standard deviation is enough.
 void circle(const CircleTask& task) {
-    constexpr double kFarthest = 60.0, kLongestStep = 6.0, kNear = 0.1, kLeast = 0.02, kClosed = 1e-3;
+    constexpr double kFarthest = 60.0;
+    constexpr double kLongestStep = 6.0;
+    constexpr double kNear = 0.1;  // in standard deviations
+    constexpr double kLeast = 0.02;
+    constexpr double kClosed = 1e-3;
     constexpr int kMostSteps = 60;
     const Lanes zero = Lanes::all(0.0);
     const Lanes goal = Lanes::all(task.goal);

@@ -207,16 +207,7 @@ private:
         std::vector<const double*> group;
         group.reserve(queries.size());
         for (const std::int64_t query : queries) group.push_back(request_.queries + query * request_.rows.dim);
-        const std::size_t n_lists = static_cast<std::size_t>(classes_.n_lists());
-        const std::size_t n_summaries = std::max(summaries_.size(), queries.size() * n_sigmas);
-        summaries_.resize(n_summaries);
-        moments_.resize(n_summaries);
-        for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i) {
-            summaries_[i].resize(by_integral_.empty() ? 0 : n_lists);
-            moments_[i].resize(by_contours_.empty() ? 0 : n_lists);
-            for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
-            for (RowSummary& list : moments_[i]) list.start_moments(request_.dof, leaf_);
-        }
+        start_lists(queries.size() * n_sigmas, n_near);
         scan_(group, classes_.n_lists(), [&](std::int64_t query, std::int32_t list, const double* distances, std::int64_t n) {
             if (query == 0) heartbeat();
             for (std::size_t sigma = 0; sigma < n_sigmas; ++sigma)
@@ -228,6 +219,18 @@ private:
         for (std::size_t i = 0; i < queries.size() * n_sigmas; ++i)
             for (auto* const lists : {&summaries_, &moments_})
                 for (RowSummary& list : (*lists)[i]) list.finish();
+    }
+
+    void start_lists(std::size_t n, std::size_t n_near) {
+        const std::size_t n_lists = static_cast<std::size_t>(classes_.n_lists());
+        summaries_.resize(std::max(summaries_.size(), n));
+        moments_.resize(summaries_.size());
+        for (std::size_t i = 0; i < n; ++i) {
+            summaries_[i].resize(by_integral_.empty() ? 0 : n_lists);
+            moments_[i].resize(by_contours_.empty() ? 0 : n_lists);
+            for (RowSummary& list : summaries_[i]) list.start(n_near, request_.dof, leaf_);
+            for (RowSummary& list : moments_[i]) list.start_moments(request_.dof, leaf_);
+        }
     }
 
     template <class Write>

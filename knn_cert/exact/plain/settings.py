@@ -17,6 +17,9 @@ from .standings import standing_of
 
 __all__ = ["PlainSettings"]
 
+# Squares of shorter distances come near to the least numbers that doubles hold in full.
+_LEAST_DISTANCE = 1e-140
+
 
 @dataclass(frozen=True, eq=False)
 class PlainSettings:
@@ -65,9 +68,21 @@ class PlainSettings:
         return PlainKNN(self.n_neighbors, self.metric, self.labels_are_classes)
 
     def check_distances(self, distances: FloatArray) -> None:
-        """Raise InvalidInput where distances are infinite, though all features are finite."""
+        """Raise InvalidInput where distances are infinite, or their squares below what doubles tell apart."""
         if not np.isfinite(distances).all():
-            raise InvalidInput("the distances between queries and training rows must be finite")
+            raise InvalidInput(
+                "distances between queries and training rows must be finite, got infinity; divide the "
+                "features by a number, which changes no prediction"
+            )
+        least = float(distances.min(initial=1.0))
+        if least < _LEAST_DISTANCE:
+            least = float(distances.min(initial=1.0, where=distances > 0.0))
+            if least < _LEAST_DISTANCE:
+                raise InvalidInput(
+                    f"distances between queries and training rows are too small: the least above 0 is {least:g}"
+                    f", expected at least {_LEAST_DISTANCE:g}; multiply the features by a number, which "
+                    "changes no prediction"
+                )
 
     def vote(self, measured: Measured) -> tuple[FloatArray, FloatArray]:
         """Return (m, C) probabilities, 1 for the prediction and else 0, and bounds on their errors.

@@ -23,7 +23,7 @@ LEAST = 1e-150
 _UNIT = float(np.finfo(np.float64).eps) / 2.0
 
 # Rows are multiplied in blocks of so many at a time, all blocks at once; from there on pair by pair.
-_BLOCK = 32
+_BLOCK = 64
 
 
 class CountLaw(NamedTuple):
@@ -153,6 +153,8 @@ def _multiplied_blocks(factors: FloatArray) -> FloatArray:
 
 def _trimmed(first: int, mass: FloatArray) -> tuple[int, FloatArray]:
     """Return a law without the numbers at its ends that are too unlikely."""
+    if mass[0] >= LEAST and mass[-1] >= LEAST:
+        return first, mass
     likely = np.flatnonzero(mass >= LEAST)
     if len(likely) == 0:  # of many numbers that are all that unlikely, none is left out
         return first, mass

@@ -78,6 +78,8 @@ class RadiusSettings:
         """
         checked_radius, checked_sigma = check_neighborhood(radius), check_sigma_or_none(sigma)
         if checked_sigma > 0.0:
+            if metric != "euclidean":
+                raise InvalidInput(f"noise is for metric='euclidean' alone, got {metric!r}; use sigma=0")
             check_scale(checked_radius * checked_radius, checked_sigma, "squares of the radius")
             if not is_resolved(checked_radius, checked_sigma):
                 raise InvalidInput(

@@ -27,7 +27,7 @@ def smoothed_vote(ball: Ball, measured: Measured, n_classes: int) -> tuple[Float
         p = _wins(laws)
         # a few roundings a class and a number, besides those of the laws; exp - 1, not its first order
         n_numbers = sum(len(law.mass) for law in laws)
-        doubt = sum(law.doubt for law in laws) + (n_numbers + 4.0 * n_classes) * _UNIT
+        doubt = sum(law.doubt for law in laws) + (2.0 * n_numbers + 4.0 * n_classes) * _UNIT
         probabilities[i] = np.minimum(p, 1.0)  # a little above 1 by rounding: 1 is nearer to the truth
         with np.errstate(over="ignore", invalid="ignore"):
             errors[i] = p * np.expm1(doubt) + sum(law.lost for law in laws)

@@ -22,11 +22,17 @@ which matter to it.
    are nearer than the m'-th nearest other, which deletions only push away, and A has its majority. So |S| -
    m + 1 rows of S must go: with two classes this is all there is.
 2. At most r rows are deleted, so the K nearest of those left are among the K + r nearest, and rows beyond
-   do not matter: c of these K + r must go.
+   do not matter: c of these K + r must go. Let R be the rank of the last of the K that are left, so that
+   R - K of the first R are deleted, d_A of them rows of A, and v_A, v_b be counts among the first R. b wins
+   only if v_A - d_A + t_b <= v_b - d_b. So d_A >= v_A - v_b + t_b; and with d_A + d_b + d_third = R - K and
+   d_third at most R - v_A - v_b also 2 d_A >= 2 v_A - K + t_b. Let g be the least d_A for b and R, at most
+   R - K. A demand of 1 / c from rows of A and beta <= 1 / c from all others is met for this b and R if
+   g / c + beta (R - K - g) >= 1, as more rows of A for fewer others only add to it. So beta is the largest
+   (1 - g / c) / (R - K - g), and 1 / c is always enough.
 
 Where rows cannot be told apart by their distances every order counts: v_A and D_b are the smallest of all
 orders, the rows that may be picked are those that are among the nearest in any, and S has only rows that are
-nearer in all. Condition 2 is left out where the first demands as much from fewer rows.
+nearer in all; beta is 1 / c. Condition 2 is left out where the first demands as much from fewer rows.
 """
 
 from __future__ import annotations
@@ -103,7 +109,12 @@ def deletion_demands(
             lines.add(i, own, np.full(len(own), 1.0 / of_majority))
         if of_majority <= budgets[i]:
             near = np.flatnonzero(shortest[i] <= np.partition(longest[i], reached)[reached])
-            lines.add(i, near, np.full(len(near), 1.0 / (budgets[i] + 1)))
+            near = near[np.argsort(measured.distances[i, near], kind="stable")]
+            labels = measured.labels[near]
+            share = np.full(len(near), 1.0 / (budgets[i] + 1))
+            if len(near) == reached + 1 and np.all(longest[i, near[:-1]] < shortest[i, near[1:]]):
+                share[labels != target] = _share_of_others(labels, int(target), int(budgets[i]) + 1, vote)
+            lines.add(i, near[share > 0.0], share[share > 0.0])
     return lines.demands()
 
 
@@ -124,6 +135,35 @@ def _shares(leads: WholeArray, target: int, outside: int | None) -> FloatArray:
     shares = np.array([1.0 / max(1.0, np.delete(needs, one).min()) for one in range(len(leads))])
     shares[target] = 2.0 / max(1.0, needs.min())
     return shares
+
+
+def _share_of_others(labels: WholeArray, target: int, cost: int, vote: Vote) -> float:
+    """Return what a deleted row of another class does for the rivals at most: see deletions, 2.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Of the nearest rows, in their order.
+    target, cost : int
+        A and c.
+    vote : Vote
+    """
+    last = np.arange(vote.n_neighbors, len(labels) + 1)
+    deleted = last - vote.n_neighbors
+    own = np.cumsum(labels == target)[last - 1]
+    largest = 0.0
+    for rival in range(vote.n_classes):
+        if rival == target:
+            continue
+        after = int(rival > target)
+        least = own - np.cumsum(labels == rival)[last - 1] + after
+        least = np.maximum(least, -((vote.n_neighbors - after - 2 * own) // 2))
+        least = np.maximum(least, 0)
+        possible = (least <= deleted) & (least < cost)
+        share = (1.0 - least / cost) / np.maximum(deleted - least, 1)
+        largest = max(largest, float(share[possible].max(initial=0.0)))
+    # four roundings
+    return min(largest * (1.0 + 4.0 * float(np.finfo(np.float64).eps)), 1.0 / cost)
 
 
 def widened(measured: Measured) -> tuple[FloatArray, FloatArray]:
