@@ -52,6 +52,22 @@ def kernel(backend):
     return kernels.get_backend(backend)
 
 
+@pytest.fixture(scope="session")
+def folder_of_benchmarks(tmp_path_factory):
+    """A folder with benchmarks/ alone."""
+    folder = tmp_path_factory.mktemp("path")
+    benchmarks = Path(__file__).resolve().parents[1] / "benchmarks"
+    (folder / "benchmarks").symlink_to(benchmarks, target_is_directory=True)
+    return folder
+
+
+@pytest.fixture
+def benchmarks_can_be_imported(folder_of_benchmarks, monkeypatch):
+    """Put benchmarks/ on the path, in front, for others install a package of this name."""
+    # alone, so that knn_cert stays what is installed
+    monkeypatch.syspath_prepend(folder_of_benchmarks)
+
+
 @pytest.fixture
 def write(tmp_path):
     """Return a function that writes a file and returns its path."""

@@ -12,26 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 
+pytestmark = pytest.mark.usefixtures("benchmarks_can_be_imported")
+
 
 def studies():
     """Names of the modules that can be run: a new study is found by itself."""
     paths = [path for path in sorted(BENCHMARKS.glob("*/*.py")) if path.stem != "__main__"]
     runnable = [path for path in paths if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")]
     return [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in runnable]
-
-
-@pytest.fixture(scope="session")
-def folder_of_benchmarks(tmp_path_factory):
-    """A folder with benchmarks/ alone."""
-    folder = tmp_path_factory.mktemp("path")
-    (folder / "benchmarks").symlink_to(BENCHMARKS, target_is_directory=True)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _benchmarks_can_be_imported(folder_of_benchmarks, monkeypatch):
-    # In front, for others install a package of this name; alone, so that knn_cert stays what is installed.
-    monkeypatch.syspath_prepend(folder_of_benchmarks)
 
 
 @pytest.fixture
@@ -58,7 +46,15 @@ def _what_it_needs(request):
 
 
 def test_the_studies_are_found():
-    assert {name.split(".")[1] for name in studies()} >= {"exact", "speed", "threats", "rab", "nets", "text"}
+    assert {name.split(".")[1] for name in studies()} >= {
+        "exact",
+        "speed",
+        "rivals",
+        "threats",
+        "rab",
+        "nets",
+        "text",
+    }
 
 
 @pytest.mark.parametrize("name", studies())

@@ -69,7 +69,9 @@ def _form(name: str) -> tuple[int, tuple[int, ...], bool]:
         return 784, tuple(map(int, pair)) if pair else tuple(range(10)), True
     if kind in ("cifar", "cifar10"):
         return 3072, tuple(map(_CIFAR.index, pair.split("-"))) if pair else tuple(range(10)), True
-    return {"spambase": 56, "breast-cancer": 30}[name], (0, 1), False
+    if kind == "letter":
+        return 16, tuple(range(5)), False
+    return {"spambase": 56, "breast-cancer": 30, "magic04": 10}[name], (0, 1), False
 
 
 def corpus(name: str) -> TextDataset:

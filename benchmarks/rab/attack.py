@@ -19,7 +19,7 @@ from knn_cert.threats import Deletions, RowShift
 
 from ..common.report import require
 from ..common.source import spread
-from ..threats.count_certificate import certified_rows, plain_votes
+from ..rivals.count_certificate import certified_rows, plain_votes
 from .settings import N_NEIGHBORS, Experiment
 
 # Two evaluations of one probability agree to about 1e-12; a wrong table or a wrong list would show far above.

@@ -11,7 +11,7 @@ import time
 
 from ..common.command import add_choice, parse, positive, report_on, study_parser
 from ..common.report import SEED, Report
-from ..threats.count_certificate import check_certificate
+from ..rivals.tampered_tables import check_counts
 from .attack import Outcome, Share, Smoothed, run_attack
 from .paper import TABLES, Printed
 from .settings import EXPERIMENTS, N_NEIGHBORS, SETTINGS, Experiment
@@ -45,7 +45,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     if options.limit is not None:
         report.text(f"At most {options.limit} test rows of each kind, evenly over the test set.")
     report.text(_what_is_run(options.append))
-    looked_at = check_certificate()
+    looked_at = check_counts()
     report.text(
         "Checked before the figures of a data set are printed: each certified prediction of each line is the "
         "prediction of the table that its certificate speaks of (without the trigger; with the true labels "

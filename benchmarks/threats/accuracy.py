@@ -19,7 +19,8 @@ from knn_cert.threats import (
 )
 
 from ..common.report import Report, require
-from .count_certificate import certified_rows, check_certificate, plain_votes
+from ..rivals.count_certificate import certified_rows, plain_votes
+from ..rivals.tampered_tables import check_counts
 from .study import N_NEIGHBORS, SIGMA, Study
 
 _COUNTS = (1, 10, 50, 200)
@@ -40,7 +41,7 @@ _MORE_ROWS = {
 def accuracy(report: Report, data: dict[str, Dataset], study: Study) -> None:
     """Tables of certified accuracy for each data set."""
     report.heading("2. Certified accuracy against the budget")
-    looked_at = check_certificate()
+    looked_at = check_counts()
     report.text(
         f"K = {N_NEIGHBORS}, sigma = {SIGMA:g}. Share of the test rows predicted right and certified for the "
         "budget; a number of rows counts training rows, a radius is in the units of the features. Every "
