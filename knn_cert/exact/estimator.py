@@ -231,7 +231,7 @@ class SmoothedKNNClassifier(FittedTable):
         y_true : array_like of shape (n_queries,), optional
             True labels, for a bound on the accuracy under the attack.
         seconds : float, default=5.0
-            For about how long a smaller bound is looked for, in all. What is reported holds whenever that ends.
+            For about how long a smaller bound is looked for. What is reported holds whenever that ends.
 
         Returns
         -------
