@@ -23,7 +23,7 @@ constexpr std::size_t kMoreNear = 8;
 // From so many votes on the contours are tried first.
 constexpr int kManyVotes = 61;
 // From so many on, where the contours' series does not do, bands of powers are; below, the recurrence takes no longer.
-constexpr int kManyForBand = 151;
+constexpr int kManyForBand = 101;
 
 class ContestSolver {
 public:
