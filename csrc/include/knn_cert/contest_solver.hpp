@@ -61,7 +61,7 @@ public:
             take_moments(lists_);
             for (std::size_t i = 0; i < contests.size(); ++i)
                 if (many_votes(contests[i])) outcomes[i] = by_contours(contests[i], sq_error);
-            by_bands(contests, sq_error, std::forward<Fill>(fill), outcomes);
+            by_bands(contests, sq_error, fill, outcomes);
         }
         return with_others(contests, outcomes, [&](const std::vector<BoundedContest>& others) {
             return by_integral(others, sq_error, recurrence, std::forward<Fill>(fill));
