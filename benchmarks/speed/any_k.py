@@ -20,13 +20,14 @@ import numpy as np
 from knn_cert import kernels
 from knn_cert.kernels.families import RaceFamily, pack
 from knn_cert.threats import Deletions, Insertions, LabelFlips, Replacements
+from knn_cert.threats.rows import RowBudget
 
 from ..common.command import study
 from ..common.report import SEED, Report, duration, require, spread
 from .tables import AGREEMENT, Table, from_dataset
 
 _LISTS_ADD_UP = 1e-11  # what both probabilities together may be off one
-_THREATS = {
+_THREATS: dict[str, type[RowBudget]] = {
     "flips": LabelFlips,
     "replacements": Replacements,
     "deletions": Deletions,
@@ -159,7 +160,7 @@ def _worst_cases(report: Report, settings: list[_Setting], *, runs: int) -> None
     report.table(("table", "K", *_THREATS), rows)
 
 
-def _family(setting: _Setting, query: int, n_neighbors: int, threat: Callable[[], LabelFlips]) -> RaceFamily:
+def _family(setting: _Setting, query: int, n_neighbors: int, threat: type[RowBudget]) -> RaceFamily:
     votes, _ = _vote(setting, query, n_neighbors)
     wins = setting.table.labels == int(votes[0].argmax())
     distances = setting.distances[query]

@@ -23,7 +23,7 @@ constexpr std::size_t kMoreNear = 8;
 // From so many votes on the contours are tried first.
 constexpr int kManyVotes = 61;
 // From so many on, where the contours' series does not do, bands of powers are; below, the recurrence takes no longer.
-constexpr int kManyForBand = 151;
+constexpr int kManyForBand = 101;
 
 class ContestSolver {
 public:
@@ -61,7 +61,7 @@ public:
             take_moments(lists_);
             for (std::size_t i = 0; i < contests.size(); ++i)
                 if (many_votes(contests[i])) outcomes[i] = by_contours(contests[i], sq_error);
-            by_bands(contests, sq_error, std::forward<Fill>(fill), outcomes);
+            by_bands(contests, sq_error, fill, outcomes);
         }
         return with_others(contests, outcomes, [&](const std::vector<BoundedContest>& others) {
             return by_integral(others, sq_error, recurrence, std::forward<Fill>(fill));

@@ -28,7 +28,11 @@ public:
         Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
         if (outcome.settled) return outcome;
         for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member);
-        return race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), {&sides_[0].placed, &sides_[1].placed});
+        const std::array<PlacedRows*, 2> placed = {&sides_[0].placed, &sides_[1].placed};
+        outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), placed);
+        // full accuracy takes less than the recurrence does for little
+        if (!outcome.settled && accuracy.tolerance > 0.0) outcome = race_.solve(points, m_a, m_b, {}, SquareError::of_roots(), placed);
+        return outcome;
     }
 
 private:

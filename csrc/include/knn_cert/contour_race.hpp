@@ -209,7 +209,7 @@ private:
     // Whether the step is larger than a share of the standard deviation of the integrand: a bell is above exp(-a) of its top on 2 sqrt(2 a)
     // standard deviations.
     [[nodiscard]] bool too_coarse(std::size_t y) {
-        const double share = accuracy_.tolerance >= 1e-4 ? 0.85 : 0.56;
+        const double share = accuracy_.tolerance >= 1e-4 ? 0.85 : 0.5;
         double n = 1.0;
         for (std::int64_t index = first_[y]; index <= last_[y]; ++index)
             for (int lane = 0; lane < kLanes; ++lane)
@@ -304,7 +304,7 @@ private:
 
     // Relative error of the trapezoid rule. The sums over every eighth node give the Fourier transform of the integrand at 1/8, 2/8, ... of
     // the frequency of the nodes, where the rule errs by its value at 8/8. That of a bell falls ever faster: its logarithm at k/8, times
-    // (8/k)^1.5, bounds the one at 8/8 (that of a normal density would do with the square, one that falls exponentially with the
+    // (8/k)^1.35, bounds the one at 8/8 (that of a normal density would do with the square, one that falls exponentially with the
     // first power: those differ from this estimate to either side).
     [[nodiscard]] double step_error(std::size_t y) const {
         if (!wanted_[y] || q_[y] <= std::max(1e-290, 1e-2 * accuracy_.tolerance)) return 0.0;
@@ -318,11 +318,11 @@ private:
                 im += parts_[y][lane] * std::sin(angle);
             }
             const double share = 2.0 * std::hypot(re, im) / q_[y];
-            largest = std::max(largest, share >= 1.0 ? 1.0 : std::pow(share, std::pow(8.0 / k, 1.5)));
+            largest = std::max(largest, share >= 1.0 ? 1.0 : std::pow(share, std::pow(8.0 / k, 1.35)));
         }
         return largest;
     }
-    [[nodiscard]] bool step_suffices(std::size_t y) const { return step_error(y) <= std::max(5e-12, 0.1 * accuracy_.tolerance); }
+    [[nodiscard]] bool step_suffices(std::size_t y) const { return step_error(y) <= std::max(3e-12, 0.1 * accuracy_.tolerance); }
 
     [[nodiscard]] Outcome outcome() const {
         Outcome out;
