@@ -93,9 +93,9 @@ _FINDINGS = (
     "Noise has its place against a ball over all rows: it is ahead of plain K-NN on Spambase and breast "
     "cancer, on MAGIC up to radius 4 (level with radius neighbours) and on CIFAR-10 automobile/dog from "
     "radius 4; level on MNIST 6/8. Where less accuracy may be given up (0.05), it is ahead on Spambase when "
-    "1 % of the rows are moved or 10 % deleted, too (`frontier/spambase.md`). Its grid of settings is coarser "
-    "than the others', so where it is behind, a better setting may be missing; on ten digits the one that was "
-    "tried, sigma 1, costs more accuracy than that.",
+    "1 % of the rows are moved or 10 % deleted, too (`frontier/spambase.md`). Its grid of settings is "
+    "coarser than the others', so where it is behind, a better setting may be missing; on ten digits the one "
+    "that was tried, sigma 1, costs more accuracy than that.",
     "The figure aimed at on CIFAR-10 airplane/bird is missed. The certificate is exact, and every attack "
     "carried out on a prediction beyond it worked, so no better one exists for this classifier; larger K "
     "certifies more rows, at less accuracy.",
