@@ -39,7 +39,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     report.opening("One attack on all queries", SEED)
     report.text(
         f"Plain K-NN, {n_queries} test rows drawn at random. Share right and certified; *together* after one "
-        "linear program, and after a search of 5 s for all queries and 5 s for the right ones; *exact*: "
+        "linear program, and after a search of about 5 s; *exact*: "
         "whether an attack that was carried out changes as many predictions as the bound allows."
     )
     rows = []
