@@ -18,6 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from knn_cert import kernels
+from knn_cert.exact.classifiers import checked_vote, threatened
+from knn_cert.exact.measured import Measured
 from knn_cert.kernels.families import RaceFamily, pack
 from knn_cert.threats import Deletions, Insertions, LabelFlips, Replacements
 from knn_cert.threats.rows import RowBudget
@@ -67,6 +69,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     _agreement(report, settings, quick=options.quick)
     _votes(report, settings, runs=1 if options.quick else 5)
     _worst_cases(report, settings, runs=1 if options.quick else 3)
+    _budgets(report, settings, runs=1 if options.quick else 3)
 
 
 def _settings(report: Report, options: argparse.Namespace) -> list[_Setting]:
@@ -190,6 +193,39 @@ def _check_family(setting: _Setting, family: RaceFamily, n_neighbors: int) -> No
     )
     require(bool(np.all(np.abs(rough - p) <= rough_error + error)), f"{setting.name}: rough answers are off")
     require(bool(np.all(np.abs(p.sum(axis=1) - 1.0) <= _LISTS_ADD_UP)), f"{setting.name}: sums are off one")
+
+
+def _budgets(report: Report, settings: list[_Setting], *, runs: int) -> None:
+    report.heading("The largest number of tampered rows")
+    report.text(
+        "A query of all that are searched together, the best of some runs: sorting and search included."
+    )
+    rows = []
+    for setting in settings:
+        for n_neighbors in setting.n_neighbors:
+            vote = checked_vote(
+                n_neighbors=n_neighbors,
+                sigma=setting.sigma,
+                dof=setting.table.rows.shape[1],
+                n_classes=2,
+                labels_are_classes=True,
+                n_rows=len(setting.table.rows),
+                backend="native",
+                n_threads=1,
+            )
+            found = vote.vote(Measured(setting.distances, setting.table.labels, 0.0))
+            targets = np.argmax(found[0], axis=1)
+
+            def search(threat: RowBudget, vote=vote, found=found, targets=targets, setting=setting) -> None:
+                measured = Measured(setting.distances, setting.table.labels, 0.0)
+                threatened(vote, measured, targets, found).largest_budget(threat)
+
+            cells = [
+                duration(_best(runs, partial(search, threat())) / len(setting.distances))
+                for threat in _THREATS.values()
+            ]
+            rows.append([setting.name, str(n_neighbors), *cells])
+    report.table(("table", "K", *_THREATS), rows)
 
 
 def _best(runs: int, call: Callable[[], object]) -> float:
