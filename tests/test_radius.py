@@ -604,7 +604,7 @@ def test_few_rows_that_move_a_little_stay_within_the_ball_of_the_table():
     vote = of_vote.vote(measured(distances, labels))
     target = np.argmax(vote[0], axis=1)
     for known in (vote, None):
-        queries = SmoothedRadiusQueries(of_vote, measured(distances, labels), target, vote=known)
+        queries = SmoothedRadiusQueries(of_vote, measured(distances, labels), target, found=known)
         worst, certified = queries.at_budget(RowShift(1, 0.01))
         assert worst[0] < 0.5
         assert certified[0]

@@ -28,6 +28,7 @@ __all__ = [
     "rows_of_ball",
     "tells_apart",
     "wins",
+    "withdraw",
 ]
 
 # Probabilities are sums of products of many small numbers; below this, factors may have been rounded to zero.
@@ -175,6 +176,13 @@ def claim_asked(
     # a number of rows that is too large for an array is certified for nobody
     budget = 0 if abstained.all() else asked
     return Claims(np.where(abstained, 0, budget), worst_probability, abstained)
+
+
+def withdraw(claims: Claims, unsure: BoolArray) -> None:
+    """Claim nothing, after all, of some queries; the arrays are changed in place."""
+    claims.budget[unsure] = 0
+    claims.worst_probability[unsure & ~np.isnan(claims.worst_probability)] = 0.0
+    claims.abstained[unsure] = True
 
 
 def default_ball(noise: Noise) -> BlackBoxBall:

@@ -113,7 +113,7 @@ def threatened(
     if isinstance(vote, RadiusSettings):
         if vote.sigma == 0.0:
             return PlainRadiusQueries(vote, measured, targets)
-        return SmoothedRadiusQueries(vote, measured, targets, vote=found)
+        return SmoothedRadiusQueries(vote, measured, targets, found=found)
     if isinstance(vote, VoteSettings):
-        return SmoothedQueries(vote, measured, targets, vote=found)
+        return SmoothedQueries(vote, measured, targets, found=found)
     raise TypeError(f"nothing is known of tampering with {vote!r}")

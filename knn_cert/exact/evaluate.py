@@ -184,13 +184,14 @@ def _scan(questions: list[Question]) -> Callable[..., _Votes] | None:
 
 def _votes(measured: Measured, n_features: int, questions: list[Question]) -> _Votes:
     """Return the votes of all settings by the distances."""
-    shifts = distance_shift(measured.distances, n_features)
-    certain = np.zeros(len(measured))
+    smoothed = any(question.settings.noise.sigma > 0.0 for question in questions)
+    none = np.zeros(len(measured))
+    shifts = distance_shift(measured.distances, n_features) if smoothed else none
     votes: _Votes = {}
     for settings in (question.settings for question in questions):
         if settings.key not in votes:
             settings.check_distances(measured.distances)
-            votes[settings.key] = *settings.vote(measured), shifts if settings.noise.sigma > 0.0 else certain
+            votes[settings.key] = *settings.vote(measured), shifts if settings.noise.sigma > 0.0 else none
     return votes
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
 
 from .._types import FloatArray
 from ..certificates.issue import RaceBounds
 from ..kernels.families import RaceFamily, pack
+from .search import margin_to_half
 from .settings import VoteSettings
 
 __all__ = ["RaceRequest", "evaluate_races", "margins_to_half"]
@@ -22,9 +22,6 @@ _BYTES_PER_ROW = 40
 # Tolerances of the kernel, tried in turn: probabilities are asked for to the first of these absolute errors,
 # and to the next one where the sign of the margin is then undecided.
 _TOLERANCES = (1e-3, 1e-6, 0.0)
-
-# Quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
-_LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
 
 
 class RaceRequest(NamedTuple):
@@ -70,7 +67,7 @@ def margins_to_half(
         again = evaluate_races(settings, [requests[k] for k in unclear], tolerance)
         for k, found in zip(unclear, again, strict=True):
             bounds[k] = found
-    return [ndtri(np.clip(found.lower(), _LEAST_PROBABILITY, _MOST_PROBABILITY)) for found in bounds]
+    return [margin_to_half(found.lower()) for found in bounds]
 
 
 def _is_unclear(bounds: RaceBounds, members_are_budgets: bool) -> bool:

@@ -10,10 +10,14 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.special import ndtri
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["largest_counts", "largest_radii"]
+__all__ = ["largest_counts", "largest_radii", "margin_to_half"]
+
+# Quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
+_LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
 
 # The expected number of rows is first taken to be right within this part of it, and a row at least.
 _DOUBT_OF_GUESS = 128
@@ -47,6 +51,12 @@ _LEAST_STEP = 1e-3
 # After four steps without a failure it is asked whether there is an end at all, and after eight the radius at
 # least doubles. Each eighth step bisects, for interpolation can be slow on curves with a corner.
 _STEPS_TO_INFINITY, _STEPS_TO_DOUBLING, _STEPS_TO_BISECTION = 4, 8, 8
+
+
+def margin_to_half(probability: FloatArray | float) -> FloatArray:
+    """Return normal quantiles of probabilities: positive above one half, and nearly a line in a budget."""
+    quantile: FloatArray = ndtri(np.clip(probability, _LEAST_PROBABILITY, _MOST_PROBABILITY))
+    return quantile
 
 
 def largest_counts(

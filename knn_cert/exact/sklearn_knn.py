@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._types import FloatArray, WholeArray
 from ..certificates import Certificates
+from ..certificates.issue import withdraw
 from ..gate.errors import InvalidInput
 from ..kernels.contract import Kernel
 from ..threats import LabelFlips, QueryShift, RowShift, Threat
@@ -36,6 +37,9 @@ _ALIASES = {
     "infinity": "chebyshev",
     "p": "minkowski",
 }
+
+# What is in the order of Euclidean distances, which our kernel measures.
+_OF_SQUARES = ("euclidean", "sqeuclidean")
 
 # Metrics with a triangle inequality, in which a row that moved by eps is nearer or farther by eps at most.
 _MOVABLE = frozenset(
@@ -71,8 +75,9 @@ class _MetricTable:
         self._parameters = dict(knn.effective_metric_params_ or {})
         # |x|^2 - 2 x.q + |q|^2 in the place of |x - q|^2: fast, and wrong where x and q are long and near
         self._expands_squares = knn._fit_method == "brute"
+        self._longest = _longest(self._rows) if self._expands_squares and metric in _OF_SQUARES else 0.0
         self._euclidean: Table | None = None
-        if metric in ("euclidean", "sqeuclidean"):
+        if metric in _OF_SQUARES:
             rows = self._rows if self._rows.dtype == np.float64 else self._rows.astype(np.float64)
             rows = rows if sp.issparse(rows) else np.ascontiguousarray(rows)
             self._euclidean = Table.of(rows, self.labels)
@@ -103,8 +108,7 @@ class _MetricTable:
         farthest = float(distances.max(initial=0.0))
         if not self._expands_squares or distances.size == 0:
             return farthest, error
-        lengths = [np.sqrt(_squares(rows).sum(axis=1).max()) for rows in (self._rows, queries)]
-        farthest = max(farthest, float(sum(lengths)))
+        farthest = max(farthest, self._longest + _longest(queries))
         # of the square; its root is off by the root of that, or by that over a distance that is not shorter
         wrong, nearest = error * farthest**2, float(distances.min())
         off = min(np.sqrt(wrong), wrong / nearest if nearest > 0.0 else np.inf)
@@ -205,16 +209,10 @@ def certify_sklearn(
     )
     question = Question.of(vote, threat)
     (found,) = evaluate(table, X, [question], progress)
-    _abstain(found, knn.predict(X) != knn.classes_[np.argmax(found.probabilities, axis=1)])
-    return certificates_of(question, found, knn.classes_, table)
-
-
-def _abstain(found: Any, unsure: Any) -> None:
-    """Claim nothing of some queries."""
+    unsure = knn.predict(X) != knn.classes_[np.argmax(found.probabilities, axis=1)]
     found.errors[unsure] = 1.0
-    found.claims.budget[unsure] = 0
-    found.claims.worst_probability[unsure & ~np.isnan(found.claims.worst_probability)] = 0.0
-    found.claims.abstained[unsure] = True
+    withdraw(found.claims, unsure)
+    return certificates_of(question, found, knn.classes_, table)
 
 
 def _checked_metric(knn: Any) -> str:
@@ -260,8 +258,10 @@ def _in_words(knn: Any, metric: str) -> str:
     return ", ".join([metric, *said])
 
 
-def _squares(rows: Any) -> Any:
-    return rows.multiply(rows) if sp.issparse(rows) else np.square(rows, dtype=np.float64)
+def _longest(rows: Any) -> float:
+    """Return the largest norm of some rows."""
+    squares = rows.multiply(rows) if sp.issparse(rows) else np.square(rows, dtype=np.float64)
+    return float(np.sqrt(squares.sum(axis=1).max()))
 
 
 def _condition(inverse_covariance: Any) -> float:

@@ -8,11 +8,13 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from .._types import BoolArray, FloatArray, WholeArray
-from ..certificates.issue import Claims, claim_asked, claim_largest
-from ..threats import StructuredThreat, Threat
+from ..certificates.issue import Bounds, Claims, claim_asked, claim_largest, enclose, issue_ball
+from ..threats import BlackBoxBall, StructuredThreat, Threat
+from ..threats.base import ThreatModel
 from .measured import Measured
+from .vote import Vote
 
-__all__ = ["CertainQueries", "ThreatenedQueries"]
+__all__ = ["CertainQueries", "ThreatenedQueries", "UncertainQueries"]
 
 _Threat = TypeVar("_Threat", StructuredThreat, Threat)
 
@@ -22,12 +24,14 @@ class ThreatenedQueries(ABC, Generic[_Threat]):
 
     Parameters
     ----------
+    vote : Vote
     measured : Measured
     targets : ndarray of int, shape (n_queries,)
         The class of each query that is to win.
     """
 
-    def __init__(self, measured: Measured, targets: WholeArray):
+    def __init__(self, vote: Vote, measured: Measured, targets: WholeArray):
+        self._labels_are_classes = vote.labels_are_classes
         self._measured, self._targets = measured, targets
 
     def __len__(self) -> int:
@@ -56,6 +60,56 @@ class ThreatenedQueries(ABC, Generic[_Threat]):
     @abstractmethod
     def largest_budget(self, threat: _Threat) -> FloatArray | WholeArray:
         """Return the budget that the threat leaves open: rows, -1 without any; or a radius, NaN likewise."""
+
+    def _brings_new_labels(self, threat: ThreatModel) -> bool:
+        """Whether tampered rows may carry labels that are none of the classes."""
+        return threat.relabels and not self._labels_are_classes
+
+
+class UncertainQueries(ThreatenedQueries[StructuredThreat]):
+    """Queries of a smoothed classifier: what their votes without tampering say of them.
+
+    Parameters
+    ----------
+    vote : Vote
+    measured : Measured
+    targets : ndarray of int, shape (n_queries,)
+        The class of each query that is to win.
+    found : tuple of two ndarrays of shape (n_queries, C), optional
+        Probabilities without tampering, and their errors; worked out where needed if not known.
+    """
+
+    def __init__(
+        self,
+        vote: Vote,
+        measured: Measured,
+        targets: WholeArray,
+        *,
+        found: tuple[FloatArray, FloatArray] | None = None,
+    ):
+        super().__init__(vote, measured, targets)
+        self._vote, self._found = vote, found
+
+    def _bounds_untampered(self, i: int, more_error: float = 0.0) -> Bounds:
+        """Return bounds on the target of a query, its runner-up and all others, with so much more error."""
+        one = slice(i, i + 1)
+        if self._found is not None:
+            p, error = self._found[0][one], self._found[1][one]
+        else:
+            p, error = self._vote.vote(self._measured.of(one))
+        return enclose(p, error + more_error, self._targets[one])[1]
+
+    def _radius_of_ball(self, bounds: Bounds, table_shift: float, dof: float) -> float:
+        """Return the radius of Eq. (14) for one query, -1 where there is none."""
+        ball = issue_ball(
+            bounds,
+            noise=self._vote.noise,
+            threat=BlackBoxBall(),
+            n_train=self.n_rows,
+            n_features=int(dof),
+            distance_error=table_shift,
+        )
+        return -1.0 if ball.abstained[0] else float(ball.budget[0])
 
 
 class CertainQueries(ThreatenedQueries[Threat]):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from .._types import FloatArray
+import numpy as np
+
+from .._types import BoolArray, FloatArray, WholeArray
 from ..kernels.contract import Kernel
 from ..smoothing import NearestNeighbors, Noise
 from .measured import Measured
 
-__all__ = ["Vote", "VoteKey"]
+__all__ = ["Vote", "VoteKey", "certain_vote"]
 
 
 class VoteKey(NamedTuple):
@@ -65,3 +67,10 @@ class Vote(Protocol):
 
     def support(self, measured: Measured) -> FloatArray:
         """Return (m, C) how near each class is to winning: what an attack steers by."""
+
+
+def certain_vote(predicted: WholeArray, sure: BoolArray, n_classes: int) -> tuple[FloatArray, FloatArray]:
+    """Return what a vote without noise says: 1 for the prediction, else 0; errors of 0, or 1 if not sure."""
+    probabilities = (predicted[:, None] == np.arange(n_classes)).astype(np.float64)
+    errors: FloatArray = np.where(sure, 0.0, 1.0)[:, None] * np.ones(n_classes)
+    return probabilities, errors

@@ -11,12 +11,10 @@ import numpy as np
 from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates.issue import (
     Bounds,
-    enclose,
-    issue_ball,
     wins,
 )
 from ..kernels.families import RaceFamily
-from ..threats import BlackBoxBall, StructuredThreat
+from ..threats import StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
@@ -24,7 +22,7 @@ from .measured import Measured
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .search import largest_counts, largest_radii
 from .settings import VoteSettings
-from .threatened import ThreatenedQueries
+from .threatened import UncertainQueries
 
 __all__ = ["SmoothedQueries"]
 
@@ -76,7 +74,7 @@ class _Untampered(NamedTuple):
     table_shift: float
 
 
-class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
+class SmoothedQueries(UncertainQueries):
     """Queries of the continuous smoothed classifier; their distances are rounded against the target.
 
     Parameters
@@ -85,7 +83,7 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
     measured : Measured
     targets : ndarray of int, shape (n_queries,)
         The class of each query that is to win.
-    vote : tuple of two ndarrays of shape (n_queries, C), optional
+    found : tuple of two ndarrays of shape (n_queries, C), optional
         Probabilities without tampering, and their errors; worked out where needed if not known.
     """
 
@@ -95,14 +93,13 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
         measured: Measured,
         targets: WholeArray,
         *,
-        vote: tuple[FloatArray, FloatArray] | None = None,
+        found: tuple[FloatArray, FloatArray] | None = None,
     ):
-        super().__init__(measured, targets)
+        super().__init__(settings, measured, targets, found=found)
         self._settings = settings
         self._distances, self._labels = measured.distances, measured.labels
         self._widening = measured.widening
         self._farthest = float(measured.distances.max(initial=0.0))
-        self._vote = vote
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
@@ -264,29 +261,16 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
     def _ball(self, i: int) -> float:
         """Return the radius of Eq. (14), -1 where there is none."""
         if i not in self._balls:
-            untampered = self._untampered(i)
-            ball = issue_ball(
-                untampered.bounds,
-                noise=self._settings.noise,
-                threat=BlackBoxBall(),
-                n_train=self.n_rows,
-                n_features=int(self._settings.dof),
-                distance_error=untampered.table_shift,
-            )
-            self._balls[i] = -1.0 if ball.abstained[0] else float(ball.budget[0])
+            bounds, shift = self._untampered(i)
+            self._balls[i] = self._radius_of_ball(bounds, shift, self._settings.dof)
         return self._balls[i]
 
     def _untampered(self, i: int) -> _Untampered:
         """Return bounds on the target, its runner-up and all others, and the shift of rounded distances."""
         if i not in self._votes:
-            one = slice(i, i + 1)
-            if self._vote is not None:
-                p, error = self._vote[0][one], self._vote[1][one]
-            else:
-                p, error = self._settings.vote(self._measured.of(one))
             shift = self._widening * float(np.linalg.norm(self._distances[i]))
-            _, bounds = enclose(p, error + _STEEPEST * shift / self._settings.sigma, self._targets[one])
-            self._votes[i] = _Untampered(bounds, shift)
+            more_error = _STEEPEST * shift / self._settings.sigma
+            self._votes[i] = _Untampered(self._bounds_untampered(i, more_error), shift)
         return self._votes[i]
 
     # -------------------------------------------------------------------------------------- rows and ranks
@@ -302,10 +286,6 @@ class SmoothedQueries(ThreatenedQueries[StructuredThreat]):
             self._settings.n_neighbors,
             new_labels=self._brings_new_labels(threat),
         )
-
-    def _brings_new_labels(self, threat: RaceThreat) -> bool:
-        """Whether tampered rows may carry labels that are none of the classes."""
-        return threat.relabels and not self._settings.labels_are_classes
 
     def _lists(self, i: int) -> tuple[FloatArray, FloatArray]:
         """Return increasing distances of the target's rows, and of all others; kept for the next budget."""

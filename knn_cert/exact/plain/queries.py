@@ -27,7 +27,7 @@ class PlainQueries(CertainQueries):
     """
 
     def __init__(self, settings: PlainSettings, measured: Measured, targets: WholeArray):
-        super().__init__(measured, targets)
+        super().__init__(settings, measured, targets)
         self._settings = settings
         self._standing = standing_of(measured, targets, settings.n_neighbors, settings.n_classes)
 
@@ -66,10 +66,6 @@ class PlainQueries(CertainQueries):
             return np.full(len(self), np.nan)
         limit = self._standing.query_limit(threat.training, self._brings_new_labels(threat))
         return np.maximum(_below(limit), 0.0)
-
-    def _brings_new_labels(self, threat: RowBudget | RowShift | QueryShift) -> bool:
-        """Whether tampered rows may carry labels that are none of the classes."""
-        return threat.relabels and not self._settings.labels_are_classes
 
 
 def _below(limit: FloatArray) -> FloatArray:

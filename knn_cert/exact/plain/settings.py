@@ -11,7 +11,7 @@ from ...gate.errors import InvalidInput
 from ...kernels.contract import Kernel
 from ...smoothing import Noise, PlainKNN
 from ..measured import Measured
-from ..vote import VoteKey
+from ..vote import VoteKey, certain_vote
 from .ranked import largest_where, of_classes
 from .standings import standing_of
 
@@ -92,10 +92,8 @@ class PlainSettings:
         """
         votes = _votes_of_nearest(measured, self.n_neighbors, self.n_classes)
         predicted = np.argmax(votes, axis=1)  # the first of equals
-        probabilities = np.zeros(votes.shape)
-        probabilities[np.arange(len(votes)), predicted] = 1.0
         sure = standing_of(measured, predicted, self.n_neighbors, self.n_classes).is_sure
-        return probabilities, np.where(sure, 0.0, 1.0)[:, None] * np.ones(votes.shape)
+        return certain_vote(predicted, sure, self.n_classes)
 
     def support(self, measured: Measured) -> FloatArray:
         """Return (m, C) how near each class is to winning: its share of the votes."""

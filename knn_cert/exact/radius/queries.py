@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import ndtri
 
 from ..._types import BoolArray, FloatArray, WholeArray
-from ...certificates.issue import enclose, issue_ball, wins
+from ...certificates.issue import wins
 from ...gate.errors import InvalidInput
 from ...threats import (
     BlackBoxBall,
@@ -24,20 +23,17 @@ from ...threats import (
 )
 from ...threats.rows import given
 from ..measured import Measured
-from ..search import largest_radii
-from ..threatened import CertainQueries, ThreatenedQueries
+from ..search import largest_radii, margin_to_half
+from ..threatened import CertainQueries, UncertainQueries
 from .chances import Ball
 from .gallop import largest_count
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
 from .settings import RadiusSettings
 from .sorted_rows import SortedRows
 from .within import certain_leads, count_within, farthest_and_nearest
-from .worst_counts import Sides, Tampering, WorstCase
+from .worst_counts import Sides, WorstCase
 
 __all__ = ["PlainRadiusQueries", "SmoothedRadiusQueries"]
-
-# Normal quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
-_LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
 
 # The margin where the ball certifies is no quantile; the search takes it for a small one.
 _MARGIN_OF_THE_BALL = 1e-3
@@ -67,7 +63,7 @@ class PlainRadiusQueries(CertainQueries):
     """
 
     def __init__(self, settings: RadiusSettings, measured: Measured, targets: WholeArray):
-        super().__init__(measured, targets)
+        super().__init__(settings, measured, targets)
         self._settings = settings
         self._leads = certain_leads(count_within(measured, settings.radius, settings.n_classes), targets)
         self._farthest, self._nearest = farthest_and_nearest(measured)
@@ -120,12 +116,8 @@ class PlainRadiusQueries(CertainQueries):
         if self._brings_new_labels(threat):
             yield Rival(int(self._leads[i, target]), gains=True, leaving=leaving, entering=nobody)
 
-    def _brings_new_labels(self, threat: Threat) -> bool:
-        """Whether tampered rows may carry labels that are none of the classes."""
-        return threat.relabels and not self._settings.labels_are_classes
 
-
-class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
+class SmoothedRadiusQueries(UncertainQueries):
     """Queries of the radius classifier under noise; their distances are rounded against the target.
 
     The target stays the prediction while it is likelier than not that it has more votes than all others
@@ -139,7 +131,7 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
     measured : Measured
     targets : ndarray of int, shape (n_queries,)
         The class of each query that is to win.
-    vote : tuple of two ndarrays of shape (n_queries, C), optional
+    found : tuple of two ndarrays of shape (n_queries, C), optional
         Probabilities without tampering, and their errors; worked out where needed if not known.
     """
 
@@ -149,10 +141,10 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         measured: Measured,
         targets: WholeArray,
         *,
-        vote: tuple[FloatArray, FloatArray] | None = None,
+        found: tuple[FloatArray, FloatArray] | None = None,
     ):
-        super().__init__(measured, targets)
-        self._settings, self._vote = settings, vote
+        super().__init__(settings, measured, targets, found=found)
+        self._settings = settings
         self._farthest, self._nearest = farthest_and_nearest(measured)
         self._sides: tuple[int, list[Sides]] = (-1, [])
         self._balls: dict[int, float] = {}
@@ -202,8 +194,7 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         """Return a margin that is positive where the target provably wins, and falls with the radius."""
         threat = replace(threat, radius=radius)
         lower, others_upper = self._bound(i, self._case(threat))
-        share = np.clip(0.5 + 0.5 * (lower - others_upper), _LEAST_PROBABILITY, _MOST_PROBABILITY)
-        margin = float(ndtri(share))
+        margin = float(margin_to_half(0.5 + 0.5 * (lower - others_upper)))
         if margin <= 0.0 and self._is_within_the_ball(i, threat):
             return _MARGIN_OF_THE_BALL
         return margin
@@ -222,7 +213,7 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         more. Bounds above ``enough`` are not improved.
         """
         target, n_classes = int(self._targets[i]), self._settings.n_classes
-        new_labels = case.rows > 0 and self._brings_new_labels(case.kind)
+        new_labels = case.rows > 0 and case.kind is not None and self._brings_new_labels(case.kind)
         all_others, *rivals = self._all_sides(i)
         # where a class may be lost with all its rows, the lowest one may be another
         stays = self._settings.labels_are_classes or not isinstance(case.kind, Deletions)
@@ -267,10 +258,6 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
         moved = given(threat.radius) if isinstance(threat, RowShift) else 0.0
         return WorstCase(threat, threat.tampered_rows(self.n_rows), moved)
 
-    def _brings_new_labels(self, kind: Tampering | None) -> bool:
-        """Whether tampered rows may carry labels that are none of the classes."""
-        return kind is not None and kind.relabels and not self._settings.labels_are_classes
-
     def _is_within_the_ball(self, i: int, threat: StructuredThreat) -> bool:
         """Whether Eq. (15) of RAB certifies: few rows that move a little stay within the table's radius."""
         needed = threat.ball_of_table(self.n_rows)
@@ -279,19 +266,6 @@ class SmoothedRadiusQueries(ThreatenedQueries[StructuredThreat]):
     def _ball(self, i: int) -> float:
         """Return the radius of Eq. (14), -1 where there is none."""
         if i not in self._balls:
-            one = slice(i, i + 1)
-            if self._vote is not None:
-                p, error = self._vote[0][one], self._vote[1][one]
-            else:
-                p, error = self._settings.vote(self._measured.of(one))
-            _, bounds = enclose(p, error, self._targets[one])
-            claims = issue_ball(
-                bounds,
-                noise=self._settings.noise,
-                threat=BlackBoxBall(),
-                n_train=self.n_rows,
-                n_features=int(self._settings.dof),
-                distance_error=float(np.linalg.norm(self._farthest[i] - self._nearest[i])),
-            )
-            self._balls[i] = -1.0 if claims.abstained[0] else float(claims.budget[0])
+            shift = float(np.linalg.norm(self._farthest[i] - self._nearest[i]))
+            self._balls[i] = self._radius_of_ball(self._bounds_untampered(i), shift, self._settings.dof)
         return self._balls[i]

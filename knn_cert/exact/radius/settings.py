@@ -14,7 +14,7 @@ from ...gate.numbers import check_dof, check_n_threads, check_neighborhood, chec
 from ...kernels.contract import Kernel
 from ...smoothing import Noise, RadiusNeighbors
 from ..measured import Measured
-from ..vote import VoteKey
+from ..vote import VoteKey, certain_vote
 from .chances import Ball
 from .smoothed_vote import smoothed_vote
 from .within import certain_leads, count_within
@@ -141,11 +141,7 @@ class RadiusSettings:
             return smoothed_vote(ball, measured, self.n_classes)
         counts = count_within(measured, self.radius, self.n_classes)
         winner = np.argmax(counts.nominal, axis=1)  # the first of equals: ties go to the lowest class
-        probabilities = np.zeros(counts.nominal.shape)
-        probabilities[np.arange(len(winner)), winner] = 1.0
-        sure = certain_leads(counts, winner).min(axis=1) >= 1
-        errors = np.where(sure, 0.0, 1.0)[:, None] * np.ones(self.n_classes)
-        return probabilities, errors
+        return certain_vote(winner, certain_leads(counts, winner).min(axis=1) >= 1, self.n_classes)
 
     def support(self, measured: Measured) -> FloatArray:
         """Return (m, C) how near each class is to winning: its share of the table, as votes."""

@@ -11,9 +11,6 @@ from ..measured import Measured
 
 __all__ = ["Counts", "certain_leads", "count_within", "farthest_and_nearest"]
 
-# A distance is the root of a square, scaled and compared after fewer than eight roundings.
-_ROUNDINGS = 8.0
-
 
 class Counts(NamedTuple):
     """Votes of each query: arrays of shape (n_queries, C).
@@ -35,7 +32,7 @@ class Counts(NamedTuple):
 
 def farthest_and_nearest(measured: Measured) -> tuple[FloatArray, FloatArray]:
     """Return how far, and how near, every row can be: each distance with its error on either side."""
-    widening = measured.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
+    widening = measured.widening
     return measured.distances * (1.0 + widening), measured.distances * (1.0 - widening)
 
 
