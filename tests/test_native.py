@@ -276,19 +276,17 @@ def test_the_headers_work_without_python(name, tmp_path):
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
 
 
-# (law, dof, s, t): both tails, the middle, and where one law takes over from the next.
-LAWS_WITHOUT_SUMS = [
-    *[("NearNormal", 1.0, s, t) for s, t in ((12.0, 12.5), (12.5, 45.0), (48.0, 12.0), (60.0, 60.0))],
-    *[("NearNormal", 2.7, s, t) for s, t in ((15.0, 15.5), (15.0, 50.0), (48.0, 12.0), (70.0, 100.0))],
-    *[("NearNormal", 12.0, s, t) for s, t in ((16.0, 16.0), (16.0, 30.0), (50.0, 16.0), (90.0, 91.0))],
-    *[("NearNormal", 57.0, s, t) for s, t in ((72.0, 71.0), (71.0, 106.0), (106.0, 71.0))],
-    *[("ManyFeatures", 10.0, s, t) for s, t in ((151.0, 151.0), (160.0, 125.0), (155.0, 190.0))],
-    *[("ManyFeatures", 784.0, s, t) for s, t in ((155.0, 157.0), (150.0, 120.0), (150.0, 190.0))],
-    *[("ManyFeatures", 30000.0, s, t) for s, t in ((0.5, 173.0), (20.0, 152.0), (40.0, 200.0))],
+# (dof, s, t): both tails, the middle, the least and the largest distances, nodes that lie in several tiles.
+ROWS_FAR_OUT = [
+    *[(1.0, s, t) for s, t in ((28.1, 28.5), (28.5, 66.0), (48.0, 14.1), (60.0, 60.0), (40.0, 31.4))],
+    *[(2.7, s, t) for s, t in ((29.0, 29.5), (29.0, 64.0), (48.0, 14.5), (70.0, 100.0), (300.0, 303.0))],
+    *[(57.0, s, t) for s, t in ((27.5, 29.0), (72.0, 71.0), (71.0, 106.0), (106.0, 71.0), (300.0, 288.0))],
+    *[(784.0, s, t) for s, t in ((1.0, 28.0), (10.0, 36.0), (12.0, 18.0), (155.0, 157.0), (150.0, 190.0))],
+    *[(30000.0, s, t) for s, t in ((0.5, 173.0), (20.0, 152.0), (40.0, 200.0), (200.0, 262.5))],
 ]
 
 
-def test_the_laws_without_sums_are_those_of_high_precision(tmp_path):
+def test_the_law_of_rows_far_out_is_that_of_high_precision(tmp_path):
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
@@ -296,36 +294,46 @@ def test_the_laws_without_sums_are_those_of_high_precision(tmp_path):
     program.write_text(
         textwrap.dedent(
             """
-            #include <knn_cert/many_features.hpp>
+            #define KNN_CERT_HEADER_ONLY
+            #include <knn_cert/leaf_loops.hpp>
+            #include <knn_cert/law_block.hpp>
             #include <cstdio>
-            #include <string>
-            template <class Law> void print(double dof, double s, double t) {
-                Law law;
-                law.set_dof(dof);
-                const knn_cert::DistanceTails tails = law(s, t);
-                std::printf("%d %.17g %.17g %.17g\\n", law.applies(s, t), tails.F, tails.U, tails.f);
-            }
             int main() {
-                char name[32];
-                double dof, s, t;
-                while (std::scanf("%31s %lf %lf %lf", name, &dof, &s, &t) == 4)
-                    (name[0] == 'N' ? print<knn_cert::NearNormal> : print<knn_cert::ManyFeatures>)(dof, s, t);
+                double dof, s, first;
+                while (std::scanf("%lf %lf %lf", &dof, &s, &first) == 3) {
+                    knn_cert::TilePlace place;
+                    std::printf("%d", knn_cert::LawTiles(dof).place(s, place));
+                    double t[8], F[8], U[8], f[8];
+                    for (int lane = 0; lane < 8; ++lane) t[lane] = first + 0.25 * lane;
+                    knn_cert::NodeLaw law;
+                    law.set_nodes(dof, t, knn_cert::leaf_loops());
+                    law.evaluate(s, F, U, f);
+                    for (int lane = 0; lane < 8; ++lane) std::printf(" %.17g %.17g %.17g", F[lane], U[lane], f[lane]);
+                    std::printf("\\n");
+                }
             }
             """
         )
     )
     binary = tmp_path / "laws"
-    flags = ["-std=c++17", "-O1", f"-I{knn_cert.get_include()}"]
+    flags = ["-std=c++17", "-O1", "-pthread", f"-I{knn_cert.get_include()}"]
     subprocess.run([compiler, *flags, str(program), "-o", str(binary)], check=True, capture_output=True)
-    points = "".join(f"{law} {dof!r} {s!r} {t!r}\n" for law, dof, s, t in LAWS_WITHOUT_SUMS)
+    points = "".join(f"{dof!r} {s!r} {t!r}\n" for dof, s, t in ROWS_FAR_OUT)
     answers = subprocess.run([binary], input=points, check=True, capture_output=True, text=True).stdout
-    for (law, dof, s, t), answer in zip(LAWS_WITHOUT_SUMS, answers.splitlines(), strict=True):
-        applies, F, U, f = map(float, answer.split())
-        assert applies == 1.0, (law, dof, s, t)
-        cdf, sf, pdf = naive.ncx2(t * t, dof, s * s)
-        limit = 5e-14 if law == "NearNormal" else 1e-12
-        for value, truth in ((F, cdf), (U, sf), (f, 2 * t * pdf)):
-            assert abs(value - truth) <= limit * truth, (law, dof, s, t)
+    for (dof, s, first), answer in zip(ROWS_FAR_OUT, answers.splitlines(), strict=True):
+        tiled, *laws = map(float, answer.split())
+        assert tiled == 1.0, (dof, s)
+        for lane in (0, 7):
+            F, U, f = laws[3 * lane : 3 * lane + 3]
+            t = first + 0.25 * lane
+            cdf, sf, pdf = naive.ncx2(t * t, dof, s * s)
+            # the smaller tail and the density as law_error says; the other tail is the complement of the smaller
+            smaller = (F, cdf) if cdf < sf else (U, sf)
+            limit = 5e-13 if abs(t - (s * s + dof) ** 0.5) < 15.0 else 2e-12
+            for value, truth in (smaller, (f, 2 * t * pdf)):
+                # the last numbers before 0 have few digits
+                assert abs(value - truth) <= limit * truth + 4e-323, (dof, s, t)
+            assert F + U == 1.0
 
 
 def _build(tmp_path, **environment):

@@ -14,14 +14,18 @@ namespace knn_cert {
 struct Arrival {
     double t = 1.0, width = 1.0;  // radius and standard deviation of the arrival
     double deviation = 0.0;       // of the count there
-    bool within_reach = false;    // of the tables, and nearer than rows that are in no piece
+    bool within_reach =
+        false;  // of the tables, and nearer than rows that are in no piece; if not, t is less than the radius of the arrival
 
     Arrival() = default;
     Arrival(const ContourRows& rows, double m, double dof) {
         const double s = rows.within(m);
         const double middle = std::sqrt(s * s + dof);
-        within_reach = std::isfinite(s) && middle <= kLastTabledRadius - 200.0 && !(rows.any_beyond() && middle > rows.reach() - 60.0);
-        if (!within_reach) return;
+        within_reach = std::isfinite(s) && middle <= kLastTabledRadius - 200.0 && !(rows.any_beyond() && middle > rows.reach() - kMargin);
+        if (!within_reach) {
+            t = std::max(1e-3, rows.reach() - kMargin);
+            return;
+        }
         double low = std::max(0.0, middle - 12.0);
         double high = middle + 12.0;
         t = middle;
@@ -40,6 +44,8 @@ struct Arrival {
     }
 
 private:
+    static constexpr double kMargin = 60.0;  // rows so far beyond a radius do not count there
+
     struct Count {
         double mean = 0.0, variance = 0.0, slope = 0.0;
     };

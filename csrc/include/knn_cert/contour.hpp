@@ -72,8 +72,7 @@ public:
         std::copy_n(circle.log_rho, kLanes, log_rho);
         std::copy_n(circle.deviation, kLanes, deviation);
         for (int attempt = 0;; ++attempt) {
-            const auto [least, most] = std::minmax_element(log_rho, log_rho + kLanes);
-            select(block, settings_.negligible * std::exp(std::min(0.0, *least)), settings_.negligible * std::exp(-std::max(0.0, *most)));
+            select_by(block, log_rho);
             choose_angles(deviation, important);
             sum_over_points(log_rho);
             if (attempt == kMostCorrections || !correct(log_rho, deviation, important)) break;
@@ -82,12 +81,28 @@ public:
         return sum_over_angles(log_rho);
     }
 
+    // Chernoff's bounds of the small tail and of the density alone, at a fraction of the price.
+    ListCount bounds(const NodeBlock& block, const ListCircle& circle) {
+        select_by(block, circle.log_rho);
+        angles_.clear();
+        n_terms_ = 6;
+        sum_over_points(circle.log_rho);
+        ListCount out;
+        out.spread = spread();
+        for (int lane = 0; lane < kLanes; ++lane) by_bounds(lane, circle.log_rho[lane], out);
+        return out;
+    }
+
 private:
     static constexpr int kMostTerms = 48, kMostCorrections = 2;
     static constexpr double kPi = 3.14159265358979323846;
     // Below this variance the series says nothing: the bounds of Chernoff alone do.
     static constexpr double kLeastVariance = 1.0;
 
+    void select_by(const NodeBlock& block, const double* log_rho) {
+        const auto [least, most] = std::minmax_element(log_rho, log_rho + kLanes);
+        select(block, settings_.negligible * std::exp(std::min(0.0, *least)), settings_.negligible * std::exp(-std::max(0.0, *most)));
+    }
     // The pieces of which some rows may be outside, or some within: [first_, last_) of those of the list, with the law at their points. The
     // rows before them are within but for `outside`, the rows behind them outside but for `within`.
     void select(const NodeBlock& block, double outside, double within) {
@@ -97,8 +112,17 @@ private:
         points_.clear();
         inside_ = 0.0;
         std::size_t i = 0;
+        const double last = radius_of(block.position(kLanes - 1));
+        const double log_within = within > 0.0 ? std::log(within / rows_->n_rows()) : -kInfinity;
         for (; i < rows_->size(); ++i) {
             if (rows_->piece(i) >= table.points.size()) break;
+            const double left = static_cast<double>(rows_->piece(i)) / kPiecesPerUnit;
+            if (LawReach(law_.dof(), left).log_lower(last) <= log_within) break;
+            const double right = left + 1.0 / kPiecesPerUnit;
+            if (points_.empty() && std::exp(LawReach(law_.dof(), right).log_upper(t)) * rows_->count(i) <= outside) {
+                inside_ += rows_->count(i);
+                continue;
+            }
             const PointLaw* const points = law_.points(block, table, rows_->piece(i));
             if (points_.empty() && points->U[0][0] * rows_->count(i) <= outside) {
                 inside_ += rows_->count(i);
@@ -231,21 +255,21 @@ private:
         task.doubt_of_count = doubts[1];
         leaf_.contour_angles(task);
         ListCount out;
-        out.spread = active_ > 0.0 ? std::max(1.0, magnitude_ / active_) : 1.0;
+        out.spread = spread();
         for (int lane = 0; lane < kLanes; ++lane) {
-            out.mean[lane] = mean_[lane] + inside_;
-            out.hazard[lane] = std::max(0.0, D_[static_cast<std::size_t>(lane)]);
-            const double log_scale = log_g_[lane] + (inside_ - (m_ - 1.0)) * log_rho[lane];
-            const double scale = std::exp(log_scale);
             if (!(variance_[lane] >= kLeastVariance)) {
-                by_bounds(lane, log_rho[lane], scale, out);
+                by_bounds(lane, log_rho[lane], out);
                 continue;
             }
+            out.mean[lane] = mean_[lane] + inside_;
+            out.hazard[lane] = std::max(0.0, D_[static_cast<std::size_t>(lane)]);
+            const double log_scale = log_scale_of(lane, log_rho[lane]);
+            const double scale = std::exp(log_scale);
             const double share = 2.0 / n_angles_ * scale;
             const double relative = relative_error(lane, log_rho[lane]);
             const AnglesLeftOut left({n_angles_, static_cast<double>(angles_.size()), angles_.back().sine, m_, variance_[lane],
                                       offset_[lane], log_rho[lane], log_scale, out.hazard[lane]});
-            const double by_h = unresolved_h_[lane] / std::max(out.hazard[lane], 1e-300) + rounding_;
+            const double by_h = unresolved(lane);
             out.density[lane] = std::max(0.0, share * density[lane]);
             out.density_error[lane] =
                 share * (sizes[0][lane] * (relative + by_h) + doubts[0][lane]) + left.density + scale * certain_density();
@@ -263,11 +287,9 @@ private:
     ListCount band(const NodeBlock& block, const double* log_rho) {
         constexpr double kBeyond = 12.0;  // the band is wider than the angles need, by e^12 rows
         BandTask task{};
-        one_by_one_->prepare(block, law_, PlacedRows::Horizon{}, task.rows);
         const auto skipped = static_cast<std::int64_t>(inside_);  // the nearest rows, by cells of which pieces are made
-        task.rows.cells += skipped;
-        task.rows.x += skipped;
-        task.rows.n_rows = std::clamp<std::int64_t>(task.rows.n_rows - skipped, 0, static_cast<std::int64_t>(active_));
+        one_by_one_->prepare(block, law_, PlacedRows::Horizon{}, task.rows, static_cast<std::size_t>(skipped));
+        task.rows.n_rows = std::min(task.rows.n_rows, static_cast<std::int64_t>(active_));
         const std::size_t size = static_cast<std::size_t>(task.rows.n_rows + 2) * kLanes;
         if (band_G_.size() < size) {
             band_G_.resize(size);
@@ -282,10 +304,10 @@ private:
         const double lost = 4.0 * (n_rows + 1.0) * std::exp(-task.drop);
         const auto wanted = static_cast<std::int64_t>(m_ - 1.0) - skipped;
         ListCount out;
-        out.spread = active_ > 0.0 ? std::max(1.0, magnitude_ / active_) : 1.0;
+        out.spread = spread();
         for (int lane = 0; lane < kLanes; ++lane) {
             const auto at = [lane](const double* values, std::int64_t k) { return values[k * kLanes + lane]; };
-            const double scale = std::exp(log_g_[lane] + (inside_ - (m_ - 1.0)) * log_rho[lane]);
+            const double scale = std::exp(log_scale_of(lane, log_rho[lane]));
             const double relative = relative_error(lane, log_rho[lane]) + std::ldexp(8.0 * n_rows + 64.0, -53);
             const bool below = log_rho[lane] < 0.0;
             // sums of G(rho) rho^-k P(k within) over k <= m - 1, or over k >= m
@@ -309,12 +331,22 @@ private:
     }
 
     // Where the count is as good as certain: G(rho) rho^(1-m) bounds the small tail, and times the sum of h the density.
-    static void by_bounds(int lane, double log_rho, double scale, ListCount& out) {
+    void by_bounds(int lane, double log_rho, ListCount& out) const {
+        const double scale = std::exp(log_scale_of(lane, log_rho)) * (1.0 + relative_error(lane, log_rho));
+        out.mean[lane] = mean_[lane] + inside_;
+        out.hazard[lane] = std::max(0.0, D_[static_cast<std::size_t>(lane)]);
         out.density[lane] = 0.0;
-        out.density_error[lane] = scale * out.hazard[lane];
+        out.density_error[lane] = scale * (out.hazard[lane] * (1.0 + unresolved(lane)) + certain_density());
         out.few[lane] = log_rho < 0.0 ? 0.0 : 1.0;
         out.many[lane] = 1.0 - out.few[lane];
         out.count_error[lane] = std::min(1.0, scale);
+    }
+    // log of G(rho) rho^(1-m)
+    [[nodiscard]] double log_scale_of(int lane, double log_rho) const { return log_g_[lane] + (inside_ - (m_ - 1.0)) * log_rho; }
+    [[nodiscard]] double spread() const { return active_ > 0.0 ? std::max(1.0, magnitude_ / active_) : 1.0; }
+    // the relative error of the sum of h
+    [[nodiscard]] double unresolved(int lane) const {
+        return unresolved_h_[lane] / std::max(D_[static_cast<std::size_t>(lane)], 1e-300) + rounding_;
     }
 
     // The relative error of every term of a sum over angles: interpolation on the pieces, measured by the last two Chebyshev coefficients of

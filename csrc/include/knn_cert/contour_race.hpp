@@ -39,13 +39,17 @@ public:
         for (std::size_t side = 0; side < 2; ++side) {
             contours_[side].set(*rows[side], m_[side], settings_, one_by_one[side]);
             arrival_[side] = Arrival(*rows[side], m_[side], law_.dof());
-            const double least = accuracy.tolerance >= 1e-4 ? kLeastDeviationIfRough : kLeastDeviation;
-            if (!arrival_[side].within_reach || (arrival_[side].deviation < least && !one_by_one[side])) return out;
         }
         looks_.clear();
         const int level = first_level();
+        rule_out(level);
+        const double least = accuracy.tolerance >= 1e-4 ? kLeastDeviationIfRough : kLeastDeviation;
+        for (std::size_t side = 0; side < 2; ++side) {
+            if (!arrival_[side].within_reach && !ruled_out_[side]) return out;
+            if (arrival_[side].within_reach && arrival_[side].deviation < least && !one_by_one[side]) return out;
+        }
         for (std::size_t y = 0; y < 2; ++y)
-            if (!find_window(y, level)) return out;
+            if (!ruled_out_[y] && !find_window(y, level)) return out;
         if (!share_nodes()) return out;
         for (std::size_t y = 0; y < 2; ++y)
             if (!integrate(y)) return out;
@@ -55,6 +59,7 @@ public:
 private:
     static constexpr int kMostHalvings = 2;
     static constexpr std::size_t kMostBlocks = 400;
+    static constexpr std::int64_t kMostBetween = 16;  // blocks between two arrivals
     // With fewer standard deviations of the count the series is too long, for full accuracy and for little.
     static constexpr double kLeastDeviation = 3.5;
     static constexpr double kLeastDeviationIfRough = 2.4;
@@ -76,6 +81,17 @@ private:
         int level = kCoarseLevel;
         while (level < kLastLevel && std::ldexp(1.0, -level) > 1.5 * in_u) ++level;
         return level;
+    }
+
+    // Where the lists arrive so far apart that the later one cannot come first, its integrand has no window to be found.
+    void rule_out(int level) {
+        const std::size_t later = arrival_[0].t < arrival_[1].t ? 1 : 0;
+        ruled_out_[0] = ruled_out_[1] = wanted_[0] = wanted_[1] = false;
+        top_[0] = top_[1] = 0.0;
+        level_[later] = level;
+        const double apart = arrival_[later].t - arrival_[1 - later].t;
+        constexpr double kOutOfReach = 37.0;  // standard deviations: exp(-37^2 / 2) is 1e-297
+        if (apart > kOutOfReach * std::hypot(arrival_[0].width, arrival_[1].width)) ruled_out_[later] = negligible(later);
     }
 
     // ---- blocks
@@ -123,8 +139,12 @@ private:
         }
         if (!any) std::fill_n(important, kLanes, true);
         ListCount lists[2];
+        for (std::size_t side = 0; side < 2; ++side) lists[side] = contours_[side].count(block(place), at.circle[side], important);
+        take_counts(at, block(place), lists);
+        at.counted = true;
+    }
+    void take_counts(Look& at, const NodeBlock& nodes, const ListCount* lists) {
         for (std::size_t side = 0; side < 2; ++side) {
-            lists[side] = contours_[side].count(block(place), at.circle[side], important);
             std::copy_n(lists[side].density, kLanes, at.density[side]);
             std::copy_n(lists[side].density_error, kLanes, at.density_error[side]);
             std::copy_n(lists[side].few, kLanes, at.few[side]);
@@ -135,9 +155,8 @@ private:
         for (int lane = 0; lane < kLanes; ++lane) {
             const double mean = std::max(0.0, lists[0].mean[lane]) + std::max(0.0, lists[1].mean[lane]);
             at.by_law[lane] = std::expm1(spread * std::log1p(Accuracy{}.by_law(deciding_arrival(), mean)));  // the law is exact here
-            at.by_distances[lane] = distance_error(block(place), lane, lists[0].hazard[lane] + lists[1].hazard[lane]);
+            at.by_distances[lane] = distance_error(nodes, lane, lists[0].hazard[lane] + lists[1].hazard[lane]);
         }
-        at.counted = true;
     }
     // A probability of a list with all its errors.
     static double up(const Look& at, const double* values, std::size_t side, int lane) {
@@ -219,7 +238,7 @@ private:
 
     // False if the window does not close, or the sums do not settle.
     bool integrate(std::size_t y) {
-        wanted_[y] = wanted_[y] || !negligible(y);
+        wanted_[y] = wanted_[y] || !(ruled_out_[y] || negligible(y));
         if (!wanted_[y]) return true;
         for (int halving = 0; halving <= kMostHalvings && level_[y] <= kLastLevel; ++halving) {
             if (!sum(y)) return false;
@@ -276,28 +295,39 @@ private:
     }
 
     // For outcome y list y must be complete while the other one is not: with any radii t_0 < t_1 < ... that is at most P(y complete at t_0) +
-    // sum P(other incomplete at t_j) P(y complete at t_{j+1}) + P(other incomplete at the last one). False if that is not negligible.
+    // sum P(other incomplete at t_j) P(y complete at t_{j+1}) + P(other incomplete at the last one). Those of one block between the
+    // arrivals may do, else those of some blocks between them. False if what Chernoff's bounds say is not negligible.
     bool negligible(std::size_t y) {
         int level = level_[y];
         const double from = position_of(std::min(arrival_[y].t, arrival_[1 - y].t));
         const double to = position_of(std::max(arrival_[y].t, arrival_[1 - y].t));
         while (level > kCoarseLevel && to - from > 2.0 * kLanes * block({level, 0}).step()) --level;
         const double length = kLanes * block({level, 0}).step();
+        const auto first = static_cast<std::int64_t>(std::floor(from / length));
+        const auto last = static_cast<std::int64_t>(std::floor(to / length));
+        const double total = arrival_[0].width + arrival_[1].width;
+        const auto middle = static_cast<std::int64_t>(std::floor((from + (to - from) * arrival_[1 - y].width / total) / length));
+        std::fill_n(parts_[y], kLanes, 0.0);
+        q_[y] = by_law_[y] = doubt_[y] = 0.0;
+        left_out_[y] = bound_between(y, level, middle, middle, 1);
+        const std::int64_t stride = 1 + (last - first) / kMostBetween;
+        if (left_out_[y] > accuracy_.floor() && last > first) left_out_[y] = bound_between(y, level, first, last, stride);
+        return left_out_[y] <= accuracy_.floor();
+    }
+    double bound_between(std::size_t y, int level, std::int64_t first, std::int64_t last, std::int64_t stride) {
         double bound = 0.0;
         double incomplete = 1.0;
-        Look at;
-        for (auto index = static_cast<std::int64_t>(std::floor(from / length)); static_cast<double>(index) * length <= to; ++index) {
-            at = look_at({level, index}, nullptr);
-            count(at, {level, index});
+        for (std::int64_t index = first; index <= last; index += stride) {
+            Look at = look_at({level, index}, nullptr);
+            ListCount lists[2];
+            for (std::size_t side = 0; side < 2; ++side) lists[side] = contours_[side].bounds(block({level, index}), at.circle[side]);
+            take_counts(at, block({level, index}), lists);
             for (int lane = 0; lane < kLanes; ++lane) {
                 bound += incomplete * up(at, at.many[y], y, lane);
                 incomplete = up(at, at.few[1 - y], 1 - y, lane);
             }
         }
-        std::fill_n(parts_[y], kLanes, 0.0);
-        q_[y] = by_law_[y] = doubt_[y] = 0.0;
-        left_out_[y] = bound + incomplete;
-        return left_out_[y] <= accuracy_.floor();
+        return bound + incomplete;
     }
 
     // ---- errors
@@ -358,7 +388,7 @@ private:
     std::map<Place, Look> looks_;
     std::int64_t first_[2] = {}, last_[2] = {};
     double top_[2] = {};
-    bool wanted_[2] = {};
+    bool wanted_[2] = {}, ruled_out_[2] = {};
     double parts_[2][kLanes] = {}, q_[2] = {}, doubt_[2] = {}, by_law_[2] = {}, left_out_[2] = {};
 };
 

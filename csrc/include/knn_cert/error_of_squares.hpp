@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "near_normal.hpp"
+#include "law_reach.hpp"
 
 namespace knn_cert {
 
@@ -46,11 +46,11 @@ struct SquareError {
 // features more, dF/dlambda = -f' / (2 t), where f' / f = (t / s) I_{d/2}(st) / I_{d/2-1}(st) is at most t^2 / d, and t / s: each F and U
 // errs by e a f at most, a = min(t / (2 d), 1 / (2 s)). And dlog f / dlambda = (f' / f - 1) / 2, of which |(t - s) / s| + d / (2 s^2)
 // bounds f' / f - 1: f errs by e b at most, b = min(max(1, t^2 / d), (|t - s| + d / (2 s)) / s) / 2. Rows with f > 0 at t have s at least
-// as in NearNormal::certain. Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
+// as in law_reach.hpp. Rows whose expected radius is ten beyond t do not count: their F is below exp(-50).
 // rates: the sum over lists of how often e a f counts, relative to the density.
 inline double effect_of_squares(const SquareError& error, double d, double t, double rates) {
     const double reach = std::sqrt(std::max(1.0, (t + 10.0) * (t + 10.0) - (d - 1.0)));
-    const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - NearNormal::kOutOfReach), 2) - d - 1.0));
+    const double least = std::sqrt(std::max(0.0, std::pow(std::max(0.0, t - kOutOfReach), 2) - d - 1.0));
     double a = t / (2.0 * d);
     double b = std::max(1.0, t * t / d);
     if (least > 0.0) {

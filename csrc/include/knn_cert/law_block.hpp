@@ -5,8 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "law_reach.hpp"
+#include "law_tiles.hpp"
 #include "leaf_interface.hpp"
-#include "many_features.hpp"
 #include "ncx2.hpp"
 
 namespace knn_cert {
@@ -19,8 +20,7 @@ public:
     void set_nodes(double dof, const double* nodes, const LeafLoops& leaf) {
         dof_ = dof;
         leaf_ = &leaf;
-        near_normal_.set_dof(dof);
-        many_features_.set_dof(dof);
+        if (!tiles_ || tiles_->dof() != dof) tiles_ = LawTiles::shared(dof);
         first_chunk_ = end_chunk_ = 0;
         terms_.clear();
         for (int l = 0; l < kLanes; ++l) {
@@ -57,8 +57,43 @@ public:
 
 private:
     void evaluate_points(int n, const Split* s, double* F, double* U, double* f) {
-        if (without_sums(n, s, F, U, f) || by_sums(n, s, F, U, f)) return;
+        if (by_tiles(n, s, F, U, f) || by_reach(n, s, F, U, f) || by_sums(n, s, F, U, f)) return;
         for (int i = 0; i < n; ++i) one_by_one(s[i], F + i * kLanes, U + i * kLanes, f + i * kLanes);
+    }
+
+    // False where T or a node is too small for tiles.
+    bool by_tiles(int n, const Split* s, double* F, double* U, double* f) {
+        for (int i = 0; i < n; ++i) {
+            TilePlace place;
+            if (!tiles_->place(s[i].value, place) || !by_tiles(s[i], place, F + i * kLanes, U + i * kLanes, f + i * kLanes)) return false;
+        }
+        return true;
+    }
+    bool by_tiles(const Split& s, const TilePlace& place, double* F, double* U, double* f) {
+        const LawReach reach(dof_, s.value);
+        const Split s2 = squared(s);
+        const LawTile* tiles[kLanes] = {};
+        double w[kLanes];
+        const LawTile* some = nullptr;
+        for (int l = 0; l < kLanes; ++l) {
+            if (reach.within(t_[l]) || reach.outside(t_[l])) continue;
+            if (t_[l] < LawTiles::kLeastRadius) return false;
+            // t - T as a quotient of differences of squares that keep every digit
+            const Split gap = split_sum(2.0 * y_[l].value, -s2.value);
+            const Split off = split_sum(gap.value, -dof_);
+            w[l] = (off.value + (off.rest + (gap.rest + (2.0 * y_[l].rest - s2.rest)))) / (t_[l] + place.T);
+            some = tiles[l] = tiles_->tile(place, w[l]);
+        }
+        if (!some) return by_reach(1, &s, F, U, f);
+        bool certain[kLanes];
+        for (int l = 0; l < kLanes; ++l) {
+            certain[l] = !tiles[l];
+            if (certain[l]) tiles[l] = some, w[l] = some->middle;
+        }
+        leaf_->tile_law(tiles, w, place.x, F, U, f);
+        for (int l = 0; l < kLanes; ++l)
+            if (certain[l]) F[l] = reach.within(t_[l]) ? 1.0 : 0.0, U[l] = 1.0 - F[l], f[l] = 0.0;
+        return true;
     }
 
     // The node nearest to the middle of the law of a row at s: its largest term is the largest of all.
@@ -122,24 +157,19 @@ private:
         }
     }
 
-    // Far rows, or many features: where each node is out of a row's reach or the row's law is nearly normal there, no sum is needed.
-    bool without_sums(int n, const Split* s, double* F, double* U, double* f) const {
-        for (int i = 0; i < n; ++i)
+    // Where each node is out of each row's reach no sum is needed.
+    bool by_reach(int n, const Split* s, double* F, double* U, double* f) const {
+        for (int i = 0; i < n; ++i) {
+            const LawReach reach(dof_, s[i].value);
             for (int l = 0; l < kLanes; ++l) {
                 const int at = i * kLanes + l;
-                DistanceTails tails{0.0, 1.0, 0.0};
-                if (near_normal_.certain(s[i].value, t_[l], tails)) {
-                } else if (near_normal_.applies(s[i].value, t_[l])) {
-                    tails = near_normal_(s[i].value, t_[l], s[i].rest);
-                } else if (many_features_.applies(s[i].value, t_[l])) {
-                    tails = many_features_(s[i].value, t_[l], s[i].rest);
-                } else {
-                    return false;
-                }
-                F[at] = tails.F;
-                U[at] = tails.U;
-                f[at] = tails.f;
+                const bool within = reach.within(t_[l]);
+                if (!within && !reach.outside(t_[l])) return false;
+                F[at] = within ? 1.0 : 0.0;
+                U[at] = within ? 0.0 : 1.0;
+                f[at] = 0.0;
             }
+        }
         return true;
     }
 
@@ -228,8 +258,7 @@ private:
 
     static constexpr std::int64_t kChunk = 256, kRun = 64, kTerm = 3 * kLanes;
     double dof_ = 1.0;
-    NearNormal near_normal_;
-    ManyFeatures many_features_;
+    std::shared_ptr<LawTiles> tiles_;
     const LeafLoops* leaf_ = nullptr;
     double t_[kLanes] = {};
     Split y_[kLanes] = {};  // t^2 / 2

@@ -3,13 +3,13 @@
 // What a cell holds depends only on (dof, block, cell index), never on who asked first: results do not depend on threads.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 
 #include "law_cells.hpp"
 #include "law_pieces.hpp"
+#include "lazy_row.hpp"
 #include "quadrature.hpp"
 
 namespace knn_cert {
@@ -17,37 +17,6 @@ namespace knn_cert {
 constexpr double kLastTabledRadius = 2000.0;  // beyond, rows are few: evaluated one by one
 // Searches with many votes visit many radii, and a table that is thrown away costs more than all their sums.
 constexpr std::size_t kTableBytes = std::size_t{256} << 20;
-
-// A pointer per interval of s, each filled on first use.
-template <class Entry>
-class LazyRow {
-public:
-    explicit LazyRow(std::size_t n) : n_(n), entries_(new std::atomic<Entry*>[n]) {
-        for (std::size_t i = 0; i < n_; ++i) entries_[i].store(nullptr, std::memory_order_relaxed);
-    }
-    ~LazyRow() {
-        for (std::size_t i = 0; i < n_; ++i) delete entries_[i].load(std::memory_order_relaxed);
-    }
-    LazyRow(const LazyRow&) = delete;
-    LazyRow& operator=(const LazyRow&) = delete;
-
-    [[nodiscard]] std::size_t size() const { return n_; }
-    [[nodiscard]] std::size_t bytes() const { return n_ * sizeof(std::atomic<Entry*>); }
-
-    template <class Build>
-    const Entry* get(std::size_t i, std::atomic<std::size_t>& bytes, Build&& build) {
-        Entry* entry = entries_[i].load(std::memory_order_acquire);
-        if (entry) return entry;
-        std::unique_ptr<Entry> fresh = build();
-        if (!entries_[i].compare_exchange_strong(entry, fresh.get(), std::memory_order_acq_rel)) return entry;
-        bytes.fetch_add(fresh->bytes(), std::memory_order_relaxed);
-        return fresh.release();
-    }
-
-private:
-    std::size_t n_;
-    std::unique_ptr<std::atomic<Entry*>[]> entries_;
-};
 
 // Intervals of s in [0, t_max + 40]: further rows have F < Phi(-40) = 0 at every node up to t_max.
 inline std::size_t intervals(double t_max, double per_unit) {

@@ -76,6 +76,15 @@ struct PointLaw {
     [[nodiscard]] std::size_t bytes() const { return sizeof(PointLaw); }
 };
 
+// log f + curvature w^2, and the smaller tail over f, of rows far out (law_tiles.hpp): coefficients of x^k y^m, x and y in [-1, 1].
+constexpr int kTileTermsV = 12, kTileTermsW = 16;
+struct LawTile {
+    double coef[kTileTermsV][2][kTileTermsW];
+    double middle;  // of its interval of w, which has width 1
+    double curvature;
+    [[nodiscard]] std::size_t bytes() const { return sizeof(LawTile); }
+};
+
 // Where the circle of a list goes at eight nodes (contour.hpp). Two points of each piece stand for its rows.
 constexpr int kCirclePoints[2] = {4, 11};
 struct CircleTask {
@@ -219,6 +228,8 @@ struct LeafLoops {
     // weights of mean mu[point]; p_j0 is given, terms[j - first][3][kLanes], first <= j < end
     void (*law_sums)(int n_points, const double* mu, std::int64_t j0, const double* p_j0, const double* terms, std::int64_t first,
                      std::int64_t end, double* sums);
+    // F, U, f of one row at eight nodes from the tile and the w of each, at x in all of them
+    void (*tile_law)(const LawTile* const* tiles, const double* w, double x, double* F, double* U, double* f);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
     // adds each row to its record

@@ -7,6 +7,7 @@
 #include "leaf_distances.hpp"
 #include "leaf_far.hpp"
 #include "leaf_tallies.hpp"
+#include "leaf_tiles.hpp"
 
 namespace knn_cert {
 namespace {
@@ -15,6 +16,7 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     LeafLoops loops{};
     loops.name = name;
     loops.law_sums = law_sums;
+    loops.tile_law = tile_law;
     loops.tally = tally;
     loops.scatter = scatter;
     loops.merge = merge;

@@ -36,24 +36,33 @@ struct TalliedPolynomials {
     }
 };
 
+// Powers below `low` and above `high` are 0. With little noise most rows before the decision are certainly within, and nothing but `low` moves.
 template <bool kDensity>
 struct TalliedPolynomials<0, kDensity> {
     double *G, *A;
-    int degree;
+    int degree, low = 0, high;
 
-    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree) {}
+    KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree), high(degree - 1) {
+        const Lanes zero = Lanes::all(0.0);
+        while (low < high && is_zero(zero, low)) ++low;
+        while (high > low && is_zero(zero, high)) --high;
+    }
+    [[nodiscard]] KNN_CERT_INLINE bool is_zero(const Lanes& zero, int k) const { return !any_lt(zero, Lanes::load(G + k * kLanes)); }
     [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
     KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
-        for (int k = degree - 1; k >= 0; --k) {
+        const bool one_power = low == high;
+        if (high < degree - 1) ++high;
+        for (int k = high; k >= low; --k) {
             const Lanes g = Lanes::load(G + k * kLanes);
-            const Lanes g_less = k > 0 ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
+            const Lanes g_less = k > low ? Lanes::load(G + (k - 1) * kLanes) : Lanes::all(0.0);
             if (kDensity) {
                 const Lanes a = Lanes::load(A + k * kLanes);
-                const Lanes a_less = k > 0 ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
+                const Lanes a_less = k > low ? Lanes::load(A + (k - 1) * kLanes) : Lanes::all(0.0);
                 (U * a + (F * a_less + f * g)).store(A + k * kLanes);
             }
             (U * g + F * g_less).store(G + k * kLanes);
         }
+        if (one_power && low < high && is_zero(Lanes::all(0.0), low)) ++low;
     }
     KNN_CERT_INLINE void write(const TallyTask&) const {}
 };

@@ -59,7 +59,8 @@ public:
             scratch_.resize(2, degree);
             near = scratch_[0];
         }
-        set_no_rows(near, degree, density);
+        const std::size_t within = near_.within(block, law.dof());
+        set_rows_within(within, near, degree, density);
         TallyTask task{};
         task.degree = degree;
         task.rough = accuracy.rough();
@@ -71,7 +72,7 @@ public:
             task.mean = near.mean();
         }
         horizon_.skip = accuracy.skip();
-        near_.prepare(block, law, horizon_, task);
+        near_.prepare(block, law, horizon_, task, within);
         tally_in_portions(leaf, task);
         error_.resize(1, degree);
         std::fill_n(error_[0].G, first_size(degree), 0.0);

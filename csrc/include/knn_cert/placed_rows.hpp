@@ -114,13 +114,26 @@ public:
     // The D-th row, or one that shares its cell; infinite where there are fewer.
     [[nodiscard]] double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
 
-    // Finds the law of the rows at the nodes of a block and hands the rows that count to the task; the others are left out.
-    void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task) {
-        const std::size_t n = one_by_one_ ? prepare_values(block, law, horizon) : prepare_cells(block, law, horizon);
-        task.cells = one_by_one_ ? nullptr : pointers_.data();
-        task.x = one_by_one_ ? nullptr : x_.data();
+    // Finds the law of the rows at the nodes of a block, from row `first` on, and hands those that count to the task; the others are left out.
+    void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task, std::size_t first = 0) {
+        const std::size_t end = one_by_one_ ? prepare_values(block, law, horizon, first) : prepare_cells(block, law, horizon, first);
+        task.cells = one_by_one_ ? nullptr : pointers_.data() + first;
+        task.x = one_by_one_ ? nullptr : x_.data() + first;
         task.values = one_by_one_ ? values_.data() : nullptr;
-        task.n_rows = static_cast<std::int64_t>(n);
+        task.n_rows = static_cast<std::int64_t>(end - first);
+    }
+    // How many rows are within, as binary64 knows, at every node of a block: the first ones.
+    [[nodiscard]] std::size_t within(const NodeBlock& block, double dof) const {
+        const double t = radius_of(block.position(0));
+        // a cell of rows in no order is within if its far end is
+        const auto is_within = [&](std::size_t i) { return LawReach(dof, one_by_one_ ? s_[i] : (cell_[i] + 1) / kCellsPerUnit).within(t); };
+        std::size_t low = 0;
+        std::size_t high = n_;
+        while (low < high) {
+            const std::size_t middle = low + (high - low) / 2;
+            is_within(middle) ? low = middle + 1 : high = middle;
+        }
+        return low;
     }
 
     // ... at the block prepared last
@@ -134,7 +147,7 @@ private:
         negligible_.from = radius_of(block.position(kLanes - 1));
     }
 
-    std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
+    std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first) {
         NodeLaw& at_nodes = law.at(block);
         double at[3 * kLanes];
         negligible_ = {};
@@ -143,7 +156,7 @@ private:
             set_negligible(block, horizon, at[kLanes - 1], at[3 * kLanes - 1]);
         }
         values_.clear();
-        std::size_t i = 0;
+        std::size_t i = first;
         for (; i < n_; ++i) {
             at_nodes.evaluate(s_[i], at, at + kLanes, at + 2 * kLanes);
             const double F = at[kLanes - 1];
@@ -153,7 +166,7 @@ private:
         return i;
     }
 
-    std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon) {
+    std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first) {
         BlockRows& rows = law.rows(block);
         pointers_.resize(n_);
         const std::int32_t sure = cell_of(horizon.s);
@@ -165,7 +178,7 @@ private:
         }
         const Cell* cell = nullptr;
         std::int32_t last = -1;
-        std::size_t i = 0;
+        std::size_t i = first;
         for (; i < n_; ++i) {
             if (cell_[i] != last) {
                 last = cell_[i];

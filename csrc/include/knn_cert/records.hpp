@@ -15,12 +15,16 @@ inline std::size_t second_size(int degree, bool density) {
 }
 inline std::size_t first_size(int degree) { return static_cast<std::size_t>(kLanes) * static_cast<std::size_t>(degree); }
 
-// The record of no rows.
-inline void set_no_rows(const Record& record, int degree, bool density) {
-    std::fill_n(record.G, kLanes, 1.0);
-    std::fill_n(record.G + kLanes, first_size(degree) - kLanes, 0.0);
+// The record of n rows that are within for certain.
+inline void set_rows_within(std::size_t n, const Record& record, int degree, bool density) {
+    std::fill_n(record.G, first_size(degree), 0.0);
     std::fill_n(record.A, second_size(degree, density), 0.0);
+    if (n < static_cast<std::size_t>(degree)) std::fill_n(record.G + n * kLanes, kLanes, 1.0);
+    if (density) return;
+    if (n >= static_cast<std::size_t>(degree)) std::fill_n(record.at_least(), kLanes, 1.0);
+    std::fill_n(record.mean(), kLanes, static_cast<double>(n));
 }
+inline void set_no_rows(const Record& record, int degree, bool density) { set_rows_within(0, record, degree, density); }
 
 inline void copy_record(const Record& from, int degree, bool density, const Record& to) {
     std::copy_n(from.G, first_size(degree), to.G);
