@@ -12,12 +12,10 @@ from ..common.choice import Column, best
 from ..common.command import study
 from ..common.report import SEED, Report, wilson
 from ..common.sets import QUICK, TITLES, read_set
-from .candidates import PLAIN
+from .candidates import floor
 from .figures import FAMILIES, measure, report_goals
 from .saved import Measured
-from .study import BALL, BALLS, GRIDS, SHARES, THREATS, share_name
-
-_BELOW_BEST = 0.1  # how much accuracy may be given up for certificates
+from .study import BALL, BALLS, BELOW_BEST, GRIDS, SHARES, THREATS, share_name
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -42,7 +40,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     report.text(
         "Share of the judged half that is right and certified, at its accuracy, by the setting that "
         "certifies most on the choosing half among those whose accuracy there is at most "
-        f"{_BELOW_BEST:g} below that of the best plain K-NN. In bold: the largest share of the line, and "
+        f"{BELOW_BEST:g} below that of the best plain K-NN. In bold: the largest share of the line, and "
         "every share whose 95 % interval (Wilson) holds it. A share near that of the largest class, at that "
         "accuracy, shows no skill."
     )
@@ -65,8 +63,8 @@ def _shares_shown() -> list[str]:
 
 
 def _line(one: Measured, column: Column) -> list[str]:
-    floor = max(s.accuracy.chosen for s in one.of(PLAIN)) - _BELOW_BEST
-    found = {family: best(one.of(family), column, floor) for family in FAMILIES}
+    least = floor(one.scores)
+    found = {family: best(one.of(family), column, least) for family in FAMILIES}
     shares = {f: score.certified[column].judged for f, score in found.items() if score is not None}
     top = max(shares.values())
     cells = []
