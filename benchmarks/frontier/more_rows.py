@@ -23,8 +23,9 @@ def plain_on_more_rows(report: Report, name: str, data: Dataset, grid: Grid) -> 
     report.heading(f"Plain K-NN on {len(queries):,} test rows")
     report.text(
         f"The figures aimed at on {TITLES[name]}, for every K and on more rows. The first "
-        f"{halves.judged.start:,} in random order choose K, within {BELOW_BEST:g} of the best accuracy there, "
-        "and its figure is that of the others. Both halves together are for a K that was named beforehand."
+        f"{halves.judged.start:,} in random order choose K, within {BELOW_BEST:g} of the best accuracy "
+        "there, and its figure is that of the others. Both halves together are for a K that was named "
+        "beforehand."
     )
     for column in dict.fromkeys(goal.column for goal in GOALS[name]):
         _one_column(report, scores, column, halves)

@@ -61,14 +61,18 @@ def move(column: Column, rows: int) -> RowShift:
     return RowShift(rows, MOVE, relabel=column.threat == RELABELLED)
 
 
+# K without noise, as far as the table has so many rows.
+PLAIN_NEIGHBORS = (
+    *(1, 5, 15, 31, 51, 101, 201, 301, 501, 701, 1001),
+    *(1501, 2001, 2501, 3001, 4001, 5001, 7001, 10001),
+)
+
+
 class Grid(NamedTuple):
     """The settings that are tried on one data set."""
 
     sigmas: tuple[float, ...]
-    plain: tuple[int, ...] = (
-        *(1, 5, 15, 31, 51, 101, 201, 301, 501, 701, 1001),
-        *(1501, 2001, 2501, 3001, 4001, 5001, 7001, 10001),
-    )
+    plain: tuple[int, ...] = PLAIN_NEIGHBORS
     smoothed: tuple[int, ...] = (5, 15, 51, 151, 501, 1501)
     # Shares of the rows that the radii hold in the median query of the choosing half.
     held: tuple[float, ...] = (0.001, 0.003, 0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
