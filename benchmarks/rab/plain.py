@@ -13,8 +13,8 @@ from ..frontier.study import PLAIN_NEIGHBORS
 from ..rivals.count_certificate import first_votes, ordered_labels
 from .tables import Run, Tables
 
-# What the attacker may have done, and how many of the rows he may have done it to: those that he did.
-RIGHT = Column("nothing", "")
+# Predicted right, whether certified or not.
+RIGHT = Column("no certificate", "")
 
 
 def column(threat: str) -> Column:

@@ -192,7 +192,9 @@ def _best_columns(report: Report, name: str, outcomes: dict) -> None:
         "the rows with the trigger on one half of the test rows, among those whose accuracy on clean rows is "
         f"there at most {BELOW_BEST:g} below the best (without that limit it would be a K that always names "
         f"the source class). Figures are of the other half, {n_judged:,} rows with the trigger, 95 % "
-        "intervals by Wilson. As above, the model is fitted to the poisoned table."
+        "intervals by Wilson; clean accuracy is that of both classes there. As above, the classifier is "
+        "fitted to the poisoned table. All rows with the trigger are of one class, and a large K favours the "
+        "class whose rows lie closer together: certified accuracy of both classes is in `frontier/`."
     )
     report.table(
         [

@@ -55,11 +55,11 @@ _FINDINGS = (
     "carries numbers far beyond; on Spambase it pays for that with accuracy.",
     "K = 5 is not the best choice. Where labels change or rows come in, K of some hundreds without noise is "
     "ahead of K = 5 with noise, at an accuracy that is lower on Spambase and hardly lower on MNIST 0/1: with "
-    "10 % of its rows replaced, or moved by 1 and relabelled, K = 5 certifies nothing, with noise or without"
-    ", and K = 3001 without noise 0.865 at accuracy 0.970; on Spambase 1 % replaced leaves 0.380 at K = 5, "
-    "sigma = 1 and 0.735 at K = 501 without noise, and 10 % nothing at any setting. The count certificate "
-    "at its best K says the same there, and less where rows are only deleted, inserted or moved. Noise is "
-    "in the best setting of the ball over all rows on Spambase.",
+    "10 % of its rows replaced, or moved by 1 and relabelled, K = 5 certifies nothing, with noise or "
+    "without, and K = 3001 without noise 0.865 at accuracy 0.970; on Spambase 1 % replaced leaves 0.380 at "
+    "K = 5, sigma = 1 and 0.735 at K = 501 without noise, and 10 % nothing at any setting. The count "
+    "certificate at its best K says the same there, and less where rows are only deleted, inserted or moved. "
+    "Noise is in the best setting of the ball over all rows on Spambase.",
     "Moved rows: with all rows moved, certificate and attack meet within what the searches leave open. With "
     "a tenth of the rows they nearly meet on MNIST 0/1, but a gap stays on Spambase and breast cancer: the "
     "bound lets the attacker choose the rows that he moves anew for every rank of both lists, and which side "
