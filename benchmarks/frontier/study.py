@@ -102,7 +102,7 @@ GRIDS = {
     "spambase-log": Grid(sigmas=(0.1, 0.25, 0.5)),
     "mnist-01": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501, 4001)),
     "mnist-68": Grid(sigmas=(1.0,), smoothed=(5, 501, 1501, 4001)),
-    "mnist": Grid(sigmas=(0.25, 0.5, 1.0), smoothed=(5, 15), n_queries=200),
+    "mnist": Grid(sigmas=(1.0,), smoothed=(5,), n_queries=200),
     "cifar-airplane-bird": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501, 4001), more_queries=2000),
     "cifar-automobile-dog": Grid(sigmas=(0.5,), smoothed=(5, 501, 1501, 4001)),
     "breast-cancer": Grid(sigmas=(0.25, 0.5, 1.0), smoothed=(5, 15, 51, 101, 201)),
