@@ -95,10 +95,10 @@ _FINDINGS = (
     "coarser than the others', so where it is behind, a better setting may be missing; on ten digits the one "
     "that was tried, sigma 1, costs more accuracy than that.",
     "The figure aimed at on CIFAR-10 airplane/bird is missed at its K. The certificate is exact, and every "
-    "attack carried out on a prediction beyond it worked, so no better one exists for this classifier; larger K "
-    "certifies more, at less accuracy: 0.4215 at 0.7195 with K = 4001 on all 2,000 test rows (on which this "
-    "K was picked), and 0.410 (0.380-0.441) at 0.700 on half of them with K = 5001, chosen on the other half "
-    "(`frontier/cifar-airplane-bird.md`).",
+    "attack carried out on a prediction beyond it worked, so no better one exists for this classifier; "
+    "larger K certifies more, at less accuracy: 0.4215 at 0.7195 with K = 4001 on all 2,000 test rows (on "
+    "which this K was picked), and 0.410 (0.380-0.441) at 0.700 on half of them with K = 5001, chosen on the "
+    "other half (`frontier/cifar-airplane-bird.md`).",
 )
 
 
