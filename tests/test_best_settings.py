@@ -114,3 +114,12 @@ def test_plain_neighbours_on_more_rows_are_chosen_on_half_of_them(capsys):
     printed = capsys.readouterr().out
     assert "chosen K = 5, certified and right 0.300" in printed
     assert "0.5500" in printed and "0.3500" in printed  # both halves together
+
+
+def test_table_5_of_plain_neighbours_alone_has_no_figures_with_noise(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("KNN_CERT_DATA", str(tmp_path / "none"))
+    assert (
+        module("rab.table5").main(["--quick", "--plain", "--datasets", "mnist-01", "--attacks", "one"]) == 0
+    )
+    printed = capsys.readouterr().out
+    assert "best K" in printed and "| sigma |" not in printed
