@@ -10,8 +10,19 @@ import numpy as np
 from knn_cert import Certificates, SmoothedKNNClassifier
 from knn_cert.threats import Threat
 
-from ..common.choice import Candidate, Column
-from .study import BALL, MOVE, MOVED, OPEN, RELABELLED, REPLACED, ball_columns, move, row_columns
+from ..common.choice import Candidate, Column, Score
+from .study import (
+    BALL,
+    BELOW_BEST,
+    MOVE,
+    MOVED,
+    OPEN,
+    RELABELLED,
+    REPLACED,
+    ball_columns,
+    move,
+    row_columns,
+)
 
 PLAIN, SMOOTHED, RADIUS = "plain K-NN", "smoothed K-NN", "radius neighbours"
 
@@ -27,6 +38,11 @@ class Asked(NamedTuple):
     def fitted(self, **parameters) -> SmoothedKNNClassifier:
         """Fit a classifier to the table: the labels that it has are all that an attacker can use."""
         return SmoothedKNNClassifier(classes=np.unique(self.y), **parameters).fit(self.X, self.y)
+
+
+def floor(scores: Iterable[Score]) -> float:
+    """Return the accuracy on the choosing half below which no setting is chosen, from that of plain K-NN."""
+    return max(s.accuracy.chosen for s in scores if s.family == PLAIN) - BELOW_BEST
 
 
 def plain_candidates(asked: Asked, n_neighbors: Sequence[int]) -> Iterator[Candidate]:

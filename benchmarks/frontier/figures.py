@@ -33,6 +33,7 @@ from .candidates import (
     smoothed_candidates,
 )
 from .checks import carry_out, check_counts, check_order, tied_at
+from .more_rows import plain_on_more_rows
 from .saved import Measured
 from .study import BALL, BALLS, FLIPS, GOALS, GRIDS, SHARES, THREATS, Grid, row_columns, share_name
 
@@ -64,6 +65,8 @@ def _run(report: Report, name: str, options: argparse.Namespace) -> None:
     _tables(report, measured)
     if not options.quick:
         report_goals(report, [measured])
+    if grid.more_queries and name in GOALS:
+        plain_on_more_rows(report, name, data, grid)
     if options.save:
         _plot(report, measured)
         measured.save()

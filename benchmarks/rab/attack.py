@@ -1,26 +1,20 @@
-"""One attack run on one training table: what it does to plain K-NN, and what holds against it, checked.
-
-Every certificate speaks about tables that the evaluator, unlike the victim, has at hand: the same table
-without the trigger, with the true labels too, or without the poisoned rows. So each certified prediction is
-compared with the prediction made from that very table; the first that differs stops the study.
-"""
+"""One attack run on one training table: what it does to plain K-NN, and what holds against it, checked."""
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
-from knn_cert import SmoothedKNNClassifier, kernels, show_config, vote_probabilities
-from knn_cert.attacks import Poisoned, apply_trigger
+from knn_cert import SmoothedKNNClassifier, show_config, vote_probabilities
 from knn_cert.datasets import Dataset
-from knn_cert.threats import Deletions, RowShift
 
+from ..common.choice import Score
 from ..common.report import require
-from ..common.source import spread
 from ..rivals.count_certificate import certified_rows, plain_votes
+from .plain import plain_scores
 from .settings import N_NEIGHBORS, Experiment
+from .tables import Run, Tables
 
 # Two evaluations of one probability agree to about 1e-12; a wrong table or a wrong list would show far above.
 _ROUNDING = 1e-9
@@ -46,7 +40,15 @@ class Smoothed(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Figures of one attack; the norms are those of the changes of the poisoned rows."""
+    """Figures of one attack; the norms are those of the changes of the poisoned rows.
+
+    Attributes
+    ----------
+    plain : list of Score
+        K-NN without noise at every K (`plain_scores`).
+    n_judged : int
+        Test rows with the trigger on which no K was chosen.
+    """
 
     n_rows: int
     norm: float
@@ -54,6 +56,8 @@ class Outcome(NamedTuple):
     success: float
     counted: Share
     smoothed: list[Smoothed]
+    plain: list[Score]
+    n_judged: int
 
 
 def run_attack(
@@ -76,21 +80,9 @@ def run_attack(
     norm, ratio = setting
     trigger = experiment.triggers[attack](norm)
     poisoned = experiment.poison(data, trigger, ratio, in_place=not append)
-    victims = spread(data.X_test[data.y_test == experiment.source_class], limit)
     n_threads = n_threads or show_config("dict")["threads"]
-    run = _Run(
-        experiment=experiment,
-        poisoned=poisoned,
-        queries=apply_trigger(victims, trigger).X,
-        clean=spread(data.X_test, limit),
-        clean_labels=spread(data.y_test, limit),
-        # Rounded up: the norms are computed, the certificates are about the true ones.
-        radius=float(poisoned.norms.max()) * (1.0 + 1e-12),
-        total=math.sqrt(float(np.square(poisoned.norms).sum())) * (1.0 + 1e-12),
-        n_threads=n_threads,
-    )
-    originals = np.ascontiguousarray(data.X_train[poisoned.clean_rows])
-    tables = _Tables(run, originals)
+    run = Run.of(data, experiment, trigger, poisoned, limit, n_threads)
+    tables = Tables(run)
 
     votes = plain_votes(tables.observed, tables.labels, n_neighbors=N_NEIGHBORS, n_classes=2)
     numbers, survived = certified_rows(votes)
@@ -102,23 +94,12 @@ def run_attack(
         success=float(np.mean(plain == experiment.target_class)),
         counted=_share(survived >= len(poisoned.rows), plain == experiment.source_class),
         smoothed=[_smoothed(run, tables, sigma) for sigma in experiment.sigmas],
+        plain=plain_scores(run, tables),
+        n_judged=run.halves.judged.stop - run.halves.judged.start,
     )
 
 
-class _Run(NamedTuple):
-    """What one attack left behind: the poisoned table, the rows to classify, the norms of the changes."""
-
-    experiment: Experiment
-    poisoned: Poisoned
-    queries: np.ndarray
-    clean: np.ndarray
-    clean_labels: np.ndarray
-    radius: float
-    total: float
-    n_threads: int
-
-
-def _smoothed(run: _Run, tables: _Tables, sigma: float) -> Smoothed:
+def _smoothed(run: Run, tables: Tables, sigma: float) -> Smoothed:
     classifier = SmoothedKNNClassifier(N_NEIGHBORS, sigma, n_threads=run.n_threads)
     classifier.fit(run.poisoned.X, run.poisoned.y)
     box = classifier.certify(run.queries)
@@ -126,22 +107,16 @@ def _smoothed(run: _Run, tables: _Tables, sigma: float) -> Smoothed:
     require(worst <= _ROUNDING, f"probabilities add up to 1 only within {worst:.1e}")
     right = box.label == run.experiment.source_class
     within = box.radius > run.total
-    without_trigger = tables.probabilities("moved", sigma)
-    _check("the black box", box.label, within, without_trigger, tables.classes)
+    without_trigger = _probabilities(run, tables, "moved", sigma)
+    tables.check("the black box", box.label, within, without_trigger)
 
-    count = len(run.poisoned.rows)
-    threats = {
-        "moved": RowShift(rows=count, radius=run.radius),
-        "relabelled": RowShift(rows=count, radius=run.radius, relabel=True),
-        "deleted": Deletions(rows=count),
-    }
     shares = {}
-    for name, threat in threats.items():
+    for name, threat in run.threats().items():
         certificates = classifier.certify(run.queries, threat=threat)
         require(np.array_equal(certificates.label, box.label), f"{threat}: another prediction")
         certified = ~certificates.abstained
-        there = without_trigger if name == "moved" else tables.probabilities(name, sigma)
-        _check(f"{threat}", box.label, certified, there, tables.classes)
+        there = without_trigger if name == "moved" else _probabilities(run, tables, name, sigma)
+        tables.check(f"{threat}", box.label, certified, there)
         own = there[np.arange(len(there)), np.searchsorted(tables.classes, box.label)]
         below = np.flatnonzero(own < certificates.worst_probability - _ROUNDING)
         require(not below.size, f"{threat}: less probable than in the worst case, rows {below}")
@@ -157,36 +132,17 @@ def _smoothed(run: _Run, tables: _Tables, sigma: float) -> Smoothed:
     )
 
 
-class _Tables:
-    """The observed table and the three that its certificates speak of, as distances and labels 0 and 1."""
-
-    def __init__(self, run: _Run, originals: np.ndarray):
-        kernel, rows = kernels.get_backend(), run.poisoned.rows
-        self.classes, self.labels = np.unique(run.poisoned.y, return_inverse=True)
-        self._dof, self._rows = run.queries.shape[1], rows
-        self.observed = kernel.distances(run.queries, run.poisoned.X, n_threads=run.n_threads)
-        self._untriggered = self.observed.copy()
-        self._untriggered[:, rows] = kernel.distances(run.queries, originals, n_threads=run.n_threads)
-        self._true_labels = self.labels.copy()
-        self._true_labels[rows] = np.searchsorted(self.classes, run.experiment.source_class)
-
-    def probabilities(self, name: str, sigma: float) -> np.ndarray:
-        """Class probabilities from the table without what the threat of this name allows."""
-        if name == "deleted":
-            distances = np.delete(self.observed, self._rows, axis=1)
-            labels = np.delete(self.labels, self._rows)
-        else:
-            distances = self._untriggered
-            labels = self._true_labels if name == "relabelled" else self.labels
-        return vote_probabilities(
-            distances**2, labels, n_neighbors=N_NEIGHBORS, sigma=sigma, dof=self._dof, n_classes=2
-        )
-
-
-def _check(what: str, label, certified, there: np.ndarray, classes: np.ndarray) -> None:
-    """Compare every certified prediction with the one made from the table that the certificate is about."""
-    wrong = np.flatnonzero(certified & (classes[there.argmax(axis=1)] != label))
-    require(not wrong.size, f"{what}: certified, but not the prediction of the clean table, rows {wrong}")
+def _probabilities(run: Run, tables: Tables, name: str, sigma: float) -> np.ndarray:
+    """Return class probabilities from the table without what the threat of this name allows."""
+    distances, labels = tables.without(name)
+    return vote_probabilities(
+        distances**2,
+        labels,
+        n_neighbors=N_NEIGHBORS,
+        sigma=sigma,
+        dof=run.queries.shape[1],
+        n_classes=2,
+    )
 
 
 def _share(certified: np.ndarray, right: np.ndarray) -> Share:

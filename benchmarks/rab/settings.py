@@ -36,7 +36,7 @@ class Experiment(NamedTuple):
     title: str
     source_class: int
     target_class: int
-    sigmas: tuple[float, float]
+    sigmas: tuple[float, ...]
     radii: tuple[float, ...]
     triggers: dict[str, Callable[[float], Trigger]]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from knn_cert import kernels
 
 N_NEIGHBORS, SIGMA = 5, 1.0
+RADII = (0.1, 0.25, 0.5, 1.0, 2.0)
 
 
 class Study(NamedTuple):
