@@ -308,7 +308,7 @@ def test_the_law_of_rows_far_out_is_that_of_high_precision(tmp_path):
                     knn_cert::NodeLaw law;
                     law.set_nodes(dof, t, knn_cert::leaf_loops());
                     law.evaluate(s, F, U, f);
-                    for (int lane = 0; lane < 8; ++lane) std::printf(" %.17g %.17g %.17g", F[lane], U[lane], f[lane]);
+                    for (int i = 0; i < 8; ++i) std::printf(" %.17g %.17g %.17g", F[i], U[i], f[i]);
                     std::printf("\\n");
                 }
             }
@@ -327,7 +327,7 @@ def test_the_law_of_rows_far_out_is_that_of_high_precision(tmp_path):
             F, U, f = laws[3 * lane : 3 * lane + 3]
             t = first + 0.25 * lane
             cdf, sf, pdf = naive.ncx2(t * t, dof, s * s)
-            # the smaller tail and the density as law_error says; the other tail is the complement of the smaller
+            # as law_error says; the other tail is the complement of the smaller
             smaller = (F, cdf) if cdf < sf else (U, sf)
             limit = 5e-13 if abs(t - (s * s + dof) ** 0.5) < 15.0 else 2e-12
             for value, truth in (smaller, (f, 2 * t * pdf)):

@@ -135,7 +135,10 @@ private:
             if (!placed) {
                 for (RowSummary& list : lists_) list.start(RowSummary::kAllNear, dof_, leaf_);
                 fill(lists_);
-                for (std::size_t side = 0; side < 2; ++side) placed_[side].place(lists_[side].near().s, lists_[side].near().n, false);
+                for (std::size_t side = 0; side < 2; ++side) {
+                    const auto rows = lists_[side].near();
+                    placed_[side].place(rows.s, rows.n, without_tables(rows.n, contours_.start()));
+                }
                 placed = true;
             }
             outcomes[i] = by_contours(contests[i], sq_error, {&placed_[0], &placed_[1]});

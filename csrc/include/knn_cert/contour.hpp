@@ -288,9 +288,9 @@ private:
         constexpr double kBeyond = 12.0;  // the band is wider than the angles need, by e^12 rows
         BandTask task{};
         const auto skipped = static_cast<std::int64_t>(inside_);  // the nearest rows, by cells of which pieces are made
-        one_by_one_->prepare(block, law_, PlacedRows::Horizon{}, task.rows, static_cast<std::size_t>(skipped));
-        task.rows.n_rows = std::min(task.rows.n_rows, static_cast<std::int64_t>(active_));
-        const std::size_t size = static_cast<std::size_t>(task.rows.n_rows + 2) * kLanes;
+        one_by_one_->prepare(block, law_, PlacedRows::Horizon{}, task.rows, static_cast<std::size_t>(skipped),
+                             static_cast<std::size_t>(active_));
+        const std::size_t size = static_cast<std::size_t>(task.rows.n_rows + 4) * kLanes;
         if (band_G_.size() < size) {
             band_G_.resize(size);
             band_A_.resize(size);

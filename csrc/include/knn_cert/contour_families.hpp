@@ -27,11 +27,13 @@ public:
         const std::array<const ContourRows*, 2> points = {&sides_[0].points, &sides_[1].points};
         Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
         if (outcome.settled) return outcome;
-        for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member);
+        for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member, race_.start());
         const std::array<PlacedRows*, 2> placed = {&sides_[0].placed, &sides_[1].placed};
         outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), placed);
         // full accuracy takes less than the recurrence does for little
-        if (!outcome.settled && accuracy.tolerance > 0.0) outcome = race_.solve(points, m_a, m_b, {}, SquareError::of_roots(), placed);
+        Accuracy full;
+        full.bearable = accuracy.tolerance;
+        if (!outcome.settled && accuracy.tolerance > 0.0) outcome = race_.solve(points, m_a, m_b, full, SquareError::of_roots(), placed);
         return outcome;
     }
 
@@ -90,12 +92,12 @@ private:
             points.gather();
         }
 
-        // The rows of a member one by one.
-        void place(const FamilyRows& rows, std::size_t member) {
+        // The rows of a member one by one; start: the radius at which its race is decided.
+        void place(const FamilyRows& rows, std::size_t member, double start) {
             changing.clear();
             for (std::size_t i = 0; i < rows.s.size(); ++i)
                 if (rows.in(i, member)) changing.push_back(rows.s[i]);
-            placed.place(changing.data(), changing.size(), false);
+            placed.place(changing.data(), changing.size(), without_tables(changing.size(), start));
         }
 
         // Adds the rows of `changing`, or takes them off.

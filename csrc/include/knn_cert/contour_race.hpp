@@ -56,6 +56,9 @@ public:
         return outcome();
     }
 
+    // About where the race solved last is decided.
+    [[nodiscard]] double start() const { return std::min(arrival_[0].t, arrival_[1].t); }
+
 private:
     static constexpr int kMostHalvings = 2;
     static constexpr std::size_t kMostBlocks = 400;

@@ -183,7 +183,7 @@ struct BandTask {
     TallyTask rows;         // cells, x, n_rows
     const double* log_rho;  // [8]
     double drop;            // what is beyond the band is below exp(-drop)
-    // [n_rows + 2][8], out: P(k rows within); the density of one row at the node and k others within, by h; low <= k <= high count
+    // [n_rows + 4][8], out: P(k rows within); the density of one row at the node and k others within, by h; low <= k <= high count
     double *G, *A;
     std::int64_t low, high;
 };

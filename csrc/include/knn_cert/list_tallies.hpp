@@ -24,18 +24,6 @@ inline void tally_in_portions(const LeafLoops& leaf, TallyTask task) {
     }
 }
 
-// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay (kCellTerms evaluations for each cell that holds
-// a row), or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
-// And rows far out, as with little noise, if they are fewer than a cell has terms when spread evenly up to there: each query comes to
-// blocks of its own, for which its cells would be built once and used once. 100 queries of Spambase are 2 to 13 times faster so,
-// where contests start at 60 to 1000; nearer, cells serve many queries.
-inline bool without_tables(std::size_t n_rows, double start) {
-    constexpr std::size_t kFewRows = 48;
-    constexpr double kOwnBlocks = 60.0;
-    const bool sparse = static_cast<double>(n_rows) < kCellTerms * kCellsPerUnit * start;
-    return n_rows <= kFewRows || start > kLastTabledRadius - 200.0 || (sparse && start > kOwnBlocks);
-}
-
 class ListTallies {
 public:
     // D = degree powers are kept. one_by_one: without tables.

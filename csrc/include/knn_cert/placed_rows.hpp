@@ -61,6 +61,18 @@ struct Negligible {
     [[nodiscard]] bool covers(double s, double F, double f) const { return s >= from && F <= cdf && f <= pdf; }
 };
 
+// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay (kCellTerms evaluations for each cell that holds
+// a row), or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
+// And rows far out, as with little noise, if they are fewer than a cell is worth when spread evenly up to there: each query comes to blocks of
+// its own, for which its cells would be built once and used once; nearer, cells serve many queries.
+inline bool without_tables(std::size_t n_rows, double start) {
+    constexpr std::size_t kFewRows = 48;
+    constexpr double kOwnBlocks = 60.0;
+    constexpr double kRowsOfCell = 40.0;  // what it takes to make one, in rows by tiles (measured)
+    const bool sparse = static_cast<double>(n_rows) < kRowsOfCell * kCellsPerUnit * start;
+    return n_rows <= kFewRows || start > kLastTabledRadius - 200.0 || (sparse && start > kOwnBlocks);
+}
+
 class PlacedRows {
 public:
     // Which rows cannot be left out: those up to s, the D-th row of the list (D powers are kept) or beyond it. Let w = F / U, g =
@@ -114,9 +126,14 @@ public:
     // The D-th row, or one that shares its cell; infinite where there are fewer.
     [[nodiscard]] double row(std::size_t index) const { return index < n_ ? s_[index] : std::numeric_limits<double>::infinity(); }
 
-    // Finds the law of the rows at the nodes of a block, from row `first` on, and hands those that count to the task; the others are left out.
-    void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task, std::size_t first = 0) {
-        const std::size_t end = one_by_one_ ? prepare_values(block, law, horizon, first) : prepare_cells(block, law, horizon, first);
+    // Finds the law of the rows first .. first + most - 1 at the nodes of a block and hands those that count to the task; the others are left
+    // out.
+    void prepare(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, TallyTask& task, std::size_t first = 0,
+                 std::size_t most = std::numeric_limits<std::size_t>::max()) {
+        first = std::min(first, n_);
+        most = std::min(most, n_ - first);
+        const std::size_t end = one_by_one_ ? prepare_values(block, law, horizon, first, first + most)
+                                            : prepare_cells(block, law, horizon, first, first + most);
         task.cells = one_by_one_ ? nullptr : pointers_.data() + first;
         task.x = one_by_one_ ? nullptr : x_.data() + first;
         task.values = one_by_one_ ? values_.data() : nullptr;
@@ -147,7 +164,7 @@ private:
         negligible_.from = radius_of(block.position(kLanes - 1));
     }
 
-    std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first) {
+    std::size_t prepare_values(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first, std::size_t end) {
         NodeLaw& at_nodes = law.at(block);
         double at[3 * kLanes];
         negligible_ = {};
@@ -157,7 +174,7 @@ private:
         }
         values_.clear();
         std::size_t i = first;
-        for (; i < n_; ++i) {
+        for (; i < end; ++i) {
             at_nodes.evaluate(s_[i], at, at + kLanes, at + 2 * kLanes);
             const double F = at[kLanes - 1];
             if (F == 0.0 || (s_[i] > horizon.s && negligible_.covers(s_[i], F, at[3 * kLanes - 1]))) break;
@@ -166,7 +183,7 @@ private:
         return i;
     }
 
-    std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first) {
+    std::size_t prepare_cells(const NodeBlock& block, BlockLaw& law, const Horizon& horizon, std::size_t first, std::size_t end) {
         BlockRows& rows = law.rows(block);
         pointers_.resize(n_);
         const std::int32_t sure = cell_of(horizon.s);
@@ -179,7 +196,7 @@ private:
         const Cell* cell = nullptr;
         std::int32_t last = -1;
         std::size_t i = first;
-        for (; i < n_; ++i) {
+        for (; i < end; ++i) {
             if (cell_[i] != last) {
                 last = cell_[i];
                 if (static_cast<std::size_t>(last) >= rows.cells.size()) break;

@@ -17,6 +17,8 @@ namespace knn_cert {
 struct Accuracy {
     // Absolute error of each probability that the caller can bear; 0 asks for full relative accuracy.
     double tolerance = 0.0;
+    // The same, where all is worked out as well as it can be: what the caller can bear is answered all the same.
+    double bearable = 0.0;
     // Whether to answer whatever the doubt (it is part of the error): nothing better can be had.
     bool any_doubt = false;
 
@@ -24,7 +26,7 @@ struct Accuracy {
     [[nodiscard]] double first_target() const { return std::max(1e-15, 1e-2 * tolerance); }
     // Left out in the end: this share of each probability, or this much.
     [[nodiscard]] double relative_target() const { return 1e-13; }
-    [[nodiscard]] double floor() const { return std::max(1e-300, 1e-2 * tolerance); }
+    [[nodiscard]] double floor() const { return std::max(1e-300, 1e-2 * std::max(tolerance, bearable)); }
     // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
     [[nodiscard]] double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
     // Relative change of each list's polynomials by the rows left out of a tally (placed_rows.hpp).
@@ -47,7 +49,7 @@ struct Accuracy {
     // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
     [[nodiscard]] bool settled(double q, double doubt, int degree) const {
         const double relative = std::max(8e-11, 8e-12 * degree);
-        return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * tolerance;
+        return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * std::max(tolerance, bearable);
     }
 };
 
