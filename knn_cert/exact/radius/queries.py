@@ -23,10 +23,9 @@ from ...threats import (
 )
 from ...threats.rows import given
 from ..measured import Measured
-from ..search import largest_radii, margin_to_half
+from ..search import largest_count, largest_radii, margin_to_half
 from ..threatened import CertainQueries, UncertainQueries
 from .chances import Ball
-from .gallop import largest_count
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
 from .settings import RadiusSettings
 from .sorted_rows import SortedRows
