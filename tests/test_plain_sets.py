@@ -42,6 +42,21 @@ def a_case(seed, most_rows):
     return distances, labels, n_neighbors, n_classes, int(rng.integers(0, n_classes))
 
 
+def a_crowd(seed):
+    """Some tables of few rows of the target, deep among the K, and crowds of others that are about as far.
+
+    The K nearest rows of the cheapest change often meet where, as the table is, too few or too many vote:
+    third rows make room for rivals from a little farther, or take the place of the target's rows.
+    """
+    rng = np.random.default_rng(seed)
+    target = seed % 2
+    labels = np.repeat([target, 1 - target, 2], [rng.integers(1, 4), rng.integers(2, 4), rng.integers(2, 5)])
+    n = len(labels)
+    places = np.where(labels == 2, 3.0, np.where(labels == target, 0.0, rng.choice([1.0, 3.0, 3.2], size=n)))
+    distances = places + rng.choice([0.0, 0.125, 0.25, 0.5, 1.0], size=(24, n))
+    return distances, labels, int(rng.integers(2, n)), 3, target
+
+
 def queries_of(case, relative_error=0.0, *, known=True):
     distances, labels, n_neighbors, n_classes, target = case
     settings = PlainSettings(n_neighbors, n_classes, known, KERNEL, 1)
@@ -129,6 +144,52 @@ def test_a_query_that_moves_after_rows_were_tampered_with_has_what_the_best_set_
         check = assert_just_below if n_classes == 2 else assert_sound
         least = naive_plain_sets.limits_after_moves(distances, losing_sets(case), rows, 3.0, error)
         check(queries.largest_budget(QueryShift(training=RowShift(rows, 3.0))), least)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_crowds_of_third_rows_make_room_or_take_it(seed):
+    case, error = a_crowd(seed), (0.0, 0.05)[seed // 2 % 2]
+    limit = naive_plain_sets.ball_limits(case[0], losing_sets(case), error)
+    assert_just_below(queries_of(case, error).largest_budget(BlackBoxBall()), limit, TIGHT_BALL)
+
+
+@pytest.mark.parametrize("seed", range(18))
+def test_distances_in_other_units_change_the_units_of_radii_alone(seed):
+    """To the last bit, in units of powers of two: no distance is large or small in itself."""
+    distances, labels, n_neighbors, n_classes, target = a_case(seed, 9) if seed % 3 else a_crowd(seed)
+    distances = distances[:6] + np.random.default_rng(seed).uniform(size=(6, len(labels))) * (seed // 3 % 2)
+    known, error = bool(seed % 2), (0.0, 1e-12, 0.05)[seed // 3 % 3]
+
+    def radii(unit):
+        queries = queries_of((distances * unit, labels, n_neighbors, n_classes, target), error, known=known)
+        shifts = [RowShift(rows) for rows in range(4)]
+        moved = [QueryShift(training=RowShift(rows, 3.0 * unit)) for rows in range(3)]
+        flipped = [QueryShift(training=kind(1)) for kind in (LabelFlips, Deletions, Insertions)]
+        threats = [*shifts, QueryShift(), *moved, *flipped, BlackBoxBall()]
+        return np.array([queries.largest_budget(threat) for threat in threats])
+
+    for exponent in (-400, -4, 300):
+        unit = 2.0**exponent
+        np.testing.assert_array_equal(radii(unit), radii(1.0) * unit)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
+@pytest.mark.parametrize(
+    ("distances", "labels", "moved", "meeting"),
+    [
+        ([0.0, 1.0, 2.9, 2.9, 3.1], [0, 1, 2, 2, 1], [2, 3, 4], 8.9 / 3.0),
+        ([1.0, 2.0, 3.0, 3.0], [0, 1, 2, 3], [0, 2, 3], 7.0 / 3.0),
+    ],
+)
+def test_rows_meet_beyond_where_votes_suffice_or_before_they_are_too_many(
+    distances, labels, moved, meeting, offset
+):
+    """Two rows at 2.9 go out to where the one at 3.1 comes; two at 3 come in to where the one at 1 goes."""
+    case = (np.array([distances]) + offset, np.array(labels), 3, 4, 0)
+    expected = math.sqrt(sum((distances[i] - meeting) ** 2 for i in moved))
+    limit = naive_plain_sets.ball_limits(case[0], losing_sets(case))
+    assert limit[0] == pytest.approx(expected)
+    assert_just_below(queries_of(case).largest_budget(BlackBoxBall()), limit, TIGHT_BALL)
 
 
 def test_of_few_moved_rows_enough_are_the_targets_own():
