@@ -57,6 +57,18 @@ def a_crowd(seed):
     return distances, labels, int(rng.integers(2, n)), 3, target
 
 
+def a_scatter(seed):
+    """Some tables of many classes with few rows each: third rows fill the K, and no rival has many votes."""
+    rng = np.random.default_rng(seed)
+    n_classes = int(rng.integers(4, 7))
+    more = rng.integers(0, n_classes, size=int(rng.integers(0, 9 - n_classes)))
+    labels = np.append(np.arange(n_classes), more)
+    target = int(rng.integers(0, n_classes))
+    labels[: 1 + seed % 2] = target  # two classes have no rows of their own then, or one
+    distances = 0.25 * rng.integers(0, (4, 12)[seed // 2 % 2], size=(24, len(labels))) + (labels != target)
+    return distances, labels, int(rng.integers(1, len(labels))), n_classes, target
+
+
 def queries_of(case, relative_error=0.0, *, known=True):
     distances, labels, n_neighbors, n_classes, target = case
     settings = PlainSettings(n_neighbors, n_classes, known, KERNEL, 1)
@@ -153,6 +165,19 @@ def test_crowds_of_third_rows_make_room_or_take_it(seed):
     assert_just_below(queries_of(case, error).largest_budget(BlackBoxBall()), limit, TIGHT_BALL)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_many_classes_of_few_rows_leave_what_the_best_set_leaves(seed):
+    case, error = a_scatter(seed), (0.0, 0.05)[seed // 4 % 2]
+    inside, queries = losing_sets(case), queries_of(case, error)
+    limits = naive_plain_sets.shift_limits(case[0], inside, error)
+    for rows, limit in enumerate(limits):
+        check = assert_sound if error else assert_just_below
+        check(queries.largest_budget(RowShift(rows)), limit)
+    assert_just_below(queries.largest_budget(QueryShift()), limits[-1])
+    limit = naive_plain_sets.ball_limits(case[0], inside, error)
+    assert_just_below(queries.largest_budget(BlackBoxBall()), limit, TIGHT_BALL)
+
+
 @pytest.mark.parametrize("seed", range(18))
 def test_distances_in_other_units_change_the_units_of_radii_alone(seed):
     """To the last bit, in units of powers of two: no distance is large or small in itself."""
@@ -171,6 +196,16 @@ def test_distances_in_other_units_change_the_units_of_radii_alone(seed):
     for exponent in (-400, -4, 300):
         unit = 2.0**exponent
         np.testing.assert_array_equal(radii(unit), radii(1.0) * unit)
+
+
+def test_a_rival_may_win_by_one_vote_each_where_the_target_keeps_one():
+    """At 0.8 meet the target's second row, from 0.5, the rival's, from 1.1, and a third one, from 1."""
+    case = (np.array([[1.1, 0.0, 0.5, 1.0, 1.0, 1.0]]), np.array([0, 1, 1, 2, 3, 4]), 3, 5, 1)
+    limits = naive_plain_sets.shift_limits(case[0], losing_sets(case))
+    assert limits[-1, 0] == pytest.approx(0.3)
+    assert_just_below(queries_of(case).largest_budget(QueryShift()), limits[-1])
+    for rows, limit in enumerate(limits):
+        assert_just_below(queries_of(case).largest_budget(RowShift(rows)), limit)
 
 
 @pytest.mark.parametrize("offset", [0.0, 1e3, 1e6])
