@@ -10,6 +10,7 @@ import pytest
 
 from knn_cert import kernels
 from knn_cert.exact.measured import Measured
+from knn_cert.exact.plain import ball, rival_ball
 from knn_cert.exact.plain.few_rows import Attacked, limit_of_some_moved
 from knn_cert.exact.plain.queries import PlainQueries
 from knn_cert.exact.plain.settings import PlainSettings
@@ -163,6 +164,22 @@ def test_crowds_of_third_rows_make_room_or_take_it(seed):
     case, error = a_crowd(seed), (0.0, 0.05)[seed // 2 % 2]
     limit = naive_plain_sets.ball_limits(case[0], losing_sets(case), error)
     assert_just_below(queries_of(case, error).largest_budget(BlackBoxBall()), limit, TIGHT_BALL)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_ball_is_proven_wherever_its_search_ends(seed, steps, monkeypatch):
+    """After a few steps alone it is too small, and never too large."""
+    monkeypatch.setattr(ball, "_MOST_STEPS", steps)
+    monkeypatch.setattr(rival_ball, "_MOST_CUTS", steps)
+    monkeypatch.setattr(rival_ball, "_PIECES", 1 + seed % 3)
+    distances, labels, n_neighbors, n_classes, target = a_case(seed, 9) if seed % 2 else a_crowd(seed)
+    if seed % 4 < 2:
+        n_classes, labels = 2, np.minimum(labels, 1)
+        target = min(target, 1)
+    case, error = (distances, labels, n_neighbors, n_classes, target), (0.0, 0.05)[seed // 4 % 2]
+    limit = naive_plain_sets.ball_limits(distances, losing_sets(case), error)
+    assert_sound(queries_of(case, error).largest_budget(BlackBoxBall()), limit)
 
 
 @pytest.mark.parametrize("seed", range(40))
