@@ -303,7 +303,9 @@ def test_a_query_that_moves_after_flips_has_what_the_flips_leave(n_classes):
     table = {"distances": [1.0, 2.0, 3.0, 9.0, 11.0], "labels": [1, 1, 1, 0, 0], "n_neighbors": 3}
     table |= {"n_classes": n_classes, "known": True, "target": 1}
     assert budget(table, QueryShift()) == pytest.approx((11.0 - 2.0) / 2)
-    for training in (LabelFlips(1), Replacements(1), RowShift(1, relabel=True, radius=5.0)):
+    # what is relabelled need not move far
+    relabelled = [RowShift(1, relabel=True, radius=radius) for radius in (0.0, 0.1, 5.0)]
+    for training in (LabelFlips(1), Replacements(1), *relabelled):
         assert budget(table, QueryShift(training=training)) == pytest.approx((9.0 - 3.0) / 2)
     assert budget(table, QueryShift(training=Insertions(1))) == pytest.approx((9.0 - 2.0) / 2)
     assert budget(table, QueryShift(training=Deletions(1))) == pytest.approx((11.0 - 3.0) / 2)

@@ -16,6 +16,7 @@ from knn_cert.exact.plain.rival_ball import BallRows, least_square_of_rival
 from knn_cert.exact.plain.rivals import Rivals
 
 TIGHT = 1e-9
+EPS = float(np.finfo(float).eps)
 
 
 def cases(seed):
@@ -68,6 +69,12 @@ def test_each_rival_needs_what_its_best_set_needs(seed):
                 h, ell = float(inner[i, column]), float(outer[i, column])
                 rows_of_ball = BallRows(own, other, third, third)
                 square = least_square_of_rival(rows_of_ball, n_neighbors, lead, h, ell, np.inf)
-                assert balls[i] * (1.0 - 1e-4) <= np.sqrt(square) <= balls[i] * (1.0 + 1e-15)
+                # the root is rounded down where it is used
+                assert balls[i] * (1.0 - 1e-4) <= np.sqrt(square) * (1.0 - 4.0 * EPS) <= balls[i]
+                for share in (0.4, 0.9):  # a bound that is of no use is one all the same
+                    square = least_square_of_rival(
+                        rows_of_ball, n_neighbors, lead, h, ell, (share * balls[i]) ** 2
+                    )
+                    assert (share - 1e-9) * balls[i] <= np.sqrt(square) * (1.0 - 4.0 * EPS) <= balls[i]
             else:
                 assert np.isposinf(all_moved[i])
