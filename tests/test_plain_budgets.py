@@ -309,7 +309,8 @@ def test_a_query_that_moves_after_flips_has_what_the_flips_leave(n_classes):
         assert budget(table, QueryShift(training=training)) == pytest.approx((9.0 - 3.0) / 2)
     assert budget(table, QueryShift(training=Insertions(1))) == pytest.approx((9.0 - 2.0) / 2)
     assert budget(table, QueryShift(training=Deletions(1))) == pytest.approx((11.0 - 3.0) / 2)
-    assert math.isnan(budget(table, QueryShift(training=Deletions(3))))
+    for labels in (table["labels"], [1] * 5):  # K rows must be left, whatever they are
+        assert math.isnan(budget(table | {"labels": labels}, QueryShift(training=Deletions(3))))
     assert budget(table, QueryShift(training=RowShift(5, 1.0))) == pytest.approx((10.0 - 3.0) / 2)
 
 
