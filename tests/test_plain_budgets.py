@@ -14,6 +14,7 @@ from scipy.optimize import minimize_scalar
 
 from knn_cert import kernels
 from knn_cert.exact.measured import Measured
+from knn_cert.exact.plain import moves
 from knn_cert.exact.plain.queries import PlainQueries
 from knn_cert.exact.plain.settings import PlainSettings
 from knn_cert.threats import (
@@ -302,12 +303,40 @@ def test_a_query_that_moves_after_flips_has_what_the_flips_leave(n_classes):
     table = {"distances": [1.0, 2.0, 3.0, 9.0, 11.0], "labels": [1, 1, 1, 0, 0], "n_neighbors": 3}
     table |= {"n_classes": n_classes, "known": True, "target": 1}
     assert budget(table, QueryShift()) == pytest.approx((11.0 - 2.0) / 2)
-    for training in (LabelFlips(1), Replacements(1), RowShift(1, relabel=True, radius=5.0)):
+    # what is relabelled need not move far
+    relabelled = [RowShift(1, relabel=True, radius=radius) for radius in (0.0, 0.1, 5.0)]
+    for training in (LabelFlips(1), Replacements(1), *relabelled):
         assert budget(table, QueryShift(training=training)) == pytest.approx((9.0 - 3.0) / 2)
     assert budget(table, QueryShift(training=Insertions(1))) == pytest.approx((9.0 - 2.0) / 2)
     assert budget(table, QueryShift(training=Deletions(1))) == pytest.approx((11.0 - 3.0) / 2)
-    assert math.isnan(budget(table, QueryShift(training=Deletions(3))))
+    for labels in (table["labels"], [1] * 5):  # K rows must be left, whatever they are
+        assert math.isnan(budget(table | {"labels": labels}, QueryShift(training=Deletions(3))))
     assert budget(table, QueryShift(training=RowShift(5, 1.0))) == pytest.approx((10.0 - 3.0) / 2)
+
+
+def test_moved_rows_are_split_in_every_way_however_many_ways_there_are(monkeypatch):
+    """A few splits are looked at together; the worst of them may be the first or the last."""
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 2, size=40)
+    measured = Measured(rng.uniform(2.0, 9.0, size=(12, 40)) + 2.0 * (labels != 1), labels, 0.0)
+    queries = PlainQueries(settings_of(17, 2), measured, np.ones(12, dtype=int))
+    threats = [RowShift(rows) for rows in (3, 9)]
+    threats += [QueryShift(training=RowShift(rows, radius)) for rows in (3, 9) for radius in (0.5, math.inf)]
+    at_once = [queries.largest_budget(threat) for threat in threats]
+    assert any(np.unique(found).size > 6 for found in at_once)
+    for few in (12, 24, 60):
+        monkeypatch.setattr(moves, "_AT_ONCE", few)
+        for threat, expected in zip(threats, at_once, strict=True):
+            np.testing.assert_array_equal(queries.largest_budget(threat), expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_rows_moved_anywhere_bring_no_votes_to_a_class_that_has_too_few(n_classes):
+    table = {"distances": [1.0, 2.0, 3.0, 4.0], "labels": [1, 1, 1, 0], "n_neighbors": 3}
+    table |= {"n_classes": n_classes, "known": True, "target": 1}
+    for rows in (1, 2, 4):
+        assert budget(table, RowShift(rows)) == math.inf
+        assert budget(table, QueryShift(training=RowShift(rows, math.inf))) == math.inf
 
 
 # ------------------------------------------------------------------------------------------------ the L2 ball

@@ -241,6 +241,13 @@ def test_distances_are_told_from_the_radius_within_their_errors():
         assert (queries.largest_budget(LabelFlips()) >= 0).tolist() == [sure] * 3
 
 
+def test_errors_may_be_relative_to_the_true_distances():
+    """A row measured at 1 with an error of two fifths may be at 1 / 0.6, beyond the radius, or at 0.6."""
+    one = measured([[1.0, 9.0]], [0, 1], 0.4)
+    for radius, sure in ((1.5, False), (1.7, True)):
+        assert settings(2, radius=radius).vote(one)[1].any() != sure
+
+
 def test_many_queries_are_answered_one_by_one():
     rng = np.random.default_rng(0)
     distances, labels = rng.uniform(1.0, 4.0, size=(6, 80)), rng.integers(0, 3, size=80)

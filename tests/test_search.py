@@ -14,7 +14,7 @@ from scipy.special import ndtri
 from knn_cert import SmoothedKNNClassifier, kernels, largest_budget
 from knn_cert.exact import worst_case
 from knn_cert.exact.mean_race import expected_count
-from knn_cert.exact.search import largest_counts
+from knn_cert.exact.search import largest_count, largest_counts
 from knn_cert.threats import Deletions, Insertions, LabelFlips, Replacements
 
 COUNTED = (LabelFlips, Deletions, Insertions, Replacements)
@@ -54,6 +54,32 @@ class Margins:
         # loose tolerances err, but never about the sign
         erring = np.abs(exact * (1.0 + self.noise * self.rng.normal(size=len(rows)))) + 1e-9
         return np.where(np.isnan(exact), exact, np.where(good, erring, -erring))
+
+
+@given(
+    limit=st.integers(-1, 2_000),
+    guess=st.integers(-10, 2_100),
+    least=st.integers(-1, 2_000),
+    data=st.data(),
+)
+def test_a_single_count_is_found_from_any_guess_and_at_once_from_a_good_one(limit, guess, least, data):
+    limit = max(limit, least)
+    answer = data.draw(st.integers(least, limit))
+    tried = []
+
+    def holds(number):
+        assert least < number <= limit and number not in tried
+        tried.append(number)
+        return number <= answer
+
+    assert largest_count(holds, limit, guess, least) == answer
+    failed = [number for number in tried if number > answer]
+    assert (failed[-1:] or [limit + 1]) == [answer + 1]
+    # steps of 1, 4, 16, ... until there are two ends, and then halves of what is between them
+    distance = abs(guess - answer)
+    assert len(tried) <= 4 + 1.5 * math.log2(distance + 1) + 2
+    if answer in (guess, guess - 1):
+        assert len(tried) <= 2
 
 
 @given(

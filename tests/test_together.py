@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from knn_cert import SmoothedKNNClassifier
 from knn_cert.certificates import Certificates
+from knn_cert.exact import evaluate
 from knn_cert.exact.measured import Measured
+from knn_cert.exact.table import Table
 from knn_cert.exact.together import program as program_module
 from knn_cert.exact.together.arrivals import most_changed_by_labels
-from knn_cert.exact.together.certify import certify_together, check_together
+from knn_cert.exact.together.certify import OpenQueries, certify_together, check_together
 from knn_cert.exact.together.program import Program
 from knn_cert.exact.together.reach import deletion_demands, flip_demands
 from knn_cert.exact.together.search import most_changed
@@ -113,6 +115,17 @@ def certificates(targets, budgets, vote, kind, n_rows):
     )
 
 
+def bound_together(alone, parts, vote, threat, y_true=None, seconds=5.0):
+    """What is certified of queries whose distances come in parts, from their certificates one by one."""
+    queries, start = OpenQueries(vote, threat, alone.n_train), 0
+    for part in parts:
+        some = slice(start, start + len(part))
+        budgets = np.where(alone.abstained, -1, alone.budget)[some].astype(np.int64)
+        queries.add(part, np.searchsorted(alone.classes, alone.label)[some], budgets)
+        start += len(part)
+    return certify_together(alone, queries, y_true, seconds)
+
+
 def certified(problem, *, y_true=None, seconds=5.0, chunk=None):
     alone = certificates(
         problem.targets, problem.budgets(), problem.vote, problem.kind, len(problem.table[1])
@@ -120,7 +133,7 @@ def certified(problem, *, y_true=None, seconds=5.0, chunk=None):
     measured = problem.measured
     chunk = len(measured) if chunk is None else chunk
     parts = [measured.of(slice(start, start + chunk)) for start in range(0, len(measured), chunk)]
-    return certify_together(alone, parts, problem.vote, problem.kind(rows=problem.rows), y_true, seconds)
+    return bound_together(alone, parts, problem.vote, problem.kind(rows=problem.rows), y_true, seconds)
 
 
 @st.composite
@@ -324,6 +337,25 @@ def test_no_attack_beats_the_classifier_itself(problem):
     assert found.changed_at_most <= np.count_nonzero(asked.abstained)
 
 
+def test_distances_are_measured_once(monkeypatch):
+    """By certificates one by one and by what is asked of all, chunk by chunk."""
+    rng = np.random.default_rng(0)
+    X, y, queries = rng.normal(size=(60, 2)), rng.integers(0, 2, 60), rng.normal(size=(25, 2))
+    classifier = SmoothedKNNClassifier(5, sigma=0.0, n_threads=1).fit(X, y)
+    whole = classifier.certify_together(queries, LabelFlips(2), seconds=0.0)
+    n_measured, measure = [], Table.measured
+
+    def counted(table, some, *how):
+        n_measured.append(len(some))
+        return measure(table, some, *how)
+
+    monkeypatch.setattr(Table, "measured", counted)
+    monkeypatch.setattr(evaluate, "_CHUNK_BYTES", 8 * 60 * 10)
+    found = classifier.certify_together(queries, LabelFlips(2), seconds=0.0)
+    assert n_measured == [10, 10, 5]
+    assert 0 < found.changed_at_most == whole.changed_at_most
+
+
 def test_other_classifiers_are_refused():
     X, y = [[0.0], [0.5], [4.0], [4.5]], [0, 0, 1, 1]
     for classifier in (SmoothedKNNClassifier(1), SmoothedKNNClassifier(radius=1.0, sigma=0.0)):
@@ -438,40 +470,40 @@ def two_clouds(n_queries=40, n_rows=400, k=41, rows=30, known=True):
 
 def test_one_attack_changes_far_fewer_queries_than_attacks_one_by_one():
     alone, measured, vote, threat, true = two_clouds()
-    found = certify_together(alone, [measured], vote, threat, true, seconds=2.0)
+    found = bound_together(alone, [measured], vote, threat, true, seconds=2.0)
     one_by_one = np.count_nonzero(~alone.certified(30))
     assert one_by_one == 40
     assert found.changed_at_most <= 24
     assert found.changed_at_least >= 8
     # nothing but the first program, and no program at all
-    quick = certify_together(alone, [measured], vote, threat, true, seconds=0.0)
+    quick = bound_together(alone, [measured], vote, threat, true, seconds=0.0)
     assert found.changed_at_most < quick.changed_at_most < one_by_one
 
 
 def test_the_answer_does_not_depend_on_chunks_or_the_order_of_rows():
     alone, measured, vote, threat, true = two_clouds(n_queries=15)
-    whole = certify_together(alone, [measured], vote, threat, true, seconds=60.0)
+    whole = bound_together(alone, [measured], vote, threat, true, seconds=60.0)
     rng = np.random.default_rng(0)
     order = rng.permutation(measured.n_rows)
     shuffled = Measured(measured.distances[:, order], measured.labels[order], measured.relative_error)
     for parts in ([measured.of(slice(i, i + 4)) for i in range(0, 15, 4)], [shuffled]):
-        other = certify_together(alone, parts, vote, threat, true, seconds=60.0)
+        other = bound_together(alone, parts, vote, threat, true, seconds=60.0)
         assert (other.changed_at_most, other.right_at_least) == (whole.changed_at_most, whole.right_at_least)
 
 
 def test_queries_that_are_certified_one_by_one_never_count():
     alone, measured, vote, _, true = two_clouds()
     for rows in (1, 3, 10, 20):
-        found = certify_together(alone, [measured], vote, LabelFlips(rows=rows), true, seconds=0.2)
+        found = bound_together(alone, [measured], vote, LabelFlips(rows=rows), true, seconds=0.2)
         assert found.changed_at_most <= np.count_nonzero(~alone.certified(rows))
         assert found.accuracy_at_least >= alone.summary(true, [rows]).certified_accuracy[0]
-    assert certify_together(alone, [measured], vote, LabelFlips(rows=0), true).changed_at_most == 0
+    assert bound_together(alone, [measured], vote, LabelFlips(rows=0), true).changed_at_most == 0
 
 
 def test_copies_of_a_query_change_together():
     alone, measured, vote, threat, _ = two_clouds()
     copies = np.zeros(12, dtype=int)
-    found = certify_together(
+    found = bound_together(
         alone[copies], [Measured(measured.distances[copies], measured.labels, 1e-15)], vote, threat
     )
     assert found.is_exact
@@ -480,7 +512,7 @@ def test_copies_of_a_query_change_together():
 
 def test_what_a_result_says():
     alone, measured, vote, threat, true = two_clouds()
-    found = certify_together(alone, [measured], vote, threat, true, seconds=0.5)
+    found = bound_together(alone, [measured], vote, threat, true, seconds=0.5)
     stay = 40 - found.changed_at_most
     assert len(found) == 40
     assert found.alone is alone
@@ -490,15 +522,15 @@ def test_what_a_result_says():
     assert "the labels of at most 30 training rows changed" in found.guarantee
     assert "Tables have at least K = 41 rows." in found.guarantee
     assert "accuracy at least 0." in repr(found)
-    without = certify_together(alone, [measured], vote, threat, seconds=0.5)
+    without = bound_together(alone, [measured], vote, threat, seconds=0.5)
     assert without.accuracy_at_least is None
     assert "right" not in without.guarantee
     with pytest.raises(ValueError, match="at least one query"):
-        certify_together(alone[:0], [], vote, threat)
+        bound_together(alone[:0], [], vote, threat)
     with pytest.raises(ValueError, match="seconds must be at least 0"):
-        certify_together(alone, [measured], vote, threat, seconds=-1.0)
+        bound_together(alone, [measured], vote, threat, seconds=-1.0)
     with pytest.raises(ValueError, match="one label for each query"):
-        certify_together(alone, [measured], vote, threat, true[:3])
+        bound_together(alone, [measured], vote, threat, true[:3])
 
 
 @pytest.mark.parametrize("threat", [Insertions(3), RowShift(3), QueryShift(1.0), BlackBoxBall()])

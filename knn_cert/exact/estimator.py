@@ -16,15 +16,16 @@ from ..gate.numbers import as_whole_number
 from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
-from .evaluate import Question, certificates_of, evaluate, measured_chunks
+from .evaluate import Evaluation, Question, certificates_of, evaluate
 from .falsify import Victim, attack_all
 from .fitted_table import FittedTable
 from .grid import GridPoint, as_axis
 from .influence import Influence, influence_of
+from .measured import Measured
 from .plain.settings import PlainSettings
 from .settings import VoteSettings
 from .table import dense
-from .together.certify import TogetherThreat, certify_together, check_together
+from .together.certify import OpenQueries, TogetherThreat, certify_together, check_together
 from .together.result import Together
 
 if TYPE_CHECKING:
@@ -254,12 +255,17 @@ class SmoothedKNNClassifier(FittedTable):
                 "one attack on all queries is certified for K-NN without noise: expected sigma = 0 and no "
                 f"radius, got sigma = {self.sigma!r} and radius = {self.radius!r}"
             )
-        queries = self._checked_queries(X)
         question = Question.of(settings, type(given)())
-        (found,) = evaluate(self._table, queries, [question])
+        queries = OpenQueries(settings, given, self.n_samples_fit_)
+
+        def gather(measured: Measured, evaluations: list[Evaluation]) -> None:
+            (one,) = evaluations
+            budgets = np.where(one.claims.abstained, -1, one.claims.budget).astype(np.int64)
+            queries.add(measured, np.argmax(one.probabilities, axis=1), budgets)
+
+        (found,) = evaluate(self._table, self._checked_queries(X), [question], gather=gather)
         alone = certificates_of(question, found, self.classes_, self._table)
-        parts = measured_chunks(self._table, queries, settings)
-        return certify_together(alone, parts, settings, given, y_true, seconds)
+        return certify_together(alone, queries, y_true, seconds)
 
     def falsify(
         self,

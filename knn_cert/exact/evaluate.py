@@ -24,7 +24,7 @@ from .table import Table
 from .threatened import ThreatenedQueries
 from .vote import Vote, VoteKey
 
-__all__ = ["Evaluation", "Question", "certificates_of", "evaluate", "measured_chunks"]
+__all__ = ["Evaluation", "Question", "certificates_of", "evaluate"]
 
 # Distances of as many queries as fit in here are in memory at a time; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -96,12 +96,19 @@ class Evaluation(NamedTuple):
             ),
         )
 
+    def of(self, part: slice) -> Evaluation:
+        """Return what was found of some of the queries."""
+        budget, worst_probability, abstained = self.claims
+        claims = Claims(budget[part], worst_probability[part], abstained[part])
+        return Evaluation(self.probabilities[part], self.errors[part], self.table_shift[part], claims)
+
 
 def evaluate(
     table: Table,
     X: Any,
     questions: list[Question],
     progress: Callable[[int, int], None] | None = None,
+    gather: Callable[[Measured, list[Evaluation]], None] | None = None,
 ) -> list[Evaluation]:
     """Answer all questions, which differ in K, sigma and threat, from the same distances.
 
@@ -113,6 +120,9 @@ def evaluate(
     questions : list of Question
     progress : callable(done, total), optional
         Called after each chunk of queries, and once before the first with done = 0.
+    gather : callable(measured, evaluations), optional
+        Called with the distances of each chunk of queries in turn, and with what was found of these alone.
+        Not for questions that the kernel answers as it measures.
     """
     n_queries = X.shape[0]
     evaluations = [Evaluation.to_fill(n_queries, question) for question in questions]
@@ -127,6 +137,7 @@ def evaluate(
         parts = paced(n_queries, least=settings.n_threads, most=most)
         progress(0, n_queries)
     for part in parts:
+        measured = None
         if scan is not None:
             votes = scan(np.ascontiguousarray(X[part]), table.dense_rows, table.labels, keys)
         else:
@@ -140,6 +151,8 @@ def evaluate(
                 claims = queries[key].claims(question.threat)
                 for to, values in zip(found.claims, claims, strict=True):
                     to[part] = values
+        if gather is not None and measured is not None:
+            gather(measured, [found.of(part) for found in evaluations])
         if progress is not None:
             progress(part.stop, n_queries)
     return evaluations
@@ -164,14 +177,6 @@ def certificates_of(
         n_train=n_train,
         version=__version__,
     )
-
-
-def measured_chunks(table: Table, X: Any, settings: Vote) -> Iterator[Measured]:
-    """Yield the distances of checked queries, as many at a time as there is room for."""
-    for part in _chunks(X.shape[0], _chunk_size(table, settings.n_threads)):
-        measured = table.measured(X[part], settings.kernel, settings.n_threads)
-        settings.check_distances(measured.distances)
-        yield measured
 
 
 def _scan(questions: list[Question]) -> Callable[..., _Votes] | None:

@@ -29,6 +29,7 @@ from ..threats import (
 from ..threats.rows import RaceThreat, RowBudget, given
 from .counterexample import Counterexample
 from .measured import Measured
+from .search import largest_count
 from .table import Table
 from .vote import Vote
 
@@ -163,16 +164,17 @@ def _attack(
 
 
 def _smallest_count(attacker: _Attacker, threat: RowBudget, low: int) -> tuple[float, Counterexample | None]:
-    step, found, high = 1, None, low
-    while found is None and high < _MOST_TABLES * attacker.n_rows:
-        high, step = low + step, 2 * step
-        found = attacker.best(replace(threat, rows=high))
-        low = high if found is None else low
-    while found is not None and high - low > 1:
-        middle = (low + high) // 2
-        example = attacker.best(replace(threat, rows=middle))
-        low, high, found = (middle, high, found) if example is None else (low, middle, example)
-    return (np.nan if found is None else float(high)), found
+    found: Counterexample | None = None
+
+    def survives(rows: int) -> bool:
+        nonlocal found
+        example = attacker.best(replace(threat, rows=rows))
+        found = found if example is None else example
+        return example is None
+
+    limit = min(attacker.most_rows(threat), _MOST_TABLES * attacker.n_rows)
+    most = largest_count(survives, max(limit, low), low + 1, low)
+    return (np.nan if found is None else float(most + 1)), found
 
 
 def _smallest_radius(
@@ -212,6 +214,10 @@ class _Attacker:
         order = np.argsort(self._distances, kind="stable")
         self._own = order[victim.labels[order] == label]  # nearest first
         self._rivals = order[victim.labels[order] == self._rival]
+
+    def most_rows(self, threat: RowBudget) -> int:
+        """Return the largest number of rows that can be certified at all."""
+        return threat.most_rows(self.n_rows, self._victim.settings.fewest_rows)
 
     def best(self, threat: RaceThreat) -> Counterexample | None:
         """Return a tampering within the budget that changes the prediction, or None."""
@@ -272,8 +278,7 @@ class _Attacker:
 
     def _count(self, threat: RowBudget) -> int:
         """Return how many rows to tamper with: what goes beyond what can be certified is never better."""
-        most = threat.most_rows(self.n_rows, self._victim.settings.fewest_rows)
-        return min(threat.tampered_rows(self.n_rows), most)
+        return min(threat.tampered_rows(self.n_rows), self.most_rows(threat))
 
     def _nearest_own(self, threat: RowBudget) -> WholeArray:
         own: WholeArray = self._own[: self._count(threat)]

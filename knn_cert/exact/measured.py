@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["ByClass", "Measured", "TieGroups"]
+__all__ = ["ByClass", "Measured", "TieGroups", "lengthened", "shortened"]
 
 # Moving, sorting and scaling a distance takes fewer than eight roundings.
 _ROUNDINGS = 8.0
@@ -73,6 +73,11 @@ class Measured:
         """How far a distance may be from the true one after it was worked with, relative to it."""
         return self.relative_error + _ROUNDINGS * float(np.finfo(np.float64).eps)
 
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lower and upper bounds on the true distances."""
+        return shortened(self.distances, self.widening), lengthened(self.distances, self.widening)
+
     @cached_property
     def by_class(self) -> ByClass:
         """The distances of each class, sorted: they depend neither on K nor on what is to win."""
@@ -95,12 +100,10 @@ class Measured:
     def tie_groups(self) -> TieGroups:
         """Groups of rows in the order of `increasing` that the errors do not tell apart."""
         n = self.n_rows
-        # one longer and the other shorter, with errors relative to these distances or to the true ones
-        shorter = (1.0 - self.widening) ** 2
         ranks = np.arange(n, dtype=np.int32)
         first, last = np.empty((2, len(self), n), dtype=np.int32)
         for i, line in enumerate(self.increasing):
-            told_apart = line[:-1] < line[1:] * shorter
+            told_apart = lengthened(line[:-1], self.widening) < shortened(line[1:], self.widening)
             first[i], last[i] = ranks, ranks
             if not told_apart.all():
                 first[i, 1:] *= told_apart
@@ -115,3 +118,15 @@ class Measured:
 
     def __len__(self) -> int:
         return len(self.distances)
+
+
+def lengthened(distances: FloatArray, widening: float) -> FloatArray:
+    """Return upper bounds on the true distances; the errors may be relative to these or to those."""
+    longer: FloatArray = distances / (1.0 - widening)
+    return longer
+
+
+def shortened(distances: FloatArray, widening: float) -> FloatArray:
+    """Return lower bounds on the true distances; the errors may be relative to these or to those."""
+    shorter: FloatArray = distances * (1.0 - widening)
+    return shorter

@@ -1,7 +1,8 @@
 """Searches for the largest budget: the worst case only grows with it, so the end can be closed in on.
 
-Both searches look at many queries at once and know nothing of threats. A margin is positive where a budget is
-certified and falls with the budget.
+They know nothing of threats. Two look at many queries at once, by margins: a margin is positive where a
+budget is certified and falls with the budget. One looks at a single query and only asks whether, not by how
+much.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from scipy.special import ndtri
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["largest_counts", "largest_radii", "margin_to_half"]
+__all__ = ["largest_count", "largest_counts", "largest_radii", "margin_to_half"]
 
 # Quantiles of probabilities outside of these are as good as infinite: 37 and 8 standard deviations.
 _LEAST_PROBABILITY, _MOST_PROBABILITY = 1e-300, 1.0 - 1e-16
@@ -26,6 +27,9 @@ _DOUBT_OF_GUESS = 128
 _LEAST_REACH, _SHARE_OF_REACH, _GROWTH_OF_REACH = 16, 8, 4
 # After so many rounds the margin is no line: numbers between the ends are cut into so many parts.
 _ROUNDS_OF_LINES, _SECTIONS = 4, 5
+
+# Without margins each step from the guess on is so many times as long, until there are two ends.
+_LONGER = 4
 
 # Radii are found to this relative accuracy, from below.
 _RADIUS_ACCURACY = 1e-3
@@ -85,6 +89,27 @@ def largest_counts(
             searches[i].learn(rows, found)
         active = [i for i in active if not searches[i].is_over]
     return np.array([search.low for search in searches], dtype=np.int64)
+
+
+def largest_count(holds: Callable[[int], bool], limit: int, guess: int, least: int = -1) -> int:
+    """Return the largest number up to the limit for which it holds, ``least`` if for none above that.
+
+    It ceases to hold once. A guess that is right, or one too many, takes two trials, one where that leaves
+    ``least``, which is never tried. The last trial at which it does not hold is one more than the answer.
+    """
+    low, high = least, limit + 1
+    trial, step = min(max(guess, least + 1), limit), 1
+    while high - low > 1:
+        if holds(trial):
+            low = trial
+        else:
+            high = trial
+        if low == least or high == limit + 1:
+            trial = min(max(low + step if low > least else high - step, low + 1), high - 1)
+            step *= _LONGER
+        else:
+            trial = (low + high) // 2
+    return low
 
 
 def largest_radii(

@@ -209,6 +209,8 @@ def certify_sklearn(
     )
     question = Question.of(vote, threat)
     (found,) = evaluate(table, X, [question], progress)
+    # Rounding is covered. But a subclass may predict in another way, or a function of the user measure other
+    # distances each time: where knn itself says something else, nothing is certified.
     unsure = knn.predict(X) != knn.classes_[np.argmax(found.probabilities, axis=1)]
     found.errors[unsure] = 1.0
     withdraw(found.claims, unsure)

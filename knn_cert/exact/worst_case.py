@@ -18,7 +18,7 @@ from ..threats import StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
-from .measured import Measured
+from .measured import Measured, lengthened, shortened
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .search import largest_counts, largest_radii
 from .settings import VoteSettings
@@ -59,7 +59,7 @@ class _Case(NamedTuple):
 
     def worst_rows(self, a: FloatArray, b: FloatArray, widening: float) -> RaceFamily:
         """Return the races of distances that were widened against A; moves are rounded against it too."""
-        crossing = (1.0 - widening) / (1.0 + widening)
+        crossing = (1.0 - widening) ** 2  # what was lengthened is shortened, with one factor for each
         family = self.threat.worst_rows(a, b, self.rows, crossing=crossing)
         return family._replace(
             a=family.a._replace(distances=family.a.distances * (1.0 + _MOVED)),
@@ -300,6 +300,6 @@ class SmoothedQueries(UncertainQueries):
         """
         distances = self._distances[i]
         return (
-            np.sort(distances[is_to_win]) * (1.0 + self._widening),
-            np.sort(distances[~is_to_win]) * (1.0 - self._widening),
+            lengthened(np.sort(distances[is_to_win]), self._widening),
+            shortened(np.sort(distances[~is_to_win]), self._widening),
         )

@@ -72,6 +72,7 @@ class Contest(Standing):
         """Return how far the table can be moved, in L2 norm over all rows: exact but for a ten-thousandth."""
         rivals = self._rivals
         inner, outer = inner_and_outer(rivals, self._n_neighbors, rivals.lead)
+        inner, outer = rivals.own.lengthened(inner), rivals.others.shortened(outer)
         lines = zip(self._limits_of_all_moved, inner, outer, strict=True)
         return np.array([self._ball(i, *line) for i, line in enumerate(lines)])
 

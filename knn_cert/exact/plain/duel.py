@@ -12,8 +12,9 @@ rows deleted                          a_{m+r} < b_{m'}, and K rows are left
 rows inserted                         a_m < b_{m'-r}
 ====================================  ======================================================================
 
-A label that is neither class and sorts before both wins its ties. Its v_new rows win against v of the target
-if v_new >= v, so that the target needs r + 1 of the K nearest after r rows have gone to the new label.
+A label that is neither class and sorts before both wins its ties, and so with half of the K votes, r = K / 2,
+or more. With fewer it does not: the target, which holds against the other class, has m > r votes left (m + r
+where rows were flipped or replaced, r of which are gone).
 """
 
 from __future__ import annotations
@@ -75,18 +76,16 @@ class Duel(Standing):
     @property
     def is_sure(self) -> BoolArray:
         """Whether the target is the prediction for every order of rows that cannot be told apart."""
-        sure: BoolArray = self._is_won(self._races(Deletions, False)[0], np.zeros_like(self._sides.m))[:, 0]
+        sure: BoolArray = self._is_won(self._race(Deletions), np.zeros_like(self._sides.m))[:, 0]
         return sure
 
     def most_rows(self, kind: type[RowBudget], new_labels: bool) -> WholeArray:
         """Return the largest numbers of tampered rows that change nothing, see `Standing.most_rows`."""
-        limit = self._n_rows - self._n_neighbors if kind is Deletions else self._n_rows
-        if kind is Insertions:
-            limit = self._n_neighbors  # so many rows at the query are all that vote
+        limit = self._n_rows - self._n_neighbors if kind is Deletions else self._n_neighbors
+        if new_labels:
+            limit = self._most_of_new_label
         least, most = (np.full(self._sides.m.shape, number) for number in (-1, limit))
-        races = self._races(kind, new_labels)
-        found = [largest_where(partial(self._is_won, race), least, most) for race in races]
-        largest: WholeArray = np.minimum.reduce(found)[:, 0]
+        largest: WholeArray = largest_where(partial(self._is_won, self._race(kind)), least, most)[:, 0]
         return largest
 
     def shift_limit(self, rows: int) -> FloatArray:
@@ -101,22 +100,24 @@ class Duel(Standing):
         rows = 0 if training is None else training.tampered_rows(self._n_rows)
         # moved and relabelled rows are among flips and replacements, which do the same
         kind = type(training) if isinstance(training, RowBudget) else LabelFlips
-        gaps = [self._gap(race, rows) for race in self._races(kind, new_labels)]
-        limit: FloatArray = np.minimum.reduce(gaps)[:, 0] / 2.0
+        if new_labels and rows > self._most_of_new_label:
+            return np.full(len(self._sides.m), -np.inf)
+        limit: FloatArray = self._gap(self._race(kind), rows)[:, 0] / 2.0
         return limit
 
     def ball_limit(self) -> FloatArray:
         """Return how far the table can be moved, in L2 norm over all rows, exactly."""
         return ball_limits(*self._sides)
 
-    def _races(self, kind: type[RowBudget], new_labels: bool) -> list[_Race]:
-        own_lost, gained = int(kind is not Insertions), int(kind is not Deletions)
-        m, m_rest = self._sides.m, self._sides.m_rest
-        races = [_Race(m, m_rest, own_lost, gained)]
-        if new_labels:
-            one = np.ones_like(m)
-            races.append(_Race(one, self._n_neighbors * one, own_lost + 1, gained + 1))
-        return races
+    @property
+    def _most_of_new_label(self) -> int:
+        """The most rows of a label that is neither class that do not win by themselves."""
+        return (self._n_neighbors - 1) // 2
+
+    def _race(self, kind: type[RowBudget]) -> _Race:
+        return _Race(
+            self._sides.m, self._sides.m_rest, int(kind is not Insertions), int(kind is not Deletions)
+        )
 
     def _is_won(self, race: _Race, rows: WholeArray) -> BoolArray:
         own, others = race.ranks(rows)

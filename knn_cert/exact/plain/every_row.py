@@ -59,11 +59,9 @@ def inner_and_outer(rivals: Rivals, n_neighbors: int, lead: WholeArray) -> tuple
     """Return h and l, without regard to errors of the distances.
 
     At h the target's rows, twice, and third rows get more than K - lead; at l the rival's rows, twice, and
-    third rows get K + lead.
+    third rows get K + lead. Where that asks for no rows l is the nearest one, and h is no nearer.
     """
-    inner = _first_beyond(rivals, 1, n_neighbors - lead)
-    outer = _first_beyond(rivals, -1, n_neighbors + lead - 1)
-    return inner, np.where(n_neighbors + lead <= 0, -np.inf, outer)
+    return _first_beyond(rivals, 1, n_neighbors - lead), _first_beyond(rivals, -1, n_neighbors + lead - 1)
 
 
 def _first_beyond(rivals: Rivals, sign: int, most: WholeArray) -> FloatArray:

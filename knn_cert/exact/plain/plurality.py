@@ -8,10 +8,11 @@ tampering                     fewest rows
 ============================  ==============================================================================
 labels flipped, replaced      (v_A(K) - v_b(K) + t) / 2, rounded up
 rows inserted                 the first r with v_A(K-r) - v_b(K-r) - r + t <= 0
-rows deleted                  the first r with max(v_A(K+r) - r, 0) - v_b(K+r) + t <= 0; K rows must be left
+rows deleted                  the first r with v_A(K+r) - v_b(K+r) - r + t <= 0; K rows must be left
 ============================  ==============================================================================
 
 The rows that are flipped, deleted or replaced are the target's nearest ones; inserted rows are at the query.
+(Where all v_A rows can be deleted and more, the K that are left vote for some rival.)
 """
 
 from __future__ import annotations
@@ -37,30 +38,22 @@ def margins(rivals: Rivals, n_neighbors: int) -> WholeArray:
 def most_rows(rivals: Rivals, n_neighbors: int, kind: type[RowBudget]) -> WholeArray:
     """Return the largest numbers of tampered rows that no rival gains from, -1 where 0 are too many."""
     if kind is Insertions:
-        found = _most_insertions(rivals, n_neighbors)
+        found = _most_that_survive(rivals, n_neighbors, n_neighbors, -1)
     elif kind is Deletions:
-        found = _most_deletions(rivals, n_neighbors)
+        n_rows = rivals.everything.lines.shape[1]
+        found = _most_that_survive(rivals, n_neighbors, n_rows - n_neighbors, 1)
     else:
         found = np.maximum((margins(rivals, n_neighbors) + 1) // 2 - 1, -1)
     largest: WholeArray = found.min(axis=1)
     return largest
 
 
-def _most_insertions(rivals: Rivals, n_neighbors: int) -> WholeArray:
+def _most_that_survive(rivals: Rivals, n_neighbors: int, most: int, sign: int) -> WholeArray:
+    """Return the largest numbers up to one of rows that are deleted, or inserted with a negative sign."""
+
     def survives(rows: WholeArray) -> BoolArray:
-        own, others = rivals.votes(n_neighbors - rows)
+        own, others = rivals.votes(n_neighbors + sign * rows)
         return own - others - rows + rivals.lead > 0
 
     least = np.full(rivals.lead.shape, -1)
-    return largest_where(survives, least, np.full_like(least, n_neighbors))
-
-
-def _most_deletions(rivals: Rivals, n_neighbors: int) -> WholeArray:
-    def survives(rows: WholeArray) -> BoolArray:
-        own, others = rivals.votes(n_neighbors + rows)
-        survived: BoolArray = np.maximum(own - rows, 0) - others + rivals.lead > 0
-        return survived
-
-    least = np.full(rivals.lead.shape, -1)
-    n_rows = rivals.everything.lines.shape[1]
-    return largest_where(survives, least, np.full_like(least, n_rows - n_neighbors))
+    return largest_where(survives, least, np.full_like(least, most))

@@ -58,17 +58,15 @@ class PlainQueries(CertainQueries):
             # Among flips, which need no moves, and replacements, which may move anywhere: both survive alike.
             survived = self._standing.most_rows(LabelFlips, self._brings_new_labels(threat)) >= rows
             return np.where(survived, np.inf, np.nan)
-        limit = self._standing.shift_limit(rows)
-        return np.maximum(_below(limit), 0.0)  # NaN stays
+        return _below(self._standing.shift_limit(rows))
 
     def _query_radius(self, threat: QueryShift) -> FloatArray:
         if threat.is_beyond(self.n_rows, self._settings.n_neighbors):
             return np.full(len(self), np.nan)
-        limit = self._standing.query_limit(threat.training, self._brings_new_labels(threat))
-        return np.maximum(_below(limit), 0.0)
+        return _below(self._standing.query_limit(threat.training, self._brings_new_labels(threat)))
 
 
 def _below(limit: FloatArray) -> FloatArray:
-    """Return radii less than limits that are rounded to the nearest: NaN where none is above zero."""
+    """Return radii less than limits that are rounded to the nearest: NaN where no limit is above zero."""
     below = np.where(np.isposinf(limit), np.inf, np.nextafter(limit, -np.inf))
     return np.where(limit > 0.0, below, np.nan)

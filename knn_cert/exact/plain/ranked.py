@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._types import BoolArray, FloatArray, WholeArray
-from ..measured import Measured
+from ..measured import Measured, lengthened, shortened
 
 __all__ = ["Ranked", "everything", "largest_where", "of_classes"]
 
@@ -52,14 +52,12 @@ class Ranked:
         return self.shortened(self.at(rank))
 
     def lengthened(self, distances: FloatArray) -> FloatArray:
-        """Return upper bounds on the true distances; the errors may be relative to these or to those."""
-        longer: FloatArray = distances / (1.0 - self.widening)
-        return longer
+        """Return upper bounds on the true distances."""
+        return lengthened(distances, self.widening)
 
     def shortened(self, distances: FloatArray) -> FloatArray:
-        """Return lower bounds on the true distances; the errors may be relative to these or to those."""
-        shorter: FloatArray = distances * (1.0 - self.widening)
-        return shorter
+        """Return lower bounds on the true distances."""
+        return shortened(distances, self.widening)
 
     def nearer(self, distance: FloatArray) -> WholeArray:
         """Return how many rows are nearer than a distance."""

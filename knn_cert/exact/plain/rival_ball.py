@@ -16,6 +16,9 @@ rows leads to that point, along which the sum does not increase, and s falls by 
 point where the rival still wins s is 0 or 1, and no other s need be asked.
 
 Moves out cost more the larger t is, moves in less; so the ends of an interval bound the sum for all t inside.
+The best t may lie on either side of h and l of `every_row`. But some row must move as far as from t to h if t
+is beyond h, and to l if t is before l: so where the sum is r^2 at one t, no better one is before l - r or
+beyond h + r.
 """
 
 from __future__ import annotations
@@ -65,16 +68,21 @@ def least_square_of_rival(
     rows : BallRows
     n_neighbors, lead : int
     low, high : float
-        Where t is looked for most closely: h and l of `every_row`.
+        h and l of `every_row`, of the same bounds on distances: low <= high < inf where the rival can win and
+        has not won yet.
     enough : float
         A larger bound than this is of no use.
     """
-    if np.isposinf(high):  # no table makes it win
-        return np.inf
-    bound = _Bound(rows, n_neighbors, lead, high)
-    edges = np.linspace(min(low, high), high, _PIECES + 1)
-    first, last = np.append(0.0, edges), np.append(edges, bound.highest)
-    least, reached = np.inf, np.inf
+    places, square = np.linspace(low, high, _PIECES + 1), enough
+    if np.isposinf(enough):
+        square = float(_Bound(rows, n_neighbors, lead, high)(places, places).min())
+    reach = max(float(np.sqrt(square)), (high - low) / 2.0)
+    nearest, farthest = max(high - reach, 0.0), low + reach
+    edges = np.clip(np.concatenate([[nearest], places, [farthest]]), nearest, farthest)
+    first, last = edges[:-1], edges[1:]
+    before = high - nearest if nearest > 0.0 else np.inf  # no row is nearer than 0
+    least, reached = float(min(before, farthest - low) ** 2 * (1.0 - 4.0 * _EPS)), np.inf
+    bound = _Bound(rows, n_neighbors, lead, farthest)
     for _ in range(_MOST_CUTS):
         middle = (first + last) / 2.0
         below, at = np.split(bound(np.append(first, middle), np.append(last, middle)), 2)
@@ -90,9 +98,9 @@ def least_square_of_rival(
 
 
 class _Bound:
-    """The bound for intervals of t."""
+    """The bound for intervals of t up to some highest."""
 
-    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, high: float):
+    def __init__(self, rows: BallRows, n_neighbors: int, lead: int, highest: float):
         self._n_neighbors = n_neighbors
         n_third = len(rows.third_near)
         # votes of the target, with 0 to K third rows and no more rows of any class than there are
@@ -103,13 +111,9 @@ class _Bound:
         self._fewest, self._most = fewest[possible], most[possible]
         self._ahead = lead + _SPARE[possible]
         most_come = int((self._most + self._ahead).max(initial=0))
-        rival, near = rows.rival[:most_come], rows.third_near[:n_neighbors]
-        # Here nothing needs to come, so that the bound for an interval that ends here holds for all t beyond.
-        self.highest = max(high, float(rival.max(initial=0.0)), float(near.max(initial=0.0)))
-        own, far = (side[: np.searchsorted(side, self.highest)] for side in (rows.own, rows.third_far))
-        self._own, self._rival, self._near, self._far = (
-            _Squares(side, high) for side in (own, rival, near, far)
-        )
+        own, far = (side[: np.searchsorted(side, highest)] for side in (rows.own, rows.third_far))
+        sides = own, rows.rival[:most_come], rows.third_near[:n_neighbors], far
+        self._own, self._rival, self._near, self._far = (_Squares(side, highest) for side in sides)
 
     def __call__(self, first: FloatArray, last: FloatArray) -> FloatArray:
         votes = self._votes(first, last)

@@ -23,14 +23,13 @@ from ...threats import (
 )
 from ...threats.rows import given
 from ..measured import Measured
-from ..search import largest_radii, margin_to_half
+from ..search import largest_count, largest_radii, margin_to_half
 from ..threatened import CertainQueries, UncertainQueries
 from .chances import Ball
-from .gallop import largest_count
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
 from .settings import RadiusSettings
 from .sorted_rows import SortedRows
-from .within import certain_leads, count_within, farthest_and_nearest
+from .within import certain_leads, count_within
 from .worst_counts import Sides, WorstCase
 
 __all__ = ["PlainRadiusQueries", "SmoothedRadiusQueries"]
@@ -66,7 +65,7 @@ class PlainRadiusQueries(CertainQueries):
         super().__init__(settings, measured, targets)
         self._settings = settings
         self._leads = certain_leads(count_within(measured, settings.radius, settings.n_classes), targets)
-        self._farthest, self._nearest = farthest_and_nearest(measured)
+        self._nearest, self._farthest = measured.bounds
 
     def withstands(self, threat: Threat) -> BoolArray:
         """Whether the target provably stays the prediction, for everything within the budget."""
@@ -145,7 +144,7 @@ class SmoothedRadiusQueries(UncertainQueries):
     ):
         super().__init__(settings, measured, targets, found=found)
         self._settings = settings
-        self._farthest, self._nearest = farthest_and_nearest(measured)
+        self._nearest, self._farthest = measured.bounds
         self._sides: tuple[int, list[Sides]] = (-1, [])
         self._balls: dict[int, float] = {}
 

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._types import BoolArray, FloatArray, WholeArray
+from ..._types import BoolArray, WholeArray
 from ..measured import Measured
 
-__all__ = ["Counts", "certain_leads", "count_within", "farthest_and_nearest"]
+__all__ = ["Counts", "certain_leads", "count_within"]
 
 
 class Counts(NamedTuple):
@@ -30,15 +30,9 @@ class Counts(NamedTuple):
     possible: WholeArray
 
 
-def farthest_and_nearest(measured: Measured) -> tuple[FloatArray, FloatArray]:
-    """Return how far, and how near, every row can be: each distance with its error on either side."""
-    widening = measured.widening
-    return measured.distances * (1.0 + widening), measured.distances * (1.0 - widening)
-
-
 def count_within(measured: Measured, radius: float, n_classes: int) -> Counts:
     """Count the rows of each class within the radius."""
-    farthest, nearest = farthest_and_nearest(measured)
+    nearest, farthest = measured.bounds
     return Counts(
         *(
             _by_class(distances <= radius, measured.labels, n_classes)

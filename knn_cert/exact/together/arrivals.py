@@ -23,14 +23,14 @@ import numpy as np
 from ..._types import WholeArray
 from ..majority import votes_needed
 from ..measured import Measured
-from .reach import Vote, widened
+from .reach import Vote
 
 __all__ = ["arrivals_needed", "most_changed_by_labels"]
 
 
 def arrivals_needed(measured: Measured, targets: WholeArray, vote: Vote, rows: int) -> WholeArray:
     """Return the fewest rows with labels other than the target's that must come, s, of each query."""
-    shortest, longest = widened(measured)
+    shortest, longest = measured.bounds
     needed = np.empty(len(targets), dtype=np.int64)
     for i, target in enumerate(targets):
         m, m_rest = votes_needed(int(target), vote.n_neighbors, new_labels=not vote.labels_are_classes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -26,13 +25,13 @@ from ...threats.base import check_threat
 from ...threats.rows import RowBudget
 from ..measured import Measured
 from .arrivals import arrivals_needed, most_changed_by_labels
-from .program import Program
+from .program import Demands, Program
 from .reach import Vote, deletion_demands, flip_demands
 from .result import Together
 from .search import Bounds, most_changed
 from .trial import Trial, nearest_rows
 
-__all__ = ["TogetherThreat", "certify_together", "check_together"]
+__all__ = ["OpenQueries", "TogetherThreat", "certify_together", "check_together"]
 
 TogetherThreat = LabelFlips | Deletions | Replacements
 
@@ -75,11 +74,93 @@ def check_together(threat: object) -> TogetherThreat:
     return checked
 
 
+class OpenQueries:
+    """Queries that one attack can change, as far as their certificates alone say: gathered some at a time.
+
+    Of their distances is kept what bounds and attacks need; of the others, which of them are unsure.
+
+    Parameters
+    ----------
+    vote : Vote
+        What decides the votes.
+    threat : threat
+        As `check_together` returns it.
+    n_train : int
+        Number of training rows.
+    """
+
+    def __init__(self, vote: Vote, threat: RowBudget, n_train: int):
+        self.threat = threat
+        self._vote, self._rows = vote, threat.tampered_rows(n_train)
+        # so many rows are certified for nobody
+        self._is_beyond = self._rows > threat.most_rows(n_train, vote.n_neighbors)
+        self._labels = np.zeros(0, dtype=np.int64)
+        self._unsure: list[BoolArray] = []
+        self._open: list[BoolArray] = []
+        self._targets: list[WholeArray] = []
+        self._budgets: list[WholeArray] = []
+        self._nearest: list[tuple[WholeArray, BoolArray]] = []
+        self._demands: list[Demands] = []
+        self._needed: list[WholeArray] = [np.zeros(0, dtype=np.int64)]
+
+    def add(self, measured: Measured, targets: WholeArray, budgets: WholeArray) -> None:
+        """Take the next queries, with their predictions and the rows that these survive, -1 where none.
+
+        Parameters
+        ----------
+        measured : Measured
+        targets, budgets : ndarray of int, shape (n_queries,)
+            Budgets as they are certified for the same kind of threat, with its number of rows left open.
+        """
+        vote, rows, threat = self._vote, self._rows, self.threat
+        unsure = np.full(len(budgets), True) if self._is_beyond else budgets < 0
+        is_open = ~unsure & (budgets < rows)
+        chosen = Measured(measured.distances[is_open], measured.labels, measured.relative_error)
+        targets, budgets = targets[is_open], budgets[is_open]
+        self._labels = measured.labels
+        self._unsure.append(unsure)
+        self._open.append(is_open)
+        self._targets.append(targets)
+        self._budgets.append(budgets)
+        if isinstance(threat, Replacements):
+            self._needed.append(arrivals_needed(chosen, targets, vote, rows))
+        elif isinstance(threat, Deletions):
+            self._demands.append(deletion_demands(chosen, targets, budgets, vote, rows))
+        else:
+            self._demands.append(flip_demands(chosen, targets, budgets, vote))
+        deleted = rows if isinstance(threat, Deletions) else 0
+        self._nearest.append(nearest_rows(chosen, min(vote.n_neighbors + deleted, measured.n_rows)))
+
+    @property
+    def unsure(self) -> BoolArray:
+        """Which of all queries have no certificate for this number of rows to be had, or none at all."""
+        return np.concatenate(self._unsure)
+
+    @property
+    def is_open(self) -> BoolArray:
+        """Which of all queries are these."""
+        return np.concatenate(self._open)
+
+    def problem(self) -> _Problem:
+        """Return what is asked of all of them."""
+        targets = np.concatenate(self._targets)
+        trial = Trial(
+            order=np.concatenate([order for order, _ in self._nearest]),
+            told_apart=np.concatenate([told_apart for _, told_apart in self._nearest]),
+            labels=self._labels,
+            targets=targets,
+            needs=np.concatenate(self._budgets) + 1,
+            vote=self._vote,
+            rows=self._rows,
+            deletes=isinstance(self.threat, Deletions),
+        )
+        program = Program.of_parts(self._demands, self._rows) if self._demands else None
+        return _Problem(trial, program, np.concatenate(self._needed))
+
+
 def certify_together(
     alone: Certificates,
-    parts: Iterable[Measured],
-    vote: Vote,
-    threat: RowBudget,
+    queries: OpenQueries,
     y_true: ArrayLike | None = None,
     seconds: float = 5.0,
 ) -> Together:
@@ -89,12 +170,8 @@ def certify_together(
     ----------
     alone : Certificates
         Of all queries, for the same kind of threat with its number of rows left open.
-    parts : iterable of Measured
-        Distances of the queries in their order, some at a time.
-    vote : Vote
-        What decides the votes.
-    threat : threat
-        As `check_together` returns it.
+    queries : OpenQueries
+        All queries in their order, as those certificates have them.
     y_true : array_like of shape (n_queries,), optional
         True labels; without them nothing is said about accuracy.
     seconds : float
@@ -115,13 +192,7 @@ def certify_together(
         raise InvalidInput("an attack on all queries needs at least one query, got none")
     seconds = as_radius(seconds, "seconds")
     right = None if y_true is None else equal_labels(alone.label, y_true, alone.classes)
-    rows = threat.tampered_rows(alone.n_train)
-    unsure = np.array(alone.abstained)
-    if rows > threat.most_rows(alone.n_train, vote.n_neighbors):
-        unsure[:] = True  # so many rows are certified for nobody
-    is_open = ~unsure & (alone.budget < rows)
-    targets = np.searchsorted(alone.classes, alone.label)
-    problem = _Problem.of(parts, targets, alone.budget.astype(np.int64), is_open, vote, threat, rows)
+    unsure, is_open, problem = queries.unsure, queries.is_open, queries.problem()
 
     asks_twice = right is not None and not right[is_open].all()
     seconds = seconds / 2.0 if asks_twice else seconds
@@ -138,12 +209,12 @@ def certify_together(
         changed_at_least=changed.at_least,
         right_at_least=right_at_least,
         alone=alone,
-        threat=threat,
+        threat=queries.threat,
     )
 
 
 class _Problem(NamedTuple):
-    """The open queries: those that an attack can change, as far as their certificates alone say.
+    """What is asked of the open queries.
 
     Attributes
     ----------
@@ -158,46 +229,6 @@ class _Problem(NamedTuple):
     trial: Trial
     program: Program | None
     needed: WholeArray
-
-    @classmethod
-    def of(
-        cls,
-        parts: Iterable[Measured],
-        targets: WholeArray,
-        budgets: WholeArray,
-        is_open: BoolArray,
-        vote: Vote,
-        threat: RowBudget,
-        rows: int,
-    ) -> _Problem:
-        """Measure the open queries, chunk by chunk."""
-        deletes = isinstance(threat, Deletions)
-        orders, demands, needed, labels = [], [], [np.zeros(0, dtype=np.int64)], np.zeros(0, dtype=np.int64)
-        start = 0
-        for part in parts:
-            chosen = np.flatnonzero(is_open[start : start + len(part)])
-            labels = part.labels
-            chunk = Measured(part.distances[chosen], part.labels, part.relative_error)
-            depth = min(vote.n_neighbors + rows, part.n_rows) if deletes else vote.n_neighbors
-            orders.append(nearest_rows(chunk, depth))
-            of_chunk = chunk, targets[start + chosen], budgets[start + chosen], vote
-            if isinstance(threat, Replacements):
-                needed.append(arrivals_needed(chunk, of_chunk[1], vote, rows))
-            else:
-                demands.append(deletion_demands(*of_chunk, rows) if deletes else flip_demands(*of_chunk))
-            start += len(part)
-        trial = Trial(
-            order=np.concatenate([order for order, _ in orders]),
-            told_apart=np.concatenate([told_apart for _, told_apart in orders]),
-            labels=labels,
-            targets=targets[is_open],
-            needs=budgets[is_open] + 1,
-            vote=vote,
-            rows=rows,
-            deletes=deletes,
-        )
-        program = Program.of_parts(demands, rows) if demands else None
-        return cls(trial, program, np.concatenate(needed))
 
     def most(self, counted: BoolArray, seconds: float) -> Bounds:
         """Bound how many of some of the queries one attack changes."""

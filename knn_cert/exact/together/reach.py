@@ -47,7 +47,7 @@ from ..majority import votes_needed
 from ..measured import Measured
 from .program import Demands
 
-__all__ = ["Vote", "deletion_demands", "flip_demands", "widened"]
+__all__ = ["Vote", "deletion_demands", "flip_demands"]
 
 
 class Vote(Protocol):
@@ -95,7 +95,7 @@ def deletion_demands(
     measured: Measured, targets: WholeArray, budgets: WholeArray, vote: Vote, rows: int
 ) -> Demands:
     """Return the conditions under which at most so many deletions change queries; else as `flip_demands`."""
-    shortest, longest = widened(measured)
+    shortest, longest = measured.bounds
     lines = _Lines(len(measured), measured.n_rows)
     reached = min(vote.n_neighbors + rows, measured.n_rows) - 1
     for i, target in enumerate(targets):
@@ -166,12 +166,6 @@ def _share_of_others(labels: WholeArray, target: int, cost: int, vote: Vote) -> 
     return min(largest * (1.0 + 4.0 * float(np.finfo(np.float64).eps)), 1.0 / cost)
 
 
-def widened(measured: Measured) -> tuple[FloatArray, FloatArray]:
-    """Return lower and upper bounds on the true distances."""
-    shorter = 1.0 - measured.widening
-    return measured.distances * shorter, measured.distances / shorter
-
-
 class _Nearest:
     """The K nearest rows of each query: those in every order of rows that cannot be told apart, or in some.
 
@@ -181,7 +175,7 @@ class _Nearest:
     """
 
     def __init__(self, measured: Measured, vote: Vote):
-        shortest, longest = widened(measured)
+        shortest, longest = measured.bounds
         k, n_rows = vote.n_neighbors, measured.n_rows
         # K rows are no farther than this: what is surely farther is not among the K nearest
         last = np.partition(longest, k - 1, axis=1)[:, k - 1, None]

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 
 from ..._types import BoolArray, FloatArray, WholeArray
 from ..measured import Measured
-from .reach import Vote, widened
+from .reach import Vote
 
 __all__ = ["Trial", "nearest_rows"]
 
@@ -134,7 +134,7 @@ class Trial:
 def nearest_rows(measured: Measured, depth: int) -> tuple[WholeArray, BoolArray]:
     """Return `order` and `told_apart` of some queries, as `Trial` has them."""
     n_rows = measured.n_rows
-    shortest, longest = widened(measured)
+    shortest, longest = measured.bounds
     seen = min(depth + 1, n_rows)
     order = np.argpartition(measured.distances, seen - 1, axis=1)[:, :seen]
     near = np.take_along_axis(measured.distances, order, axis=1)
