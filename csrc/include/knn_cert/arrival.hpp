@@ -14,8 +14,8 @@ namespace knn_cert {
 struct Arrival {
     double t = 1.0, width = 1.0;  // radius and standard deviation of the arrival
     double deviation = 0.0;       // of the count there
-    bool within_reach =
-        false;  // of the tables, and nearer than rows that are in no piece; if not, t is less than the radius of the arrival
+    // of the tables, and nearer than rows that are in no piece; if not, t is less than the radius of the arrival
+    bool within_reach = false;
 
     Arrival() = default;
     Arrival(const ContourRows& rows, double m, double dof) {

@@ -30,11 +30,11 @@ public:
         for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member, race_.start());
         const std::array<PlacedRows*, 2> placed = {&sides_[0].placed, &sides_[1].placed};
         outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), placed);
+        if (outcome.settled || accuracy.tolerance == 0.0) return outcome;
         // full accuracy takes less than the recurrence does for little
         Accuracy full;
         full.bearable = accuracy.tolerance;
-        if (!outcome.settled && accuracy.tolerance > 0.0) outcome = race_.solve(points, m_a, m_b, full, SquareError::of_roots(), placed);
-        return outcome;
+        return race_.solve(points, m_a, m_b, full, SquareError::of_roots(), placed);
     }
 
 private:

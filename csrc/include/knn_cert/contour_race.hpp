@@ -93,8 +93,8 @@ private:
         top_[0] = top_[1] = 0.0;
         level_[later] = level;
         const double apart = arrival_[later].t - arrival_[1 - later].t;
-        constexpr double kOutOfReach = 37.0;  // standard deviations: exp(-37^2 / 2) is 1e-297
-        if (apart > kOutOfReach * std::hypot(arrival_[0].width, arrival_[1].width)) ruled_out_[later] = negligible(later);
+        constexpr double kHopeless = 37.0;  // standard deviations: exp(-37^2 / 2) is 1e-297
+        if (apart > kHopeless * std::hypot(arrival_[0].width, arrival_[1].width)) ruled_out_[later] = negligible(later);
     }
 
     // ---- blocks

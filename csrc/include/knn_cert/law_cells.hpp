@@ -12,56 +12,15 @@
 #include <initializer_list>
 #include <memory>
 
+#include "chebyshev_fit.hpp"
 #include "law_block.hpp"
 
 namespace knn_cert {
 
 constexpr double kComplementLimit = 0.75;  // below this a tail's complement is as accurate as the tail
 
-// From values at the Chebyshev points of a cell to coefficients in x^k, x in [-1, 1]. Chebyshev coefficients first, then
-// powers: rounding in a small high coefficient then moves all its powers together and costs nothing in the value.
-class CellFit {
-public:
-    // n: kCellTerms or kLongCellTerms
-    static const CellFit& of(int n) {
-        static const CellFit fit(kCellTerms);
-        static const CellFit long_fit(kLongCellTerms);
-        return n == kCellTerms ? fit : long_fit;
-    }
-    [[nodiscard]] double point(int i) const { return points_[i]; }
-
-    // values[i][kLanes], i < n -> coef[k][kLanes]
-    void operator()(const double* values, double* coef) const {
-        double chebyshev[kLongCellTerms * kLanes];
-        for (int k = 0; k < n_; ++k) combine(transform_[k], 0, n_, values, chebyshev + k * kLanes);
-        for (int k = 0; k < n_; ++k) combine(power_[k], k, n_, chebyshev, coef + k * kLanes);
-    }
-
-private:
-    explicit CellFit(int n) : n_(n) {
-        const double pi = 3.14159265358979323846;
-        for (int i = 0; i < n; ++i) points_[i] = std::cos(pi * (i + 0.5) / n);
-        for (int k = 0; k < n; ++k)
-            for (int i = 0; i < n; ++i) transform_[k][i] = (k == 0 ? 1.0 : 2.0) / n * std::cos(pi * k * (i + 0.5) / n);
-        for (auto& row : power_)
-            for (double& c : row) c = 0.0;
-        power_[0][0] = power_[1][1] = 1.0;
-        for (int m = 2; m < n; ++m)  // T_m = 2 x T_{m-1} - T_{m-2}
-            for (int k = 0; k <= m; ++k) power_[k][m] = (k > 0 ? 2.0 * power_[k - 1][m - 1] : 0.0) - power_[k][m - 2];
-    }
-
-    // sum over first <= i < n of factors[i] values[i]; the last ones, small ones, first
-    static void combine(const double* factors, int first, int n, const double* values, double* to) {
-        double sum[kLanes] = {};
-        for (int i = n - 1; i >= first; --i)
-            for (int lane = 0; lane < kLanes; ++lane) sum[lane] += factors[i] * values[i * kLanes + lane];
-        for (int lane = 0; lane < kLanes; ++lane) to[lane] = sum[lane];
-    }
-
-    int n_;
-    // power_[k][m]: coefficient of x^k in T_m
-    double points_[kLongCellTerms], transform_[kLongCellTerms][kLongCellTerms], power_[kLongCellTerms][kLongCellTerms];
-};
+// n: kCellTerms or kLongCellTerms
+inline const ChebyshevFit& cell_fit(int n) { return n == kCellTerms ? ChebyshevFit::of<kCellTerms>() : ChebyshevFit::of<kLongCellTerms>(); }
 
 namespace detail {
 
@@ -92,12 +51,12 @@ inline CellKind kind_of(int n_values, const double* F_first, const double* F_las
 
 // functions[i][point][lane] -> coef[i][power][lane]
 inline void fit_cell(std::initializer_list<const double*> functions, Cell& cell) {
-    const CellFit& fit = CellFit::of(cell.terms);
+    const ChebyshevFit& fit = cell_fit(cell.terms);
     const std::size_t size = static_cast<std::size_t>(cell.terms) * kLanes;
     cell.coef.resize(functions.size() * size);
     double* to = cell.coef.data();
     for (const double* const function : functions) {
-        fit(function, to);
+        fit.apply<kLanes>(function, to);
         to += size;
     }
 }
@@ -125,7 +84,7 @@ struct CellPoints {
     Split s[kLongCellTerms];
 
     CellPoints(std::size_t index, int terms) {
-        for (int i = 0; i < terms; ++i) s[i] = interval_point(static_cast<double>(index), CellFit::of(terms).point(i), kCellsPerUnit);
+        for (int i = 0; i < terms; ++i) s[i] = interval_point(static_cast<double>(index), cell_fit(terms).point(i), kCellsPerUnit);
     }
 };
 

@@ -1,10 +1,10 @@
 // law_tiles.hpp: the distance law of rows whose distance is large, as polynomials in two variables. No Python.
 //
 // With T = sqrt(s^2 + d), R is about T and its deviation within a factor of sqrt(2) of 1. As functions of v = asinh(s / sqrt(d)) and w = t - T,
-// log f and the smaller tail over f are analytic and change slowly: in v singular at +-i pi / 2, in w at t = 0 and, the quotient, nowhere. A tile
-// holds both as polynomials where v is within an interval of width 1/5 and w within one of width 1; ellipses through Chebyshev points there
-// have r = 31 in v, so that twelve of them leave a relative 1e-16, as sixteen do in w (Trefethen, Approximation Theory, Theorem 8.2; what tiles
-// lose in all is measured by tests). Tiles are made of single evaluations (ncx2.hpp) on first use, and depend on d alone.
+// log f and the smaller tail over f are analytic and change slowly: in v singular at +-i pi / 2, in w at t = 0 and, the quotient, nowhere. A
+// tile holds both as polynomials where v is within an interval of width 1/8 and w within one of width 1, through twelve and sixteen
+// Chebyshev points: the ellipse that reaches 1 beyond an interval of v has r = 32, and r^-11 is 3e-17. What tiles lose in all is measured
+// (tests) and part of law_error. They are made of single evaluations (ncx2.hpp) on first use, and depend on d alone.
 #pragma once
 
 #include <algorithm>
@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 
+#include "chebyshev_fit.hpp"
 #include "lazy_row.hpp"
 #include "leaf_interface.hpp"
 #include "ncx2.hpp"
@@ -63,55 +64,19 @@ public:
 private:
     static constexpr int kIntervals = 192;
     static constexpr double kPerUnit = 8.0;
-    static constexpr double kPi = 3.14159265358979323846;
-
-    // Values at Chebyshev points to coefficients of powers of x in [-1, 1]: Chebyshev's first, so that what rounding does to a small high one
-    // moves all its powers together and costs nothing in the value.
-    template <int n>
-    struct Fit {
-        double point[n], chebyshev[n][n], power[n][n];
-        Fit() {
-            for (int i = 0; i < n; ++i) point[i] = std::cos(kPi * (i + 0.5) / n);
-            for (int k = 0; k < n; ++k)
-                for (int i = 0; i < n; ++i) {
-                    chebyshev[k][i] = (k == 0 ? 1.0 : 2.0) / n * std::cos(kPi * k * (i + 0.5) / n);
-                    power[k][i] = 0.0;
-                }
-            power[0][0] = power[1][1] = 1.0;  // of x^k in T_i
-            for (int i = 2; i < n; ++i)
-                for (int k = 0; k <= i; ++k) power[k][i] = (k > 0 ? 2.0 * power[k - 1][i - 1] : 0.0) - power[k][i - 2];
-        }
-        // values[i * stride], i < n, become coefficients
-        void operator()(double* values, int stride) const {
-            double first[n];
-            for (int k = 0; k < n; ++k) {
-                first[k] = 0.0;
-                for (int i = 0; i < n; ++i) first[k] += chebyshev[k][i] * values[i * stride];
-            }
-            for (int k = 0; k < n; ++k) {
-                double sum = 0.0;
-                for (int i = n; i-- > k;) sum += power[k][i] * first[i];
-                values[k * stride] = sum;
-            }
-        }
-        static const Fit& get() {
-            static const Fit fit;
-            return fit;
-        }
-    };
 
     [[nodiscard]] std::unique_ptr<LawTile> build(std::size_t interval, int row) const {
-        const auto& in_v = Fit<kTileTermsV>::get();
-        const auto& in_w = Fit<kTileTermsW>::get();
+        const auto& in_v = ChebyshevFit::of<kTileTermsV>();
+        const auto& in_w = ChebyshevFit::of<kTileTermsW>();
         auto tile = std::make_unique<LawTile>();
         // R has variance (s^2 + d / 2) / (s^2 + d) about
         const double middle = std::sinh((static_cast<double>(interval) + 0.5) / kPerUnit);
         tile->curvature = 0.5 * (middle * middle + 1.0) / (middle * middle + 0.5);
         for (int i = 0; i < kTileTermsV; ++i)
             for (int j = 0; j < kTileTermsW; ++j) {
-                const double v = (static_cast<double>(interval) + 0.5 + 0.5 * in_v.point[i]) / kPerUnit;
+                const double v = (static_cast<double>(interval) + 0.5 + 0.5 * in_v.point(i)) / kPerUnit;
                 const double s = root_ * std::sinh(v);
-                const double w = row + 0.5 + 0.5 * in_w.point[j];
+                const double w = row + 0.5 + 0.5 * in_w.point(j);
                 const Split s2 = split_square(s);
                 // t^2 = s^2 + d + w (2 T + w)
                 const Split gap = split_sum(dof_, w * (2.0 * std::sqrt(s2.value + dof_) + w));
@@ -120,10 +85,9 @@ private:
                 tile->coef[i][0][j] = law.log_scale + std::log(law.density) + tile->curvature * (w * w);
                 tile->coef[i][1][j] = law.tail / law.density;
             }
-        for (int f = 0; f < 2; ++f) {
-            for (int i = 0; i < kTileTermsV; ++i) in_w(tile->coef[i][f], 1);
-            for (int j = 0; j < kTileTermsW; ++j) in_v(tile->coef[0][f] + j, 2 * kTileTermsW);
-        }
+        double* const coef = tile->coef[0][0];
+        for (int i = 0; i < 2 * kTileTermsV; ++i) in_w.apply<1>(coef + i * kTileTermsW, coef + i * kTileTermsW);
+        in_v.apply<2 * kTileTermsW>(coef, coef);
         tile->middle = row + 0.5;
         return tile;
     }

@@ -36,21 +36,19 @@ struct TalliedPolynomials {
     }
 };
 
-// Powers below `low` and above `high` are 0. With little noise most rows before the decision are certainly within, and nothing but `low` moves.
+// Powers below `low` and above `high` are 0: with little noise `low` rows are certainly within (records.hpp).
 template <bool kDensity>
 struct TalliedPolynomials<0, kDensity> {
     double *G, *A;
     int degree, low = 0, high;
 
     KNN_CERT_INLINE explicit TalliedPolynomials(const TallyTask& task) : G(task.G), A(task.A), degree(task.degree), high(degree - 1) {
-        const Lanes zero = Lanes::all(0.0);
-        while (low < high && is_zero(zero, low)) ++low;
-        while (high > low && is_zero(zero, high)) --high;
+        while (low < high && is_zero(low)) ++low;
+        while (high > low && is_zero(high)) --high;
     }
-    [[nodiscard]] KNN_CERT_INLINE bool is_zero(const Lanes& zero, int k) const { return !any_lt(zero, Lanes::load(G + k * kLanes)); }
+    [[nodiscard]] KNN_CERT_INLINE bool is_zero(int k) const { return !any_lt(Lanes::all(0.0), Lanes::load(G + k * kLanes)); }
     [[nodiscard]] KNN_CERT_INLINE Lanes last() const { return Lanes::load(G + (degree - 1) * kLanes); }
     KNN_CERT_INLINE void add(const Lanes& F, const Lanes& U, const Lanes& f) {
-        const bool one_power = low == high;
         if (high < degree - 1) ++high;
         for (int k = high; k >= low; --k) {
             const Lanes g = Lanes::load(G + k * kLanes);
@@ -62,7 +60,6 @@ struct TalliedPolynomials<0, kDensity> {
             }
             (U * g + F * g_less).store(G + k * kLanes);
         }
-        if (one_power && low < high && is_zero(Lanes::all(0.0), low)) ++low;
     }
     KNN_CERT_INLINE void write(const TallyTask&) const {}
 };

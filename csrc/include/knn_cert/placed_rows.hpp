@@ -61,8 +61,7 @@ struct Negligible {
     [[nodiscard]] bool covers(double s, double F, double f) const { return s >= from && F <= cdf && f <= pdf; }
 };
 
-// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay (kCellTerms evaluations for each cell that holds
-// a row), or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
+// Whether rows are evaluated one by one: few of them, for which tables of cells do not pay, or rows near the end of the tables. A contest that starts 200 before it is decided within the tables.
 // And rows far out, as with little noise, if they are fewer than a cell is worth when spread evenly up to there: each query comes to blocks of
 // its own, for which its cells would be built once and used once; nearer, cells serve many queries.
 inline bool without_tables(std::size_t n_rows, double start) {

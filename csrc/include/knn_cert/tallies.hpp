@@ -26,7 +26,7 @@ struct Accuracy {
     [[nodiscard]] double first_target() const { return std::max(1e-15, 1e-2 * tolerance); }
     // Left out in the end: this share of each probability, or this much.
     [[nodiscard]] double relative_target() const { return 1e-13; }
-    [[nodiscard]] double floor() const { return std::max(1e-300, 1e-2 * std::max(tolerance, bearable)); }
+    [[nodiscard]] double floor() const { return std::max(1e-300, 1e-2 * borne()); }
     // The largest relative error that the trapezoid rule of four times the step may have; that of the step is its fourth power.
     [[nodiscard]] double largest_ripple() const { return std::max(1.5e-3, std::pow(0.1 * tolerance, 0.25)); }
     // Relative change of each list's polynomials by the rows left out of a tally (placed_rows.hpp).
@@ -49,8 +49,11 @@ struct Accuracy {
     // neighbours, and no more than 8e-21 of a small one, which moves no radius (its normal quantile) by more than a relative 1e-5.
     [[nodiscard]] bool settled(double q, double doubt, int degree) const {
         const double relative = std::max(8e-11, 8e-12 * degree);
-        return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * std::max(tolerance, bearable);
+        return any_doubt || doubt <= std::max(relative * q, std::min(1e-4 * q, 8e-21)) + 0.1 * borne();
     }
+
+private:
+    [[nodiscard]] double borne() const { return std::max(tolerance, bearable); }
 };
 
 // Bounds at eight coarse nodes (continuous.hpp): T, H, O of every outcome; open, closed and mean of every member.
