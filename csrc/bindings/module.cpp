@@ -11,5 +11,6 @@ PYBIND11_MODULE(_core, module) {
     knn_cert_python::register_distance_law(module);
     knn_cert_python::register_votes(module);
     knn_cert_python::register_distances(module);
+    knn_cert_python::register_moves(module);
     knn_cert_python::register_build(module);
 }

@@ -6,6 +6,7 @@
 #include "leaf_contour.hpp"
 #include "leaf_distances.hpp"
 #include "leaf_far.hpp"
+#include "leaf_moves.hpp"
 #include "leaf_tallies.hpp"
 #include "leaf_tiles.hpp"
 
@@ -20,6 +21,13 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.tally = tally;
     loops.scatter = scatter;
     loops.merge = merge;
+    loops.row_laws = row_laws;
+    loops.running = running;
+    loops.hull_counts = hull_counts;
+    loops.move_scores = move_scores;
+    loops.split_counts = split_counts;
+    loops.join_counts = join_counts;
+    loops.move_effects = move_effects;
     loops.far_sums = far_sums;
     loops.far_polynomials = far_polynomials;
     loops.far_error = far_error;

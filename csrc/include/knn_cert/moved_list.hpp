@@ -1,0 +1,403 @@
+// moved_list.hpp: one list of rows of which some are moved: the least, or the most, of its counts at any node. No Python, no threads.
+//
+// Letters of docs/moved-rows.md. Rows stand near to far. Of the list of the class under attack (outward) each moved row goes from s to
+// s + eps, of the other one (inward) to max(s - eps, 0): F and F' are its probabilities to be within t before and after. With
+// alpha = P(R = D - 2) and beta = P(R = D - 1) of the count R of all other rows, moving row i is worth at least as much to the attacker as
+// moving row k if and only if x_i >= x_k, x = |log kappa(F) - log kappa(F')| / |alpha - beta|, kappa(F) = beta U + alpha F (Lemma 1).
+// alpha / beta lies in a bracket whatever p rows are moved (Lemma 2), and there is an optimal set between the first and the last of
+// the p best rows by the scores at both ends of it, its hull (Theorem 2). Theorem 2 needs a whole d >= 1.
+//
+// Rounding. Scores are computed to kUneven, relative to 1 + x. Where two rows are taken in the wrong order for that, an exchange costs the
+// attacker no more than beta kappa_i kappa'_k as much, which is at most kUneven times a few: kPerExchange is charged for each moved row.
+#pragma once
+
+#include <numeric>
+#include <vector>
+
+#include "placed_rows.hpp"
+#include "records.hpp"
+
+namespace knn_cert {
+
+constexpr double kUneven = 3e-12;
+constexpr double kPerExchange = 1e-11;
+
+// The laws of the rows of one list at the nodes of one block: [row][F, U, f][8].
+struct MovedLaws {
+    std::vector<double> still, moved;
+    std::int64_t n = 0;
+};
+
+// What is known of all splits at the nodes of one block: [moved rows][8].
+struct SplitLanes {
+    std::vector<double> bound;                // P(fewer than D): the most of it (outward) or the least (inward)
+    std::vector<double> density, less, last;  // of the rows that the attack moves: of the D-th row; P(fewer than D), P(D - 1)
+};
+
+class MovedList {
+public:
+    explicit MovedList(const LeafLoops& leaf) : leaf_(leaf) {}
+
+    // s: in units of sigma, increasing. D = degree. At most `moves` rows are moved.
+    void set(const std::vector<double>& s, double eps, bool outward, int degree, std::int64_t moves, bool one_by_one) {
+        outward_ = outward;
+        degree_ = degree;
+        moves_ = moves;
+        kept_ = static_cast<std::int64_t>(s.size());
+        to_.resize(s.size());
+        for (std::size_t i = 0; i < s.size(); ++i) to_[i] = outward ? s[i] + eps : std::max(0.0, s[i] - eps);
+        still_.place(s.data(), s.size(), one_by_one);
+        moved_.place(to_.data(), to_.size(), one_by_one);
+        scratch_.resize(4 * static_cast<std::size_t>(degree) * kLanes);
+    }
+
+    [[nodiscard]] std::int64_t size() const { return kept_; }
+    // Of the rows that are kept, how many may be moved.
+    [[nodiscard]] std::int64_t most() const { return std::min(moves_, kept_); }
+
+    MovedLaws laws(const NodeBlock& block, BlockLaw& law) {
+        MovedLaws out;
+        const std::int64_t n_still = write(still_, block, law, out.still);
+        const std::int64_t n_moved = write(moved_, block, law, out.moved);
+        out.n = std::min(std::max(n_still, n_moved), kept_);
+        resize(out.still, n_still, out.n);
+        resize(out.moved, n_moved, out.n);
+        return out;
+    }
+
+    // From here on only the rows of which all others arrive within the last node of a block with a probability of at most `price`. Returns
+    // what that probability is.
+    double keep(const MovedLaws& laws, double price) {
+        double left_out = 0.0;
+        std::int64_t n = laws.n;
+        for (; n > degree_; --n) {
+            const double more = std::max(at(laws.still, n - 1, 0)[kLanes - 1], at(laws.moved, n - 1, 0)[kLanes - 1]);
+            if (left_out + more > price) break;
+            left_out += more;
+        }
+        kept_ = n;
+        return left_out;
+    }
+    void shorten(MovedLaws& laws) const {
+        if (laws.n <= kept_) return;
+        resize(laws.still, laws.n, kept_);
+        resize(laws.moved, laws.n, kept_);
+        laws.n = kept_;
+    }
+
+    // P(fewer than D rows) of the rows as they are; and bounded rank by rank, whichever are moved.
+    void as_it_is(const MovedLaws& laws, double* less) {
+        all_rows(laws.n);
+        counts_below(laws, 0, false, less);
+    }
+    void by_ranks(const MovedLaws& laws, double* less) {
+        all_rows(laws.n);
+        counts_below(laws, most(), true, less);
+    }
+    // P(D rows or more) in the counts asked for last.
+    [[nodiscard]] const double* at_least() const { return at_least_; }
+
+    // The largest expected count at the last node.
+    static double mean(const MovedLaws& laws) {
+        double sum = 0.0;
+        for (std::int64_t i = 0; i < laws.n; ++i)
+            sum += std::max(at(laws.still, i, 0)[kLanes - 1], at(laws.moved, i, 0)[kLanes - 1]);
+        return sum;
+    }
+
+    // The bound for every number of moved rows.
+    void bound_splits(const MovedLaws& laws, SplitLanes& lanes) {
+        const std::int64_t p_end = most() + 1;
+        lanes.bound.resize(static_cast<std::size_t>(p_end) * kLanes);
+        const std::int64_t most_here = std::min(most(), laws.n);
+        all_rows(laws.n);
+        left_.resize(static_cast<std::size_t>(most_here + 1) * kLanes);
+        right_.resize(left_.size());
+        set_hulls(laws, most_here);
+        std::int64_t first = laws.n;
+        std::int64_t last = 0;
+        for (std::size_t i = 0; i < left_.size(); ++i) {
+            first = std::min<std::int64_t>(first, left_[i]);
+            last = std::max<std::int64_t>(last, right_[i]);
+        }
+        const std::size_t record = static_cast<std::size_t>(degree_) * kLanes;
+        before_.resize(static_cast<std::size_t>(last - first + 1) * record);
+        after_.resize(before_.size());
+        RunningTask running{};
+        running.values = laws.still.data();
+        running.n_rows = laws.n;
+        running.degree = degree_;
+        running.first = first, running.last = last;
+        running.scratch = scratch_.data();
+        running.out = before_.data();
+        leaf_.running(running);
+        running.backwards = true;
+        running.out = after_.data();
+        leaf_.running(running);
+        SplitTask task{};
+        task.moved = laws.moved.data();
+        task.before = before_.data(), task.after = after_.data();
+        task.first_before = task.first_after = first;
+        task.left = left_.data(), task.right = right_.data();
+        task.n_splits = most_here + 1;
+        task.degree = degree_;
+        task.scratch = scratch_.data();
+        task.less = lanes.bound.data();
+        leaf_.split_counts(task);
+        for (std::int64_t p = most_here + 1; p < p_end; ++p)  // rows that are out of reach here, moved or not
+            std::copy_n(lanes.bound.data() + most_here * kLanes, kLanes, lanes.bound.data() + p * kLanes);
+    }
+
+    // The bound for one number of moved rows, by hulls within hulls and ranks within the last one.
+    void bound_one(const MovedLaws& laws, std::int64_t n_moved, double* less) {
+        constexpr int kRounds = 6;
+        const std::int64_t p = std::min(n_moved, laws.n);
+        all_rows(laws.n);
+        for (int round = 0; round < kRounds && 0 < p && p < laws.n; ++round) {
+            bool narrower = false;
+            narrow(laws, p, narrower);
+            if (!narrower) break;
+        }
+        counts_below(laws, p, true, less);
+    }
+
+    // The counts of the list when the first rows of an order are moved, for every number of them.
+    void attack_splits(const MovedLaws& laws, const std::vector<std::int32_t>& order, SplitLanes& lanes) {
+        const std::size_t record = 2 * static_cast<std::size_t>(degree_) * kLanes;
+        const std::int64_t p_end = most() + 1;
+        // rows that are out of reach here count for nothing: they stay where they are in the order of the others
+        here_.clear();
+        reached_.assign(static_cast<std::size_t>(p_end), 0);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            if (order[i] < laws.n) here_.push_back(order[i]);
+            if (static_cast<std::int64_t>(i) + 1 < p_end) reached_[i + 1] = static_cast<std::int64_t>(here_.size());
+        }
+        const std::int64_t last = reached_[static_cast<std::size_t>(p_end) - 1];
+        forwards_.resize(static_cast<std::size_t>(last + 1) * record);
+        backwards_.resize(forwards_.size());
+        RunningTask running{};
+        running.values = laws.moved.data();
+        running.order = here_.data();
+        running.n_rows = laws.n;
+        running.density = true;
+        running.degree = degree_;
+        running.last = last;
+        running.scratch = scratch_.data();
+        running.out = forwards_.data();
+        leaf_.running(running);
+        running.values = laws.still.data();
+        running.backwards = true;
+        running.out = backwards_.data();
+        leaf_.running(running);
+        JoinTask task{};
+        task.moved = forwards_.data(), task.still = backwards_.data();
+        task.n_splits = last + 1;
+        task.degree = degree_;
+        const std::size_t size = static_cast<std::size_t>(p_end) * kLanes;
+        for (std::vector<double>* const values : {&lanes.density, &lanes.less, &lanes.last}) values->resize(size);
+        joined_.resize(3 * static_cast<std::size_t>(last + 1) * kLanes);
+        task.density = joined_.data();
+        task.less = task.density + (last + 1) * kLanes;
+        task.last = task.less + (last + 1) * kLanes;
+        leaf_.join_counts(task);
+        for (std::int64_t p = 0; p < p_end; ++p) {
+            const std::int64_t from = reached_[static_cast<std::size_t>(p)] * kLanes;
+            std::copy_n(task.density + from, kLanes, lanes.density.data() + p * kLanes);
+            std::copy_n(task.less + from, kLanes, lanes.less.data() + p * kLanes);
+            std::copy_n(task.last + from, kLanes, lanes.last.data() + p * kLanes);
+        }
+    }
+
+    void add_effects(const MovedLaws& laws, const double* weight, std::vector<double>& effect) const {
+        leaf_.move_effects(laws.still.data(), laws.moved.data(), laws.n, weight, effect.data());
+    }
+
+private:
+    static const double* at(const std::vector<double>& values, std::int64_t row, int which) {
+        return values.data() + (row * 3 + which) * kLanes;
+    }
+    static void resize(std::vector<double>& values, std::int64_t from, std::int64_t to) {
+        values.resize(static_cast<std::size_t>(to) * 3 * kLanes);
+        for (std::int64_t i = from; i < to; ++i) {
+            double* const row = values.data() + i * 3 * kLanes;
+            std::fill_n(row, 3 * kLanes, 0.0);
+            std::fill_n(row + kLanes, kLanes, 1.0);
+        }
+    }
+
+    // Rows that are in reach of the block's nodes; the others have F = 0.
+    std::int64_t write(PlacedRows& rows, const NodeBlock& block, BlockLaw& law, std::vector<double>& values) const {
+        TallyTask task{};
+        rows.prepare(block, law, {}, task, 0, static_cast<std::size_t>(kept_));
+        values.resize(static_cast<std::size_t>(task.n_rows) * 3 * kLanes);
+        leaf_.row_laws(task, values.data());
+        return task.n_rows;
+    }
+
+    void all_rows(std::int64_t n) {
+        std::fill_n(from_, kLanes, 0.0);
+        std::fill_n(to_lanes_, kLanes, static_cast<double>(n));
+    }
+
+    HullTask hull_task(const MovedLaws& laws, std::int64_t n_moved, bool ranks) {
+        HullTask task{};
+        task.still = laws.still.data(), task.moved = laws.moved.data();
+        task.n_rows = laws.n;
+        task.n_moved = n_moved;
+        task.outward = outward_;
+        task.ranks = ranks;
+        task.from = from_, task.to = to_lanes_;
+        task.degree = degree_;
+        task.G = scratch_.data();
+        task.at_least = at_least_;
+        return task;
+    }
+    const double* run(const HullTask& task) {
+        std::fill_n(scratch_.data(), first_size(degree_), 0.0);
+        std::fill_n(scratch_.data(), kLanes, 1.0);
+        leaf_.hull_counts(task);
+        return scratch_.data();
+    }
+    void counts_below(const MovedLaws& laws, std::int64_t n_moved, bool ranks, double* less) {
+        const double* const G = run(hull_task(laws, n_moved, ranks));
+        for (int lane = 0; lane < kLanes; ++lane) {
+            less[lane] = 0.0;
+            for (int k = degree_ - 1; k >= 0; --k) less[lane] += G[k * kLanes + lane];
+        }
+    }
+
+    // One end of the bracket of alpha / beta, the larger of the two made 1.
+    struct Bracket {
+        double alpha[kLanes], beta[kLanes];
+    };
+    Bracket bracket(const MovedLaws& laws, std::int64_t n_moved, bool least) {
+        constexpr double kWider = 1e-8;   // errors of the laws of all rows and of rounding are far below
+        constexpr double kTiny = 1e-290;  // numbers below may have lost their digits
+        Bracket out;
+        std::fill_n(out.alpha, kLanes, 0.0);
+        std::fill_n(out.beta, kLanes, 1.0);
+        if (degree_ == 1) return out;
+        // alpha / beta is the smaller the likelier rows arrive: with the rank list of the attack, or without the two nearest
+        HullTask task = hull_task(laws, n_moved, least != outward_);
+        task.without_two = !least;
+        const double* const G = run(task);
+        for (int lane = 0; lane < kLanes; ++lane) {
+            double alpha = G[(degree_ - 2) * kLanes + lane];
+            double beta = G[(degree_ - 1) * kLanes + lane];
+            if (least) {
+                alpha = alpha < kTiny ? 0.0 : alpha * (1.0 - kWider);
+                beta = std::max(beta, kTiny);
+            } else {
+                alpha = std::max(alpha, kTiny) * (1.0 + kWider);
+                beta = beta < kTiny ? 0.0 : beta;
+            }
+            const double larger = std::max(alpha, beta);
+            out.alpha[lane] = alpha / larger;
+            out.beta[lane] = beta / larger;
+        }
+        return out;
+    }
+
+    // Scores at one end of the bracket, and whether each lane's are unimodal.
+    void scores(const MovedLaws& laws, const Bracket& end, bool* unimodal) {
+        x_.resize(static_cast<std::size_t>(laws.n) * kLanes);
+        envelope_.resize(x_.size());
+        double above[kLanes];
+        ScoreTask task{};
+        task.still = laws.still.data(), task.moved = laws.moved.data();
+        task.n_rows = laws.n;
+        task.alpha = end.alpha, task.beta = end.beta;
+        task.from = from_, task.to = to_lanes_;
+        task.x = x_.data(), task.envelope = envelope_.data(), task.above = above;
+        leaf_.move_scores(task);
+        for (int lane = 0; lane < kLanes; ++lane) unimodal[lane] = above[lane] <= kUneven;
+    }
+
+    // Of one lane: [first, end) from the first to the last of the p best rows, for p = 1 .. n_moved.
+    template <class Take>
+    void windows(const MovedLaws& laws, int lane, bool unimodal, std::int64_t n_moved, Take&& take) {
+        const auto from = static_cast<std::int64_t>(from_[lane]);
+        const auto to = static_cast<std::int64_t>(to_lanes_[lane]);
+        if (unimodal) {
+            const double* const X = envelope_.data() + lane;
+            std::int64_t first = from;
+            for (std::int64_t i = from + 1; i < to; ++i)
+                if (X[i * kLanes] > X[first * kLanes]) first = i;
+            std::int64_t end = first;
+            for (std::int64_t p = 1; p <= n_moved; ++p) {
+                const bool farther = first == from || (end < to && !(X[(first - 1) * kLanes] > X[end * kLanes]));
+                farther ? ++end : --first;
+                take(p, first, end);
+            }
+            return;
+        }
+        const double* const x = x_.data() + lane;
+        sorted_.resize(static_cast<std::size_t>(to - from));
+        std::iota(sorted_.begin(), sorted_.end(), from);
+        std::stable_sort(sorted_.begin(), sorted_.end(), [x](std::int64_t i, std::int64_t j) { return x[i * kLanes] > x[j * kLanes]; });
+        std::int64_t first = laws.n;
+        std::int64_t end = 0;
+        std::size_t taken = 0;
+        for (std::int64_t p = 1; p <= n_moved; ++p) {
+            const double last = x[sorted_[static_cast<std::size_t>(p) - 1] * kLanes];
+            for (; taken < sorted_.size() && x[sorted_[taken] * kLanes] >= last - kUneven * (1.0 + last); ++taken) {
+                first = std::min(first, sorted_[taken]);
+                end = std::max(end, sorted_[taken] + 1);
+            }
+            take(p, first, end);
+        }
+    }
+
+    // Hulls of 0 .. n_moved rows.
+    void set_hulls(const MovedLaws& laws, std::int64_t n_moved) {
+        for (const bool least : {true, false}) {
+            bool unimodal[kLanes];
+            scores(laws, bracket(laws, n_moved, least), unimodal);
+            for (int lane = 0; lane < kLanes; ++lane)
+                windows(laws, lane, unimodal[lane], n_moved, [&](std::int64_t p, std::int64_t first, std::int64_t end) {
+                    std::int32_t& left = left_[static_cast<std::size_t>(p * kLanes + lane)];
+                    std::int32_t& right = right_[static_cast<std::size_t>(p * kLanes + lane)];
+                    left = least ? static_cast<std::int32_t>(first) : std::min(left, static_cast<std::int32_t>(first));
+                    right = least ? static_cast<std::int32_t>(end) : std::max(right, static_cast<std::int32_t>(end));
+                });
+        }
+        for (std::size_t lane = 0; lane < kLanes; ++lane) left_[lane] = right_[lane] = n_moved > 0 ? left_[kLanes + lane] : 0;
+    }
+
+    // The hull of p rows within the hull.
+    void narrow(const MovedLaws& laws, std::int64_t p, bool& narrower) {
+        double from[kLanes];
+        double to[kLanes];
+        std::fill_n(from, kLanes, static_cast<double>(laws.n));
+        std::fill_n(to, kLanes, 0.0);
+        for (const bool least : {true, false}) {
+            bool unimodal[kLanes];
+            scores(laws, bracket(laws, p, least), unimodal);
+            for (int lane = 0; lane < kLanes; ++lane)
+                windows(laws, lane, unimodal[lane], p, [&](std::int64_t moved, std::int64_t first, std::int64_t end) {
+                    if (moved < p) return;
+                    from[lane] = std::min(from[lane], static_cast<double>(first));
+                    to[lane] = std::max(to[lane], static_cast<double>(end));
+                });
+        }
+        for (int lane = 0; lane < kLanes; ++lane) {
+            narrower = narrower || from[lane] > from_[lane] || to[lane] < to_lanes_[lane];
+            from_[lane] = from[lane];
+            to_lanes_[lane] = to[lane];
+        }
+    }
+
+    const LeafLoops& leaf_;
+    bool outward_ = true;
+    int degree_ = 1;
+    std::int64_t moves_ = 0, kept_ = 0;
+    std::vector<double> to_;
+    PlacedRows still_, moved_;
+    double from_[kLanes] = {}, to_lanes_[kLanes] = {};  // the hull of each lane
+    double at_least_[kLanes] = {};
+    std::vector<std::int32_t> left_, right_, here_;
+    std::vector<std::int64_t> sorted_, reached_;
+    std::vector<double> scratch_, x_, envelope_, before_, after_, forwards_, backwards_, joined_;
+};
+
+}  // namespace knn_cert

@@ -1,0 +1,330 @@
+// moved_race.hpp: the race of two lists of which some rows are moved: its worst case, bounded for every split of their number, and the
+// best attack. No Python, no threads.
+//
+// Letters of docs/moved-rows.md. p rows S of list A move away from the query and q = r - p rows T of list B towards it. At every node
+// L <= F_A^S and H >= F_B^T bound the arrivals (moved_list.hpp). With any S0, T0 of as many rows, and sums Q over the nodes (Theorem 1),
+//     P(A first) >= Q[(1 - H) f_A^S0] - c_A - e,     c_A = max (F_A^S0 - L)
+//     P(A first) >= Q[L f_B^T0] - c_B - e,           c_B = max (H - F_B^T0).
+// e: four integrals of ordinary races differ from their sums by e_1 .. e_4, each estimated as for every race; and nodes beyond the window
+// cost H at its lower end and what left_out.hpp says. S0, T0 are the first rows of one order of each list: nearest first, then by
+// what moving each row does to the race to first order, at the split that was the worst.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "contest_tallies.hpp"
+#include "left_out.hpp"
+#include "moved_list.hpp"
+#include "parallel.hpp"
+
+namespace knn_cert {
+
+// A race and what may be done to its rows: at most `moves` of them move by at most eps. Distances increase, in units of sigma.
+struct MovedContest {
+    std::vector<double> a, b;
+    int m_a = 1, m_b = 1;
+    std::int64_t moves = 0;
+    double eps = 0.0;
+};
+
+struct MovedOutcome {
+    double lower = 0.0;        // no attack leaves less to A: errors are taken off
+    double attack = 1.0;       // what the best attack found leaves to A
+    double attack_error = 0.0;
+    std::int64_t moved_a = 0;              // its split: ...
+    std::vector<std::int32_t> rows_a, rows_b;  // ... rows of A and of B that it moves
+};
+
+class MovedRace {
+public:
+    MovedRace(double dof, const LeafLoops& leaf) : law_(dof, leaf), a_(leaf), b_(leaf) {}
+
+    MovedOutcome solve(const MovedContest& contest) {
+        contest_ = &contest;
+        MovedOutcome out;
+        const auto n_a = static_cast<std::int64_t>(contest.a.size());
+        const auto n_b = static_cast<std::int64_t>(contest.b.size());
+        if (n_a < contest.m_a) {
+            out.attack = 0.0;
+            return out;
+        }
+        if (n_b < contest.m_b) {
+            out.lower = 1.0;
+            return out;
+        }
+        law_.refresh();
+        moves_ = std::min(contest.moves, n_a + n_b);
+        first_split_ = std::max<std::int64_t>(0, moves_ - n_b);
+        end_split_ = std::min(moves_, n_a) + 1;
+        for (int level = kFirstMovedLevel; level <= kLastMovedLevel; ++level) {
+            if (!set_blocks(level)) return {};
+            work_out();
+            if (ripple_ <= kLargestRipple && gap_ <= kLargestGap) return outcome();
+        }
+        return {};
+    }
+
+private:
+    // Steps of 1/8 at first. The trapezoid rule errs by the fourth power of what it errs at four times the step: 8e-7 at most.
+    static constexpr int kFirstMovedLevel = 3, kLastMovedLevel = 7;
+    // Both outcomes of a race, as sums of their own, miss 1 by no more than this.
+    static constexpr double kLargestRipple = 0.03, kLargestGap = 1e-6;
+    // What rows and nodes that are left out may cost.
+    static constexpr double kPrice = 3e-8;
+    // Longer windows, more memory than this: no answer, other bounds serve.
+    static constexpr std::size_t kMostBlocks = 64, kMoreBelow = 16, kMostBytes = std::size_t{1} << 30;
+    // Splits that fail are bounded anew, no more than so many; of few rows, whose hulls are wide, all that are the worst.
+    static constexpr int kMostRefined = 24;
+    static constexpr double kFewRows = 256;
+    static constexpr double kClose = 1e-7;  // of the bound to the attack: nothing is left to gain
+
+    struct Block {
+        NodeBlock nodes;
+        double t[kLanes], weight[kLanes];
+        MovedLaws a, b;
+        SplitLanes of_a, of_b;
+        double open_a[kLanes], open_b[kLanes], arrived_a[kLanes], arrived_b[kLanes];  // P(fewer than m rows), P(m or more): at most
+
+        [[nodiscard]] std::size_t bytes() const { return 8 * (a.still.size() + a.moved.size() + b.still.size() + b.moved.size()); }
+    };
+
+    Block make_block(int level, std::int64_t index) {
+        heartbeat();
+        Block block{{level, index}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+        block.nodes.radii(block.t);
+        block.nodes.weights(block.weight);
+        block.a = a_.laws(block.nodes, law_);
+        block.b = b_.laws(block.nodes, law_);
+        a_.by_ranks(block.a, block.open_a);
+        b_.as_it_is(block.b, block.open_b);
+        double less[kLanes];
+        a_.as_it_is(block.a, less);
+        std::copy_n(a_.at_least(), kLanes, block.arrived_a);
+        b_.by_ranks(block.b, less);
+        std::copy_n(b_.at_least(), kLanes, block.arrived_b);
+        return block;
+    }
+
+    // The window: what lies beyond it costs no more than the price. False where it does not close.
+    bool set_blocks(int level) {
+        const MovedContest& c = *contest_;
+        const double s = std::min(c.a[static_cast<std::size_t>(c.m_a) - 1] + c.eps, c.b[static_cast<std::size_t>(c.m_b) - 1]);
+        if (!std::isfinite(s)) return false;
+        const double start = expected_radius(s, law_.dof());
+        const bool one_by_one = without_tables(c.a.size() + c.b.size(), start);
+        a_.set(c.a, c.eps, true, c.m_a, moves_, one_by_one);
+        b_.set(c.b, c.eps, false, c.m_b, moves_, one_by_one);
+        n_rows_ = static_cast<double>(c.a.size() + c.b.size());
+        blocks_.clear();
+        const double per_unit = std::ldexp(1.0, level) / kLanes;
+        blocks_.push_back(make_block(level, static_cast<std::int64_t>(std::floor(position_of(start) * per_unit))));
+        std::size_t bytes = blocks_[0].bytes();
+        while (above(s) > kPrice) {
+            blocks_.push_back(make_block(level, blocks_.back().nodes.index + 1));
+            bytes += blocks_.back().bytes();
+            if (blocks_.size() > kMostBlocks || bytes > kMostBytes) return false;
+        }
+        rows_left_out_ = a_.keep(blocks_.back().a, kPrice) + b_.keep(blocks_.back().b, kPrice);
+        for (Block& block : blocks_) a_.shorten(block.a), b_.shorten(block.b);
+        // and as far as A arrives before, or its share of the sums is lost; seldom far
+        for (std::size_t more = 0; below() > kPrice || (blocks_.front().arrived_a[0] > kPrice && more < kMoreBelow); ++more) {
+            blocks_.insert(blocks_.begin(), make_block(level, blocks_.front().nodes.index - 1));
+            bytes += blocks_.front().bytes();
+            if (blocks_.size() > kMostBlocks || bytes > kMostBytes) return false;
+        }
+        return true;
+    }
+
+    // What the nodes beyond either end add at most to a sum over the density of one list while the other one has not arrived.
+    [[nodiscard]] double above(double s) const {
+        const Block& block = blocks_.back();
+        const double open = std::min(1.0, block.open_a[kLanes - 1] * block.open_b[kLanes - 1]);
+        return left_above(block.nodes.position(kLanes - 1), block.t[kLanes - 1], s, law_.dof(), n_rows_, std::max(contest_->m_a, contest_->m_b),
+                          open) +
+               open;
+    }
+    [[nodiscard]] double below() const {
+        const Block& block = blocks_.front();
+        return left_below(block.nodes.position(0), block.t[0], law_.dof(), n_rows_, contest_->m_b, block.arrived_b[0]) + block.arrived_b[0];
+    }
+
+    // Counts of both lists for all splits, and the orders of the attack.
+    void work_out() {
+        for (Block& block : blocks_) {
+            heartbeat();
+            a_.bound_splits(block.a, block.of_a);
+            b_.bound_splits(block.b, block.of_b);
+        }
+        attack_ = std::numeric_limits<double>::infinity();
+        nearest_first(a_.size(), order_a_);
+        nearest_first(b_.size(), order_b_);
+        try_orders();
+        order_by_effect(split_);
+        try_orders();
+    }
+
+    static void nearest_first(std::int64_t n, std::vector<std::int32_t>& order) {
+        order.resize(static_cast<std::size_t>(n));
+        std::iota(order.begin(), order.end(), 0);
+    }
+
+    // The attack of each split by the present orders; the best of all that were tried is kept.
+    void try_orders() {
+        for (Block& block : blocks_) {
+            heartbeat();
+            a_.attack_splits(block.a, order_a_, block.of_a);
+            b_.attack_splits(block.b, order_b_, block.of_b);
+        }
+        double best = std::numeric_limits<double>::infinity();
+        for (std::int64_t p = first_split_; p < end_split_; ++p) {
+            const double value = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
+                return a.density[i] * b.less[k];
+            });
+            if (value < best) best = value, split_ = p;
+        }
+        check_sums();
+        if (best >= attack_) return;
+        attack_ = best;
+        best_split_ = split_;
+        rows_a_.assign(order_a_.begin(), order_a_.begin() + of_a(split_));
+        rows_b_.assign(order_b_.begin(), order_b_.begin() + of_b(split_));
+    }
+
+    // How many of the kept rows of each list are moved by a split.
+    [[nodiscard]] std::int64_t of_a(std::int64_t p) const { return std::min(p, a_.most()); }
+    [[nodiscard]] std::int64_t of_b(std::int64_t p) const { return std::min(moves_ - p, b_.most()); }
+
+    // The sum over all nodes of a product of values of both lists at a split.
+    template <class Product>
+    [[nodiscard]] double sum(std::int64_t p, Product&& product) const {
+        const std::size_t i = static_cast<std::size_t>(of_a(p)) * kLanes;
+        const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
+        double lanes[kLanes] = {};
+        for (const Block& block : blocks_)
+            for (std::size_t lane = 0; lane < kLanes; ++lane)
+                lanes[lane] += block.weight[lane] * product(block.of_a, block.of_b, i + lane, k + lane);
+        std::copy_n(lanes, kLanes, lanes_);
+        return ((lanes[0] + lanes[2]) + (lanes[4] + lanes[6])) + ((lanes[1] + lanes[3]) + (lanes[5] + lanes[7]));
+    }
+    // Of the last sum: what it errs at four times the step, as of 1 (see step_ripple in continuous.hpp).
+    [[nodiscard]] double ripple_of_sum() const {
+        const double* const v = lanes_;
+        return 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7]));
+    }
+
+    // Both outcomes of the attack of a split, as sums of their own, should add up to 1.
+    void check_sums() {
+        const double a_first = sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
+            return a.density[i] * b.less[k];
+        });
+        ripple_ = ripple_of_sum();
+        const double b_first = sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
+            return a.less[i] * b.density[k];
+        });
+        ripple_ = std::max(ripple_, ripple_of_sum());
+        gap_ = std::fabs(a_first + b_first - 1.0);
+    }
+
+    void order_by_effect(std::int64_t p) {
+        effect_a_.assign(static_cast<std::size_t>(a_.size()), 0.0);
+        effect_b_.assign(static_cast<std::size_t>(b_.size()), 0.0);
+        const std::size_t i = static_cast<std::size_t>(of_a(p)) * kLanes;
+        const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
+        for (const Block& block : blocks_) {
+            double weight_a[kLanes];
+            double weight_b[kLanes];
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+                weight_a[lane] = block.weight[lane] * block.of_b.density[k + lane] * block.of_a.last[i + lane];
+                weight_b[lane] = block.weight[lane] * block.of_a.density[i + lane] * block.of_b.last[k + lane];
+            }
+            a_.add_effects(block.a, weight_a, effect_a_);
+            b_.add_effects(block.b, weight_b, effect_b_);
+        }
+        by_effect(effect_a_, order_a_);
+        by_effect(effect_b_, order_b_);
+    }
+    static void by_effect(const std::vector<double>& effect, std::vector<std::int32_t>& order) {
+        nearest_first(static_cast<std::int64_t>(effect.size()), order);
+        std::stable_sort(order.begin(), order.end(), [&](std::int32_t i, std::int32_t j) {
+            return effect[static_cast<std::size_t>(i)] > effect[static_cast<std::size_t>(j)];
+        });
+    }
+
+    // Theorem 1, errors not yet taken off.
+    [[nodiscard]] double bound(std::int64_t p) const {
+        const std::size_t i = static_cast<std::size_t>(of_a(p)) * kLanes;
+        const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
+        double c_a = 0.0;
+        double c_b = 0.0;
+        for (const Block& block : blocks_)
+            for (std::size_t lane = 0; lane < kLanes; ++lane) {
+                c_a = std::max(c_a, block.of_a.bound[i + lane] - block.of_a.less[i + lane]);
+                c_b = std::max(c_b, block.of_b.less[k + lane] - block.of_b.bound[k + lane]);
+            }
+        const double one = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
+                               return a.density[i] * b.bound[k];
+                           }) - c_a;
+        const double mass = sum(p, [](const SplitLanes&, const SplitLanes& b, std::size_t, std::size_t k) { return b.density[k]; });
+        const double last = 1.0 - blocks_.back().of_a.bound[i + kLanes - 1];
+        const double two = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
+                               return (1.0 - a.bound[i]) * b.density[k];
+                           }) + std::max(0.0, 1.0 - mass - kPrice) * last - c_b;
+        return std::max(one, two);
+    }
+
+    // Everything that any of these numbers may be wrong by.
+    [[nodiscard]] double error() const {
+        const double mean = MovedList::mean(blocks_.back().a) + MovedList::mean(blocks_.back().b);
+        const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
+        const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
+        const double step = std::pow(ripple_, 4);
+        const double s = std::min(contest_->a[static_cast<std::size_t>(contest_->m_a) - 1] + contest_->eps,
+                                  contest_->b[static_cast<std::size_t>(contest_->m_b) - 1]);
+        return 4.0 * (step + law + rounding + gap_) + rows_left_out_ + above(s) + below() + static_cast<double>(moves_) * kPerExchange;
+    }
+
+    MovedOutcome outcome() {
+        const double e = error();
+        std::vector<double> bounds(static_cast<std::size_t>(end_split_ - first_split_));
+        for (std::int64_t p = first_split_; p < end_split_; ++p) bounds[static_cast<std::size_t>(p - first_split_)] = bound(p);
+        std::vector<char> refined(bounds.size(), 0);
+        for (int n = 0; n < kMostRefined; ++n) {
+            const std::size_t worst = static_cast<std::size_t>(std::min_element(bounds.begin(), bounds.end()) - bounds.begin());
+            const bool undecided = bounds[worst] - e <= 0.5 && attack_ > 0.5;
+            if (refined[worst] || attack_ - bounds[worst] <= kClose || !(undecided || n_rows_ <= kFewRows)) break;
+            refined[worst] = 1;
+            const std::int64_t p = first_split_ + static_cast<std::int64_t>(worst);
+            for (Block& block : blocks_) {
+                heartbeat();
+                a_.bound_one(block.a, of_a(p), block.of_a.bound.data() + of_a(p) * kLanes);
+                b_.bound_one(block.b, of_b(p), block.of_b.bound.data() + of_b(p) * kLanes);
+            }
+            bounds[worst] = std::max(bounds[worst], bound(p));
+            if (undecided && bounds[worst] - e > 0.5) continue;
+            order_by_effect(p);
+            try_orders();
+            bounds[worst] = std::max(bounds[worst], bound(p));
+        }
+        MovedOutcome out;
+        out.lower = std::max(0.0, *std::min_element(bounds.begin(), bounds.end()) - e);
+        out.attack = attack_;
+        out.attack_error = e;
+        out.moved_a = best_split_;
+        out.rows_a = rows_a_, out.rows_b = rows_b_;
+        return out;
+    }
+
+    BlockLaw law_;
+    MovedList a_, b_;
+    const MovedContest* contest_ = nullptr;
+    std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0, best_split_ = 0;
+    std::vector<Block> blocks_;
+    double n_rows_ = 0.0, rows_left_out_ = 0.0, ripple_ = 0.0, gap_ = 0.0, attack_ = 1.0;
+    std::vector<std::int32_t> order_a_, order_b_, rows_a_, rows_b_;
+    std::vector<double> effect_a_, effect_b_;
+    mutable double lanes_[kLanes] = {};
+};
+
+}  // namespace knn_cert
