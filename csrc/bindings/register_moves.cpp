@@ -11,7 +11,8 @@ py::tuple moved_races(const Doubles& distances, const Integers& start, const Int
     expect(m_b.size() == n && rows.size() == n && radius.size() == n && n_threads >= 1, "m_a, m_b, rows, radius or n_threads out of range");
     expect(start.size() == 2 * n + 1 && start.data()[0] == 0 && start.data()[2 * n] == distances.size(), "two lists a race expected");
     for (py::ssize_t i = 0; i < n; ++i) {
-        expect(m_a.data()[i] >= 1 && m_b.data()[i] >= 1 && rows.data()[i] >= 0 && radius.data()[i] >= 0.0, "m_a, m_b, rows or radius out of range");
+        expect(m_a.data()[i] >= 1 && m_b.data()[i] >= 1 && rows.data()[i] >= 0 && radius.data()[i] >= 0.0,
+               "m_a, m_b, rows or radius out of range");
         for (py::ssize_t side = 2 * i; side < 2 * i + 2; ++side) {
             expect(start.data()[side] <= start.data()[side + 1], "lists in order expected");
             for (std::int64_t row = start.data()[side] + 1; row < start.data()[side + 1]; ++row)

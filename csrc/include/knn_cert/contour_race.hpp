@@ -335,25 +335,10 @@ private:
 
     // ---- errors
 
-    // Relative error of the trapezoid rule. The sums over every eighth node give the Fourier transform of the integrand at 1/8, 2/8, ... of
-    // the frequency of the nodes, where the rule errs by its value at 8/8. That of a bell falls ever faster: its logarithm at k/8, times
-    // (8/k)^1.35, bounds the one at 8/8 (that of a normal density would do with the square, one that falls exponentially with the
-    // first power: those differ from this estimate to either side).
+    // Relative error of the trapezoid rule.
     [[nodiscard]] double step_error(std::size_t y) const {
         if (!wanted_[y] || q_[y] <= std::max(1e-290, 1e-2 * accuracy_.tolerance)) return 0.0;
-        double largest = 0.0;
-        for (int k = 2; k <= 3; ++k) {
-            double re = 0.0;
-            double im = 0.0;
-            for (int lane = 0; lane < kLanes; ++lane) {
-                const double angle = 0.78539816339744830962 * ((k * lane) % kLanes);
-                re += parts_[y][lane] * std::cos(angle);
-                im += parts_[y][lane] * std::sin(angle);
-            }
-            const double share = 2.0 * std::hypot(re, im) / q_[y];
-            largest = std::max(largest, share >= 1.0 ? 1.0 : std::pow(share, std::pow(8.0 / k, 1.35)));
-        }
-        return largest;
+        return trapezoid_error(parts_[y], q_[y]);
     }
     [[nodiscard]] bool step_suffices(std::size_t y) const { return step_error(y) <= std::max(3e-12, 0.1 * accuracy_.tolerance); }
 

@@ -226,18 +226,18 @@ struct HullTask {
 struct ScoreTask {
     const double *still, *moved;  // laws
     std::int64_t n_rows;
-    const double *alpha, *beta;      // [8]: the larger one is 1
-    const double *from, *to;         // [8]
-    double *x, *envelope;            // [n_rows][8]
-    double* above;                   // [8]
+    const double *alpha, *beta;  // [8]: the larger one is 1
+    const double *from, *to;     // [8]
+    double *x, *envelope;        // [n_rows][8]
+    double* above;               // [8]
 };
 
 // Counts of lists of which the rows left .. right - 1 are moved: both ends move outwards from one split to the next.
 struct SplitTask {
-    const double* moved;  // laws
-    const double *before, *after;           // records without density of the rows before each row from first_before on, ...
+    const double* moved;                     // laws
+    const double *before, *after;            // records without density of the rows before each row from first_before on, ...
     std::int64_t first_before, first_after;  // ... and from each row from first_after on
-    const std::int32_t *left, *right;  // [n_splits][8]
+    const std::int32_t *left, *right;        // [n_splits][8]
     std::int64_t n_splits;
     int degree;
     double* scratch;  // [4 D][8]

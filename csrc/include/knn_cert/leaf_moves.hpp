@@ -47,6 +47,7 @@ void running_of(const RunningTask& task) {
             }
         }
         if (done == task.n_rows || (task.backwards ? here <= task.first : here >= task.last)) return;
+        if (done % kRowsPerDrop == 0) polynomials.drop_tiny();
         const std::int64_t next = task.backwards ? here - 1 : here;
         const double* const row = task.values + (task.order ? task.order[next] : next) * kRow;
         polynomials.add(Lanes::load(row), Lanes::load(row + kLanes), kDensity ? Lanes::load(row + 2 * kLanes) : Lanes::all(0.0));
@@ -117,6 +118,7 @@ void hull_counts_of(const HullTask& task) {
         const Lanes left_out = where_lt(here, first_kept, inside, zero);
         law.F = where_lt(zero, left_out, zero, law.F);
         law.U = where_lt(zero, left_out, one, law.U);
+        if (i % kRowsPerDrop == 0) polynomials.drop_tiny();
         at_least += law.F * polynomials.last();
         polynomials.add(law.F, law.U, zero);
     }

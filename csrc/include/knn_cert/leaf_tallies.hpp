@@ -7,6 +7,13 @@
 namespace knn_cert {
 namespace {
 
+// Numbers below this are dropped now and then where thousands of rows are counted one by one: on their way to zero they would be subnormal,
+// which costs a hundred cycles each, and nothing that is asked for there is small.
+constexpr double kDropped = 1e-290;
+constexpr std::int64_t kRowsPerDrop = 8;
+
+KNN_CERT_INLINE Lanes without_tiny(const Lanes& x) { return where_lt(x, Lanes::all(kDropped), Lanes::all(0.0), x); }
+
 // The counting polynomials of a tally. One row more: A[k] <- U A[k] + F A[k-1] + f G[k],  G[k] <- U G[k] + F G[k-1]; all terms
 // positive. kDegree > 0: they stay in registers; 0: any degree, in memory.
 template <int kDegree, bool kDensity>
@@ -27,6 +34,12 @@ struct TalliedPolynomials {
         }
         if (kDensity) A[0] = U * A[0] + f * G[0];
         G[0] = U * G[0];
+    }
+    KNN_CERT_INLINE void drop_tiny() {
+        for (int k = 0; k < kDegree; ++k) {
+            G[k] = without_tiny(G[k]);
+            if (kDensity) A[k] = without_tiny(A[k]);
+        }
     }
     KNN_CERT_INLINE void write(const TallyTask& task) const {
         for (int k = 0; k < kDegree; ++k) {
@@ -59,6 +72,12 @@ struct TalliedPolynomials<0, kDensity> {
                 (U * a + (F * a_less + f * g)).store(A + k * kLanes);
             }
             (U * g + F * g_less).store(G + k * kLanes);
+        }
+    }
+    KNN_CERT_INLINE void drop_tiny() {
+        for (int k = low; k <= high; ++k) {
+            without_tiny(Lanes::load(G + k * kLanes)).store(G + k * kLanes);
+            if (kDensity) without_tiny(Lanes::load(A + k * kLanes)).store(A + k * kLanes);
         }
     }
     KNN_CERT_INLINE void write(const TallyTask&) const {}

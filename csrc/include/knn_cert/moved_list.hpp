@@ -28,6 +28,11 @@ struct MovedLaws {
     std::int64_t n = 0;
 };
 
+// alpha = P(D - 2) and beta = P(D - 1) of a count, not normed.
+struct MovedPair {
+    double alpha[kLanes], beta[kLanes];
+};
+
 // What is known of all splits at the nodes of one block: [moved rows][8].
 struct SplitLanes {
     std::vector<double> bound;                // P(fewer than D): the most of it (outward) or the least (inward)
@@ -55,14 +60,12 @@ public:
     // Of the rows that are kept, how many may be moved.
     [[nodiscard]] std::int64_t most() const { return std::min(moves_, kept_); }
 
-    MovedLaws laws(const NodeBlock& block, BlockLaw& law) {
-        MovedLaws out;
-        const std::int64_t n_still = write(still_, block, law, out.still);
-        const std::int64_t n_moved = write(moved_, block, law, out.moved);
-        out.n = std::min(std::max(n_still, n_moved), kept_);
-        resize(out.still, n_still, out.n);
-        resize(out.moved, n_moved, out.n);
-        return out;
+    void find_laws(const NodeBlock& block, BlockLaw& law, MovedLaws& to) {
+        const std::int64_t n_still = write(still_, block, law, to.still);
+        const std::int64_t n_moved = write(moved_, block, law, to.moved);
+        to.n = std::max(n_still, n_moved);
+        none_from(to.still, n_still, to.n);
+        none_from(to.moved, n_moved, to.n);
     }
 
     // From here on only the rows of which all others arrive within the last node of a block with a probability of at most `price`. Returns
@@ -78,42 +81,36 @@ public:
         kept_ = n;
         return left_out;
     }
-    void shorten(MovedLaws& laws) const {
-        if (laws.n <= kept_) return;
-        resize(laws.still, laws.n, kept_);
-        resize(laws.moved, laws.n, kept_);
-        laws.n = kept_;
-    }
+    void shorten(MovedLaws& laws) const { laws.n = std::min(laws.n, kept_); }
 
-    // P(fewer than D rows) of the rows as they are; and bounded rank by rank, whichever are moved.
-    void as_it_is(const MovedLaws& laws, double* less) {
-        all_rows(laws.n);
-        counts_below(laws, 0, false, less);
+    // P(fewer than D rows), and P(D or more), of the rows as they are; and bounded rank by rank, whichever are moved.
+    void as_it_is(const MovedLaws& laws, double* less, double* at_least) { count(laws, 0, false, less, at_least); }
+    void by_ranks(const MovedLaws& laws, double* less, double* at_least) { count(laws, most(), true, less, at_least); }
+    // Of the counts asked for last.
+    [[nodiscard]] MovedPair pair() const {
+        MovedPair out;
+        std::fill_n(out.alpha, kLanes, 0.0);
+        if (degree_ > 1) std::copy_n(scratch_.data() + (degree_ - 2) * kLanes, kLanes, out.alpha);
+        std::copy_n(scratch_.data() + (degree_ - 1) * kLanes, kLanes, out.beta);
+        return out;
     }
-    void by_ranks(const MovedLaws& laws, double* less) {
-        all_rows(laws.n);
-        counts_below(laws, most(), true, less);
-    }
-    // P(D rows or more) in the counts asked for last.
-    [[nodiscard]] const double* at_least() const { return at_least_; }
 
     // The largest expected count at the last node.
     static double mean(const MovedLaws& laws) {
         double sum = 0.0;
-        for (std::int64_t i = 0; i < laws.n; ++i)
-            sum += std::max(at(laws.still, i, 0)[kLanes - 1], at(laws.moved, i, 0)[kLanes - 1]);
+        for (std::int64_t i = 0; i < laws.n; ++i) sum += std::max(at(laws.still, i, 0)[kLanes - 1], at(laws.moved, i, 0)[kLanes - 1]);
         return sum;
     }
 
-    // The bound for every number of moved rows.
-    void bound_splits(const MovedLaws& laws, SplitLanes& lanes) {
+    // The bound for every number of moved rows. least: of the rows as they are (outward), bounded by ranks (inward), these or more.
+    void bound_splits(const MovedLaws& laws, const MovedPair& least, SplitLanes& lanes) {
         const std::int64_t p_end = most() + 1;
         lanes.bound.resize(static_cast<std::size_t>(p_end) * kLanes);
         const std::int64_t most_here = std::min(most(), laws.n);
         all_rows(laws.n);
         left_.resize(static_cast<std::size_t>(most_here + 1) * kLanes);
         right_.resize(left_.size());
-        set_hulls(laws, most_here);
+        set_hulls(laws, bracket_of(least, true), most_here);
         std::int64_t first = laws.n;
         std::int64_t last = 0;
         for (std::size_t i = 0; i < left_.size(); ++i) {
@@ -158,7 +155,8 @@ public:
             narrow(laws, p, narrower);
             if (!narrower) break;
         }
-        counts_below(laws, p, true, less);
+        double at_least[kLanes];
+        below(laws, p, true, less, at_least);
     }
 
     // The counts of the list when the first rows of an order are moved, for every number of them.
@@ -216,8 +214,13 @@ private:
     static const double* at(const std::vector<double>& values, std::int64_t row, int which) {
         return values.data() + (row * 3 + which) * kLanes;
     }
-    static void resize(std::vector<double>& values, std::int64_t from, std::int64_t to) {
-        values.resize(static_cast<std::size_t>(to) * 3 * kLanes);
+    // Memory is kept from query to query: asking for it anew costs more than filling it.
+    static void make_room(std::vector<double>& values, std::int64_t n) {
+        const std::size_t wanted = static_cast<std::size_t>(n) * 3 * kLanes;
+        if (values.size() < wanted) values.resize(wanted);
+    }
+    static void none_from(std::vector<double>& values, std::int64_t from, std::int64_t to) {
+        make_room(values, to);
         for (std::int64_t i = from; i < to; ++i) {
             double* const row = values.data() + i * 3 * kLanes;
             std::fill_n(row, 3 * kLanes, 0.0);
@@ -229,7 +232,7 @@ private:
     std::int64_t write(PlacedRows& rows, const NodeBlock& block, BlockLaw& law, std::vector<double>& values) const {
         TallyTask task{};
         rows.prepare(block, law, {}, task, 0, static_cast<std::size_t>(kept_));
-        values.resize(static_cast<std::size_t>(task.n_rows) * 3 * kLanes);
+        make_room(values, task.n_rows);
         leaf_.row_laws(task, values.data());
         return task.n_rows;
     }
@@ -239,51 +242,43 @@ private:
         std::fill_n(to_lanes_, kLanes, static_cast<double>(n));
     }
 
-    HullTask hull_task(const MovedLaws& laws, std::int64_t n_moved, bool ranks) {
+    // The counting polynomial, to scratch: of the rows, within the hull rank by rank or as they are.
+    void run(const MovedLaws& laws, std::int64_t n_moved, bool ranks, bool without_two, double* at_least) {
+        std::fill_n(scratch_.data(), first_size(degree_), 0.0);
+        std::fill_n(scratch_.data(), kLanes, 1.0);
         HullTask task{};
         task.still = laws.still.data(), task.moved = laws.moved.data();
         task.n_rows = laws.n;
         task.n_moved = n_moved;
         task.outward = outward_;
         task.ranks = ranks;
+        task.without_two = without_two;
         task.from = from_, task.to = to_lanes_;
         task.degree = degree_;
         task.G = scratch_.data();
-        task.at_least = at_least_;
-        return task;
-    }
-    const double* run(const HullTask& task) {
-        std::fill_n(scratch_.data(), first_size(degree_), 0.0);
-        std::fill_n(scratch_.data(), kLanes, 1.0);
+        task.at_least = at_least;
         leaf_.hull_counts(task);
-        return scratch_.data();
     }
-    void counts_below(const MovedLaws& laws, std::int64_t n_moved, bool ranks, double* less) {
-        const double* const G = run(hull_task(laws, n_moved, ranks));
+    void below(const MovedLaws& laws, std::int64_t n_moved, bool ranks, double* less, double* at_least) {
+        run(laws, n_moved, ranks, false, at_least);
         for (int lane = 0; lane < kLanes; ++lane) {
             less[lane] = 0.0;
-            for (int k = degree_ - 1; k >= 0; --k) less[lane] += G[k * kLanes + lane];
+            for (int k = degree_ - 1; k >= 0; --k) less[lane] += scratch_[static_cast<std::size_t>(k * kLanes + lane)];
         }
     }
+    void count(const MovedLaws& laws, std::int64_t n_moved, bool ranks, double* less, double* at_least) {
+        all_rows(laws.n);
+        below(laws, n_moved, ranks, less, at_least);
+    }
 
-    // One end of the bracket of alpha / beta, the larger of the two made 1.
-    struct Bracket {
-        double alpha[kLanes], beta[kLanes];
-    };
-    Bracket bracket(const MovedLaws& laws, std::int64_t n_moved, bool least) {
+    // One end of the bracket of alpha / beta from what bounds it, the larger of the two made 1.
+    static MovedPair bracket_of(const MovedPair& pair, bool least) {
         constexpr double kWider = 1e-8;   // errors of the laws of all rows and of rounding are far below
         constexpr double kTiny = 1e-290;  // numbers below may have lost their digits
-        Bracket out;
-        std::fill_n(out.alpha, kLanes, 0.0);
-        std::fill_n(out.beta, kLanes, 1.0);
-        if (degree_ == 1) return out;
-        // alpha / beta is the smaller the likelier rows arrive: with the rank list of the attack, or without the two nearest
-        HullTask task = hull_task(laws, n_moved, least != outward_);
-        task.without_two = !least;
-        const double* const G = run(task);
+        MovedPair out;
         for (int lane = 0; lane < kLanes; ++lane) {
-            double alpha = G[(degree_ - 2) * kLanes + lane];
-            double beta = G[(degree_ - 1) * kLanes + lane];
+            double alpha = pair.alpha[lane];
+            double beta = pair.beta[lane];
             if (least) {
                 alpha = alpha < kTiny ? 0.0 : alpha * (1.0 - kWider);
                 beta = std::max(beta, kTiny);
@@ -297,9 +292,16 @@ private:
         }
         return out;
     }
+    // alpha / beta is the smaller the likelier rows arrive: least with the rows as they are (outward) or bounded by ranks (inward), most the
+    // other way round and without the two nearest.
+    MovedPair bracket(const MovedLaws& laws, std::int64_t n_moved, bool least) {
+        double at_least[kLanes];
+        run(laws, n_moved, least != outward_, !least, at_least);
+        return bracket_of(pair(), least);
+    }
 
     // Scores at one end of the bracket, and whether each lane's are unimodal.
-    void scores(const MovedLaws& laws, const Bracket& end, bool* unimodal) {
+    void scores(const MovedLaws& laws, const MovedPair& end, bool* unimodal) {
         x_.resize(static_cast<std::size_t>(laws.n) * kLanes);
         envelope_.resize(x_.size());
         double above[kLanes];
@@ -349,10 +351,10 @@ private:
     }
 
     // Hulls of 0 .. n_moved rows.
-    void set_hulls(const MovedLaws& laws, std::int64_t n_moved) {
+    void set_hulls(const MovedLaws& laws, const MovedPair& lowest, std::int64_t n_moved) {
         for (const bool least : {true, false}) {
             bool unimodal[kLanes];
-            scores(laws, bracket(laws, n_moved, least), unimodal);
+            scores(laws, least ? lowest : bracket(laws, n_moved, false), unimodal);
             for (int lane = 0; lane < kLanes; ++lane)
                 windows(laws, lane, unimodal[lane], n_moved, [&](std::int64_t p, std::int64_t first, std::int64_t end) {
                     std::int32_t& left = left_[static_cast<std::size_t>(p * kLanes + lane)];
@@ -394,7 +396,6 @@ private:
     std::vector<double> to_;
     PlacedRows still_, moved_;
     double from_[kLanes] = {}, to_lanes_[kLanes] = {};  // the hull of each lane
-    double at_least_[kLanes] = {};
     std::vector<std::int32_t> left_, right_, here_;
     std::vector<std::int64_t> sorted_, reached_;
     std::vector<double> scratch_, x_, envelope_, before_, after_, forwards_, backwards_, joined_;

@@ -12,6 +12,7 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "contest_tallies.hpp"
@@ -27,14 +28,14 @@ struct MovedContest {
     int m_a = 1, m_b = 1;
     std::int64_t moves = 0;
     double eps = 0.0;
+    bool bounded = true;  // false: the attack alone
 };
 
 struct MovedOutcome {
-    double lower = 0.0;        // no attack leaves less to A: errors are taken off
-    double attack = 1.0;       // what the best attack found leaves to A
+    double lower = 0.0;   // no attack leaves less to A: errors are taken off
+    double attack = 1.0;  // what the best attack found leaves to A
     double attack_error = 0.0;
-    std::int64_t moved_a = 0;              // its split: ...
-    std::vector<std::int32_t> rows_a, rows_b;  // ... rows of A and of B that it moves
+    std::vector<std::int32_t> rows_a, rows_b;  // the rows of A and of B that it moves
 };
 
 class MovedRace {
@@ -61,16 +62,15 @@ public:
         for (int level = kFirstMovedLevel; level <= kLastMovedLevel; ++level) {
             if (!set_blocks(level)) return {};
             work_out();
-            if (ripple_ <= kLargestRipple && gap_ <= kLargestGap) return outcome();
+            if (step_error_ <= kLargestStepError && gap_ <= kLargestStepError) return outcome();
         }
         return {};
     }
 
 private:
-    // Steps of 1/8 at first. The trapezoid rule errs by the fourth power of what it errs at four times the step: 8e-7 at most.
-    static constexpr int kFirstMovedLevel = 3, kLastMovedLevel = 7;
-    // Both outcomes of a race, as sums of their own, miss 1 by no more than this.
-    static constexpr double kLargestRipple = 0.03, kLargestGap = 1e-6;
+    static constexpr int kFirstMovedLevel = 4, kLastMovedLevel = 8;
+    // What the trapezoid rule may err, and the two outcomes of a race, as sums of their own, may miss 1.
+    static constexpr double kLargestStepError = 1e-7;
     // What rows and nodes that are left out may cost.
     static constexpr double kPrice = 3e-8;
     // Longer windows, more memory than this: no answer, other bounds serve.
@@ -81,30 +81,33 @@ private:
     static constexpr double kClose = 1e-7;  // of the bound to the attack: nothing is left to gain
 
     struct Block {
-        NodeBlock nodes;
+        NodeBlock nodes{0, 0};
         double t[kLanes], weight[kLanes];
         MovedLaws a, b;
         SplitLanes of_a, of_b;
-        double open_a[kLanes], open_b[kLanes], arrived_a[kLanes], arrived_b[kLanes];  // P(fewer than m rows), P(m or more): at most
+        double arrived_a[kLanes], arrived_b[kLanes];  // P(m rows or more), at most
+        MovedPair least_a, least_b;
 
-        [[nodiscard]] std::size_t bytes() const { return 8 * (a.still.size() + a.moved.size() + b.still.size() + b.moved.size()); }
+        [[nodiscard]] std::size_t bytes() const { return 6 * kLanes * sizeof(double) * static_cast<std::size_t>(a.n + b.n); }
     };
 
-    Block make_block(int level, std::int64_t index) {
+    std::unique_ptr<Block> make_block(int level, std::int64_t index) {
         heartbeat();
-        Block block{{level, index}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+        std::unique_ptr<Block> made = std::make_unique<Block>();
+        if (!spare_.empty()) made = std::move(spare_.back()), spare_.pop_back();
+        Block& block = *made;
+        block.nodes = {level, index};
         block.nodes.radii(block.t);
         block.nodes.weights(block.weight);
-        block.a = a_.laws(block.nodes, law_);
-        block.b = b_.laws(block.nodes, law_);
-        a_.by_ranks(block.a, block.open_a);
-        b_.as_it_is(block.b, block.open_b);
-        double less[kLanes];
-        a_.as_it_is(block.a, less);
-        std::copy_n(a_.at_least(), kLanes, block.arrived_a);
-        b_.by_ranks(block.b, less);
-        std::copy_n(b_.at_least(), kLanes, block.arrived_b);
-        return block;
+        a_.find_laws(block.nodes, law_, block.a);
+        b_.find_laws(block.nodes, law_, block.b);
+        double unused[kLanes];
+        a_.as_it_is(block.a, unused, block.arrived_a);
+        block.least_a = a_.pair();
+        b_.by_ranks(block.b, unused, block.arrived_b);
+        block.least_b = b_.pair();
+        bytes_ += block.bytes();
+        return made;
     }
 
     // The window: what lies beyond it costs no more than the price. False where it does not close.
@@ -117,45 +120,57 @@ private:
         a_.set(c.a, c.eps, true, c.m_a, moves_, one_by_one);
         b_.set(c.b, c.eps, false, c.m_b, moves_, one_by_one);
         n_rows_ = static_cast<double>(c.a.size() + c.b.size());
+        for (std::unique_ptr<Block>& block : blocks_) spare_.push_back(std::move(block));
         blocks_.clear();
+        bytes_ = 0;
         const double per_unit = std::ldexp(1.0, level) / kLanes;
         blocks_.push_back(make_block(level, static_cast<std::int64_t>(std::floor(position_of(start) * per_unit))));
-        std::size_t bytes = blocks_[0].bytes();
-        while (above(s) > kPrice) {
-            blocks_.push_back(make_block(level, blocks_.back().nodes.index + 1));
-            bytes += blocks_.back().bytes();
-            if (blocks_.size() > kMostBlocks || bytes > kMostBytes) return false;
+        for (find_open(); above(s) > kPrice; find_open()) {
+            blocks_.push_back(make_block(level, blocks_.back()->nodes.index + 1));
+            if (too_long()) return false;
         }
-        rows_left_out_ = a_.keep(blocks_.back().a, kPrice) + b_.keep(blocks_.back().b, kPrice);
-        for (Block& block : blocks_) a_.shorten(block.a), b_.shorten(block.b);
+        rows_left_out_ = a_.keep(blocks_.back()->a, kPrice) + b_.keep(blocks_.back()->b, kPrice);
+        for (const auto& block : blocks_) a_.shorten(block->a), b_.shorten(block->b);
         // and as far as A arrives before, or its share of the sums is lost; seldom far
-        for (std::size_t more = 0; below() > kPrice || (blocks_.front().arrived_a[0] > kPrice && more < kMoreBelow); ++more) {
-            blocks_.insert(blocks_.begin(), make_block(level, blocks_.front().nodes.index - 1));
-            bytes += blocks_.front().bytes();
-            if (blocks_.size() > kMostBlocks || bytes > kMostBytes) return false;
+        for (std::size_t more = 0; below() > kPrice || (blocks_.front()->arrived_a[0] > kPrice && more < kMoreBelow); ++more) {
+            blocks_.insert(blocks_.begin(), make_block(level, blocks_.front()->nodes.index - 1));
+            if (too_long()) return false;
         }
         return true;
+    }
+    [[nodiscard]] bool too_long() const { return blocks_.size() > kMostBlocks || bytes_ > kMostBytes; }
+
+    // The probability that neither list has arrived at the last node, at most.
+    void find_open() {
+        const Block& block = *blocks_.back();
+        double a[kLanes];
+        double b[kLanes];
+        double unused[kLanes];
+        a_.by_ranks(block.a, a, unused);
+        b_.as_it_is(block.b, b, unused);
+        open_ = std::min(1.0, a[kLanes - 1] * b[kLanes - 1]);
     }
 
     // What the nodes beyond either end add at most to a sum over the density of one list while the other one has not arrived.
     [[nodiscard]] double above(double s) const {
-        const Block& block = blocks_.back();
-        const double open = std::min(1.0, block.open_a[kLanes - 1] * block.open_b[kLanes - 1]);
-        return left_above(block.nodes.position(kLanes - 1), block.t[kLanes - 1], s, law_.dof(), n_rows_, std::max(contest_->m_a, contest_->m_b),
-                          open) +
-               open;
+        const Block& block = *blocks_.back();
+        return left_above(block.nodes.position(kLanes - 1), block.t[kLanes - 1], s, law_.dof(), n_rows_,
+                          std::max(contest_->m_a, contest_->m_b), open_) +
+               open_;
     }
     [[nodiscard]] double below() const {
-        const Block& block = blocks_.front();
+        const Block& block = *blocks_.front();
         return left_below(block.nodes.position(0), block.t[0], law_.dof(), n_rows_, contest_->m_b, block.arrived_b[0]) + block.arrived_b[0];
     }
 
     // Counts of both lists for all splits, and the orders of the attack.
     void work_out() {
-        for (Block& block : blocks_) {
+        for (const std::unique_ptr<Block>& made : blocks_) {
+            if (!contest_->bounded) break;
+            Block& block = *made;
             heartbeat();
-            a_.bound_splits(block.a, block.of_a);
-            b_.bound_splits(block.b, block.of_b);
+            a_.bound_splits(block.a, block.least_a, block.of_a);
+            b_.bound_splits(block.b, block.least_b, block.of_b);
         }
         attack_ = std::numeric_limits<double>::infinity();
         nearest_first(a_.size(), order_a_);
@@ -172,22 +187,21 @@ private:
 
     // The attack of each split by the present orders; the best of all that were tried is kept.
     void try_orders() {
-        for (Block& block : blocks_) {
+        for (const std::unique_ptr<Block>& made : blocks_) {
+            Block& block = *made;
             heartbeat();
             a_.attack_splits(block.a, order_a_, block.of_a);
             b_.attack_splits(block.b, order_b_, block.of_b);
         }
         double best = std::numeric_limits<double>::infinity();
         for (std::int64_t p = first_split_; p < end_split_; ++p) {
-            const double value = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
-                return a.density[i] * b.less[k];
-            });
+            const double value =
+                sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.less[k]; });
             if (value < best) best = value, split_ = p;
         }
         check_sums();
         if (best >= attack_) return;
         attack_ = best;
-        best_split_ = split_;
         rows_a_.assign(order_a_.begin(), order_a_.begin() + of_a(split_));
         rows_b_.assign(order_b_.begin(), order_b_.begin() + of_b(split_));
     }
@@ -202,28 +216,21 @@ private:
         const std::size_t i = static_cast<std::size_t>(of_a(p)) * kLanes;
         const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
         double lanes[kLanes] = {};
-        for (const Block& block : blocks_)
+        for (const std::unique_ptr<Block>& block : blocks_)
             for (std::size_t lane = 0; lane < kLanes; ++lane)
-                lanes[lane] += block.weight[lane] * product(block.of_a, block.of_b, i + lane, k + lane);
+                lanes[lane] += block->weight[lane] * product(block->of_a, block->of_b, i + lane, k + lane);
         std::copy_n(lanes, kLanes, lanes_);
         return ((lanes[0] + lanes[2]) + (lanes[4] + lanes[6])) + ((lanes[1] + lanes[3]) + (lanes[5] + lanes[7]));
-    }
-    // Of the last sum: what it errs at four times the step, as of 1 (see step_ripple in continuous.hpp).
-    [[nodiscard]] double ripple_of_sum() const {
-        const double* const v = lanes_;
-        return 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7]));
     }
 
     // Both outcomes of the attack of a split, as sums of their own, should add up to 1.
     void check_sums() {
-        const double a_first = sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
-            return a.density[i] * b.less[k];
-        });
-        ripple_ = ripple_of_sum();
-        const double b_first = sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
-            return a.less[i] * b.density[k];
-        });
-        ripple_ = std::max(ripple_, ripple_of_sum());
+        const double a_first =
+            sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.less[k]; });
+        step_error_ = trapezoid_error(lanes_, 1.0);
+        const double b_first =
+            sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.less[i] * b.density[k]; });
+        step_error_ = std::max(step_error_, trapezoid_error(lanes_, 1.0));
         gap_ = std::fabs(a_first + b_first - 1.0);
     }
 
@@ -232,7 +239,8 @@ private:
         effect_b_.assign(static_cast<std::size_t>(b_.size()), 0.0);
         const std::size_t i = static_cast<std::size_t>(of_a(p)) * kLanes;
         const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
-        for (const Block& block : blocks_) {
+        for (const std::unique_ptr<Block>& made : blocks_) {
+            const Block& block = *made;
             double weight_a[kLanes];
             double weight_b[kLanes];
             for (std::size_t lane = 0; lane < kLanes; ++lane) {
@@ -258,35 +266,44 @@ private:
         const std::size_t k = static_cast<std::size_t>(of_b(p)) * kLanes;
         double c_a = 0.0;
         double c_b = 0.0;
-        for (const Block& block : blocks_)
+        for (const std::unique_ptr<Block>& block : blocks_)
             for (std::size_t lane = 0; lane < kLanes; ++lane) {
-                c_a = std::max(c_a, block.of_a.bound[i + lane] - block.of_a.less[i + lane]);
-                c_b = std::max(c_b, block.of_b.less[k + lane] - block.of_b.bound[k + lane]);
+                c_a = std::max(c_a, block->of_a.bound[i + lane] - block->of_a.less[i + lane]);
+                c_b = std::max(c_b, block->of_b.less[k + lane] - block->of_b.bound[k + lane]);
             }
-        const double one = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
-                               return a.density[i] * b.bound[k];
-                           }) - c_a;
+        const double one =
+            sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.bound[k]; }) - c_a;
         const double mass = sum(p, [](const SplitLanes&, const SplitLanes& b, std::size_t, std::size_t k) { return b.density[k]; });
-        const double last = 1.0 - blocks_.back().of_a.bound[i + kLanes - 1];
-        const double two = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) {
-                               return (1.0 - a.bound[i]) * b.density[k];
-                           }) + std::max(0.0, 1.0 - mass - kPrice) * last - c_b;
+        const double last = 1.0 - blocks_.back()->of_a.bound[i + kLanes - 1];
+        const double two = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i,
+                                     std::size_t k) { return (1.0 - a.bound[i]) * b.density[k]; }) +
+                           std::max(0.0, 1.0 - mass - kPrice) * last - c_b;
         return std::max(one, two);
     }
 
     // Everything that any of these numbers may be wrong by.
     [[nodiscard]] double error() const {
-        const double mean = MovedList::mean(blocks_.back().a) + MovedList::mean(blocks_.back().b);
+        const double mean = MovedList::mean(blocks_.back()->a) + MovedList::mean(blocks_.back()->b);
         const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
         const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
-        const double step = std::pow(ripple_, 4);
         const double s = std::min(contest_->a[static_cast<std::size_t>(contest_->m_a) - 1] + contest_->eps,
                                   contest_->b[static_cast<std::size_t>(contest_->m_b) - 1]);
-        return 4.0 * (step + law + rounding + gap_) + rows_left_out_ + above(s) + below() + static_cast<double>(moves_) * kPerExchange;
+        return 4.0 * (step_error_ + law + rounding + gap_) + rows_left_out_ + above(s) + below() +
+               static_cast<double>(moves_) * kPerExchange;
     }
 
     MovedOutcome outcome() {
         const double e = error();
+        MovedOutcome out;
+        if (contest_->bounded) out.lower = std::max(0.0, lowest(e) - e);
+        out.attack = attack_;
+        out.attack_error = e;
+        out.rows_a = rows_a_, out.rows_b = rows_b_;
+        return out;
+    }
+
+    // The smallest bound of all splits; the errors say which are worth refining.
+    double lowest(double e) {
         std::vector<double> bounds(static_cast<std::size_t>(end_split_ - first_split_));
         for (std::int64_t p = first_split_; p < end_split_; ++p) bounds[static_cast<std::size_t>(p - first_split_)] = bound(p);
         std::vector<char> refined(bounds.size(), 0);
@@ -296,7 +313,8 @@ private:
             if (refined[worst] || attack_ - bounds[worst] <= kClose || !(undecided || n_rows_ <= kFewRows)) break;
             refined[worst] = 1;
             const std::int64_t p = first_split_ + static_cast<std::int64_t>(worst);
-            for (Block& block : blocks_) {
+            for (const std::unique_ptr<Block>& made : blocks_) {
+                Block& block = *made;
                 heartbeat();
                 a_.bound_one(block.a, of_a(p), block.of_a.bound.data() + of_a(p) * kLanes);
                 b_.bound_one(block.b, of_b(p), block.of_b.bound.data() + of_b(p) * kLanes);
@@ -307,21 +325,16 @@ private:
             try_orders();
             bounds[worst] = std::max(bounds[worst], bound(p));
         }
-        MovedOutcome out;
-        out.lower = std::max(0.0, *std::min_element(bounds.begin(), bounds.end()) - e);
-        out.attack = attack_;
-        out.attack_error = e;
-        out.moved_a = best_split_;
-        out.rows_a = rows_a_, out.rows_b = rows_b_;
-        return out;
+        return *std::min_element(bounds.begin(), bounds.end());
     }
 
     BlockLaw law_;
     MovedList a_, b_;
     const MovedContest* contest_ = nullptr;
-    std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0, best_split_ = 0;
-    std::vector<Block> blocks_;
-    double n_rows_ = 0.0, rows_left_out_ = 0.0, ripple_ = 0.0, gap_ = 0.0, attack_ = 1.0;
+    std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0;
+    std::vector<std::unique_ptr<Block>> blocks_, spare_;
+    std::size_t bytes_ = 0;
+    double n_rows_ = 0.0, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, gap_ = 0.0, attack_ = 1.0;
     std::vector<std::int32_t> order_a_, order_b_, rows_a_, rows_b_;
     std::vector<double> effect_a_, effect_b_;
     mutable double lanes_[kLanes] = {};
