@@ -66,6 +66,19 @@ def race_families(
     recurrence: bool = False,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
+def moved_races(
+    distances: _Doubles,
+    start: _Integers,
+    m_a: _Integers,
+    m_b: _Integers,
+    rows: _Integers,
+    radius: _Doubles,
+    *,
+    sigma: float,
+    dof: float,
+    bounded: bool,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles, _Doubles, _Integers]: ...
 def distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
 def distances_csr(
     q_indptr: _Integers,

@@ -26,7 +26,8 @@ from ..threats import (
     RowShift,
     StructuredThreat,
 )
-from ..threats.rows import RaceThreat, RowBudget, given
+from ..threats.rows import RaceThreat, RowBudget
+from ..threats.shifts import given
 from .counterexample import Counterexample
 from .measured import Measured
 from .search import largest_count

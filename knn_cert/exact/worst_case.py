@@ -13,16 +13,19 @@ from ..certificates.issue import (
     Bounds,
     wins,
 )
-from ..kernels.families import RaceFamily
 from ..threats import StructuredThreat
-from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
+from ..threats.rows import RaceThreat, RowBudget
+from ..threats.shifts import QueryShift, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
 from .measured import Measured, lengthened, shortened
-from .races import RaceRequest, evaluate_races, margins_to_half
-from .search import largest_counts, largest_radii
+from .moved_races import MovedAttacks, MovedRequest, has_moves
+from .races import RaceRequest, evaluate_races
+from .radius_search import Bracket, largest_radii, radii_below_attacks
+from .search import largest_counts
 from .settings import VoteSettings
 from .threatened import UncertainQueries
+from .threatened_races import MOVED, ThreatenedRace, margins, outcomes
 
 __all__ = ["SmoothedQueries"]
 
@@ -31,9 +34,6 @@ _ROUGH = 1e-4
 
 # The margin of a fallback is no quantile; where it is positive, the search takes it for a small quantile.
 _FALLBACK_MARGIN = 1e-3
-
-# A moved distance, or one that went over, is rounded a few times more: its error relative to itself.
-_MOVED = 4.0 * float(np.finfo(np.float64).eps)
 
 # A query that moved farther than this many sigma and twice the farthest distance has the target's rows as
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
@@ -56,15 +56,6 @@ class _Case(NamedTuple):
     def members_are_budgets(self) -> bool:
         """True: members are different budgets. False: different attacks with the same budget."""
         return self.rows is not None
-
-    def worst_rows(self, a: FloatArray, b: FloatArray, widening: float) -> RaceFamily:
-        """Return the races of distances that were widened against A; moves are rounded against it too."""
-        crossing = (1.0 - widening) ** 2  # what was lengthened is shortened, with one factor for each
-        family = self.threat.worst_rows(a, b, self.rows, crossing=crossing)
-        return family._replace(
-            a=family.a._replace(distances=family.a.distances * (1.0 + _MOVED)),
-            b=family.b._replace(distances=family.b.distances * (1.0 - _MOVED)),
-        )
 
 
 class _Untampered(NamedTuple):
@@ -108,8 +99,8 @@ class SmoothedQueries(UncertainQueries):
         """Return a lower bound on each query's target probability over everything within the budget."""
         if self._is_beyond(threat):
             return np.zeros(len(self))
-        requests = [self._request(_Case(i, threat)) for i in range(len(self))]
-        lowest = [float(bounds.lower().min()) for bounds in evaluate_races(self._settings, requests, 0.0)]
+        races = [self._race(_Case(i, threat)) for i in range(len(self))]
+        lowest = [float(found.lower.min()) for found in outcomes(self._settings, races, 0.0)]
         return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
 
     def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
@@ -138,12 +129,12 @@ class SmoothedQueries(UncertainQueries):
         """Return the largest certified number of rows, -1 if 0 is not, for each query."""
         limit = threat.most_rows(self.n_rows, self._settings.n_neighbors)
 
-        def margins(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
+        def margins_at(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
             cases = [_Case(int(i), threat, rows) for i, rows in zip(queries, counts, strict=True)]
             return self._member_margins(cases)
 
         expected = [self._expected_count(i, threat, limit) for i in range(len(self))]
-        return largest_counts(margins, expected, limit)
+        return largest_counts(margins_at, expected, limit)
 
     def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
         """Return about how many rows the target survives, no more than there are: few survive as many."""
@@ -156,15 +147,40 @@ class SmoothedQueries(UncertainQueries):
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
 
-        def margins(queries: WholeArray, radii: FloatArray) -> FloatArray:
+        def margins_at(queries: WholeArray, radii: FloatArray) -> FloatArray:
             cases = [
                 _Case(int(i), replace(threat, radius=float(radius)))
                 for i, radius in zip(queries, radii, strict=True)
             ]
             return self._margins(cases)
 
-        sigma = self._settings.sigma
-        return largest_radii(margins, len(self), sigma, _EVERYWHERE * sigma + 2.0 * self._farthest)
+        n, sigma = len(self), self._settings.sigma
+        everywhere = _EVERYWHERE * sigma + 2.0 * self._farthest
+        start = Bracket.from_zero(margins_at(np.arange(n), np.zeros(n)))
+        if not (isinstance(threat, RowShift) and self._attacks_nearly_meet_bounds(threat)):
+            return largest_radii(margins_at, start, sigma, everywhere)
+
+        def request_at(k: int, radius: float) -> MovedRequest:
+            request = self._race(_Case(int(standing[k]), replace(threat, radius=radius))).by_moves()
+            if request is None:
+                raise TypeError(f"{threat!r} does more than move rows")
+            return request
+
+        radii = np.full(n, np.nan)
+        standing = np.flatnonzero(np.isfinite(start.low))
+        attacks = MovedAttacks(self._settings, request_at)
+        radii[standing] = largest_radii(
+            lambda queries, tried: margins_at(standing[queries], tried),
+            radii_below_attacks(attacks, start.of(standing), sigma, everywhere),
+            sigma,
+            everywhere,
+        )
+        return radii
+
+    def _attacks_nearly_meet_bounds(self, threat: RowShift) -> bool:
+        """Whether an attack on the majority is one on the prediction, and nearly as strong as any."""
+        moves_alone = not threat.relabel and threat.tampered_rows(self.n_rows) > 0
+        return self._settings.n_classes == 2 and moves_alone and has_moves(self._settings)
 
     # -------------------------------------------------------------------------------------------- margins
 
@@ -178,16 +194,14 @@ class SmoothedQueries(UncertainQueries):
         The normal quantile of the smallest probability where one half decides, less the bound on its error;
         where that does not certify, whatever else does.
         """
-        requests = [self._request(case) for case in cases]
-        members_are_budgets = bool(cases) and cases[0].members_are_budgets
-        margins = margins_to_half(self._settings, requests, members_are_budgets=members_are_budgets)
+        found = margins(self._settings, [self._race(case) for case in cases])
         for k, case in enumerate(cases):
             for fallback in self._fallback_margins(case):
-                if np.any(margins[k] <= 0.0):
+                if np.any(found[k] <= 0.0):
                     # where it does not certify either, the margin stays what the search steers by
                     more = np.minimum(fallback(case), _FALLBACK_MARGIN)
-                    margins[k] = np.where((margins[k] <= 0.0) & (more > 0.0), more, margins[k])
-        return margins
+                    found[k] = np.where((found[k] <= 0.0) & (more > 0.0), more, found[k])
+        return found
 
     def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], FloatArray]]:
         """Return margins that also certify where the majority alone does not."""
@@ -216,8 +230,8 @@ class SmoothedQueries(UncertainQueries):
         """
         i, target = case.query, self._targets[case.query]
         n_neighbors, n_classes = self._settings.n_neighbors, self._settings.n_classes
-        (own,) = evaluate_races(self._settings, [self._request(case)], _ROUGH)
-        smallest = own.lower()
+        (own,) = outcomes(self._settings, [self._race(case)], _ROUGH)
+        smallest = own.lower
         largest = np.zeros(len(smallest))
         rivals = [
             (self._labels == rival, votes_that_can_win(rival, n_neighbors, n_classes))
@@ -228,10 +242,10 @@ class SmoothedQueries(UncertainQueries):
             no_rows = np.zeros(self.n_rows, dtype=bool)
             rivals.append((no_rows, votes_that_can_win(0, n_neighbors, n_classes + 1)))
         for is_rival, (m, m_rest) in rivals:
-            family = case.worst_rows(*self._sorted(i, ~is_rival), self._widening)
-            (other,) = evaluate_races(self._settings, [RaceRequest(family, (m_rest, m))], _ROUGH)
-            reached = other.upper(1)
-            largest = np.maximum(largest, reached if case.members_are_budgets else reached.max())
+            lists = self._sorted(i, ~is_rival)
+            race = ThreatenedRace(case.threat, case.rows, *lists, (m_rest, m), self._widening)
+            (other,) = outcomes(self._settings, [race], _ROUGH)
+            largest = np.maximum(largest, other.upper if case.members_are_budgets else other.upper.max())
         if case.members_are_budgets:
             return smallest - largest
         return np.full(len(smallest), smallest.min() - largest.max())
@@ -244,7 +258,7 @@ class SmoothedQueries(UncertainQueries):
         """
         everything = np.ones(self.n_rows, dtype=bool)
         (far, _), (_, near) = (self._sorted(case.query, which) for which in (everything, ~everything))
-        family = case.threat.touched_rows(near * (1.0 - _MOVED), far, case.rows)
+        family = case.threat.touched_rows(near * (1.0 - MOVED), far, case.rows)
         if family is None:
             return np.array([-1.0])
         (race,) = evaluate_races(
@@ -275,9 +289,10 @@ class SmoothedQueries(UncertainQueries):
 
     # -------------------------------------------------------------------------------------- rows and ranks
 
-    def _request(self, case: _Case) -> RaceRequest:
-        family = case.worst_rows(*self._lists(case.query), self._widening)
-        return RaceRequest(family, self._ranks(case.query, case.threat))
+    def _race(self, case: _Case) -> ThreatenedRace:
+        """Return the race of the target's majority."""
+        ranks = self._ranks(case.query, case.threat)
+        return ThreatenedRace(case.threat, case.rows, *self._lists(case.query), ranks, self._widening)
 
     def _ranks(self, i: int, threat: RaceThreat) -> tuple[int, int]:
         """Return m and m' of the majority of the target of a query."""

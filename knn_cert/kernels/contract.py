@@ -13,13 +13,38 @@ from typing import Protocol
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "MovedRaces"]
+
+
+class MovedRaces(Protocol):
+    """Races of moved rows as `moves.pack_moves` packs them, for kernels that have them."""
+
+    def __call__(
+        self,
+        distances: FloatArray,
+        start: WholeArray,
+        m_a: WholeArray,
+        m_b: WholeArray,
+        rows: WholeArray,
+        radius: FloatArray,
+        *,
+        sigma: float,
+        dof: float,
+        bounded: bool,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray, FloatArray, WholeArray]:
+        """-> lower bounds on P(A first) over all attacks, errors taken off, or 0 if not ``bounded``; P(A first)
+        under the best attack found, and its errors; whether that moves each row (1), as ``distances``.
+        """
 
 
 class Kernel(Protocol):
     """A module with these functions. `m` queries, `n` rows, `d` features, C classes."""
 
     __name__: str
+
+    # None where a kernel lacks it: other bounds serve then
+    moved_races: MovedRaces | None
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""

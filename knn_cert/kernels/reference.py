@@ -967,6 +967,9 @@ def _vote_bucketed(noncs, labels, n_classes, n_neighbors, dof, edges):
 # Distances
 
 
+moved_races = None
+
+
 def distances(queries, rows, *, n_threads):
     """(m, d), (n, d) -> (m, n) Euclidean distances by direct differences: no cancellation on shifted data."""
     rows = np.asarray(rows, dtype=np.float64).tolist()

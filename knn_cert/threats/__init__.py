@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from .ball import BlackBoxBall
-from .rows import (
-    Deletions,
-    Insertions,
-    LabelFlips,
-    QueryShift,
-    Replacements,
-    RowShift,
-    StructuredThreat,
-)
+from .rows import Deletions, Insertions, LabelFlips, Replacements
+from .shifts import QueryShift, RowShift, StructuredThreat
 
 __all__ = [
     "BlackBoxBall",

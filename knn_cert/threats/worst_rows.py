@@ -41,12 +41,14 @@ import numpy as np
 
 from .._types import FloatArray, WholeArray
 from ..kernels.families import FamilyRows, RaceFamily, join
+from ..kernels.moves import MovedRows
 
 __all__ = [
     "after_deletions",
     "after_flips",
     "after_insertions",
     "after_moves",
+    "after_query_moved",
     "after_replacements",
     "moved_query",
     "touched_by_insertions",
@@ -116,6 +118,17 @@ def moved_query(family: RaceFamily, radius: float) -> RaceFamily:
     with np.errstate(over="ignore"):  # infinitely far is far enough
         farther = family.a.distances + radius
     return family._replace(a=family.a._replace(distances=farther), b=_nearer(family.b, radius))
+
+
+def after_query_moved(moves: MovedRows, radius: float) -> MovedRows | None:
+    """Return moved rows whose distances the query has changed before, by at most the radius, against the class.
+
+    Moving rows only lengthens distances of A and shortens those of B, whatever they were, and longer and
+    shorter distances before are longer and shorter ones after it. None where the query is moved anywhere.
+    """
+    if not np.isfinite(radius):
+        return None
+    return moves._replace(a=moves.a + radius, b=np.maximum(moves.b - radius, 0.0))
 
 
 def touched_rows(near: FloatArray, far: FloatArray, counts: WholeArray) -> RaceFamily:

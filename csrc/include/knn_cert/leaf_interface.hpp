@@ -221,15 +221,15 @@ struct HullTask {
     double* at_least;  // [8]: P(at least D)
 };
 
-// What each row is worth to the one who moves it, -1 outside the hull; the smallest unimodal curve above; how far it is above, relative to
-// 1 + x.
+// What each row is worth to the one who moves it, -1 outside the hull; the smallest unimodal curve above; how far that is above at most,
+// relative to 1 + x; the first row of the largest x.
 struct ScoreTask {
     const double *still, *moved;  // laws
     std::int64_t n_rows;
     const double *alpha, *beta;  // [8]: the larger one is 1
     const double *from, *to;     // [8]
     double *x, *envelope;        // [n_rows][8]
-    double* above;               // [8]
+    double *above, *peak;        // [8]
 };
 
 // Counts of lists of which the rows left .. right - 1 are moved: both ends move outwards from one split to the next.

@@ -139,6 +139,7 @@ void hull_counts(const HullTask& task) {
 // x = |log kappa - log kappa'| / |alpha - beta|, kappa = beta U + alpha F: as |F - F'| / kappa' times log(q) / (q - 1), q = kappa / kappa'.
 KNN_CERT_INLINE Lanes score(const Law& still, const Law& moved, const Lanes& alpha, const Lanes& beta) {
     constexpr double kLeast = 1e-300;
+    constexpr double kSeries = 0.01;
     const Lanes zero = Lanes::all(0.0);
     const Lanes one = Lanes::all(1.0);
     const Lanes half = Lanes::all(0.5);
@@ -148,6 +149,12 @@ KNN_CERT_INLINE Lanes score(const Law& still, const Law& moved, const Lanes& alp
     const Lanes quotient = change / kappa_moved;
     const Lanes little = (alpha - beta) * quotient;  // q - 1
     const Lanes size = larger(little, zero - little);
+    if (!any_lt(Lanes::all(kSeries), size)) {  // most rows: log(1 + z) / z by its series, whose next term is z^6 / 7
+        Lanes sum = Lanes::all(-1.0 / 6.0);
+        for (int k = 5; k >= 1; --k) sum = Lanes::all((k % 2 ? 1.0 : -1.0) / k) + little * sum;
+        const Lanes x = quotient * sum;
+        return larger(x, zero - x);
+    }
     const Lanes q = where_le(size, Lanes::all(0.25), one + little, kappa / kappa_moved);
     const Lanes less = q - one;  // what 1 + little has really got: its rounding cancels in log(q) / (q - 1)
     const Lanes gap = larger(less, zero - less);
@@ -164,14 +171,17 @@ void move_scores(const ScoreTask& task) {
     const Lanes to = Lanes::load(task.to);
     const Lanes none = Lanes::all(-1.0);
     Lanes most = none;
+    Lanes peak = from;
     for (std::int64_t i = 0; i < task.n_rows; ++i) {
         const Lanes here = Lanes::all(static_cast<double>(i));
         Lanes x = score(law_at(task.still, i), law_at(task.moved, i), alpha, beta);
         x = where_le(from, here, where_lt(here, to, x, none), none);
         x.store(task.x + i * kLanes);
+        peak = where_lt(most, x, here, peak);
         most = larger(most, x);
         most.store(task.envelope + i * kLanes);
     }
+    peak.store(task.peak);
     // the smallest unimodal curve above: of the largest so far from either side, the smaller one
     most = none;
     Lanes above = none;

@@ -102,15 +102,16 @@ public:
         return sum;
     }
 
-    // The bound for every number of moved rows. least: of the rows as they are (outward), bounded by ranks (inward), these or more.
-    void bound_splits(const MovedLaws& laws, const MovedPair& least, SplitLanes& lanes) {
-        const std::int64_t p_end = most() + 1;
-        lanes.bound.resize(static_cast<std::size_t>(p_end) * kLanes);
-        const std::int64_t most_here = std::min(most(), laws.n);
+    // The bound for up to so many moved rows: the fewer, the narrower is the bracket for all of them. least: of the rows as they are
+    // (outward), or bounded by ranks with most() moved (inward).
+    void bound_splits(const MovedLaws& laws, const MovedPair& least, std::int64_t n_moved, SplitLanes& lanes) {
+        const std::int64_t p_end = n_moved + 1;
+        if (lanes.bound.size() < static_cast<std::size_t>(p_end) * kLanes) lanes.bound.resize(static_cast<std::size_t>(p_end) * kLanes);
+        const std::int64_t most_here = std::min(n_moved, laws.n);
         all_rows(laws.n);
         left_.resize(static_cast<std::size_t>(most_here + 1) * kLanes);
         right_.resize(left_.size());
-        set_hulls(laws, bracket_of(least, true), most_here);
+        set_hulls(laws, outward_ || n_moved == most() ? bracket_of(least, true) : bracket(laws, n_moved, true), most_here);
         std::int64_t first = laws.n;
         std::int64_t last = 0;
         for (std::size_t i = 0; i < left_.size(); ++i) {
@@ -310,7 +311,8 @@ private:
         task.n_rows = laws.n;
         task.alpha = end.alpha, task.beta = end.beta;
         task.from = from_, task.to = to_lanes_;
-        task.x = x_.data(), task.envelope = envelope_.data(), task.above = above;
+        task.x = x_.data(), task.envelope = envelope_.data();
+        task.above = above, task.peak = peak_;
         leaf_.move_scores(task);
         for (int lane = 0; lane < kLanes; ++lane) unimodal[lane] = above[lane] <= kUneven;
     }
@@ -322,9 +324,7 @@ private:
         const auto to = static_cast<std::int64_t>(to_lanes_[lane]);
         if (unimodal) {
             const double* const X = envelope_.data() + lane;
-            std::int64_t first = from;
-            for (std::int64_t i = from + 1; i < to; ++i)
-                if (X[i * kLanes] > X[first * kLanes]) first = i;
+            auto first = static_cast<std::int64_t>(peak_[lane]);
             std::int64_t end = first;
             for (std::int64_t p = 1; p <= n_moved; ++p) {
                 const bool farther = first == from || (end < to && !(X[(first - 1) * kLanes] > X[end * kLanes]));
@@ -396,6 +396,7 @@ private:
     std::vector<double> to_;
     PlacedRows still_, moved_;
     double from_[kLanes] = {}, to_lanes_[kLanes] = {};  // the hull of each lane
+    double peak_[kLanes] = {};                          // of the scores asked for last
     std::vector<std::int32_t> left_, right_, here_;
     std::vector<std::int64_t> sorted_, reached_;
     std::vector<double> scratch_, x_, envelope_, before_, after_, forwards_, backwards_, joined_;

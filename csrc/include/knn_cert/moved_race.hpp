@@ -59,24 +59,27 @@ public:
         moves_ = std::min(contest.moves, n_a + n_b);
         first_split_ = std::max<std::int64_t>(0, moves_ - n_b);
         end_split_ = std::min(moves_, n_a) + 1;
-        for (int level = kFirstMovedLevel; level <= kLastMovedLevel; ++level) {
+        n_rows_ = static_cast<double>(n_a + n_b);
+        price_ = n_rows_ <= kFewRows ? kPriceOfFew : kPrice;
+        for (int level = contest.bounded ? kFirstMovedLevel : kRoughLevel; level <= kLastMovedLevel; ++level) {
             if (!set_blocks(level)) return {};
             work_out();
-            if (step_error_ <= kLargestStepError && gap_ <= kLargestStepError) return outcome();
+            if (!contest.bounded || (step_error_ <= kLargestStepError && gap_ <= kLargestStepError)) return outcome();
         }
         return {};
     }
 
 private:
-    static constexpr int kFirstMovedLevel = 4, kLastMovedLevel = 8;
+    // Which rows an attack moves needs no exact sums.
+    static constexpr int kFirstMovedLevel = 4, kLastMovedLevel = 8, kRoughLevel = 3;
     // What the trapezoid rule may err, and the two outcomes of a race, as sums of their own, may miss 1.
     static constexpr double kLargestStepError = 1e-7;
     // What rows and nodes that are left out may cost.
-    static constexpr double kPrice = 3e-8;
+    static constexpr double kPrice = 5e-7, kPriceOfFew = 3e-8;
     // Longer windows, more memory than this: no answer, other bounds serve.
     static constexpr std::size_t kMostBlocks = 64, kMoreBelow = 16, kMostBytes = std::size_t{1} << 30;
     // Splits that fail are bounded anew, no more than so many; of few rows, whose hulls are wide, all that are the worst.
-    static constexpr int kMostRefined = 24;
+    static constexpr int kMostRefined = 3, kMostRefinedOfFew = 24;
     static constexpr double kFewRows = 256;
     static constexpr double kClose = 1e-7;  // of the bound to the attack: nothing is left to gain
 
@@ -119,20 +122,19 @@ private:
         const bool one_by_one = without_tables(c.a.size() + c.b.size(), start);
         a_.set(c.a, c.eps, true, c.m_a, moves_, one_by_one);
         b_.set(c.b, c.eps, false, c.m_b, moves_, one_by_one);
-        n_rows_ = static_cast<double>(c.a.size() + c.b.size());
         for (std::unique_ptr<Block>& block : blocks_) spare_.push_back(std::move(block));
         blocks_.clear();
         bytes_ = 0;
         const double per_unit = std::ldexp(1.0, level) / kLanes;
         blocks_.push_back(make_block(level, static_cast<std::int64_t>(std::floor(position_of(start) * per_unit))));
-        for (find_open(); above(s) > kPrice; find_open()) {
+        for (find_open(); above(s) > price_; find_open()) {
             blocks_.push_back(make_block(level, blocks_.back()->nodes.index + 1));
             if (too_long()) return false;
         }
-        rows_left_out_ = a_.keep(blocks_.back()->a, kPrice) + b_.keep(blocks_.back()->b, kPrice);
+        rows_left_out_ = a_.keep(blocks_.back()->a, price_) + b_.keep(blocks_.back()->b, price_);
         for (const auto& block : blocks_) a_.shorten(block->a), b_.shorten(block->b);
         // and as far as A arrives before, or its share of the sums is lost; seldom far
-        for (std::size_t more = 0; below() > kPrice || (blocks_.front()->arrived_a[0] > kPrice && more < kMoreBelow); ++more) {
+        for (std::size_t more = 0; below() > price_ || (blocks_.front()->arrived_a[0] > price_ && more < kMoreBelow); ++more) {
             blocks_.insert(blocks_.begin(), make_block(level, blocks_.front()->nodes.index - 1));
             if (too_long()) return false;
         }
@@ -165,19 +167,27 @@ private:
 
     // Counts of both lists for all splits, and the orders of the attack.
     void work_out() {
-        for (const std::unique_ptr<Block>& made : blocks_) {
-            if (!contest_->bounded) break;
-            Block& block = *made;
-            heartbeat();
-            a_.bound_splits(block.a, block.least_a, block.of_a);
-            b_.bound_splits(block.b, block.least_b, block.of_b);
-        }
         attack_ = std::numeric_limits<double>::infinity();
         nearest_first(a_.size(), order_a_);
         nearest_first(b_.size(), order_b_);
         try_orders();
         order_by_effect(split_);
         try_orders();
+        if (contest_->bounded) bound_splits([](const MovedList& list, std::int64_t) { return list.most(); });
+    }
+
+    // Bounds for up to so many moved rows of each list, from how many the worst attack moves.
+    template <class UpTo>
+    void bound_splits(UpTo&& up_to) {
+        for (const std::unique_ptr<Block>& block : blocks_) {
+            heartbeat();
+            a_.bound_splits(block->a, block->least_a, up_to(a_, of_a(split_)), block->of_a);
+            b_.bound_splits(block->b, block->least_b, up_to(b_, of_b(split_)), block->of_b);
+        }
+    }
+    // Near the worst split, where every bit counts.
+    void bound_splits_closely() {
+        bound_splits([](const MovedList& list, std::int64_t rows) { return std::min(list.most(), rows + rows / 4 + 4); });
     }
 
     static void nearest_first(std::int64_t n, std::vector<std::int32_t>& order) {
@@ -277,7 +287,7 @@ private:
         const double last = 1.0 - blocks_.back()->of_a.bound[i + kLanes - 1];
         const double two = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i,
                                      std::size_t k) { return (1.0 - a.bound[i]) * b.density[k]; }) +
-                           std::max(0.0, 1.0 - mass - kPrice) * last - c_b;
+                           std::max(0.0, 1.0 - mass - price_) * last - c_b;
         return std::max(one, two);
     }
 
@@ -305,9 +315,18 @@ private:
     // The smallest bound of all splits; the errors say which are worth refining.
     double lowest(double e) {
         std::vector<double> bounds(static_cast<std::size_t>(end_split_ - first_split_));
-        for (std::int64_t p = first_split_; p < end_split_; ++p) bounds[static_cast<std::size_t>(p - first_split_)] = bound(p);
+        const auto bound_all = [&] {
+            for (std::int64_t p = first_split_; p < end_split_; ++p) bounds[static_cast<std::size_t>(p - first_split_)] = bound(p);
+            return *std::min_element(bounds.begin(), bounds.end());
+        };
+        const double first = bound_all();
+        if (first - e <= 0.5 && attack_ > 0.5) {
+            bound_splits_closely();
+            bound_all();
+        }
         std::vector<char> refined(bounds.size(), 0);
-        for (int n = 0; n < kMostRefined; ++n) {
+        const int most = n_rows_ <= kFewRows ? kMostRefinedOfFew : kMostRefined;
+        for (int n = 0; n < most; ++n) {
             const std::size_t worst = static_cast<std::size_t>(std::min_element(bounds.begin(), bounds.end()) - bounds.begin());
             const bool undecided = bounds[worst] - e <= 0.5 && attack_ > 0.5;
             if (refined[worst] || attack_ - bounds[worst] <= kClose || !(undecided || n_rows_ <= kFewRows)) break;
@@ -324,6 +343,7 @@ private:
             order_by_effect(p);
             try_orders();
             bounds[worst] = std::max(bounds[worst], bound(p));
+            if (bounds[worst] - e <= 0.5 && n_rows_ > kFewRows) break;  // one split that fails is enough
         }
         return *std::min_element(bounds.begin(), bounds.end());
     }
@@ -334,7 +354,7 @@ private:
     std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0;
     std::vector<std::unique_ptr<Block>> blocks_, spare_;
     std::size_t bytes_ = 0;
-    double n_rows_ = 0.0, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, gap_ = 0.0, attack_ = 1.0;
+    double n_rows_ = 0.0, price_ = kPrice, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, gap_ = 0.0, attack_ = 1.0;
     std::vector<std::int32_t> order_a_, order_b_, rows_a_, rows_b_;
     std::vector<double> effect_a_, effect_b_;
     mutable double lanes_[kLanes] = {};

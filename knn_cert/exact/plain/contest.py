@@ -8,7 +8,8 @@ import numpy as np
 
 from ..._types import BoolArray, FloatArray, WholeArray
 from ...threats import Deletions, Insertions, RowShift
-from ...threats.rows import RowBudget, given
+from ...threats.rows import RowBudget
+from ...threats.shifts import given
 from ..measured import Measured
 from . import plurality
 from .every_row import inner_and_outer, limits_of_all_moved

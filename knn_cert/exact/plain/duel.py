@@ -26,7 +26,8 @@ import numpy as np
 
 from ..._types import BoolArray, FloatArray, WholeArray
 from ...threats import Deletions, Insertions, RowShift
-from ...threats.rows import LabelFlips, RowBudget, given
+from ...threats.rows import LabelFlips, RowBudget
+from ...threats.shifts import given
 from ..majority import votes_needed
 from ..measured import Measured
 from .ball import ball_limits

@@ -21,9 +21,10 @@ from ...threats import (
     StructuredThreat,
     Threat,
 )
-from ...threats.rows import given
+from ...threats.shifts import given
 from ..measured import Measured
-from ..search import largest_count, largest_radii, margin_to_half
+from ..radius_search import Bracket, largest_radii
+from ..search import largest_count, margin_to_half
 from ..threatened import CertainQueries, UncertainQueries
 from .chances import Ball
 from .rivals import Rival, radius_against, rounded_down, taken_by_a_row
@@ -187,7 +188,9 @@ class SmoothedRadiusQueries(UncertainQueries):
         sigma = self._settings.sigma
         farthest = float(self._farthest.max(initial=0.0))
         everywhere = 2.0 * (farthest + self._settings.radius) + _EVERYWHERE * sigma
-        return largest_radii(margins, len(self), sigma, everywhere)
+        queries = np.arange(len(self))
+        start = Bracket.from_zero(margins(queries, np.zeros(len(self))))
+        return largest_radii(margins, start, sigma, everywhere)
 
     def _margin(self, i: int, threat: RowShift | QueryShift, radius: float) -> float:
         """Return a margin that is positive where the target provably wins, and falls with the radius."""

@@ -36,7 +36,8 @@ import numpy as np
 
 from ..._types import FloatArray
 from ...threats import BlackBoxBall, Deletions, Insertions, LabelFlips, QueryShift, Replacements, RowShift
-from ...threats.rows import RowBudget, given
+from ...threats.rows import RowBudget
+from ...threats.shifts import given
 
 __all__ = ["Rival", "radius_against", "rounded_down", "taken_by_a_row"]
 
