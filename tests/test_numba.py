@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from knn_cert.kernels import reference
+from knn_cert.kernels import reference_loops as reference
 from knn_cert.kernels.families import pack
 from knn_cert.threats.worst_rows import after_flips
 

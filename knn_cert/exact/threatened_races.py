@@ -1,8 +1,8 @@
 """Races under a threat: what is left to a list of rows, by the best of all bounds.
 
 A threat to the rows of a race is bounded by races of the lists that it leaves at worst
-(`knn_cert.threats.worst_rows`). Where rows are only moved, kernels that know it bound all attacks at once, and
-nearly meet the best attack (`knn_cert.exact.moved_races`): the larger bound counts.
+(`knn_cert.threats.worst_rows`). Where rows are only moved, kernels that know how bound all attacks at once
+and nearly meet the best one (`knn_cert.exact.moved_races`): the larger bound counts.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class ThreatenedRace(NamedTuple):
     def by_moves(self) -> MovedRequest | None:
         """Return the race of the moved rows, None where they are not all that there is."""
         moves = None if self.rows is not None else self.threat.moved_rows(self.a, self.b)
-        if moves is None or moves.rows == 0 or moves.radius == 0.0:
-            return None
+        if moves is None or not 0 < moves.rows < len(self.a) + len(self.b) or moves.radius == 0.0:
+            return None  # where no row is moved, or every one, the lists are the tables of the attack
         a, b, radius = moves.a * (1.0 + MOVED), moves.b * (1.0 - MOVED), moves.radius * (1.0 + MOVED)
         return MovedRequest(moves._replace(a=a, b=b, radius=radius), self.ranks)
 
@@ -93,7 +93,9 @@ def outcomes(settings: VoteSettings, races: Sequence[ThreatenedRace], tolerance:
     rest = [
         k
         for k, race in enumerate(moved)
-        if race is None or len(races[k].a) + len(races[k].b) < _MANY_ROWS or race.gap > _NEARLY_MET * race.attack
+        if race is None
+        or len(races[k].a) + len(races[k].b) < _MANY_ROWS
+        or race.gap > _NEARLY_MET * race.attack
     ]
     by_lists = evaluate_races(settings, [races[k].by_lists() for k in rest], tolerance)
     for k, bounds in zip(rest, by_lists, strict=True):

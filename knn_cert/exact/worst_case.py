@@ -179,7 +179,7 @@ class SmoothedQueries(UncertainQueries):
 
     def _attacks_nearly_meet_bounds(self, threat: RowShift) -> bool:
         """Whether an attack on the majority is one on the prediction, and nearly as strong as any."""
-        moves_alone = not threat.relabel and threat.tampered_rows(self.n_rows) > 0
+        moves_alone = not threat.relabel and 0 < threat.tampered_rows(self.n_rows) < self.n_rows
         return self._settings.n_classes == 2 and moves_alone and has_moves(self._settings)
 
     # -------------------------------------------------------------------------------------------- margins

@@ -33,8 +33,10 @@ class MovedRaces(Protocol):
         bounded: bool,
         n_threads: int,
     ) -> tuple[FloatArray, FloatArray, FloatArray, WholeArray]:
-        """-> lower bounds on P(A first) over all attacks, errors taken off, or 0 if not ``bounded``; P(A first)
-        under the best attack found, and its errors; whether that moves each row (1), as ``distances``.
+        """-> lower bounds on P(A first), and of the best attack found P(A first), its error, which rows it moves.
+
+        Errors are taken off the lower bounds, which are 0 if not ``bounded``; rows that are moved are 1, in
+        the order of ``distances``.
         """
 
 

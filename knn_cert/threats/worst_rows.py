@@ -121,7 +121,7 @@ def moved_query(family: RaceFamily, radius: float) -> RaceFamily:
 
 
 def after_query_moved(moves: MovedRows, radius: float) -> MovedRows | None:
-    """Return moved rows whose distances the query has changed before, by at most the radius, against the class.
+    """Return moved rows whose distances the query has changed before, by at most the radius.
 
     Moving rows only lengthens distances of A and shortens those of B, whatever they were, and longer and
     shorter distances before are longer and shorter ones after it. None where the query is moved anywhere.

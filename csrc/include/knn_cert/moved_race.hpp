@@ -77,7 +77,7 @@ private:
     // What rows and nodes that are left out may cost.
     static constexpr double kPrice = 5e-7, kPriceOfFew = 3e-8;
     // Longer windows, more memory than this: no answer, other bounds serve.
-    static constexpr std::size_t kMostBlocks = 64, kMoreBelow = 16, kMostBytes = std::size_t{1} << 30;
+    static constexpr std::size_t kMostBlocks = 64, kMostBytes = std::size_t{1} << 30;
     // Splits that fail are bounded anew, no more than so many; of few rows, whose hulls are wide, all that are the worst.
     static constexpr int kMostRefined = 3, kMostRefinedOfFew = 24;
     static constexpr double kFewRows = 256;
@@ -113,10 +113,20 @@ private:
         return made;
     }
 
+    // Where the race is decided at the latest without noise: some m rows of A, or of B, lie no farther whichever rows are moved.
+    [[nodiscard]] double closing_distance() const {
+        const MovedContest& c = *contest_;
+        const auto m = static_cast<std::int64_t>(c.m_a);
+        const auto n = static_cast<std::int64_t>(c.a.size());
+        double farthest = c.a[static_cast<std::size_t>(m) - 1] + c.eps;
+        if (m + moves_ <= n) farthest = std::min(farthest, c.a[static_cast<std::size_t>(m + moves_) - 1]);
+        return std::min(farthest, c.b[static_cast<std::size_t>(c.m_b) - 1]);
+    }
+
     // The window: what lies beyond it costs no more than the price. False where it does not close.
     bool set_blocks(int level) {
         const MovedContest& c = *contest_;
-        const double s = std::min(c.a[static_cast<std::size_t>(c.m_a) - 1] + c.eps, c.b[static_cast<std::size_t>(c.m_b) - 1]);
+        const double s = closing_distance();
         if (!std::isfinite(s)) return false;
         const double start = expected_radius(s, law_.dof());
         const bool one_by_one = without_tables(c.a.size() + c.b.size(), start);
@@ -134,7 +144,7 @@ private:
         rows_left_out_ = a_.keep(blocks_.back()->a, price_) + b_.keep(blocks_.back()->b, price_);
         for (const auto& block : blocks_) a_.shorten(block->a), b_.shorten(block->b);
         // and as far as A arrives before, or its share of the sums is lost; seldom far
-        for (std::size_t more = 0; below() > price_ || (blocks_.front()->arrived_a[0] > price_ && more < kMoreBelow); ++more) {
+        while (below() > price_ || blocks_.front()->arrived_a[0] > price_) {
             blocks_.insert(blocks_.begin(), make_block(level, blocks_.front()->nodes.index - 1));
             if (too_long()) return false;
         }
@@ -296,9 +306,7 @@ private:
         const double mean = MovedList::mean(blocks_.back()->a) + MovedList::mean(blocks_.back()->b);
         const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
         const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
-        const double s = std::min(contest_->a[static_cast<std::size_t>(contest_->m_a) - 1] + contest_->eps,
-                                  contest_->b[static_cast<std::size_t>(contest_->m_b) - 1]);
-        return 4.0 * (step_error_ + law + rounding + gap_) + rows_left_out_ + above(s) + below() +
+        return 4.0 * (step_error_ + law + rounding + gap_) + rows_left_out_ + above(closing_distance()) + below() +
                static_cast<double>(moves_) * kPerExchange;
     }
 

@@ -18,7 +18,7 @@ import threading
 
 import numpy as np
 
-from ..reference import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
+from ..reference_loops import ncx2_cdf, ncx2_logcdf, ncx2_logsf, ncx2_sf
 from ..scans import scan_by
 from .bucketed import Buckets
 from .continuous import check_total, integrate

@@ -29,7 +29,7 @@ def kernel(function: Callable) -> Any:
 # numba's cache notices a change of the file that defines a kernel, not of those whose functions it calls:
 # what is older than any source here is removed.
 _HERE = Path(__file__).parent
-_NEWEST = max(path.stat().st_mtime for path in (*_HERE.glob("*.py"), _HERE.with_name("reference.py")))
+_NEWEST = max(path.stat().st_mtime for path in (*_HERE.glob("*.py"), _HERE.with_name("reference_loops.py")))
 for _index in _HERE.glob("__pycache__/*.nbi"):
     try:
         if _index.stat().st_mtime < _NEWEST:

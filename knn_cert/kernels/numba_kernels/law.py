@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from .. import reference
+from .. import reference_loops as reference
 from .jit import inner, kernel
 
 # Nodes or edges that are worked out together: long against the processor's vectors, short against a window.
