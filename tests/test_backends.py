@@ -14,7 +14,7 @@ import pytest
 
 import knn_cert
 from knn_cert import _config, kernels
-from knn_cert.kernels.contract import Kernel
+from knn_cert.kernels.contract import Kernel, MovedRaces
 
 # What a backend has beyond the contract.
 MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
@@ -156,13 +156,16 @@ def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(na
         key: value for key, value in vars(Kernel).items() if inspect.isfunction(value) and key[0] != "_"
     }
     assert len(contract) >= 11
-    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == set(contract)
+    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) - {"moved_races"} == set(contract)
     for function, method in contract.items():
         got = parameters_of(getattr(module, function))
         more = [parameter for parameter in got if parameter[0] in MORE_PARAMETERS.get(name, set())]
         assert all(parameter[1:] == ("keyword only", False) for parameter in more)
         _, *wanted = parameters_of(method)  # but self
         assert [parameter for parameter in got if parameter not in more] == wanted, function
+    if module.moved_races is not None:
+        _, *wanted = parameters_of(MovedRaces.__call__)
+        assert parameters_of(module.moved_races) == wanted
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -29,8 +29,11 @@ from ..threats import (
 from ..threats.rows import RaceThreat, RowBudget
 from ..threats.shifts import given
 from .counterexample import Counterexample
+from .majority import votes_needed, votes_that_can_win
 from .measured import Measured
+from .moved_races import best_moves, has_moves
 from .search import largest_count
+from .settings import VoteSettings
 from .table import Table
 from .vote import Vote
 
@@ -44,7 +47,7 @@ _RADIUS_ACCURACY = 0.01
 
 # The search for that radius begins with steps of this share of the certified one, but of so many sigma at
 # least, and ends at radii of so many sigma.
-_FIRST_STEP, _LEAST_STEP_IN_SIGMA, _LEAST_RADIUS_IN_SIGMA = 0.02, 1e-2, 1e-3
+_FIRST_STEP, _LEAST_STEP_IN_SIGMA, _LEAST_RADIUS_IN_SIGMA = 1.5e-3, 1e-3, 1e-3
 
 # More rows than this many times the table are not inserted to find a counterexample.
 _MOST_TABLES = 4
@@ -256,6 +259,7 @@ class _Attacker:
     @_tamperings.register(RowShift)
     def _shifts(self, threat: RowShift) -> Iterator[_Tampering]:
         """Yield splits of the rows between the predicted class and the runner-up, the worst ones last."""
+        yield from self._best_shifts(threat)
         r = threat.tampered_rows(self.n_rows)
         last = min(r, len(self._own))
         first = min(max(0, r - len(self._rivals)), last)  # rows of third classes stay where they are
@@ -268,6 +272,22 @@ class _Attacker:
             if last - first < _SPLITS:
                 return
             first, last = splits[max(best - 1, 0)], splits[min(best + 1, len(splits) - 1)]
+
+    def _best_shifts(self, threat: RowShift) -> Iterator[_Tampering]:
+        """Yield what kernels that have races of moved rows know: against the class, for the runner-up."""
+        settings, labels, radius = self._victim.settings, self._victim.labels, given(threat.radius)
+        if not isinstance(settings, VoteSettings) or not has_moves(settings) or threat.relabel:
+            return
+        own, k, n_classes = self._label, settings.n_neighbors, settings.n_classes
+        races = [(labels == own, votes_needed(own, k))]
+        if n_classes > 2:
+            m, m_rest = votes_that_can_win(self._rival, k, n_classes)
+            races.append((labels != self._rival, (m_rest, m)))
+        for is_a, ranks in races:
+            rows = threat.tampered_rows(self.n_rows)
+            away, closer = best_moves(settings, self._distances, is_a, ranks, rows, min(radius, self.reach))
+            steps = np.concatenate([np.full(len(away), radius), -np.minimum(radius, self._distances[closer])])
+            yield _Tampering(np.concatenate([away, closer]), steps, labels, _NO_ROWS, 0)
 
     def _shift(self, threat: RowShift, p: int, q: int) -> _Tampering:
         own, rivals = self._own[:p], self._rivals[:q]

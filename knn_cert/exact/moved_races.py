@@ -15,7 +15,7 @@ from .races import RaceRequest, evaluate_races
 from .search import margin_to_half
 from .settings import VoteSettings
 
-__all__ = ["MovedAttacks", "MovedRace", "MovedRequest", "evaluate_moves", "has_moves"]
+__all__ = ["MovedAttacks", "MovedRace", "MovedRequest", "best_moves", "evaluate_moves", "has_moves"]
 
 # Rows of races that are in memory at a time; the answers do not depend on it.
 _CHUNK_ROWS = 2**20
@@ -97,6 +97,35 @@ def evaluate_moves(
             found += _evaluate_chunk(settings, chunk, bounded)
             chunk, size = [], 0
     return found
+
+
+def best_moves(
+    settings: VoteSettings,
+    distances: FloatArray,
+    is_a: BoolArray,
+    ranks: tuple[int, int],
+    rows: int,
+    radius: float,
+) -> tuple[WholeArray, WholeArray]:
+    """Return which rows of A, and of the others, the best attack on one race moves: away, and closer.
+
+    Parameters
+    ----------
+    settings : VoteSettings
+        Of a kernel that has races of moved rows.
+    distances : ndarray of shape (n,)
+        Of all rows, in any order.
+    is_a : ndarray of bool, shape (n,)
+    ranks : tuple of int
+        m and m' of the race.
+    rows : int
+    radius : float
+    """
+    order = np.argsort(distances, kind="stable")
+    in_a, in_b = order[is_a[order]], order[~is_a[order]]
+    moves = MovedRows(distances[in_a], distances[in_b], rows, radius)
+    (found,) = evaluate_moves(settings, [MovedRequest(moves, ranks)], bounded=False)
+    return in_a[found.a], in_b[found.b]
 
 
 class MovedAttacks:

@@ -33,7 +33,7 @@ class MovedRaces(Protocol):
         bounded: bool,
         n_threads: int,
     ) -> tuple[FloatArray, FloatArray, FloatArray, WholeArray]:
-        """-> lower bounds on P(A first), and of the best attack found P(A first), its error, which rows it moves.
+        """-> lower bounds on P(A first); of the best attack found P(A first), its error, the rows it moves.
 
         Errors are taken off the lower bounds, which are 0 if not ``bounded``; rows that are moved are 1, in
         the order of ``distances``.
