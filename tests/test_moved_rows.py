@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ncx2
+from scipy.stats import ncx2, norm
 
 from knn_cert import SmoothedKNNClassifier, kernels, race_probability, worst_case_probability
 from knn_cert.exact.radius_search import Bracket, radii_below_attacks
@@ -274,3 +274,12 @@ def test_the_search_below_attacks_asks_for_few_bounds():
     assert (bracket.high[:4] >= attacks.held[:4]).all()
     assert bracket.open(1.0).tolist() in ([2, 4], [4])
     assert attacks.n_bounds <= 10
+
+
+def test_what_the_ball_leaves_is_part_of_the_worst_case():
+    X, y, Q = two_clouds()
+    clf = SmoothedKNNClassifier(n_neighbors=5, sigma=0.7).fit(X, y)
+    certificates = clf.certify(Q, RowShift(1, 0.3))
+    p = clf.predict_proba(Q).max(axis=1)
+    ball = norm.cdf(norm.ppf(p) - 0.3 / 0.7)
+    assert (certificates.worst_probability >= ball - 1e-9).all()

@@ -12,7 +12,7 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import erfcx, ndtri, ndtri_exp
+from scipy.special import erfcx, ndtr, ndtri, ndtri_exp
 
 from .._types import FloatArray, Real, Reals, Whole
 from .arguments import (
@@ -25,7 +25,7 @@ from .arguments import (
 )
 from .rounding import EPS, scaled_below
 
-__all__ = ["gaussian_radius"]
+__all__ = ["gaussian_radius", "worst_probability"]
 
 # A binary64 1.0 may stand for any real number above the midpoint 1 - 2^-54, and a binary64 0.0 for any
 # positive number that underflowed. These are the tails that such floats justify without a logarithm beside
@@ -36,6 +36,9 @@ _LEAST_PROBABILITY = 2.0**-1074
 # Relative error allowed to Phi^-1. ndtri states 7.2e-16 (about 3 eps) and shows 2 eps against mpmath; the
 # Newton step below ends at 3 eps. The rest is room for other builds of the library.
 _QUANTILE_ERROR = 16.0 * EPS
+
+# Phi of less is no normal number.
+_NOTHING_LEFT = 37.0
 
 # Below this logarithm exp() nears the subnormal numbers and loses digits: solve for the quantile in the
 # logarithm.
@@ -157,6 +160,27 @@ def gaussian_radius(
     allowance = _QUANTILE_ERROR * (np.abs(z_a) + np.abs(z_b) + by_log_a + by_log_b)
     gap = np.maximum((z_a - z_b) - allowance, 0.0)
     return scaled_below(0.5 * gap / np.sqrt(rows), sigma)
+
+
+def worst_probability(p_a: FloatArray, radius: float, sigma: float) -> FloatArray:
+    """Return the smallest probability that is left to a class within a ball, rounded down.
+
+    By the theorem behind Eq. (14) of RAB it is ``Phi(Phi^-1(p_a) - radius / sigma)`` at least.
+
+    Parameters
+    ----------
+    p_a : ndarray, in [0, 1]
+        Lower bounds on the probability of the class.
+    radius : float >= 0
+        L2 norm of the change, in the units of ``sigma``.
+    sigma : float > 0
+    """
+    z = np.maximum(_quantile(p_a, tail=np.maximum(1.0 - p_a, _TAIL_OF_ONE)), -_NOTHING_LEFT)
+    steps = min(radius / sigma, 2.0 * _NOTHING_LEFT)
+    lowest = z - steps - _QUANTILE_ERROR * (np.abs(z) + steps)
+    # Phi itself is rounded, relative to itself by a few units of its argument's square
+    left = ndtr(lowest) * (1.0 - _QUANTILE_ERROR * (1.0 + np.minimum(lowest, 0.0) ** 2))
+    return np.where(lowest > -_NOTHING_LEFT, left, 0.0)
 
 
 def _quantile(p: FloatArray, *, tail: FloatArray) -> FloatArray:

@@ -136,10 +136,18 @@ class MovedAttacks:
     settings : VoteSettings
     request_at : callable
         A query and a radius -> the race.
+    by_other_bounds : callable
+        Queries and radii -> margins; asked where the race is neither certified nor refuted.
     """
 
-    def __init__(self, settings: VoteSettings, request_at: Callable[[int, float], MovedRequest]):
+    def __init__(
+        self,
+        settings: VoteSettings,
+        request_at: Callable[[int, float], MovedRequest],
+        by_other_bounds: Callable[[WholeArray, FloatArray], FloatArray],
+    ):
         self._settings, self._request_at = settings, request_at
+        self._by_other_bounds = by_other_bounds
         self._last: dict[int, tuple[MovedRequest, MovedRace]] = {}
 
     def meet(self, queries: WholeArray, radii: FloatArray, *, bounded: bool) -> tuple[FloatArray, FloatArray]:
@@ -147,9 +155,12 @@ class MovedAttacks:
         requests = [self._request_at(int(i), float(r)) for i, r in zip(queries, radii, strict=True)]
         found = evaluate_moves(self._settings, requests, bounded=bounded)
         self._last.update(zip(queries.tolist(), zip(requests, found, strict=True), strict=True))
-        lower = np.array([race.lower for race in found])
-        upper = np.array([race.attack + race.error for race in found])
-        return margin_to_half(lower), margin_to_half(upper)
+        margins = margin_to_half(np.array([race.lower for race in found]))
+        if bounded:
+            open_ = np.flatnonzero([not (race.certifies or race.refutes) for race in found])
+            others = self._by_other_bounds(queries[open_], radii[open_])
+            margins[open_] = np.maximum(margins[open_], others)
+        return margins, margin_to_half(np.array([race.attack + race.error for race in found]))
 
     def follow(self, queries: WholeArray, radii: FloatArray) -> FloatArray:
         """Repeat the attacks at other radii -> their margins."""

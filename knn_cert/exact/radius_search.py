@@ -94,8 +94,8 @@ class Attacks(Protocol):
     def meet(self, queries: WholeArray, radii: FloatArray, *, bounded: bool) -> tuple[FloatArray, FloatArray]:
         """Find the best attack on each query at a radius -> margins: of the bound, and of the attack.
 
-        That of the attack is not positive where it provably succeeds; that of the bound is only wanted if
-        ``bounded``.
+        That of the attack is not positive where it provably succeeds. That of the bound is the largest of all
+        bounds, and only wanted if ``bounded``.
         """
 
     def follow(self, queries: WholeArray, radii: FloatArray) -> FloatArray:

@@ -18,7 +18,7 @@ from .moved_races import MovedRace, MovedRequest, evaluate_moves, has_moves
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .settings import VoteSettings
 
-__all__ = ["MOVED", "Outcomes", "ThreatenedRace", "margins", "outcomes"]
+__all__ = ["MOVED", "Outcomes", "ThreatenedRace", "margins", "margins_by_lists", "outcomes"]
 
 # A moved distance, or one that went over, is rounded a few times more: its error relative to itself.
 MOVED = 4.0 * float(np.finfo(np.float64).eps)
@@ -111,17 +111,20 @@ def margins(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[Flo
 
     It is the normal quantile of the smallest probability, less the bound on its error.
     """
-    members_are_budgets = bool(races) and races[0].members_are_budgets
     moved = _by_moves(settings, races)
     found = [None if race is None else race.margin() for race in moved]
     rest = [k for k, race in enumerate(moved) if race is None or not (race.certifies or race.refutes)]
-    by_lists = margins_to_half(
-        settings, [races[k].by_lists() for k in rest], members_are_budgets=members_are_budgets
-    )
-    for k, margin in zip(rest, by_lists, strict=True):
+    for k, margin in zip(rest, margins_by_lists(settings, [races[k] for k in rest]), strict=True):
         better = found[k]
         found[k] = margin if better is None else np.maximum(margin, better)
     return [each for each in found if each is not None]
+
+
+def margins_by_lists(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[FloatArray]:
+    """Return the margins that the lists alone give."""
+    members_are_budgets = bool(races) and races[0].members_are_budgets
+    requests = [race.by_lists() for race in races]
+    return margins_to_half(settings, requests, members_are_budgets=members_are_budgets)
 
 
 def _by_moves(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[MovedRace | None]:

@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import BoolArray, FloatArray, WholeArray
-from ..certificates.issue import (
-    Bounds,
-    wins,
-)
+from ..bounds.gaussian import worst_probability
+from ..certificates.issue import Bounds, wins
 from ..threats import StructuredThreat
 from ..threats.rows import RaceThreat, RowBudget
 from ..threats.shifts import QueryShift, RowShift
@@ -25,7 +23,7 @@ from .radius_search import Bracket, largest_radii, radii_below_attacks
 from .search import largest_counts
 from .settings import VoteSettings
 from .threatened import UncertainQueries
-from .threatened_races import MOVED, ThreatenedRace, margins, outcomes
+from .threatened_races import MOVED, ThreatenedRace, margins, margins_by_lists, outcomes
 
 __all__ = ["SmoothedQueries"]
 
@@ -101,7 +99,15 @@ class SmoothedQueries(UncertainQueries):
             return np.zeros(len(self))
         races = [self._race(_Case(i, threat)) for i in range(len(self))]
         lowest = [float(found.lower.min()) for found in outcomes(self._settings, races, 0.0)]
-        return np.maximum(np.array(lowest, dtype=np.float64), 0.0)
+        return np.maximum(np.array(lowest, dtype=np.float64), self._smallest_in_the_ball(threat))
+
+    def _smallest_in_the_ball(self, threat: RaceThreat) -> FloatArray:
+        """Return what the ball of the whole table leaves to each target at least, 0 where there is none."""
+        radius = threat.ball_of_table(self.n_rows)
+        if radius is None or not np.isfinite(radius):
+            return np.zeros(len(self))
+        p_lower = np.array([float(self._untampered(i).bounds.p_lower[0]) for i in range(len(self))])
+        return worst_probability(p_lower, radius, self._settings.sigma)
 
     def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
         """Return `smallest_probability`, and whether the target provably stays the prediction."""
@@ -147,12 +153,12 @@ class SmoothedQueries(UncertainQueries):
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
         """Return the largest certified radius, inf if any is, NaN if 0 is not, for each query."""
 
+        def cases_at(queries: WholeArray, radii: FloatArray) -> list[_Case]:
+            pairs = zip(queries.tolist(), radii.tolist(), strict=True)
+            return [_Case(i, replace(threat, radius=radius)) for i, radius in pairs]
+
         def margins_at(queries: WholeArray, radii: FloatArray) -> FloatArray:
-            cases = [
-                _Case(int(i), replace(threat, radius=float(radius)))
-                for i, radius in zip(queries, radii, strict=True)
-            ]
-            return self._margins(cases)
+            return self._margins(cases_at(queries, radii))
 
         n, sigma = len(self), self._settings.sigma
         everywhere = _EVERYWHERE * sigma + 2.0 * self._farthest
@@ -168,7 +174,13 @@ class SmoothedQueries(UncertainQueries):
 
         radii = np.full(n, np.nan)
         standing = np.flatnonzero(np.isfinite(start.low))
-        attacks = MovedAttacks(self._settings, request_at)
+
+        def by_other_bounds(queries: WholeArray, tried: FloatArray) -> FloatArray:
+            cases = cases_at(standing[queries], tried)
+            found = margins_by_lists(self._settings, [self._race(case) for case in cases])
+            return np.array([margin.min() for margin in self._or_fallbacks(cases, found)])
+
+        attacks = MovedAttacks(self._settings, request_at, by_other_bounds)
         radii[standing] = largest_radii(
             lambda queries, tried: margins_at(standing[queries], tried),
             radii_below_attacks(attacks, start.of(standing), sigma, everywhere),
@@ -194,7 +206,9 @@ class SmoothedQueries(UncertainQueries):
         The normal quantile of the smallest probability where one half decides, less the bound on its error;
         where that does not certify, whatever else does.
         """
-        found = margins(self._settings, [self._race(case) for case in cases])
+        return self._or_fallbacks(cases, margins(self._settings, [self._race(case) for case in cases]))
+
+    def _or_fallbacks(self, cases: list[_Case], found: list[FloatArray]) -> list[FloatArray]:
         for k, case in enumerate(cases):
             for fallback in self._fallback_margins(case):
                 if np.any(found[k] <= 0.0):
