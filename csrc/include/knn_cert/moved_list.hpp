@@ -68,8 +68,8 @@ public:
         none_from(to.moved, n_moved, to.n);
     }
 
-    // From here on only the rows of which all others arrive within the last node of a block with a probability of at most `price`. Returns
-    // what that probability is.
+    // From here on splits are counted by those rows alone of which all others arrive within the last node of a block with a probability of at
+    // most `price`. Returns what that probability is.
     double keep(const MovedLaws& laws, double price) {
         double left_out = 0.0;
         std::int64_t n = laws.n;
@@ -85,7 +85,7 @@ public:
 
     // P(fewer than D rows), and P(D or more), of the rows as they are; and bounded rank by rank, whichever are moved.
     void as_it_is(const MovedLaws& laws, double* less, double* at_least) { count(laws, 0, false, less, at_least); }
-    void by_ranks(const MovedLaws& laws, double* less, double* at_least) { count(laws, most(), true, less, at_least); }
+    void by_ranks(const MovedLaws& laws, double* less, double* at_least) { count(laws, moves_, true, less, at_least); }
     // Of the counts asked for last.
     [[nodiscard]] MovedPair pair() const {
         MovedPair out;
@@ -103,7 +103,7 @@ public:
     }
 
     // The bound for up to so many moved rows: the fewer, the narrower is the bracket for all of them. least: of the rows as they are
-    // (outward), or bounded by ranks with most() moved (inward).
+    // (outward), or bounded by ranks with all of them moved (inward).
     void bound_splits(const MovedLaws& laws, const MovedPair& least, std::int64_t n_moved, SplitLanes& lanes) {
         const std::int64_t p_end = n_moved + 1;
         if (lanes.bound.size() < static_cast<std::size_t>(p_end) * kLanes) lanes.bound.resize(static_cast<std::size_t>(p_end) * kLanes);
@@ -232,7 +232,7 @@ private:
     // Rows that are in reach of the block's nodes; the others have F = 0.
     std::int64_t write(PlacedRows& rows, const NodeBlock& block, BlockLaw& law, std::vector<double>& values) const {
         TallyTask task{};
-        rows.prepare(block, law, {}, task, 0, static_cast<std::size_t>(kept_));
+        rows.prepare(block, law, {}, task);
         make_room(values, task.n_rows);
         leaf_.row_laws(task, values.data());
         return task.n_rows;

@@ -6,8 +6,10 @@
 //     P(A first) >= Q[(1 - H) f_A^S0] - c_A - e,     c_A = max (F_A^S0 - L)
 //     P(A first) >= Q[L f_B^T0] - c_B - e,           c_B = max (H - F_B^T0).
 // e: four integrals of ordinary races differ from their sums by e_1 .. e_4, each estimated as for every race; and nodes beyond the window
-// cost H at its lower end and what left_out.hpp says. S0, T0 are the first rows of one order of each list: nearest first, then by
-// what moving each row does to the race to first order, at the split that was the worst.
+// cost H at its lower end and what left_out.hpp says. Rows that hardly arrive within the window are left out of both lists: with a probability
+// delta that any of them does, L stays a bound, H, F_A^S0 and F_B^T0 err by delta and the sums over f_A^S0 and f_B^T0 by 2 delta: 4 delta.
+// S0, T0 are the first rows of one order of each list: nearest first, then by what moving each row does to the race to first order, at the
+// split that was the worst.
 #pragma once
 
 #include <cmath>
@@ -109,6 +111,7 @@ private:
         block.least_a = a_.pair();
         b_.by_ranks(block.b, unused, block.arrived_b);
         block.least_b = b_.pair();
+        a_.shorten(block.a), b_.shorten(block.b);
         bytes_ += block.bytes();
         return made;
     }
@@ -306,7 +309,7 @@ private:
         const double mean = MovedList::mean(blocks_.back()->a) + MovedList::mean(blocks_.back()->b);
         const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
         const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
-        return 4.0 * (step_error_ + law + rounding + gap_) + rows_left_out_ + above(closing_distance()) + below() +
+        return 4.0 * (step_error_ + law + rounding + gap_) + 4.0 * rows_left_out_ + above(closing_distance()) + below() +
                static_cast<double>(moves_) * kPerExchange;
     }
 
