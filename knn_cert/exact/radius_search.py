@@ -43,6 +43,8 @@ _STEPS_TO_INFINITY, _STEPS_TO_DOUBLING, _STEPS_TO_BISECTION = 4, 8, 8
 # Where an attack begins to succeed is found to this relative accuracy, and what is certified is first asked
 # this share below, with so many better attacks found there.
 _ATTACK_ACCURACY, _BELOW_ATTACK, _MOST_ATTACKS = 1e-4, 8.5e-4, 5
+# The first attack, at a guess of the radius, only has to say about where the next one is to be looked for.
+_FIRST_ACCURACY = 1e-2
 
 _Margins = Callable[[WholeArray, FloatArray], FloatArray]
 
@@ -134,7 +136,8 @@ def radii_below_attacks(attacks: Attacks, start: Bracket, sigma: float, everywhe
     active = np.arange(len(start.low))
     attacks.meet(active, np.full(len(active), sigma), bounded=False)
     for n_tried in range(_MOST_ATTACKS):
-        found = _follow(attacks, active, bracket, sigma, everywhere)
+        accuracy = _ATTACK_ACCURACY if n_tried else _FIRST_ACCURACY
+        found = _follow(attacks, active, bracket, sigma, everywhere, accuracy)
         unlimited = np.isinf(found.high)
         trial = np.where(unlimited, everywhere, found.high * (1.0 - _BELOW_ATTACK))
         if n_tried == 0:  # the first guess of a radius: there is mostly a better attack here
@@ -157,14 +160,19 @@ def radii_below_attacks(attacks: Attacks, start: Bracket, sigma: float, everywhe
 
 
 def _follow(
-    attacks: Attacks, queries: WholeArray, known: Bracket, sigma: float, everywhere: float
+    attacks: Attacks,
+    queries: WholeArray,
+    known: Bracket,
+    sigma: float,
+    everywhere: float,
+    relative_accuracy: float,
 ) -> Bracket:
     """Return where the remembered attacks on some queries begin to succeed."""
 
     def margins(which: WholeArray, radii: FloatArray) -> FloatArray:
         return attacks.follow(queries[which], radii)
 
-    found = _close_in(margins, known.of(queries), sigma, everywhere, _ATTACK_ACCURACY)
+    found = _close_in(margins, known.of(queries), sigma, everywhere, relative_accuracy)
     return found._replace(high=np.where(np.isinf(found.low), np.inf, found.high))
 
 
