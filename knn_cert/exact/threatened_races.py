@@ -18,7 +18,15 @@ from .moved_races import MovedRace, MovedRequest, evaluate_moves, has_moves
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .settings import VoteSettings
 
-__all__ = ["MOVED", "Outcomes", "ThreatenedRace", "margins", "margins_by_lists", "outcomes"]
+__all__ = [
+    "MOVED",
+    "Outcomes",
+    "ThreatenedRace",
+    "margins",
+    "margins_by_lists",
+    "outcomes",
+    "outcomes_by_lists",
+]
 
 # A moved distance, or one that went over, is rounded a few times more: its error relative to itself.
 MOVED = 4.0 * float(np.finfo(np.float64).eps)
@@ -97,13 +105,23 @@ def outcomes(settings: VoteSettings, races: Sequence[ThreatenedRace], tolerance:
         or len(races[k].a) + len(races[k].b) < _MANY_ROWS
         or race.gap > _NEARLY_MET * race.attack
     ]
-    by_lists = evaluate_races(settings, [races[k].by_lists() for k in rest], tolerance)
-    for k, bounds in zip(rest, by_lists, strict=True):
-        lower, upper, better = bounds.lower(), bounds.upper(1), found[k]
+    for k, by_lists in zip(
+        rest, outcomes_by_lists(settings, [races[k] for k in rest], tolerance), strict=True
+    ):
+        better = found[k]
         if better is not None:
-            lower, upper = np.maximum(lower, better.lower), np.minimum(upper, better.upper)
-        found[k] = Outcomes(lower, upper)
+            lower = np.maximum(by_lists.lower, better.lower)
+            by_lists = Outcomes(lower, np.minimum(by_lists.upper, better.upper))
+        found[k] = by_lists
     return [each for each in found if each is not None]
+
+
+def outcomes_by_lists(
+    settings: VoteSettings, races: Sequence[ThreatenedRace], tolerance: float
+) -> list[Outcomes]:
+    """Return the bounds that the lists alone give."""
+    found = evaluate_races(settings, [race.by_lists() for race in races], tolerance)
+    return [Outcomes(bounds.lower(), bounds.upper(1)) for bounds in found]
 
 
 def margins(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[FloatArray]:

@@ -23,7 +23,7 @@ from .radius_search import Bracket, largest_radii, radii_below_attacks
 from .search import largest_counts
 from .settings import VoteSettings
 from .threatened import UncertainQueries
-from .threatened_races import MOVED, ThreatenedRace, margins, margins_by_lists, outcomes
+from .threatened_races import MOVED, ThreatenedRace, margins, margins_by_lists, outcomes, outcomes_by_lists
 
 __all__ = ["SmoothedQueries"]
 
@@ -249,7 +249,7 @@ class SmoothedQueries(UncertainQueries):
         largest = np.zeros(len(smallest))
         rivals = [
             (self._labels == rival, votes_that_can_win(rival, n_neighbors, n_classes))
-            for rival in range(n_classes)
+            for rival in self._strongest_first(i)
             if rival != target
         ]
         if self._brings_new_labels(case.threat):
@@ -258,11 +258,22 @@ class SmoothedQueries(UncertainQueries):
         for is_rival, (m, m_rest) in rivals:
             lists = self._sorted(i, ~is_rival)
             race = ThreatenedRace(case.threat, case.rows, *lists, (m_rest, m), self._widening)
-            (other,) = outcomes(self._settings, [race], _ROUGH)
+            (other,) = outcomes_by_lists(self._settings, [race], _ROUGH)
+            if not case.members_are_budgets and other.upper.max() >= smallest.min():
+                (other,) = outcomes(self._settings, [race], _ROUGH)
             largest = np.maximum(largest, other.upper if case.members_are_budgets else other.upper.max())
+            if np.all(largest >= smallest.max()):
+                break  # one rival is enough
         if case.members_are_budgets:
             return smallest - largest
         return np.full(len(smallest), smallest.min() - largest.max())
+
+    def _strongest_first(self, i: int) -> list[int]:
+        """Return the classes by what is known of the untampered vote: one strong rival ends the search."""
+        n_classes = self._settings.n_classes
+        votes = np.zeros(n_classes) if self._found is None else self._found[0][i]
+        order: list[int] = np.argsort(-votes, kind="stable").tolist()
+        return order
 
     def _margins_untouched(self, case: _Case) -> FloatArray:
         """Return the margin of the untampered vote less twice the chance that a touched row is among the K.
