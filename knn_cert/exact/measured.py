@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -57,11 +58,15 @@ class Measured:
         Classes of the training rows.
     relative_error : float
         How far each distance may be from the true one, relative to it.
+    between : callable(rows, others), optional
+        Euclidean distances of training rows to others by their numbers, (rows, others), as wrong as those of
+        queries; None where only distances of queries are known, or they are no Euclidean distances.
     """
 
     distances: FloatArray
     labels: WholeArray
     relative_error: float
+    between: Callable[[WholeArray, WholeArray], FloatArray] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -114,7 +119,7 @@ class Measured:
 
     def of(self, queries: slice) -> Measured:
         """Return some of the queries."""
-        return Measured(self.distances[queries], self.labels, self.relative_error)
+        return Measured(self.distances[queries], self.labels, self.relative_error, self.between)
 
     def __len__(self) -> int:
         return len(self.distances)

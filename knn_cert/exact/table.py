@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,15 +96,30 @@ class Table:
     def measured(self, queries: Any, kernel: Kernel, n_threads: int) -> Measured:
         """Return the distances of queries with how far they may be wrong."""
         distances = self.distances(queries, kernel, n_threads)
-        return Measured(distances, self.labels, relative_distance_error(self.shape[1]))
+        error = relative_distance_error(self.shape[1])
+        return Measured(
+            distances, self.labels, error, partial(self.between, kernel=kernel, n_threads=n_threads)
+        )
+
+    def between(self, some: WholeArray, others: WholeArray, kernel: Kernel, n_threads: int) -> FloatArray:
+        """Return distances of some training rows to others, by direct differences."""
+        if isinstance(self._rows, _CsrArrays):
+            pair = (_csr_arrays(self._matrix[rows]) for rows in (some, others))
+            return kernel.distances_csr(*next(pair), *next(pair), n_threads=n_threads)
+        return kernel.distances(self._rows[some], self._rows[others], n_threads=n_threads)
 
     def rows(self, indices: WholeArray) -> FloatArray:
         """Return the features of some training rows, dense."""
         if not isinstance(self._rows, _CsrArrays):
             return self._rows[indices]
-        matrix = sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=self.shape)
-        rows: FloatArray = matrix[indices].toarray()
+        rows: FloatArray = self._matrix[indices].toarray()
         return rows
+
+    @property
+    def _matrix(self) -> sp.csr_array:
+        """The rows of a sparse table."""
+        assert isinstance(self._rows, _CsrArrays)
+        return sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=self.shape)
 
 
 def dense(X: Any) -> FloatArray:

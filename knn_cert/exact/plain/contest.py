@@ -14,6 +14,7 @@ from ..measured import Measured
 from . import plurality
 from .every_row import inner_and_outer, limits_of_all_moved
 from .few_rows import Attacked, limit_of_some_moved
+from .pairs import limits_by_pairs
 from .rival_ball import BallRows, least_square_of_rival
 from .rivals import Rivals
 from .standing import Standing, Training
@@ -52,7 +53,10 @@ class Contest(Standing):
     def query_limit(self, training: Training, new_labels: bool) -> FloatArray:
         """Return how far the query can be moved, after training rows were tampered with: sound."""
         if training is None:
-            return _least(self._limits_of_all_moved)
+            # A majority wins whatever the others are: its race against all of them together is a bound too.
+            m = np.full(len(self._targets), self._n_neighbors // 2 + 1)
+            limits = _least(self._limits_of_all_moved)
+            return limits_by_pairs(self._measured, self._targets, m, self._n_neighbors + 1 - m, limits)
         rows = training.tampered_rows(self._measured.n_rows)
         rivals = self._rivals_with(new_labels)
         if isinstance(training, (Insertions, Deletions)):

@@ -32,6 +32,7 @@ from ..majority import votes_needed
 from ..measured import Measured
 from .ball import ball_limits
 from .moves import limit_of_moved_query, limit_of_moves
+from .pairs import limits_by_pairs
 from .ranked import Ranked, largest_where, of_classes
 from .standing import Standing, Training
 
@@ -70,6 +71,7 @@ class Duel(Standing):
     """How firmly predictions of one of two classes stand; all exact, but for a query that moves: sound."""
 
     def __init__(self, measured: Measured, targets: WholeArray, n_neighbors: int):
+        self._measured, self._targets = measured, targets
         self._n_rows, self._n_neighbors = measured.n_rows, n_neighbors
         own, others = (of_classes(measured, one[:, None]) for one in (targets, 1 - targets))
         self._sides = Sides.of(own, others, targets, n_neighbors)
@@ -103,8 +105,10 @@ class Duel(Standing):
         kind = type(training) if isinstance(training, RowBudget) else LabelFlips
         if new_labels and rows > self._most_of_new_label:
             return np.full(len(self._sides.m), -np.inf)
-        limit: FloatArray = self._gap(self._race(kind), rows)[:, 0] / 2.0
-        return limit
+        race = self._race(kind)
+        own, others = race.ranks(rows)
+        limit: FloatArray = self._gap(race, rows)[:, 0] / 2.0
+        return limits_by_pairs(self._measured, self._targets, own[:, 0], others[:, 0], limit)
 
     def ball_limit(self) -> FloatArray:
         """Return how far the table can be moved, in L2 norm over all rows, exactly."""
