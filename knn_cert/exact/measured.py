@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["ByClass", "Measured", "TieGroups", "lengthened", "shortened"]
+__all__ = ["Between", "ByClass", "Measured", "TieGroups", "lengthened", "shortened"]
+
+# Training rows and others, by their numbers -> their distances.
+Between = Callable[[WholeArray, WholeArray], FloatArray]
 
 # Moving, sorting and scaling a distance takes fewer than eight roundings.
 _ROUNDINGS = 8.0
@@ -66,7 +69,7 @@ class Measured:
     distances: FloatArray
     labels: WholeArray
     relative_error: float
-    between: Callable[[WholeArray, WholeArray], FloatArray] | None = None
+    between: Between | None = None
 
     @property
     def n_rows(self) -> int:

@@ -104,22 +104,21 @@ class Table:
     def between(self, some: WholeArray, others: WholeArray, kernel: Kernel, n_threads: int) -> FloatArray:
         """Return distances of some training rows to others, by direct differences."""
         if isinstance(self._rows, _CsrArrays):
-            pair = (_csr_arrays(self._matrix[rows]) for rows in (some, others))
-            return kernel.distances_csr(*next(pair), *next(pair), n_threads=n_threads)
+            matrix = self._matrix(self._rows)
+            first, second = _csr_arrays(matrix[some]), _csr_arrays(matrix[others])
+            return kernel.distances_csr(*first, *second, n_threads=n_threads)
         return kernel.distances(self._rows[some], self._rows[others], n_threads=n_threads)
 
     def rows(self, indices: WholeArray) -> FloatArray:
         """Return the features of some training rows, dense."""
         if not isinstance(self._rows, _CsrArrays):
             return self._rows[indices]
-        rows: FloatArray = self._matrix[indices].toarray()
+        rows: FloatArray = self._matrix(self._rows)[indices].toarray()
         return rows
 
-    @property
-    def _matrix(self) -> sp.csr_array:
-        """The rows of a sparse table."""
-        assert isinstance(self._rows, _CsrArrays)
-        return sp.csr_array((self._rows.data, self._rows.indices, self._rows.indptr), shape=self.shape)
+    def _matrix(self, rows: _CsrArrays) -> sp.csr_array:
+        """Return the rows of a sparse table as a matrix."""
+        return sp.csr_array((rows.data, rows.indices, rows.indptr), shape=self.shape)
 
 
 def dense(X: Any) -> FloatArray:

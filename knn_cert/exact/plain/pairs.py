@@ -25,7 +25,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._types import FloatArray, WholeArray
-from ..measured import Measured, lengthened, shortened
+from ..measured import Between, Measured, lengthened, shortened
 
 __all__ = ["limits_by_pairs"]
 
@@ -54,17 +54,19 @@ def limits_by_pairs(
     limits : ndarray of shape (n_queries,)
         Known limits of the same.
     """
-    if measured.between is None:
+    between = measured.between
+    if between is None:
         return limits
     raised: FloatArray = limits.copy()
     for i in np.flatnonzero(np.isfinite(limits)):
-        raised[i] = max(limits[i], _limit(measured, int(i), int(targets[i]), int(m[i]), int(m_rest[i])))
+        ranks = int(m[i]), int(m_rest[i])
+        raised[i] = max(limits[i], _limit(measured, between, int(i), int(targets[i]), ranks))
     return raised
 
 
-def _limit(measured: Measured, query: int, target: int, m: int, m_rest: int) -> float:
+def _limit(measured: Measured, between: Between, query: int, target: int, ranks: tuple[int, int]) -> float:
     """Return the bound by pairs for one query; -inf where the target does not win the race unmoved."""
-    assert measured.between is not None
+    m, m_rest = ranks
     distances, is_own = measured.distances[query], measured.labels == target
     own, others = np.flatnonzero(is_own), np.flatnonzero(~is_own)
     if len(others) < m_rest:
@@ -82,9 +84,7 @@ def _limit(measured: Measured, query: int, target: int, m: int, m_rest: int) -> 
     step = max(1, _AT_ONCE // len(own))
     for start in range(0, looked_at, step):
         some = slice(start, min(start + step, looked_at))
-        apart = np.maximum(
-            lengthened(measured.between(others[some], own), measured.widening), _LEAST_DISTANCE
-        )
+        apart = np.maximum(lengthened(between(others[some], own), measured.widening), _LEAST_DISTANCE)
         farther = b[some, None]
         rho = np.maximum(farther - a, 0.0) * (farther + a) / 2.0 / apart * _ROUNDED
         kth = len(own) - m
