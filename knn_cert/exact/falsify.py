@@ -32,6 +32,7 @@ from .counterexample import Counterexample
 from .majority import votes_needed, votes_that_can_win
 from .measured import Measured
 from .moved_races import best_moves, has_moves
+from .query_attack import harmful_directions
 from .search import largest_count
 from .settings import VoteSettings
 from .table import Table
@@ -318,22 +319,23 @@ class _Attacker:
         return float(support[self._label])
 
     def _with_moved_query(self, threat: QueryShift) -> Counterexample | None:
-        """Move the query towards the nearest rows of the runner-up, or away from those of its class."""
+        """Move the query along the gradient of the vote, away from its class and towards the runner-up."""
         if threat.training is None:
             tamperings = [_Tampering(_NO_ROWS, np.empty(0), self._victim.labels, _NO_ROWS, 0)]
         else:
             tamperings = list(self._tamperings(threat.training))
-        k = self._victim.settings.fewest_rows
-        near_own = self._victim.table.rows(self._own[:k]).mean(axis=0) if len(self._own) else self._query
-        near_rival = (
-            self._victim.table.rows(self._rivals[:k]).mean(axis=0) if len(self._rivals) else self._query
+        reach = min(given(threat.radius), 2.0 * self.reach)  # farther, both classes are far
+        directions = harmful_directions(
+            self._query,
+            (self._own, self._rivals),
+            votes_needed(self._label, self._victim.settings.fewest_rows),
+            self._victim.distances,
+            self._victim.table.rows,
+            self._victim.settings.noise.sigma,
+            reach,
         )
-        for direction in (near_rival - self._query, near_rival - near_own, self._query - near_own):
-            length = np.linalg.norm(direction)
-            if length == 0.0:
-                continue
-            reach = min(given(threat.radius), 2.0 * length)  # farther, both classes are far
-            moved = _moved(self._query[None], direction[None] / length, np.array([reach]))[0]
+        for direction in directions:
+            moved = _moved(self._query[None], direction[None], np.array([reach]))[0]
             for tampering in tamperings:
                 example = self._checked(tampering, moved)
                 if example is not None:
