@@ -88,12 +88,22 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
     )
     if asked.ndim != 1 or not np.all(asked >= 0.0):
         raise InvalidInput(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
+    if asked.size == 0:
+        raise InvalidInput("budgets must hold at least one number, got none; leave it out for the usual ones")
     unit = certificates.threat.budget_name
     if unit != "radius" and np.any(asked != np.floor(asked)):
         raise InvalidInput(
             f"budgets must be whole numbers of {unit}, got {listed(asked.tolist())}; for a share of the "
             "table give that share times its number of rows"
         )
+    if not certificates.threat.is_open:
+        largest = float(certificates.threat.asked_budget(certificates.n_train))
+        if np.any(asked > largest):
+            raise InvalidInput(
+                f"budgets must be at most {largest:g}, the one that was asked for, got "
+                f"{listed(asked.tolist())}; nothing is known beyond: leave the {unit} of the "
+                "threat open to have the largest one"
+            )
     beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
     if y_true is not None:

@@ -97,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
             sigma=args.sigma,
             radius=args.vote_radius,
             edges=_edges(args, data.X_train.shape[1]),
+            classes=certify_data.classes(args.classes, data.y_train),
             backend=args.backend,
             n_threads=n_threads,
         ).fit(data.X_train, data.y_train)

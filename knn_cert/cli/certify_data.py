@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .errors import input_errors
+from knn_cert._printing import listed
+
+from .errors import InputError, input_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,28 @@ def read(args: argparse.Namespace) -> Data:
         If there is nothing to read, or what is there is refused.
     """
     return _read_tables(args) if args.dataset is None else _read_dataset(args)
+
+
+def classes(text: str | None, y_train: NDArray[Any]) -> list[Any] | None:
+    """Return the labels of --classes, of the kind that the table has; None if the table decides.
+
+    Raises
+    ------
+    InputError
+        If the table's labels are numbers, and one of these is none.
+    """
+    if text is None:
+        return None
+    labels = [label.strip() for label in text.split(",")]
+    if y_train.dtype.kind not in "iuf":
+        return labels
+    try:
+        return [y_train.dtype.type(label) for label in labels]
+    except ValueError:
+        raise InputError(
+            f"--classes: the labels of the table are numbers, got {listed(labels)}; give numbers between "
+            "commas"
+        ) from None
 
 
 def _read_dataset(args: argparse.Namespace) -> Data:

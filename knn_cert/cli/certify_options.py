@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--label", metavar="COLUMN", help="label column of TRAIN (and TEST), by name or position"
     )
     data.add_argument(
+        "--classes",
+        metavar="LABELS",
+        help="all labels that there can be, also in a tampered table, between commas: certificates are then "
+        "stronger, and other labels are refused",
+    )
+    data.add_argument(
         "--drop",
         metavar="COLUMN",
         action="append",

@@ -49,7 +49,8 @@ class Counterexample:
         done = f"{len(self.rows)} rows {'deleted' if self.X is None else 'changed'}" if len(self.rows) else ""
         added = f"{len(self.inserted_y)} rows inserted" if len(self.inserted_y) else ""
         how = ", ".join(part for part in (done, added) if part) or "only the query is moved"
-        return f"<{type(self).__name__}: {how}; now {self.label!r}>"
+        label = self.label.item() if isinstance(self.label, np.generic) else self.label
+        return f"<{type(self).__name__}: {how}; now {label!r}>"
 
     def apply(self, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, NDArray[Any]]:
         """Make the tampered table of a training table, which is copied.

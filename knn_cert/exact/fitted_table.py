@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._types import FloatArray
-from ..gate.arrays import reject_text_columns
+from ..gate.arrays import reject_missing_values, reject_text_columns
 from ..gate.distances import check_scale
 from ..gate.labels import check_kind_of_labels, number_classes
 from ..threats import BlackBoxBall
@@ -73,6 +73,7 @@ class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         if hasattr(self, "classes_"):
             del self.classes_
         reject_text_columns(X)
+        reject_missing_values(X)
         X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
         classes, labels = number_classes(y, self.classes)
         if self.classes is None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates.issue import wins
-from ..kernels.families import FamilyRows, RaceFamily
+from ..kernels.families import one_race
 from ..kernels.moves import MovedRows, pack_moves
 from .races import RaceRequest, evaluate_races
 from .search import margin_to_half
@@ -176,11 +176,7 @@ def _attack_request(request: MovedRequest, found: MovedRace, radius: float) -> R
     a, b = request.moves.a, request.moves.b
     moved_a = np.where(found.a, a + radius, a)
     moved_b = np.where(found.b, np.maximum(b - radius, 0.0), b)
-    lists = [
-        FamilyRows(side, np.zeros(len(side), dtype=np.int64), np.ones(len(side), dtype=np.int64))
-        for side in (moved_a, moved_b)
-    ]
-    return RaceRequest(RaceFamily(1, *lists), request.ranks)
+    return RaceRequest(one_race(moved_a, moved_b), request.ranks)
 
 
 def _evaluate_chunk(settings: VoteSettings, requests: list[MovedRequest], bounded: bool) -> list[MovedRace]:

@@ -12,6 +12,7 @@ from .._types import FloatArray
 from ..gate.distances import check_resolution, check_scale, check_sq_distances
 from ..gate.errors import InvalidInput
 from ..gate.numbers import check_dof, check_rank, check_sigma
+from ..kernels.families import one_race, pack
 from .door import checked_queries
 
 __all__ = ["race_probability", "vote_probabilities"]
@@ -236,9 +237,18 @@ def race_probability(
         return (certain, 0.0) if with_errors else certain
     together = np.concatenate([distances_a, distances_b])
     check_resolution(together, min(m_a + m_b - 1, together.size), sigma)
-    p_a, _, error = kernel.race(distances_a, m_a, distances_b, m_b, sigma=sigma, dof=dof)
-    p_a = min(float(p_a), 1.0)
-    return (p_a, float(error)) if with_errors else p_a
+    # a family of one race: each outcome has an error of its own
+    probabilities, errors = kernel.race_families(
+        *pack([one_race(distances_a, distances_b)]),
+        np.array([m_a], dtype=np.int64),
+        np.array([m_b], dtype=np.int64),
+        sigma=sigma,
+        dof=dof,
+        tolerance=0.0,
+        n_threads=1,
+    )
+    p_a = min(float(probabilities[0, 0]), 1.0)
+    return (p_a, float(errors[0, 0])) if with_errors else p_a
 
 
 def _one_list(values: ArrayLike, name: str, sigma: float) -> FloatArray:

@@ -99,7 +99,11 @@ class _MetricTable:
             distances = self._others(queries)
             farthest, error = self._far_and_wrong_otherwise(distances)
         if not np.isfinite(distances).all():
-            raise InvalidInput(f"distances by metric {self._metric!r} must be finite, got NaN or infinity")
+            name = getattr(self._measure, "__name__", self._measure)
+            raise InvalidInput(
+                f"distances by metric {name!r} must be finite, got NaN or infinity; certificates need tables "
+                "and queries without missing values: fill them by a rule that was fixed beforehand"
+            )
         return Measured(distances + farthest, self.labels, error)
 
     def _far_and_wrong(self, distances: FloatArray, queries: Any) -> tuple[float, float]:
@@ -152,7 +156,7 @@ def certify_sklearn(
     Parameters
     ----------
     knn : sklearn.neighbors.KNeighborsClassifier
-        Fitted, with weights="uniform"; any metric. It is asked for its predictions and not changed.
+        Fitted, with weights="uniform"; any metric. It is not changed.
     X : {array_like, CSR matrix} of shape (n_queries, d)
         Queries, as ``knn.predict`` takes them.
     threat : threat, optional
@@ -168,7 +172,8 @@ def certify_sklearn(
     Certificates
         They hold for K-NN that compares true distances and for the distances that ``knn`` computes, which are
         rounded: rows that its rounding may exchange are not told apart. Distances by a function of yours are
-        taken as it returns them.
+        taken as it returns them. Where distances are tied, ``label`` may be another class than
+        ``knn.predict`` gives, and such a query abstains.
 
     Raises
     ------

@@ -41,6 +41,23 @@ def reject_text_columns(X: Any) -> None:
         )
 
 
+def reject_missing_values(X: Any) -> None:
+    """Raise InvalidInput for the first NaN of a dense array or a data frame; anything else passes."""
+    try:
+        values = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        return
+    if values.ndim != 2 or not np.isnan(values).any():
+        return
+    row, column = np.argwhere(np.isnan(values))[0].tolist()
+    name = list(X.columns)[column] if hasattr(X, "columns") else column
+    raise InvalidInput(
+        f"every feature must be a number, but row {row} of column {name!r} is NaN; drop such rows, or fill "
+        "them by a rule that was fixed beforehand: what is learned from this table, such as the mean of a "
+        "column, may be what the attacker made of it"
+    )
+
+
 def as_float_array(values: ArrayLike | None, name: str) -> NDArray[np.float64]:
     """Return values as C-contiguous float64, copied only where needed; what is no number is a TypeError."""
     if values is None:

@@ -100,8 +100,8 @@ def number_classes(y: ArrayLike, allowed: ArrayLike | None = None) -> tuple[NDAr
     unknown = [label for label in classes.tolist() if label not in set(allowed.tolist())]
     if unknown:
         raise InvalidInput(
-            f"labels must be among classes, {listed(allowed.tolist())}, got {listed(unknown)}; correct these "
-            "rows, or add the label to classes"
+            f"labels must be among classes, {_in_full(allowed.tolist())}, got {_in_full(unknown)}; correct "
+            "these rows, add the label to classes, or give both one type"
         )
     return allowed, np.searchsorted(allowed, classes).astype(np.int64)[labels]
 
@@ -134,6 +134,16 @@ def check_kind_of_labels(classes: NDArray[Any]) -> None:
         )
 
 
+def _in_full(labels: list[Any]) -> str:
+    """Return labels as Python writes them: text in quotes, numbers without."""
+    return listed([repr(label) for label in labels])
+
+
+def _shape_of(y: ArrayLike) -> str:
+    """Return what is there in the place of a sequence."""
+    return repr(y) if np.ndim(y) == 0 else f"an array of shape {np.shape(y)}"
+
+
 def reads_as_number(text: str) -> bool:
     """Whether a label that is text is the text of a number."""
     try:
@@ -145,7 +155,7 @@ def reads_as_number(text: str) -> bool:
 def _sorted_labels(y: ArrayLike, name: str = "labels") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the sorted different labels and the position of each label among them."""
     if np.ndim(y) != 1:
-        raise InvalidInput(f"{name} must have one axis, got shape {np.shape(y)}")
+        raise InvalidInput(f"{name} must be a sequence of labels, such as [0, 1], got {_shape_of(y)}")
     try:
         classes, positions = np.unique(y, return_inverse=True)
     except TypeError as error:

@@ -50,6 +50,13 @@ class PackedFamilies(NamedTuple):
     n_members: np.ndarray
 
 
+def one_race(a: np.ndarray, b: np.ndarray) -> RaceFamily:
+    """The one race of two lists, as a family."""
+    return RaceFamily(
+        1, *(FamilyRows(side, np.zeros(len(side), int), np.ones(len(side), int)) for side in (a, b))
+    )
+
+
 def join(*lists: FamilyRows) -> FamilyRows:
     """The rows of several lists as one."""
     return FamilyRows(*(np.concatenate(columns) for columns in zip(*lists, strict=True)))

@@ -24,6 +24,8 @@ class Together:
     right_at_least : int or None
         As many predictions are right under every attack; None without true labels.
     alone : Certificates
+        Budgets one by one, as large as they are: for the same attack ask
+        ``alone.certified(rows)``, or ``alone.summary(y, budgets=[rows])``.
         The certificates one by one, with the largest number of rows that each prediction survives.
     threat : threat
         What the attacker may do, with its number of rows.
