@@ -50,8 +50,7 @@ py::tuple moved_races(const Doubles& distances, const Integers& start, const Int
 
 void register_moves(py::module_& module) {
     module.def("moved_races", &moved_races, py::arg("distances"), py::arg("start"), py::arg("m_a"), py::arg("m_b"), py::arg("rows"),
-               py::arg("radius"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("bounded"),
-               py::arg("n_threads"));
+               py::arg("radius"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("bounded"), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python
