@@ -66,6 +66,20 @@ def race_families(
     recurrence: bool = False,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
+def pair_families(
+    distances: _Doubles,
+    first: _Integers,
+    end: _Integers,
+    start: _Integers,
+    n_members: _Integers,
+    lead: _Integers,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    tolerance: float,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles]: ...
 def distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
 def distances_csr(
     q_indptr: _Integers,

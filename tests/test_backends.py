@@ -14,11 +14,14 @@ import pytest
 
 import knn_cert
 from knn_cert import _config, kernels
-from knn_cert.kernels.contract import Kernel
+from knn_cert.kernels.contract import Kernel, PairFamilies
 
 # What a backend has beyond the contract.
 MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
 MORE_PARAMETERS = {"native": {"recurrence"}}
+# What backends may lack, as types; and who lacks it.
+MAY_BE_LACKING = {"pair_families": PairFamilies}
+LACKING = {"numba": set(MAY_BE_LACKING)}
 
 
 def parameters_of(function):
@@ -156,7 +159,12 @@ def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(na
         key: value for key, value in vars(Kernel).items() if inspect.isfunction(value) and key[0] != "_"
     }
     assert len(contract) >= 11
-    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == set(contract)
+    optional = {key: protocol.__call__ for key, protocol in MAY_BE_LACKING.items()}
+    assert set(optional) == set(Kernel.__annotations__) - {"__name__"}
+    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == set(contract) | set(optional)
+    lacking = {key for key in optional if getattr(module, key) is None}
+    assert lacking == LACKING.get(name, set())
+    contract |= {key: value for key, value in optional.items() if key not in lacking}
     for function, method in contract.items():
         got = parameters_of(getattr(module, function))
         more = [parameter for parameter in got if parameter[0] in MORE_PARAMETERS.get(name, set())]

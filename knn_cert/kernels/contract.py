@@ -13,13 +13,42 @@ from typing import Protocol
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "PairFamilies"]
+
+
+class PairFamilies(Protocol):
+    """The function `Kernel.pair_families`."""
+
+    def __call__(
+        self,
+        distances: FloatArray,
+        first: WholeArray,
+        end: WholeArray,
+        start: WholeArray,
+        n_members: WholeArray,
+        lead: WholeArray,
+        *,
+        n_neighbors: int,
+        sigma: float,
+        dof: float,
+        tolerance: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Families of pairs as `families.pack_pairs` packs them -> probabilities, errors (members, 2).
+
+        First that A stays ahead, then that the rival beats it: of the K nearest rows, A has no more than the
+        rival less ``lead``. A member with fewer than K rows is the rival's.
+        """
 
 
 class Kernel(Protocol):
-    """A module with these functions. `m` queries, `n` rows, `d` features, C classes."""
+    """A module with these functions. `m` queries, `n` rows, `d` features, C classes.
+
+    What a backend may lack is None there, and whoever wants it asks first.
+    """
 
     __name__: str
+    pair_families: PairFamilies | None
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""

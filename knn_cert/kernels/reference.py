@@ -28,6 +28,7 @@ __all__ = [
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
+    "pair_families",
     "race",
     "race_families",
     "vote",
@@ -768,7 +769,7 @@ def race_families(
     packed = PackedFamilies(distances, first, end, start, n_members)
     answers = [
         race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof)
-        for family, a, b in members(packed)
+        for family, (a, b) in members(packed)
     ]
     probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])
     return probabilities, np.array([(error, error) for _, _, error in answers])
@@ -803,6 +804,85 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     return values, [
         error + _rounding(value, t_hi, n_active) for value, error in zip(values, errors, strict=True)
     ]
+
+
+def pair_families(
+    distances,
+    first,
+    end,
+    start,
+    n_members,
+    lead,
+    *,
+    n_neighbors,
+    sigma,
+    dof,
+    tolerance,
+    n_threads,
+):
+    """Every member of every family of pairs -> (p, errors), each (n_members, 2): A stays ahead; its rival wins.
+
+    Always to full accuracy: `tolerance` and `n_threads` are accepted and ignored.
+    """
+    packed = PackedFamilies(distances, first, end, start, n_members)
+    answers = [
+        _pair([_noncentralities(rows, sigma) for rows in lists], int(lead[family]), n_neighbors, dof)
+        for family, lists in members(packed, 3)
+    ]
+    return _two_arrays(answers, 2)
+
+
+def _pair(noncs, lead, n_neighbors, dof):
+    """([P(i - j + lead > 0), P(i - j + lead <= 0)], errors), i and j the votes of the first two lists of three.
+
+    The tally of the K nearest has one row at the node and the others within: real and eps part of a product
+    of dual polynomials, one a list. Fewer than K rows have no K nearest: the rival is taken to win.
+    """
+    every = [nonc for rows in noncs for nonc in rows]
+    big_k = n_neighbors
+    if len(every) < big_k:
+        return [0.0, 1.0], [0.0, 0.0]
+    laws = [_laws_at(rows, dof) for rows in noncs]
+    closing = math.sqrt(sorted(every)[big_k - 1])
+
+    def integrand(t):
+        duals = []
+        for law in laws:
+            big_g, big_a = tallies(law(t), big_k)
+            duals.append((big_g, [0.0, *big_a[:big_k]]))
+        parts = [[], []]
+        for i in range(big_k + 1):
+            for j in range(big_k + 1 - i):
+                one_tally = [
+                    (duals[c][0][k], duals[c][1][k]) for c, k in enumerate((i, j, big_k - i - j))
+                ]
+                parts[i - j + lead <= 0].append(_eps_of_product(one_tally))
+        return [math.fsum(part) for part in parts]
+
+    def below(t):
+        every_law = [law for of_list in laws for law in of_list(t)]
+        rest = nodes_below(t, counts_at_least(every_law, big_k)[big_k], len(every), big_k, dof)
+        return [rest, rest]
+
+    def above(t):
+        every_law = [law for of_list in laws for law in of_list(t)]
+        late = math.fsum(tallies(every_law, big_k - 1)[0])
+        rest = nodes_above(t, late, len(every), big_k, closing, dof)
+        return [rest, rest]
+
+    values, errors, t_hi = _trapezoid(integrand, below, above, _start(every, dof, big_k))
+    n_active = _active_rows([law for of_list in laws for law in of_list(t_hi)], big_k)
+    return values, [
+        error + _rounding(value, t_hi, n_active) for value, error in zip(values, errors, strict=True)
+    ]
+
+
+def _eps_of_product(duals):
+    """The eps part of a product of dual numbers (real, eps)."""
+    real, eps = 1.0, 0.0
+    for other_real, other_eps in duals:
+        real, eps = real * other_real, real * other_eps + eps * other_real
+    return eps
 
 
 def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):

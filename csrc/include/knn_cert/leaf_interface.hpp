@@ -250,7 +250,8 @@ struct LeafLoops {
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
                              double* moments);
-    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density
+    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density; of a pair
+    // only lists 0 and 1 win
     void (*combine)(const Contest& contest, const Record* lists, double* work, double* density);
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.

@@ -1,5 +1,6 @@
 // queries.hpp: all entry points of the kernel but the distances alone. No Python.
 #pragma once
 
+#include "pairs.hpp"
 #include "races.hpp"
 #include "votes.hpp"
