@@ -18,7 +18,8 @@ from ..threats import StructuredThreat
 from ..threats.rows import QueryShift, RaceThreat, RowBudget, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
-from .measured import Measured, lengthened, shortened
+from .measured import Measured, change_by_shift, lengthened, shortened
+from .pairs import RivalPairs
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .search import largest_counts, largest_radii
 from .settings import VoteSettings
@@ -39,10 +40,6 @@ _MOVED = 4.0 * float(np.finfo(np.float64).eps)
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
 # anywhere.
 _EVERYWHERE = 1e6
-
-# By Corollary 1 a probability changes by less than shift / (sigma sqrt(2 pi)) when the table moves by shift
-# in L2 norm; 0.4 is more than 1 / sqrt(2 pi) = 0.39894...
-_STEEPEST = 0.4
 
 
 class _Case(NamedTuple):
@@ -103,6 +100,7 @@ class SmoothedQueries(UncertainQueries):
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
+        self._pairs = RivalPairs(settings, measured)
 
     def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
         """Return a lower bound on each query's target probability over everything within the budget."""
@@ -199,7 +197,17 @@ class SmoothedQueries(UncertainQueries):
         is_the_vote = self._ranks(case.query, case.threat) == votes_needed(target, self._settings.n_neighbors)
         if self._settings.n_classes > 2 or not is_the_vote:
             ways += [self._margins_untouched, self._margins_over_rivals]
+            ways.append(self._margins_over_pairs)
         return ways
+
+    def _margins_over_pairs(self, case: _Case) -> FloatArray:
+        """Return what the majority of the target leaves against each rival that may beat it."""
+        if not self._pairs.know(case.threat):
+            return np.array([-1.0])
+        (own,) = evaluate_races(self._settings, [self._request(case)], _ROUGH)
+        new_labels = self._brings_new_labels(case.threat)
+        target = int(self._targets[case.query])
+        return self._pairs.margins(case.query, target, case.threat, case.rows, own.lower(), new_labels)
 
     def _margins_over_rivals(self, case: _Case) -> FloatArray:
         """Return the smallest probability of the target's majority less the largest of any other class.
@@ -269,7 +277,7 @@ class SmoothedQueries(UncertainQueries):
         """Return bounds on the target, its runner-up and all others, and the shift of rounded distances."""
         if i not in self._votes:
             shift = self._widening * float(np.linalg.norm(self._distances[i]))
-            more_error = _STEEPEST * shift / self._settings.sigma
+            more_error = change_by_shift(self._distances[i], self._widening, self._settings.sigma)
             self._votes[i] = _Untampered(self._bounds_untampered(i, more_error), shift)
         return self._votes[i]
 

@@ -820,7 +820,7 @@ def pair_families(
     tolerance,
     n_threads,
 ):
-    """Every member of every family of pairs -> (p, errors), each (n_members, 2): A stays ahead; its rival wins.
+    """Every member of every family of pairs -> (p, errors), each (n_members, 2): A is ahead; it is not.
 
     Always to full accuracy: `tolerance` and `n_threads` are accepted and ignored.
     """
@@ -833,7 +833,7 @@ def pair_families(
 
 
 def _pair(noncs, lead, n_neighbors, dof):
-    """([P(i - j + lead > 0), P(i - j + lead <= 0)], errors), i and j the votes of the first two lists of three.
+    """([P(i - j + lead > 0), P(i - j + lead <= 0)], errors), i and j the votes of the first two lists.
 
     The tally of the K nearest has one row at the node and the others within: real and eps part of a product
     of dual polynomials, one a list. Fewer than K rows have no K nearest: the rival is taken to win.
@@ -853,9 +853,7 @@ def _pair(noncs, lead, n_neighbors, dof):
         parts = [[], []]
         for i in range(big_k + 1):
             for j in range(big_k + 1 - i):
-                one_tally = [
-                    (duals[c][0][k], duals[c][1][k]) for c, k in enumerate((i, j, big_k - i - j))
-                ]
+                one_tally = [(duals[c][0][k], duals[c][1][k]) for c, k in enumerate((i, j, big_k - i - j))]
                 parts[i - j + lead <= 0].append(_eps_of_product(one_tally))
         return [math.fsum(part) for part in parts]
 

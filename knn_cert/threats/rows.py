@@ -7,7 +7,6 @@ each worst case are those of `knn_cert.threats.worst_rows`.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -16,9 +15,11 @@ import numpy as np
 from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
 from ..gate.numbers import as_flag, as_radius, check_rows
-from ..kernels.families import RaceFamily
+from ..kernels.families import PairFamily, RaceFamily
 from . import worst_rows
-from .base import SYMMETRIC, RowsThreat, ThreatModel, length_in_words, share_of_rows
+from .base import SYMMETRIC, RowsThreat, length_in_words, share_of_rows
+from .racing import PairThreat, RaceThreat
+from .worst_pairs import PairRows, Splits, after_giving
 
 __all__ = [
     "Deletions",
@@ -34,48 +35,8 @@ __all__ = [
 ]
 
 
-class RaceThreat(ThreatModel):
-    """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
-
-    @abstractmethod
-    def worst_rows(
-        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
-    ) -> RaceFamily:
-        """Return races the smallest of which bounds every attack within the budget.
-
-        Parameters
-        ----------
-        a, b : ndarray
-            Increasing distances of the rows of the attacked class, and of all others.
-        rows : ndarray of int, optional
-            Increasing numbers of tampered rows, for a threat whose budget counts rows: one race for each of
-            them, in the place of the threat's own budget.
-        crossing : float
-            Factor on the distances of rows that go over from the class to the others. Where distances are
-            rounded against the class, this turns the rounding of theirs round.
-        """
-
-    @abstractmethod
-    def touched_rows(
-        self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None
-    ) -> RaceFamily | None:
-        """Return races of what is touched, as near as it gets, against the K-th of the rows left alone.
-
-        None where every row is touched. The increasing distances of all rows lie between ``near`` and
-        ``far``; ``rows`` as for `worst_rows`.
-        """
-
-    @abstractmethod
-    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
-        """Whether the threat tampers with more rows than are ever certified."""
-
-    def ball_of_table(self, n_rows: int) -> float | None:
-        """Return the L2 norm of the largest change of a whole table, or None if labels or rows change."""
-        return None
-
-
 @dataclass(frozen=True)
-class RowBudget(RowsThreat, RaceThreat):
+class RowBudget(RowsThreat, PairThreat):
     """What threats with a number of rows, and nothing else, share."""
 
     rows: int | float | None = None
@@ -114,6 +75,15 @@ class RowBudget(RowsThreat, RaceThreat):
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the touched rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_rows(near, far, self._counts(rows, len(near)))
+
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> list[PairFamily]:
+        """Return one family, a member a split, see `PairThreat.worst_pairs`."""
+        family = self.worst_rows(rows.a, rows.rival, splits.own, crossing=rows.crossing)
+        return [after_giving(family, rows, splits.third, self._placed(rows))]
+
+    def _placed(self, rows: PairRows) -> FloatArray | None:
+        """Return where tampered third rows come to lie as rows of the rival; None where nowhere else."""
+        return None
 
     def _counts(self, rows: WholeArray | None, n_rows: int) -> WholeArray:
         return np.array([self.tampered_rows(n_rows)]) if rows is None else rows
@@ -200,6 +170,10 @@ class Insertions(RowBudget):
         """Return the races after rows of the others were put at the query."""
         return worst_rows.after_insertions(a, b, self._counts(rows, len(a) + len(b)))
 
+    def most_third_rows(self, tampered: int, n_third: int) -> int:
+        """Return 0: rows of the table are left alone."""
+        return 0
+
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the inserted rows against the table, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_insertions(near, far, self._counts(rows, len(near)))
@@ -218,6 +192,10 @@ class Replacements(RowBudget):
         """Return the races after the nearest rows of the class went, and as many others came to the query."""
         return worst_rows.after_replacements(a, b, self._counts(rows, len(a) + len(b)))
 
+    def _placed(self, rows: PairRows) -> FloatArray:
+        """Return the query for all of them."""
+        return np.zeros(len(rows.given))
+
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of replaced rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_replacements(near, far, self._counts(rows, len(near)))
@@ -228,7 +206,7 @@ class Replacements(RowBudget):
 
 
 @dataclass(frozen=True)
-class RowShift(RowsThreat, RaceThreat):
+class RowShift(RowsThreat, PairThreat):
     """At most `rows` training rows are moved, each by at most `radius`; with `relabel` also their labels.
 
     Parameters
@@ -274,6 +252,23 @@ class RowShift(RowsThreat, RaceThreat):
         return worst_rows.after_moves(
             a, b, moved, given(self.radius), relabel=self.relabel, crossing=crossing
         )
+
+    def most_third_rows(self, tampered: int, n_third: int) -> int:
+        """Return how many of the moved rows are worth taking from third classes: none where nothing moves."""
+        moves = self.relabel or given(self.radius) > 0.0
+        return super().most_third_rows(tampered, n_third) if moves else 0
+
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> list[PairFamily]:
+        """Return a family a split, its members the splits of what is left for the class and the rival."""
+        radius = given(self.radius)
+        placed = np.maximum(rows.given - radius, 0.0)
+        families = []
+        for own, third in zip(splits.own.tolist(), splits.third.tolist(), strict=True):
+            family = worst_rows.after_moves(
+                rows.a, rows.rival, own, radius, relabel=self.relabel, crossing=rows.crossing
+            )
+            families.append(after_giving(family, rows, np.full(family.n_members, third), placed))
+        return families
 
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""
