@@ -80,6 +80,18 @@ def pair_families(
     tolerance: float,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
+def rival_scores(
+    distances: _Doubles,
+    labels: _Integers,
+    caps: _Integers,
+    *,
+    n_classes: int,
+    n_neighbors: int,
+    target: int,
+    deletions: bool,
+    sigma: float,
+    dof: float,
+) -> _Doubles: ...
 def distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
 def distances_csr(
     q_indptr: _Integers,

@@ -14,13 +14,13 @@ import pytest
 
 import knn_cert
 from knn_cert import _config, kernels
-from knn_cert.kernels.contract import Kernel, PairFamilies
+from knn_cert.kernels.contract import Kernel, PairFamilies, RivalScores
 
 # What a backend has beyond the contract.
 MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
 MORE_PARAMETERS = {"native": {"recurrence"}}
 # What backends may lack, as types; and who lacks it.
-MAY_BE_LACKING = {"pair_families": PairFamilies}
+MAY_BE_LACKING = {"pair_families": PairFamilies, "rival_scores": RivalScores}
 LACKING = {"numba": set(MAY_BE_LACKING)}
 
 

@@ -1,4 +1,4 @@
-// register_rivals.cpp: families of pairs, a class against a rival, for arrays.
+// register_rivals.cpp: a class against its rivals: families of pairs, and what rows may cost, for arrays.
 #include "bindings.hpp"
 #include "knn_cert/queries.hpp"
 
@@ -50,12 +50,44 @@ py::tuple pair_families(const Doubles& distances, const Integers& first, const I
     return py::make_tuple(probability, error);
 }
 
+// One query: distances (n,) increasing, labels (n,) -> scores (caps, n_classes, n).
+Doubles rival_scores(const Doubles& distances, const Integers& labels, const Integers& caps, int n_classes, int n_neighbors, int target,
+                     bool deletions, double sigma, double dof) {
+    expect(distances.ndim() == 1 && labels.ndim() == 1 && distances.size() == labels.size(), "distances and labels must be (n,)");
+    expect(n_neighbors >= 1 && n_neighbors < 127 && n_neighbors < distances.size(), "n_neighbors must be below the number of rows, and 127");
+    expect(n_classes >= 2 && target >= 0 && target < n_classes && caps.size() >= 1, "n_classes, target or caps out of range");
+    for (py::ssize_t i = 0; i < labels.size(); ++i)
+        expect(labels.data()[i] >= 0 && labels.data()[i] < n_classes && (i == 0 || distances.data()[i - 1] <= distances.data()[i]),
+               "labels must be 0 .. n_classes - 1, and distances increase");
+    knn_cert::ScoreRequest request;
+    request.distances = distances.data();
+    request.labels = labels.data();
+    request.n_rows = distances.size();
+    request.n_classes = n_classes;
+    request.n_neighbors = n_neighbors;
+    request.target = target;
+    request.deletions = deletions;
+    request.caps = caps.data();
+    request.n_caps = caps.size();
+    request.sigma = sigma;
+    request.dof = dof;
+    request.checkpoint = &python_checkpoint;
+    Doubles scores({caps.size(), static_cast<py::ssize_t>(n_classes), distances.size()});
+    double* const out = scores.mutable_data();
+    without_gil([&] {  // the arrays are plain memory from here on
+        knn_cert::rival_scores(request, out);
+    });
+    return scores;
+}
+
 }  // namespace
 
 void register_rivals(py::module_& module) {
     module.def("pair_families", &pair_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
                py::arg("n_members"), py::arg("lead"), py::kw_only(), py::arg("n_neighbors"), py::arg("sigma"), py::arg("dof"),
                py::arg("tolerance"), py::arg("n_threads"));
+    module.def("rival_scores", &rival_scores, py::arg("distances"), py::arg("labels"), py::arg("caps"), py::kw_only(), py::arg("n_classes"),
+               py::arg("n_neighbors"), py::arg("target"), py::arg("deletions"), py::arg("sigma"), py::arg("dof"));
 }
 
 }  // namespace knn_cert_python

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Kernel", "PairFamilies"]
+__all__ = ["Kernel", "PairFamilies", "RivalScores"]
 
 
 class PairFamilies(Protocol):
@@ -41,6 +41,29 @@ class PairFamilies(Protocol):
         """
 
 
+class RivalScores(Protocol):
+    """The function `Kernel.rival_scores`."""
+
+    def __call__(
+        self,
+        distances: FloatArray,
+        labels: WholeArray,
+        caps: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: int,
+        target: int,
+        deletions: bool,
+        sigma: float,
+        dof: float,
+    ) -> FloatArray:
+        """(n,) increasing, (n,), (r,) -> (r, C, n): upper bounds on what each row may cost, of one query.
+
+        A row that is flipped or deleted, with no more than so many others (``caps``), costs the target this
+        much of its lead over each rival at most, on average; K is below n. Classes may have no rows.
+        """
+
+
 class Kernel(Protocol):
     """A module with these functions. `m` queries, `n` rows, `d` features, C classes.
 
@@ -49,6 +72,7 @@ class Kernel(Protocol):
 
     __name__: str
     pair_families: PairFamilies | None
+    rival_scores: RivalScores | None
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""

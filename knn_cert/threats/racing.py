@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar, Literal
 
 from .._types import FloatArray, WholeArray
 from ..kernels.families import PairFamily, RaceFamily
@@ -13,7 +14,15 @@ __all__ = ["PairThreat", "RaceThreat"]
 
 
 class RaceThreat(ThreatModel):
-    """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
+    """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets.
+
+    Attributes
+    ----------
+    scored_as : {"flipped", "deleted"} or None
+        What is done to rows whose costs add up (`knn_cert.exact.scores`); None where more can be done.
+    """
+
+    scored_as: ClassVar[Literal["flipped", "deleted"] | None] = None
 
     @abstractmethod
     def worst_rows(

@@ -99,6 +99,8 @@ class LabelFlips(RowBudget):
         open: the largest number is computed.
     """
 
+    scored_as: ClassVar[Literal["flipped", "deleted"] | None] = "flipped"
+
     def worst_rows(
         self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
     ) -> RaceFamily:
@@ -116,6 +118,8 @@ class Deletions(RowBudget):
     The certificate that answers an attacker who *added* so many rows: the clean table is the observed one
     less these. Tables with fewer than K rows have no K nearest, so no more than n - K rows are certified.
     """
+
+    scored_as: ClassVar[Literal["flipped", "deleted"] | None] = "deleted"
 
     @property
     def relabels(self) -> bool:

@@ -197,6 +197,51 @@ struct ScatterTask {
     bool density;
 };
 
+// The rows of one class, in increasing order of s, some of which are scored: what they may cost a vote (score_tallies.hpp).
+struct ScoredRows {
+    const double* values;  // F, U, f of row i at values[24 i]
+    std::int64_t n_rows;
+    const std::int64_t* ranks;  // [n_ranks]: the rows that are scored, increasing; those from n_rows on score nothing
+    std::int64_t n_ranks;
+    int degree;        // K + 1: polynomials have powers 0 .. K
+    double* prefixes;  // [n_ranks][2 degree][8]: G and A of the rows before each of these
+    double *G, *A;     // [degree][8], of all rows
+    double* scratch;   // 4 degree [8]
+};
+
+// Sums over the tallies of the K nearest rows, the next row at the node, of what a tampered row may cost (score_tallies.hpp).
+struct CostTask {
+    int n_classes, n_lists, degree;  // rivals; classes that have rows; K + 1
+    const std::int8_t* tallies;      // [n_tallies][n_lists]
+    const std::int8_t* winners;      // [n_tallies]: list that wins
+    std::int64_t n_tallies;
+    const std::int32_t* class_of;  // of each list
+    // [n_tallies][n_classes][3][n_next]: what a row of the winner costs, one of another class, one of the rival; n_next is n_lists where
+    // the next row's list matters, else 1
+    const double* costs;
+    int n_next;
+    bool next_counts;         // whether the next row can be tampered with too
+    const Record* lists;      // G and A of each list, powers 0 .. K
+    double* work;             // (5 n_lists + 8) [8]
+    double* density;          // [n_lists][8], out: "list y wins, the next row at the node"; null: not wanted
+    // [n_classes][n_lists][degree][8], out: coefficients for a row within, the next one of another row of the list or of another list,
+    // and for a row at the node itself
+    double *within_own, *within_other, *at_node;
+};
+
+// Adds to sums[rival * stride + rank][8] what each scored row of a list costs, times the weights of the nodes.
+struct ScoreTask {
+    ScoredRows rows;
+    int n_classes;
+    bool next_counts;
+    // of CostTask, this list's: rival b at b * rival_stride
+    const double *within_own, *within_other, *at_node;
+    std::int64_t rival_stride;
+    const double* weight;  // [8]
+    double* sums;
+    std::int64_t stride;  // ranks of one rival
+};
+
 // The law of one row at the two ends of eight buckets.
 struct BucketLaw {
     double F_low[kLanes], U_low[kLanes], F_high[kLanes], U_high[kLanes];
@@ -232,6 +277,12 @@ struct LeafLoops {
     void (*tile_law)(const LawTile* const* tiles, const double* w, double x, double* F, double* U, double* f);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
+    // F, U, f of each row to values[24 i]
+    void (*laws)(const TallyTask& task, double* values);
+    // forwards over the rows of a class; sums over tallies; backwards over the rows with these
+    void (*score_prefixes)(const ScoredRows& rows);
+    void (*costs)(const CostTask& task);
+    void (*scores)(const ScoreTask& task);
     // adds each row to its record
     void (*scatter)(const ScatterTask& task);
     // out = the record of the rows of a and b together

@@ -3,4 +3,5 @@
 
 #include "pairs.hpp"
 #include "races.hpp"
+#include "scores.hpp"
 #include "votes.hpp"

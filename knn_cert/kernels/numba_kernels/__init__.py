@@ -6,8 +6,8 @@ known by their moments in races for at most 12 rows a list, which are votes of t
 more neighbours or classes every row is counted at every node, which takes 10 to 30 times as long. The first
 queries at a new number of features or a small sigma are slower still: tables of the law are made on the way.
 `vote_scan` works out all distances first. The functions of the distance law are those of `reference`, in
-plain Python. It lacks `pair_families`: certificates for more than two classes are the smaller ones that need
-only races.
+plain Python. It lacks `pair_families` and `rival_scores`: certificates for more than two classes are the
+smaller ones that need only races.
 
 The first call of a function compiles for some seconds; machine code is kept on disk for later processes where
 numba finds a folder to write to. The contract is in contract.py beside this folder.
@@ -39,6 +39,7 @@ __all__ = [
     "pair_families",
     "race",
     "race_families",
+    "rival_scores",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -197,6 +198,7 @@ def race_families(
 
 
 pair_families = None
+rival_scores = None
 
 
 class _Classes:
