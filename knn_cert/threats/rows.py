@@ -267,7 +267,8 @@ class RowShift(RowsThreat, PairThreat):
         radius = given(self.radius)
         placed = np.maximum(rows.given - radius, 0.0)
         families = []
-        for own, third in zip(splits.own.tolist(), splits.third.tolist(), strict=True):
+        most = len(rows.a) + len(rows.rival)
+        for own, third in zip(np.minimum(splits.own, most).tolist(), splits.third.tolist(), strict=True):
             family = worst_rows.after_moves(
                 rows.a, rows.rival, own, radius, relabel=self.relabel, crossing=rows.crossing
             )
