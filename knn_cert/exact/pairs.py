@@ -35,14 +35,15 @@ _MOST_NEIGHBORS = 64
 # Distances of A and of the rival are rounded a few times more, as in the worst cases of races.
 _MOVED = 4.0 * float(np.finfo(np.float64).eps)
 
-# Third rows of a split: single numbers up to this, then ranges that end at these shares of the most.
-_SINGLE = 4
-_SHARES = (0.06, 0.2, 0.5, 1.0)
-# Ranges that leave the rival too much are cut into so many parts, so many times at most.
-_PARTS, _ROUNDS = 4, 4
+# All numbers of third rows are first taken together. Where that leaves the rival too much they are cut at
+# these shares, for the first few third rows make most of a difference; then each part into equal ones, and
+# so on.
+_FIRST_SHARES = (0.0, 0.06, 0.2, 0.5, 1.0)
+_SHARES = (0.25, 0.5, 0.75, 1.0)
+_MOST_ROUNDS, _FEW_ROUNDS = 7, 3  # few where every split is a family of its own
 
-# A rival that reaches this is beaten neither by a majority nor by 1 less what all rivals reach.
-_NEVER_ENOUGH = 0.5
+# Where there is no number to stay below, the bound is this near to what some split reaches.
+_NEAR = 1.02
 
 # Rivals with many of so many nearest rows are looked at first.
 _NEAREST = 64
@@ -61,12 +62,13 @@ class _Range(NamedTuple):
     first: int
     last: int
 
-    def parts(self) -> list[_Range]:
+    def parts(self, shares: tuple[float, ...]) -> list[_Range]:
         """Return smaller ranges that cover this one; none of a single number."""
-        if self.first == self.last:
+        n = self.last - self.first
+        if n == 0:
             return []
-        ends = np.unique(np.linspace(self.first - 1, self.last, _PARTS + 1).astype(int)).tolist()
-        return [_Range(start + 1, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        ends = sorted({self.first + int(share * n) for share in shares})
+        return [_Range(start + 1, end) for start, end in zip([self.first - 1, *ends[:-1]], ends, strict=True)]
 
 
 class RivalPairs:
@@ -121,39 +123,50 @@ class RivalPairs:
 
     def _margin(self, rivals: list[_Rival], threat: PairThreat, tampered: int, majority: float) -> float:
         """Return the least that is left over any rival, negative if nothing is."""
+        largest = 0.0
+        for rival in rivals:
+            largest = max(largest, self._largest(rival, threat, tampered, majority))
+            if largest >= majority and threat.splits_share_rows:
+                return self._margin_without_majority(rivals, threat, tampered)
+            if largest >= majority:
+                return -1.0
+        return majority - largest
+
+    def _margin_without_majority(self, rivals: list[_Rival], threat: PairThreat, tampered: int) -> float:
+        """Return what is left over any rival where A is only known to win unless a rival beats it."""
         reached: list[float] = []
         for rival in rivals:
-            reached.append(self._largest(rival, threat, tampered, majority))
-            most = max(reached)
-            if most >= majority and math.fsum([*reached, most]) >= 1.0:
+            reached.append(self._largest(rival, threat, tampered, 0.0))
+            if math.fsum([*reached, max(reached)]) >= 1.0:
                 return -1.0
-        without_any = math.nextafter(1.0 - math.fsum(reached), -math.inf)
-        return max(majority, without_any) - max(reached)
+        return math.nextafter(1.0 - math.fsum([*reached, max(reached)]), -math.inf)
 
     def _largest(self, rival: _Rival, threat: PairThreat, tampered: int, enough: float) -> float:
         """Return an upper bound on the rival's probability to beat the target, over all splits.
 
-        Exact to within the ranges where that decides whether it is below `enough`.
+        Below `enough`, if the truth is; if `enough` is 0, near the truth. But for ranges that were cut too
+        often; and it is 1 where one split alone reaches one half, or `enough`.
         """
         rows = rival.rows
         most = threat.most_third_rows(tampered, len(rows.third))
         least = min(most, max(0, tampered - len(rows.a) - len(rows.rival)))
-        settled, rounds = 0.0, 0
-        ranges = [_Range(end, end) for end in sorted({least, most})]  # they tell where all is lost
-        while ranges:
+        settled, reached = 0.0, 0.0
+        ranges = [_Range(most, most)]  # with third rows alone, which is soon worked out, all may be lost
+        for number in range(_MOST_ROUNDS if threat.splits_share_rows else _FEW_ROUNDS):
             upper, at_first = self._evaluate(rival, threat, tampered, ranges)
-            if at_first.max() >= enough:
-                enough = _NEVER_ENOUGH
-            if at_first.max() >= _NEVER_ENOUGH or rounds > _ROUNDS:
+            reached = max(reached, float(at_first.max()))
+            if reached >= 0.5 or reached >= enough > 0.0:
                 return 1.0
-            is_short = upper < enough
-            settled = max(settled, float(upper.max(initial=0.0, where=is_short)))
-            failed = [part for part, short in zip(ranges, is_short.tolist(), strict=True) if not short]
-            ranges = [smaller for part in failed for smaller in part.parts()]
-            if rounds == 0:
-                ranges += _first_ranges(least, most)
-            rounds += 1
-        return settled
+            is_done = upper < (enough if enough > 0.0 else _NEAR * reached + _TOLERANCE)
+            settled = max(settled, float(upper.max(initial=0.0, where=is_done)))
+            failed = [part for part, done in zip(ranges, is_done.tolist(), strict=True) if not done]
+            shares = _FIRST_SHARES if number == 1 else _SHARES
+            ranges = [smaller for part in failed for smaller in part.parts(shares)]
+            if number == 0 and least < most:
+                ranges.append(_Range(least, most - 1))
+            if not ranges:
+                return settled
+        return max(settled, float(upper.max()))
 
     def _evaluate(
         self, rival: _Rival, threat: PairThreat, tampered: int, ranges: list[_Range]
@@ -168,7 +181,7 @@ class RivalPairs:
         third = np.array([number for part in from_last for number in (part.last, part.first)], dtype=np.int64)
         families = threat.worst_pairs(rival.rows, Splits(own, third))
         upper = [bounds.upper(1) for bounds in self._bounds(families)]
-        if len(families) == len(own):
+        if not threat.splits_share_rows:
             per_split = np.array([values.max() for values in upper])
         else:
             (per_split,) = upper
@@ -227,11 +240,3 @@ def _rounded(family: PairFamily) -> PairFamily:
         a=family.a._replace(distances=family.a.distances * (1.0 + _MOVED)),
         rival=family.rival._replace(distances=family.rival.distances * (1.0 - _MOVED)),
     )
-
-
-def _first_ranges(least: int, most: int) -> list[_Range]:
-    """Return ranges of all numbers of third rows but the two ends, which are looked at by themselves."""
-    last = {*range(least, min(least + _SINGLE, most))}
-    last |= {least + int(share * (most - least)) for share in _SHARES}
-    ends = sorted(end for end in last | {most - 1} if least <= end < most)
-    return [_Range(start + 1, end) for start, end in zip(ends[:-1], ends[1:], strict=True)]

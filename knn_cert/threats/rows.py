@@ -228,6 +228,7 @@ class RowShift(RowsThreat, PairThreat):
     radius: float | None = None
     relabel: bool = False
     budget_name: ClassVar[Literal["radius", "rows", "words"]] = "radius"
+    splits_share_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.rows is None:
