@@ -77,7 +77,7 @@ def test_pairs_are_those_of_the_listed_sets(fuller_kernel):
         distances, labels, n_neighbors, n_features = table_of(rng, 3)
         for lead in (0, 1):
             rows = pair_rows(distances, labels, 0, 1)._replace(lead=lead)
-            (family,) = LabelFlips().worst_pairs(rows, Splits(np.array([0]), np.array([0])))
+            family = LabelFlips().worst_pairs(rows, Splits(np.array([0]), np.array([0])))
             p, error = probabilities_of(fuller_kernel, [family], n_neighbors, n_features)
             given_sets = {"n_neighbors": n_neighbors, "n_features": n_features}
             (expected,) = naive.beaten(distances[None], labels, a=0, rival=1, lead=lead, **given_sets)
@@ -91,10 +91,10 @@ def test_members_of_families_of_pairs_are_single_pairs_and_far_rows_count_by_mom
     distances = np.sort(rng.normal(9.0, 1.5, 3000))
     rows = pair_rows(distances, rng.integers(0, 6, 3000), 2, 1)
     own, third = np.array([0, 10, 40]), np.array([35, 20, 0])
-    (family,) = LabelFlips().worst_pairs(rows, Splits(own, third))
+    family = LabelFlips().worst_pairs(rows, Splits(own, third))
     together, error = probabilities_of(native, [family], 6, 40)
     for i in range(3):
-        (one,) = LabelFlips().worst_pairs(rows, Splits(own[i : i + 1], third[i : i + 1]))
+        one = LabelFlips().worst_pairs(rows, Splits(own[i : i + 1], third[i : i + 1]))
         alone, more_error = probabilities_of(native, [one], 6, 40)
         assert np.all(np.abs(alone[0] - together[i]) <= error[i] + more_error[0])
     rough, rough_error = probabilities_of(native, [family], 6, 40, tolerance=1e-4)
@@ -104,7 +104,7 @@ def test_members_of_families_of_pairs_are_single_pairs_and_far_rows_count_by_mom
 
 def test_a_pair_of_fewer_rows_than_neighbours_is_the_rivals(fuller_kernel):
     rows = pair_rows(np.array([1.0, 2.0]), np.array([0, 0]), 0, 1)
-    (family,) = LabelFlips().worst_pairs(rows, Splits(np.array([0]), np.array([0])))
+    family = LabelFlips().worst_pairs(rows, Splits(np.array([0]), np.array([0])))
     p, error = probabilities_of(fuller_kernel, [family], 3, 1)
     assert p.tolist() == [[0.0, 1.0]] and error.tolist() == [[0.0, 0.0]]
 
@@ -186,8 +186,8 @@ def test_no_tampered_table_makes_a_rival_likelier_than_its_worst_pair(seed, n_cl
     for threat, r, tampered in attacks:
         reached = naive.beaten(*tampered, a=a, rival=rival, lead=rows.lead, **given_sets).max()
         third = np.arange(threat.most_third_rows(r, len(rows.third)), -1, -1)
-        families = threat.worst_pairs(rows, Splits(r - third, third))
-        p, error = probabilities_of(native, families, *given_sets.values())
+        family = threat.worst_pairs(rows, Splits(r - third, third))
+        p, error = probabilities_of(native, [family], *given_sets.values())
         assert reached <= (p + error)[:, 1].max() + UNDECIDED, (threat, r)
         if isinstance(threat, (LabelFlips, Insertions)):  # attained
             assert (p - error)[:, 1].max() <= reached + UNDECIDED, (threat, r)

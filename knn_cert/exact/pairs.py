@@ -29,7 +29,8 @@ __all__ = ["RivalPairs"]
 # Absolute error of the probabilities that is enough.
 _TOLERANCE = 1e-4
 
-# A pair takes K^2 steps at each node, and K rows of each list one by one: beyond this K the races say it all.
+# A pair takes K^2 steps at each node, and at least 4 K rows of each list one by one: beyond this K only the
+# races are asked.
 _MOST_NEIGHBORS = 64
 
 # Distances of A and of the rival are rounded a few times more, as in the worst cases of races.
@@ -40,7 +41,7 @@ _MOVED = 4.0 * float(np.finfo(np.float64).eps)
 # so on.
 _FIRST_SHARES = (0.0, 0.06, 0.2, 0.5, 1.0)
 _SHARES = (0.25, 0.5, 0.75, 1.0)
-_MOST_ROUNDS, _FEW_ROUNDS = 7, 3  # few where every split is a family of its own
+_MOST_ROUNDS = 7
 
 # Where there is no number to stay below, the bound is this near to what some split reaches.
 _NEAR = 1.02
@@ -126,10 +127,8 @@ class RivalPairs:
         largest = 0.0
         for rival in rivals:
             largest = max(largest, self._largest(rival, threat, tampered, majority))
-            if largest >= majority and threat.splits_share_rows:
-                return self._margin_without_majority(rivals, threat, tampered)
             if largest >= majority:
-                return -1.0
+                return self._margin_without_majority(rivals, threat, tampered)
         return majority - largest
 
     def _margin_without_majority(self, rivals: list[_Rival], threat: PairThreat, tampered: int) -> float:
@@ -145,14 +144,14 @@ class RivalPairs:
         """Return an upper bound on the rival's probability to beat the target, over all splits.
 
         Below `enough`, if the truth is; if `enough` is 0, near the truth. But for ranges that were cut too
-        often; and it is 1 where one split alone reaches one half, or `enough`.
+        often; and it is 1 where one split alone reaches `enough`, or one half: A is no likelier then.
         """
         rows = rival.rows
         most = threat.most_third_rows(tampered, len(rows.third))
         least = min(most, max(0, tampered - len(rows.a) - len(rows.rival)))
         settled, reached = 0.0, 0.0
         ranges = [_Range(most, most)]  # with third rows alone, which is soon worked out, all may be lost
-        for number in range(_MOST_ROUNDS if threat.splits_share_rows else _FEW_ROUNDS):
+        for number in range(_MOST_ROUNDS):
             upper, at_first = self._evaluate(rival, threat, tampered, ranges)
             reached = max(reached, float(at_first.max()))
             if reached >= 0.5 or reached >= enough > 0.0:
@@ -179,31 +178,25 @@ class RivalPairs:
         from_last = ranges[::-1]
         own = np.array([tampered - part.first for part in from_last for _ in range(2)], dtype=np.int64)
         third = np.array([number for part in from_last for number in (part.last, part.first)], dtype=np.int64)
-        families = threat.worst_pairs(rival.rows, Splits(own, third))
-        upper = [bounds.upper(1) for bounds in self._bounds(families)]
-        if not threat.splits_share_rows:
-            per_split = np.array([values.max() for values in upper])
-        else:
-            (per_split,) = upper
-        per_split = np.minimum(per_split + rival.error, 1.0)[::-1]
-        return per_split[1::2], per_split[::2]
+        family = threat.worst_pairs(rival.rows, Splits(own, third))
+        upper = np.minimum(self._bounds(_rounded(family)).upper(1) + rival.error, 1.0)[::-1]
+        return upper[1::2], upper[::2]
 
-    def _bounds(self, families: list[PairFamily]) -> list[RaceBounds]:
-        """Return bounds on both outcomes of every member of every family."""
+    def _bounds(self, family: PairFamily) -> RaceBounds:
+        """Return bounds on both outcomes of every member."""
         settings = self._settings
         pair_families = settings.kernel.pair_families
         assert pair_families is not None, "`know` tells"
         p, error = pair_families(
-            *pack_pairs([_rounded(family) for family in families]),
-            np.array([family.lead for family in families], dtype=np.int64),
+            *pack_pairs([family]),
+            np.array([family.lead], dtype=np.int64),
             n_neighbors=settings.n_neighbors,
             sigma=settings.sigma,
             dof=settings.dof,
             tolerance=_TOLERANCE,
             n_threads=settings.n_threads,
         )
-        ends = np.cumsum([family.n_members for family in families])[:-1]
-        return [RaceBounds(*both) for both in zip(np.split(p, ends), np.split(error, ends), strict=True)]
+        return RaceBounds(p, error)
 
     def _rivals(self, query: int, target: int, new_labels: bool) -> list[_Rival]:
         """Return the rivals of a query, those that are likely to win first."""

@@ -65,25 +65,15 @@ class PairThreat(RaceThreat):
     """A threat of which the worst case for a class against one of several rivals is known too.
 
     A moved query is none: the places that third classes take could then be any.
-
-    Attributes
-    ----------
-    splits_share_rows : bool
-        Whether `worst_pairs` returns one family, whose members are the splits.
     """
-
-    splits_share_rows: ClassVar[bool] = True
 
     @abstractmethod
     def tampered_rows(self, n_rows: int) -> int:
         """Return how many rows of a table are tampered with."""
 
     @abstractmethod
-    def worst_pairs(self, rows: PairRows, splits: Splits) -> list[PairFamily]:
-        """Return the pairs of a class and a rival that each split leaves at worst, see `worst_pairs`.
-
-        One family, a member a split; or a family a split, and the worst of its members counts.
-        """
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> PairFamily:
+        """Return the pair of a class and a rival that each split leaves at worst, see `worst_pairs`."""
 
     def most_third_rows(self, tampered: int, n_third: int) -> int:
         """Return how many of the tampered rows are worth taking from third classes."""

@@ -76,10 +76,10 @@ class RowBudget(RowsThreat, PairThreat):
         """Return the race of the touched rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_rows(near, far, self._counts(rows, len(near)))
 
-    def worst_pairs(self, rows: PairRows, splits: Splits) -> list[PairFamily]:
-        """Return one family, a member a split, see `PairThreat.worst_pairs`."""
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> PairFamily:
+        """Return a member for each split, see `PairThreat.worst_pairs`."""
         family = self.worst_rows(rows.a, rows.rival, splits.own, crossing=rows.crossing)
-        return [after_giving(family, rows, splits.third, self._placed(rows))]
+        return after_giving(family, rows, splits.third, self._placed(rows))
 
     def _placed(self, rows: PairRows) -> FloatArray | None:
         """Return where tampered third rows come to lie as rows of the rival; None where nowhere else."""
@@ -228,7 +228,6 @@ class RowShift(RowsThreat, PairThreat):
     radius: float | None = None
     relabel: bool = False
     budget_name: ClassVar[Literal["radius", "rows", "words"]] = "radius"
-    splits_share_rows: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         if self.rows is None:
@@ -263,18 +262,16 @@ class RowShift(RowsThreat, PairThreat):
         moves = self.relabel or given(self.radius) > 0.0
         return super().most_third_rows(tampered, n_third) if moves else 0
 
-    def worst_pairs(self, rows: PairRows, splits: Splits) -> list[PairFamily]:
-        """Return a family a split, its members the splits of what is left for the class and the rival."""
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> PairFamily:
+        """Return a member for each split: as many rows of the class are moved as of the rival.
+
+        That is more than the budget allows, but one family has all splits.
+        """
         radius = given(self.radius)
-        placed = np.maximum(rows.given - radius, 0.0)
-        families = []
-        most = len(rows.a) + len(rows.rival)
-        for own, third in zip(np.minimum(splits.own, most).tolist(), splits.third.tolist(), strict=True):
-            family = worst_rows.after_moves(
-                rows.a, rows.rival, own, radius, relabel=self.relabel, crossing=rows.crossing
-            )
-            families.append(after_giving(family, rows, np.full(family.n_members, third), placed))
-        return families
+        family = worst_rows.after_moves_on_both_sides(
+            rows.a, rows.rival, splits.own, radius, relabel=self.relabel, crossing=rows.crossing
+        )
+        return after_giving(family, rows, splits.third, np.maximum(rows.given - radius, 0.0))
 
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the moved rows against those left alone, see `RaceThreat.touched_rows`."""

@@ -12,10 +12,11 @@ labels flipped      drop a_1..a_(r-o)     b, a_1..a_(r-o) and c_1..c_o          
 rows deleted        drop a_1..a_(r-o)     b and c_1..c_o                         drop c_1..c_o
 rows inserted       a                     b and r zeros                          c
 rows replaced       drop a_1..a_(r-o)     b, r zeros and c_1..c_o                drop c_1..c_o
-moved by eps        as in `worst_rows`    as there; c_1..c_o; c_1..c_o less eps  drop c_1..c_o
+moved by eps        r - o rows moved out  r - o moved in, c_1..c_o, c_1..c_o-eps  drop c_1..c_o
 ==================  ====================  =====================================  ===========================
 
-for some o. Flips and insertions are attained; so are deletions with o = 0.
+for some o. Flips and insertions are attained; so are deletions with o = 0. Rows are moved out and in as in
+`worst_rows`; where they are relabelled, A drops them and the rival has them, nearer by eps.
 
 *Monotone.* Take one outcome of the noise. If a row of A comes to lie farther out, or goes, it leaves the K
 nearest or stays: where it leaves, A loses a vote and gains at most the one of the row that enters. If a row
@@ -24,9 +25,9 @@ rival does. Giving a row to the rival takes one from D, or two. None of these ra
 
 *Exchange.* Give row i to the rival and not row k, of the same class and nearer. Let r_1 < r_2 be where the
 two come to lie, given all other rows. The ratio of the densities of i and k grows with the distance (chi laws
-have a monotone likelihood ratio), so k is at r_1 with probability 1/2 at least. If both places are
-among the K nearest, or none is, D is the same either way; else D is less where the rival has the row at r_1.
-So giving k makes every {D <= x} likelier: the nearest rows are the worst to give.
+have a monotone likelihood ratio), so k is at r_1 with probability 1/2 at least. If both places are among the
+K nearest, or none is, D is the same either way; else D is less where the rival has the row at r_1. So giving
+k makes every {D <= x} likelier: the nearest rows are the worst to give.
 
 *Flips.* Other flips are no better than flips to the rival. *Deleted rows of A*: the rows that stay are
 farthest out where the nearest go. *Deleted third rows*: each among the K nearest lets in one vote for the
