@@ -54,7 +54,8 @@ py::tuple pair_families(const Doubles& distances, const Integers& first, const I
 Doubles rival_scores(const Doubles& distances, const Integers& labels, const Integers& caps, int n_classes, int n_neighbors, int target,
                      bool deletions, double sigma, double dof) {
     expect(distances.ndim() == 1 && labels.ndim() == 1 && distances.size() == labels.size(), "distances and labels must be (n,)");
-    expect(n_neighbors >= 1 && n_neighbors < 127 && n_neighbors < distances.size(), "n_neighbors must be below the number of rows, and 127");
+    expect(n_neighbors >= 1 && n_neighbors < 127 && n_neighbors < distances.size(),
+           "n_neighbors must be below the number of rows, and 127");
     expect(n_classes >= 2 && target >= 0 && target < n_classes && caps.size() >= 1, "n_classes, target or caps out of range");
     for (py::ssize_t i = 0; i < labels.size(); ++i)
         expect(labels.data()[i] >= 0 && labels.data()[i] < n_classes && (i == 0 || distances.data()[i - 1] <= distances.data()[i]),

@@ -24,10 +24,13 @@ from .settings import VoteSettings
 
 __all__ = ["RivalScores"]
 
-# Products at each node, by tallies: beyond these a pass takes more than about half a second.
+# Beyond so many products for eight nodes a pass takes more than about half a second: for K = 5 with more than
+# 20 classes for flips, 15 for deletions.
 _MOST_PRODUCTS = 2e7
-# Tallies are kept in bytes.
-_MOST_VOTES = 126
+# Polynomials without one row take K^2 steps for each of some hundred rows.
+_MOST_NEIGHBORS = 64
+# Tallies and their winners are kept in bytes.
+_MOST_LISTS = 127
 
 # No row costs more than this.
 _DEAREST = 2.0
@@ -48,14 +51,16 @@ class RivalScores:
 
     def know(self, threat: RaceThreat) -> bool:
         """Whether the threat, the kernel, K and the number of classes allow for scores."""
-        n_neighbors, n_lists = self._settings.n_neighbors, len(np.unique(self._measured.labels))
+        n_neighbors = self._settings.n_neighbors
+        n_lists = int(np.count_nonzero(np.bincount(self._measured.labels)))
         if threat.scored_as is None or self._settings.kernel.rival_scores is None:
             return False
-        if n_neighbors >= self._measured.n_rows or max(n_neighbors, n_lists) > _MOST_VOTES:
+        if n_neighbors >= self._measured.n_rows or n_neighbors > _MOST_NEIGHBORS or n_lists > _MOST_LISTS:
             return False
-        products = math.comb(n_neighbors + n_lists - 1, n_lists - 1) * min(n_neighbors, n_lists)
-        products *= self._settings.n_classes * (n_lists if threat.scored_as == "deleted" else 1)
-        return products <= _MOST_PRODUCTS
+        tallies = math.comb(n_neighbors + n_lists - 1, n_lists - 1)
+        told_apart = n_lists if threat.scored_as == "deleted" else 1  # classes of the next row
+        of_tally = min(n_neighbors, n_lists) * (3 * n_lists + self._settings.n_classes * told_apart)
+        return tallies * of_tally <= _MOST_PRODUCTS
 
     def largest(
         self,

@@ -83,7 +83,8 @@ public:
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
         double relative[2][kLanes];
         double density[2 * kLanes];
-        const FarDoubt doubts[2] = {sides_[0].tally(block, law_, leaf_, accuracy, true), sides_[1].tally(block, law_, leaf_, accuracy, true)};
+        const FarDoubt doubts[2] = {sides_[0].tally(block, law_, leaf_, accuracy, true),
+                                    sides_[1].tally(block, law_, leaf_, accuracy, true)};
         for (int lane = 0; lane < kLanes; ++lane)
             for (int side = 0; side < 2; ++side)
                 relative[side][lane] = both(doubts[side].any_coefficient[lane], doubts[1 - side].below_degree[lane]);

@@ -220,10 +220,10 @@ struct CostTask {
     // the next row's list matters, else 1
     const double* costs;
     int n_next;
-    bool next_counts;         // whether the next row can be tampered with too
-    const Record* lists;      // G and A of each list, powers 0 .. K
-    double* work;             // (5 n_lists + 8) [8]
-    double* density;          // [n_lists][8], out: "list y wins, the next row at the node"; null: not wanted
+    bool next_counts;     // whether the next row can be tampered with too
+    const Record* lists;  // G and A of each list, powers 0 .. K
+    double* work;         // (5 n_lists + 8) [8]
+    double* density;      // [n_lists][8], out: "list y wins, the next row at the node"; null: not wanted
     // [n_classes][n_lists][degree][8], out: coefficients for a row within, the next one of another row of the list or of another list,
     // and for a row at the node itself
     double *within_own, *within_other, *at_node;

@@ -59,7 +59,7 @@ void score_prefixes(const ScoredRows& rows) {
 
 void costs(const CostTask& task) {
     const int n = task.n_lists;
-    double* const left = task.work;                // left[c]: product over lists < c of their G at the tally
+    double* const left = task.work;                 // left[c]: product over lists < c of their G at the tally
     double* const right = left + (n + 1) * kLanes;  // right[c]: over lists >= c
     double* const next = right + (n + 1) * kLanes;  // next[z]: the next row is of list z, list y left out
     double* const G = next + n * kLanes;            // of each list, at the tally
@@ -92,9 +92,9 @@ void costs(const CostTask& task) {
                         .store(right + c * kLanes);
                 Lanes sum = Lanes::all(0.0);
                 for (int z = 0; z < n; ++z) {
-                    const Lanes at = z == y ? Lanes::all(0.0)
-                                            : Lanes::load(left + z * kLanes) * Lanes::load(A + z * kLanes) *
-                                                  Lanes::load(right + (z + 1) * kLanes);
+                    const Lanes at =
+                        z == y ? Lanes::all(0.0)
+                               : Lanes::load(left + z * kLanes) * Lanes::load(A + z * kLanes) * Lanes::load(right + (z + 1) * kLanes);
                     at.store(next + z * kLanes);
                     sum += at;
                 }
@@ -150,12 +150,13 @@ void scores(const ScoreTask& task) {
                     within += Lanes::load(g + (k - 1) * kLanes) * Lanes::load(other + k * kLanes) +
                               Lanes::load(a + (k - 1) * kLanes) * Lanes::load(own + k * kLanes);
                 Lanes cost = F * within;
-                if (task.next_counts) cost += f * [&] {
-                    const double* const node = task.at_node + b * task.rival_stride;
-                    Lanes sum = Lanes::all(0.0);
-                    for (int k = 0; k < degree; ++k) sum += Lanes::load(g + k * kLanes) * Lanes::load(node + k * kLanes);
-                    return sum;
-                }();
+                if (task.next_counts)
+                    cost += f * [&] {
+                        const double* const node = task.at_node + b * task.rival_stride;
+                        Lanes sum = Lanes::all(0.0);
+                        for (int k = 0; k < degree; ++k) sum += Lanes::load(g + k * kLanes) * Lanes::load(node + k * kLanes);
+                        return sum;
+                    }();
                 double* const to = task.sums + (b * task.stride + rank) * kLanes;
                 (Lanes::load(to) + cost).store(to);
             }

@@ -64,7 +64,8 @@ public:
 
 private:
     void take_rows(std::int64_t family, std::size_t list) {
-        const std::int64_t* const start = request_.start + static_cast<std::int64_t>(PairTallies::kLists) * family + static_cast<std::int64_t>(list);
+        const std::int64_t* const start =
+            request_.start + static_cast<std::int64_t>(PairTallies::kLists) * family + static_cast<std::int64_t>(list);
         rows_[list].first = request_.first + start[0];
         rows_[list].end = request_.end + start[0];
         rows_[list].s.resize(static_cast<std::size_t>(start[1] - start[0]));

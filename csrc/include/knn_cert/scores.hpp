@@ -70,7 +70,8 @@ inline void rival_scores(const ScoreRequest& request, double* out) {
                         const double* const v = tallies.score(cap, b, list, next++);
                         const double sum = ((v[0] + v[2]) + (v[4] + v[6])) + ((v[1] + v[3]) + (v[5] + v[7]));
                         // the error of four times the step, and of the step: see continuous.hpp
-                        const double ripple = sum > 0.0 ? 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / sum : 0.0;
+                        const double ripple =
+                            sum > 0.0 ? 2.0 * std::hypot((v[0] + v[4]) - (v[2] + v[6]), (v[1] + v[5]) - (v[3] + v[7])) / sum : 0.0;
                         const double by_step = ripple < 0.1 ? std::pow(ripple, 4) : ripple;
                         bound = sum * (1.0 + relative + by_step) + left_out;
                     }
