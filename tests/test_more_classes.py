@@ -257,7 +257,7 @@ def test_the_probabilities_of_the_oracle(oracle_folder, backend):
     for case in cases_of_the_oracle(oracle_folder)[:: 20 if backend == "reference" else 1]:
         arguments = {"n_neighbors": case["K"], "sigma": 1.0, "dof": case["dof"], "n_classes": case["C"]}
         q = vote_probabilities(np.square(case["s"]), np.array(case["y"]), backend=backend, **arguments)
-        assert q == pytest.approx(case["q"], abs=1e-9)
+        assert q == pytest.approx(case["q"], abs=1e-12)
 
 
 def test_certified_rows_lie_between_those_of_the_oracle_and_the_true_ones(oracle_folder, backend):

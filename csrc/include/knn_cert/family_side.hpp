@@ -111,6 +111,17 @@ public:
         return doubt;
     }
 
+    // Raises the tallies of every member, with density, by what the far rows leave in doubt, coefficient by coefficient.
+    void raise(const LeafLoops& leaf) {
+        const int degree = horizon_.degree;
+        const Record error = shared_.error();
+        for (std::size_t k = 0; k < first_size(degree); ++k) {
+            root_[0].G[k] += error.G[k];
+            root_[0].A[k] += error.A[k];
+        }
+        merge_members(leaf, degree, true);
+    }
+
 private:
     // Member i has the rows that all have, those of the records n + 0 .. n + i, and those of the records i .. n - 1.
     void merge_members(const LeafLoops& leaf, int degree, bool density) {

@@ -88,20 +88,35 @@ public:
 
     void fine(const NodeBlock& block, const Accuracy& accuracy, const double* weight, double* lanes, double* doubt) override {
         double relative[kLanes] = {};
-        double density[2 * kLanes];
         for (FamilySide& side : sides_) {
             const FarDoubt of_list = side.tally(block, law_, leaf_, accuracy, true);
             for (int lane = 0; lane < kLanes; ++lane) relative[lane] = both(relative[lane], of_list.any_coefficient[lane]);
         }
-        for (std::size_t i = 0; i < n_members_; ++i) {
-            const Record lists[kLists] = {sides_[0].of_member(i), sides_[1].of_member(i), sides_[2].of_member(i)};
-            leaf_.combine(contest_, lists, work_.data(), density);
-            for (std::size_t y = 0; y < 2; ++y)
-                add_density(density + y * kLanes, weight, relative, lanes + (2 * i + y) * kLanes, doubt + 2 * i + y);
+        combine(density_);
+        bool matters = false;
+        for (std::size_t y = 0; y < n_outcomes(); ++y) matters = matters || counts(density_.data() + y * kLanes, weight, relative);
+        // A list that is far has large relative errors in coefficients that do not count: ask the pairs themselves.
+        if (matters) {
+            for (FamilySide& side : sides_) side.raise(leaf_);
+            combine(upper_);
+        }
+        for (std::size_t y = 0; y < n_outcomes(); ++y) {
+            const double* const density = density_.data() + y * kLanes;
+            if (matters) relative_to_upper(density, upper_.data() + y * kLanes, relative);
+            add_density(density, weight, relative, lanes + y * kLanes, doubt + y);
         }
     }
 
 private:
+    // The density of every outcome.
+    void combine(std::vector<double>& density) {
+        density.resize(n_outcomes() * kLanes);
+        for (std::size_t i = 0; i < n_members_; ++i) {
+            const Record lists[kLists] = {sides_[0].of_member(i), sides_[1].of_member(i), sides_[2].of_member(i)};
+            leaf_.combine(contest_, lists, work_.data(), density.data() + 2 * i * kLanes);
+        }
+    }
+
     // Where a member is decided without noise: at the K-th of all rows.
     [[nodiscard]] double decided(const std::array<FamilyRows, kLists>& rows, std::size_t member) const {
         std::vector<double> all;
@@ -118,7 +133,7 @@ private:
     double start_ = 0.0, closing_ = 0.0;
     std::array<FamilySide, kLists> sides_;
     Records of_list_;
-    std::vector<double> T_, work_, standings_;
+    std::vector<double> T_, work_, standings_, density_, upper_;
 };
 
 }  // namespace knn_cert
