@@ -14,6 +14,7 @@ from naive_nearest_sets import UNDECIDED
 from tampering_audit import LABEL_VALUES, Audit, Tally
 
 from knn_cert import SmoothedKNNClassifier, kernels, largest_budget, vote_probabilities
+from knn_cert.exact.measured import change_by_shift
 from knn_cert.kernels.families import pack_pairs
 from knn_cert.threats import (
     Deletions,
@@ -152,6 +153,21 @@ def test_scores_of_rows_that_are_not_scored_are_those_of_a_nearer_one():
 
 # ------------------------------------------------------------------------------------------------------------
 # Bounds on tampered tables
+
+
+def test_distances_that_are_a_little_wrong_change_a_pair_by_no_more_than_the_shift_of_the_table():
+    rng = np.random.default_rng(9)
+    largest = 0.0
+    for widening in (0.01, 0.1):
+        for _ in range(20):
+            distances, labels, n_neighbors, n_features = table_of(rng, 3)
+            wrong = distances * (1.0 + widening * rng.choice([-1.0, 1.0], size=len(distances)))
+            given_sets = {"n_neighbors": n_neighbors, "n_features": n_features}
+            p = naive.beaten(np.array([distances, wrong]), labels, a=0, rival=1, lead=1, **given_sets)
+            allowed = change_by_shift(distances, widening, 1.0)
+            assert abs(p[1] - p[0]) <= allowed
+            largest = max(largest, abs(p[1] - p[0]) / allowed if allowed else 0.0)
+    assert largest > 0.1
 
 
 def tampered_tables(rng, n_classes):

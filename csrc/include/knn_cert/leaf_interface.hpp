@@ -212,8 +212,8 @@ struct ScoredRows {
 // Sums over the tallies of the K nearest rows, the next row at the node, of what a tampered row may cost (score_tallies.hpp).
 struct CostTask {
     int n_classes, n_lists, degree;  // rivals; classes that have rows; K + 1
-    const std::int8_t* tallies;      // [n_tallies][n_lists]
-    const std::int8_t* winners;      // [n_tallies]: list that wins
+    const std::uint8_t* tallies;     // [n_tallies][n_lists]
+    const std::uint8_t* winners;     // [n_tallies]: list that wins
     std::int64_t n_tallies;
     const std::int32_t* class_of;  // of each list
     // [n_tallies][n_classes][3][n_next]: what a row of the winner costs, one of another class, one of the rival; n_next is n_lists where
@@ -222,7 +222,7 @@ struct CostTask {
     int n_next;
     bool next_counts;     // whether the next row can be tampered with too
     const Record* lists;  // G and A of each list, powers 0 .. K
-    double* work;         // (5 n_lists + 8) [8]
+    double* work;         // (4 n_lists + 1) [8]
     double* density;      // [n_lists][8], out: "list y wins, the next row at the node"; null: not wanted
     // [n_classes][n_lists][degree][8], out: coefficients for a row within, the next one of another row of the list or of another list,
     // and for a row at the node itself

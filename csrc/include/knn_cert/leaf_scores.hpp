@@ -57,68 +57,110 @@ void score_prefixes(const ScoredRows& rows) {
     }
 }
 
-void costs(const CostTask& task) {
-    const int n = task.n_lists;
-    double* const left = task.work;                 // left[c]: product over lists < c of their G at the tally
-    double* const right = left + (n + 1) * kLanes;  // right[c]: over lists >= c
-    double* const next = right + (n + 1) * kLanes;  // next[z]: the next row is of list z, list y left out
-    double* const G = next + n * kLanes;            // of each list, at the tally
-    double* const A = G + n * kLanes;
-    const std::int64_t of_list = static_cast<std::int64_t>(task.degree) * kLanes;
-    const std::int64_t of_rival = n * of_list;
-    for (std::int64_t i = 0; i < task.n_classes * of_rival; ++i) task.within_own[i] = task.within_other[i] = task.at_node[i] = 0.0;
-    if (task.density)
-        for (int i = 0; i < n * kLanes; ++i) task.density[i] = 0.0;
-    const Lanes one = Lanes::all(1.0);
-    for (std::int64_t v = 0; v < task.n_tallies; ++v) {
-        const std::int8_t* const tally = task.tallies + v * n;
-        const int winner = task.winners[v];
+// Products of the lists' G at a tally, and the lists' A, in the scratch of a CostTask.
+struct TallyProducts {
+    int n;
+    double* left;   // left[c]: over lists < c, without the one that is left out
+    double* next;   // next[z]: all of them, with A of list z in the place of its G
+    double *G, *A;  // of each list, at the tally
+
+    KNN_CERT_INLINE explicit TallyProducts(const CostTask& task)
+        : n(task.n_lists), left(task.work), next(left + (n + 1) * kLanes), G(next + n * kLanes), A(G + n * kLanes) {
+        Lanes::all(1.0).store(left);
+    }
+
+    KNN_CERT_INLINE void take(const CostTask& task, const std::uint8_t* tally) {
         for (int c = 0; c < n; ++c) {
             Lanes::load(task.lists[c].G + tally[c] * kLanes).store(G + c * kLanes);
             Lanes::load(task.lists[c].A + tally[c] * kLanes).store(A + c * kLanes);
         }
-        const double* const costs = task.costs + v * task.n_classes * 3 * task.n_next;
-        for (int y = -1; y < n; ++y) {  // y left out; first none
-            const int votes = y < 0 ? 0 : tally[y];
-            if (y < 0 ? !task.density : votes == 0 && !task.next_counts) continue;
-            one.store(left);
-            one.store(right + n * kLanes);
-            for (int c = 0; c < n; ++c)
-                (c == y ? Lanes::load(left + c * kLanes) : Lanes::load(left + c * kLanes) * Lanes::load(G + c * kLanes))
-                    .store(left + (c + 1) * kLanes);
-            if (y < 0 || votes > 0) {
-                for (int c = n - 1; c >= 0; --c)
-                    (c == y ? Lanes::load(right + (c + 1) * kLanes) : Lanes::load(right + (c + 1) * kLanes) * Lanes::load(G + c * kLanes))
-                        .store(right + c * kLanes);
-                Lanes sum = Lanes::all(0.0);
-                for (int z = 0; z < n; ++z) {
-                    const Lanes at =
-                        z == y ? Lanes::all(0.0)
-                               : Lanes::load(left + z * kLanes) * Lanes::load(A + z * kLanes) * Lanes::load(right + (z + 1) * kLanes);
-                    at.store(next + z * kLanes);
-                    sum += at;
-                }
-                if (y < 0) {
-                    (Lanes::load(task.density + winner * kLanes) + sum).store(task.density + winner * kLanes);
-                    continue;
-                }
-                if (task.n_next == 1) sum.store(next);
+    }
+
+    // Leaves out list y, none if that is negative; returns the product of all others.
+    KNN_CERT_INLINE Lanes leave_out(int y) {
+        Lanes product = Lanes::all(1.0);
+        for (int c = 0; c < n; ++c) {
+            if (c != y) product = product * Lanes::load(G + c * kLanes);
+            product.store(left + (c + 1) * kLanes);
+        }
+        return product;
+    }
+
+    // The next row is of a list that is not left out, each in turn; returns their sum.
+    KNN_CERT_INLINE Lanes next_of_others(int y) {
+        Lanes product = Lanes::all(1.0);
+        Lanes sum = Lanes::all(0.0);
+        for (int z = n - 1; z >= 0; --z) {
+            Lanes::all(0.0).store(next + z * kLanes);
+            if (z == y) continue;
+            const Lanes at = Lanes::load(left + z * kLanes) * Lanes::load(A + z * kLanes) * product;
+            at.store(next + z * kLanes);
+            sum += at;
+            product = product * Lanes::load(G + z * kLanes);
+        }
+        return sum;
+    }
+};
+
+// Adds what rows of list y cost at a tally, with costs[n_classes][3][n_next].
+KNN_CERT_INLINE void add_costs_of(const CostTask& task, const double* costs, int y, int votes, bool wins, const Lanes& others,
+                                  const double* next) {
+    const std::int64_t of_list = static_cast<std::int64_t>(task.degree) * kLanes;
+    for (int b = 0; b < task.n_classes; ++b) {
+        const int kind = wins ? 0 : (task.class_of[y] == b ? 2 : 1);
+        const double* const cost = costs + (b * 3 + kind) * task.n_next;
+        const std::int64_t place = (b * static_cast<std::int64_t>(task.n_lists) + y) * of_list + votes * kLanes;
+        const Lanes own = Lanes::all(cost[task.n_next == 1 ? 0 : y]) * others;
+        if (task.next_counts) (Lanes::load(task.at_node + place) + own).store(task.at_node + place);
+        if (votes == 0) continue;
+        (Lanes::load(task.within_own + place) + own).store(task.within_own + place);
+        Lanes sum = Lanes::load(task.within_other + place);
+        for (int z = 0; z < task.n_next; ++z) sum += Lanes::all(cost[z]) * Lanes::load(next + z * kLanes);
+        sum.store(task.within_other + place);
+    }
+}
+
+void costs(const CostTask& task) {
+    const int n = task.n_lists;
+    const std::int64_t n_coefficients = static_cast<std::int64_t>(task.n_classes) * n * task.degree * kLanes;
+    for (std::int64_t i = 0; i < n_coefficients; ++i) task.within_own[i] = task.within_other[i] = task.at_node[i] = 0.0;
+    for (int i = 0; task.density && i < n * kLanes; ++i) task.density[i] = 0.0;
+    TallyProducts products(task);
+    for (std::int64_t v = 0; v < task.n_tallies; ++v) {
+        const std::uint8_t* const tally = task.tallies + v * n;
+        const int winner = task.winners[v];
+        products.take(task, tally);
+        if (task.density) {
+            products.leave_out(-1);
+            double* const density = task.density + winner * kLanes;
+            (Lanes::load(density) + products.next_of_others(-1)).store(density);
+        }
+        for (int y = 0; y < n; ++y) {
+            if (tally[y] == 0 && !task.next_counts) continue;
+            const Lanes others = products.leave_out(y);
+            if (tally[y] > 0) {
+                const Lanes sum = products.next_of_others(y);
+                if (task.n_next == 1) sum.store(products.next);
             }
-            const Lanes all_others = Lanes::load(left + n * kLanes);
-            for (int b = 0; b < task.n_classes; ++b) {
-                const int kind = y == winner ? 0 : (task.class_of[y] == b ? 2 : 1);
-                const double* const cost = costs + (b * 3 + kind) * task.n_next;
-                const std::int64_t place = b * of_rival + y * of_list + votes * kLanes;
-                const Lanes own = Lanes::all(cost[task.n_next == 1 ? 0 : y]) * all_others;
-                if (task.next_counts) (Lanes::load(task.at_node + place) + own).store(task.at_node + place);
-                if (votes == 0) continue;
-                (Lanes::load(task.within_own + place) + own).store(task.within_own + place);
-                Lanes sum = Lanes::load(task.within_other + place);
-                for (int z = 0; z < task.n_next; ++z) sum += Lanes::all(cost[z]) * Lanes::load(next + z * kLanes);
-                sum.store(task.within_other + place);
-            }
+            add_costs_of(task, task.costs + v * task.n_classes * 3 * task.n_next, y, tally[y], y == winner, others, products.next);
         }
     }
+}
+
+// What a row costs against one rival, with the coefficients of `task` for it, and g and a of all other rows of its list.
+KNN_CERT_INLINE Lanes cost_of_row(const ScoreTask& task, int rival, const double* g, const double* a, const Lanes& F, const Lanes& f) {
+    const int degree = task.rows.degree;
+    const double* const own = task.within_own + rival * task.rival_stride;
+    const double* const other = task.within_other + rival * task.rival_stride;
+    const double* const node = task.at_node + rival * task.rival_stride;
+    Lanes within = Lanes::all(0.0);
+    for (int k = 1; k < degree; ++k)
+        within += Lanes::load(g + (k - 1) * kLanes) * Lanes::load(other + k * kLanes) +
+                  Lanes::load(a + (k - 1) * kLanes) * Lanes::load(own + k * kLanes);
+    if (!task.next_counts) return F * within;
+    Lanes at_node = Lanes::all(0.0);
+    for (int k = 0; k < degree; ++k) at_node += Lanes::load(g + k * kLanes) * Lanes::load(node + k * kLanes);
+    return F * within + f * at_node;
 }
 
 void scores(const ScoreTask& task) {
@@ -143,22 +185,8 @@ void scores(const ScoreTask& task) {
             const Lanes F = weight * Lanes::load(law);
             const Lanes f = weight * Lanes::load(law + 2 * kLanes);
             for (int b = 0; b < task.n_classes; ++b) {
-                const double* const own = task.within_own + b * task.rival_stride;
-                const double* const other = task.within_other + b * task.rival_stride;
-                Lanes within = Lanes::all(0.0);
-                for (int k = 1; k < degree; ++k)
-                    within += Lanes::load(g + (k - 1) * kLanes) * Lanes::load(other + k * kLanes) +
-                              Lanes::load(a + (k - 1) * kLanes) * Lanes::load(own + k * kLanes);
-                Lanes cost = F * within;
-                if (task.next_counts)
-                    cost += f * [&] {
-                        const double* const node = task.at_node + b * task.rival_stride;
-                        Lanes sum = Lanes::all(0.0);
-                        for (int k = 0; k < degree; ++k) sum += Lanes::load(g + k * kLanes) * Lanes::load(node + k * kLanes);
-                        return sum;
-                    }();
                 double* const to = task.sums + (b * task.stride + rank) * kLanes;
-                (Lanes::load(to) + cost).store(to);
+                (Lanes::load(to) + cost_of_row(task, b, g, a, F, f)).store(to);
             }
             --rank;
         }

@@ -24,7 +24,7 @@ public:
         contest_ = contests[0];
         tallies_.set(contest_.n_lists(), contest_.n_neighbors);
         costs_.resize(contests.size());
-        for (std::size_t i = 0; i < contests.size(); ++i) fill_costs(contests[i], tallies_, costs_[i]);
+        for (std::size_t i = 0; i < contests.size(); ++i) VoteCosts::fill(contests[i], tallies_, costs_[i]);
         std::vector<double> all;
         for (const std::vector<double>& list : lists) all.insert(all.end(), list.begin(), list.end());
         n_rows_ = all.size();
@@ -48,7 +48,7 @@ public:
         at_node_.resize(coefficients);
         records_.resize(lists.size(), degree());
         of_all_.resize(1, degree());
-        work_.resize((5 * lists.size() + 8) * kLanes + 4 * size());
+        work_.resize(std::max((4 * lists.size() + 1) * kLanes, 4 * size()));  // of either, one after the other
         density_.resize(lists.size() * kLanes);
         level_ = -1;
     }
@@ -56,9 +56,9 @@ public:
     [[nodiscard]] std::size_t n_caps() const { return costs_.size(); }
     [[nodiscard]] std::size_t n_classes() const { return static_cast<std::size_t>(contest_.n_classes); }
     [[nodiscard]] const std::vector<std::int64_t>& ranks(std::size_t list) const { return classes_[list].ranks; }
-    // Sums of a scored row over every eighth node: [8].
-    [[nodiscard]] const double* score(std::size_t cap, std::size_t rival, std::size_t list, std::size_t rank) const {
-        return sums_.data() + ((cap * n_classes() + rival) * n_ranks_ + classes_[list].first_rank + rank) * kLanes;
+    // Sums of a scored row over every eighth node, [8]; cap_and_rival = cap n_classes + rival.
+    [[nodiscard]] const double* score(std::size_t cap_and_rival, std::size_t list, std::size_t rank) const {
+        return sums_.data() + (cap_and_rival * n_ranks_ + classes_[list].first_rank + rank) * kLanes;
     }
     // Of what is not rounding of the law: sums of positive terms.
     [[nodiscard]] double rounding() const {

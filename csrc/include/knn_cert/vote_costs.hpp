@@ -33,28 +33,28 @@ struct CostContest {
 
 // All tallies of K rows over some lists, and their winners: ties go to the lowest.
 struct AllTallies {
-    std::vector<std::int8_t> votes, winners;
+    std::vector<std::uint8_t> votes, winners;
 
     void set(int n_lists, int n_neighbors) {
         votes.clear();
         winners.clear();
-        std::vector<std::int8_t> tally(static_cast<std::size_t>(n_lists), 0);
+        std::vector<std::uint8_t> tally(static_cast<std::size_t>(n_lists), 0);
         extend(tally, 0, n_neighbors);
     }
     [[nodiscard]] std::size_t size() const { return winners.size(); }
 
 private:
-    void extend(std::vector<std::int8_t>& tally, std::size_t list, int left) {
+    void extend(std::vector<std::uint8_t>& tally, std::size_t list, int left) {
         if (list + 1 < tally.size()) {
             for (int k = 0; k <= left; ++k) {
-                tally[list] = static_cast<std::int8_t>(k);
+                tally[list] = static_cast<std::uint8_t>(k);
                 extend(tally, list + 1, left - k);
             }
             return;
         }
-        tally[list] = static_cast<std::int8_t>(left);
+        tally[list] = static_cast<std::uint8_t>(left);
         votes.insert(votes.end(), tally.begin(), tally.end());
-        winners.push_back(static_cast<std::int8_t>(std::max_element(tally.begin(), tally.end()) - tally.begin()));
+        winners.push_back(static_cast<std::uint8_t>(std::max_element(tally.begin(), tally.end()) - tally.begin()));
     }
 };
 
@@ -70,43 +70,67 @@ struct CostPair {
     }
 };
 
-// [n_tallies][n_classes][3][n_next], see CostTask.
-inline void fill_costs(const CostContest& contest, const AllTallies& tallies, std::vector<double>& costs) {
-    const std::size_t n = static_cast<std::size_t>(contest.n_lists());
-    const std::size_t n_next = static_cast<std::size_t>(contest.n_next());
-    const int C = contest.n_classes;
-    costs.assign(tallies.size() * static_cast<std::size_t>(C) * 3 * n_next, 0.0);
-    std::vector<int> votes(static_cast<std::size_t>(C));
-    std::vector<int> gap(votes.size());  // g of each class
-    for (std::size_t v = 0; v < tallies.size(); ++v) {
-        std::fill(votes.begin(), votes.end(), 0);
-        for (std::size_t c = 0; c < n; ++c) votes[static_cast<std::size_t>(contest.class_of[c])] = tallies.votes[v * n + c];
-        const int w = contest.class_of[static_cast<std::size_t>(tallies.winners[v])];
-        for (std::size_t z = 0; z < n_next; ++z) {
-            for (int c = 0; c < C; ++c) {
-                int& g = gap[static_cast<std::size_t>(c)];
-                g = votes[static_cast<std::size_t>(w)] - votes[static_cast<std::size_t>(c)] + (c > w ? 1 : 0);
-                if (contest.deletions) g += 1 - (contest.class_of[z] == c ? 1 : 0) + (contest.class_of[z] == w ? 1 : 0);
-            }
-            for (int b = 0; b < C; ++b) {
-                if (b == contest.target || b == w) continue;
-                const CostPair of_rival(gap[static_cast<std::size_t>(b)], contest.cap);
-                double* const to = costs.data() + ((v * static_cast<std::size_t>(C) + static_cast<std::size_t>(b)) * 3) * n_next + z;
-                if (w != contest.target) {
-                    to[0] = of_rival.of_winner;
-                    to[n_next] = of_rival.of_other;
-                    continue;
-                }
-                int least = std::numeric_limits<int>::max() - 1;  // of third classes
-                for (int c = 0; c < C; ++c)
-                    if (c != w && c != b) least = std::min(least, gap[static_cast<std::size_t>(c)]);
-                const CostPair of_third(least, contest.cap);
-                to[0] = std::max(of_third.of_winner, 2.0 * of_rival.of_winner);
-                to[n_next] = std::max(of_third.of_other, 2.0 * of_rival.of_other);
-                to[2 * n_next] = of_third.of_other;
+// The tallies of a contest, and what tampered rows cost in them.
+class VoteCosts {
+public:
+    // [n_tallies][n_classes][3][n_next], see CostTask.
+    static void fill(const CostContest& contest, const AllTallies& tallies, std::vector<double>& costs) {
+        VoteCosts one(contest);
+        const std::size_t n = static_cast<std::size_t>(contest.n_lists());
+        const std::size_t n_next = static_cast<std::size_t>(contest.n_next());
+        const std::size_t of_tally = static_cast<std::size_t>(contest.n_classes) * 3 * n_next;
+        costs.assign(tallies.size() * of_tally, 0.0);
+        for (std::size_t v = 0; v < tallies.size(); ++v) {
+            one.take(tallies.votes.data() + v * n, contest.class_of[tallies.winners[v]]);
+            for (std::size_t z = 0; z < n_next; ++z) {
+                one.set_gaps(contest.class_of[z]);
+                for (int b = 0; b < contest.n_classes; ++b)
+                    if (b != contest.target && b != one.winner_)
+                        one.write(b, costs.data() + v * of_tally + static_cast<std::size_t>(b) * 3 * n_next + z, n_next);
             }
         }
     }
-}
+
+private:
+    explicit VoteCosts(const CostContest& contest)
+        : contest_(contest), votes_(static_cast<std::size_t>(contest.n_classes)), gap_(votes_.size()) {}
+
+    void take(const std::uint8_t* votes, int winner) {
+        std::fill(votes_.begin(), votes_.end(), 0);
+        for (std::size_t c = 0; c < contest_.class_of.size(); ++c) votes_[static_cast<std::size_t>(contest_.class_of[c])] = votes[c];
+        winner_ = winner;
+    }
+
+    // g of each class if the next row is of class `next`
+    void set_gaps(int next) {
+        const int lead = votes_[static_cast<std::size_t>(winner_)];
+        for (int c = 0; c < contest_.n_classes; ++c) {
+            int g = lead - votes_[static_cast<std::size_t>(c)] + (c > winner_ ? 1 : 0);
+            if (contest_.deletions) g += 1 - (next == c ? 1 : 0) + (next == winner_ ? 1 : 0);
+            gap_[static_cast<std::size_t>(c)] = g;
+        }
+    }
+
+    // What a row of the winner, of another class and of the rival costs against it, n_next apart.
+    void write(int rival, double* to, std::size_t n_next) const {
+        const CostPair of_rival(gap_[static_cast<std::size_t>(rival)], contest_.cap);
+        if (winner_ != contest_.target) {
+            to[0] = of_rival.of_winner;
+            to[n_next] = of_rival.of_other;
+            return;
+        }
+        int least = std::numeric_limits<int>::max() - 1;  // of third classes
+        for (int c = 0; c < contest_.n_classes; ++c)
+            if (c != winner_ && c != rival) least = std::min(least, gap_[static_cast<std::size_t>(c)]);
+        const CostPair of_third(least, contest_.cap);
+        to[0] = std::max(of_third.of_winner, 2.0 * of_rival.of_winner);
+        to[n_next] = std::max(of_third.of_other, 2.0 * of_rival.of_other);
+        to[2 * n_next] = of_third.of_other;
+    }
+
+    const CostContest& contest_;
+    std::vector<int> votes_, gap_;
+    int winner_ = 0;
+};
 
 }  // namespace knn_cert
