@@ -79,6 +79,32 @@ def moved_races(
     bounded: bool,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles, _Doubles, _Integers]: ...
+def pair_families(
+    distances: _Doubles,
+    first: _Integers,
+    end: _Integers,
+    start: _Integers,
+    n_members: _Integers,
+    lead: _Integers,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: float,
+    tolerance: float,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles]: ...
+def rival_scores(
+    distances: _Doubles,
+    labels: _Integers,
+    caps: _Integers,
+    *,
+    n_classes: int,
+    n_neighbors: int,
+    target: int,
+    deletions: bool,
+    sigma: float,
+    dof: float,
+) -> _Doubles: ...
 def distances(queries: _Doubles, rows: _Doubles, *, n_threads: int) -> _Doubles: ...
 def distances_csr(
     q_indptr: _Integers,

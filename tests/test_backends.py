@@ -14,11 +14,14 @@ import pytest
 
 import knn_cert
 from knn_cert import _config, kernels
-from knn_cert.kernels.contract import Kernel, MovedRaces
+from knn_cert.kernels.contract import Kernel, MovedRaces, PairFamilies, RivalScores
 
 # What a backend has beyond the contract.
 MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
 MORE_PARAMETERS = {"native": {"recurrence"}}
+# What backends may lack, as types; and who lacks it.
+MAY_BE_LACKING = {"moved_races": MovedRaces, "pair_families": PairFamilies, "rival_scores": RivalScores}
+LACKING = {"numba": set(MAY_BE_LACKING)}
 
 
 def parameters_of(function):
@@ -156,16 +159,18 @@ def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(na
         key: value for key, value in vars(Kernel).items() if inspect.isfunction(value) and key[0] != "_"
     }
     assert len(contract) >= 11
-    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) - {"moved_races"} == set(contract)
+    optional = {key: protocol.__call__ for key, protocol in MAY_BE_LACKING.items()}
+    assert set(optional) == set(Kernel.__annotations__) - {"__name__"}
+    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == set(contract) | set(optional)
+    lacking = {key for key in optional if getattr(module, key) is None}
+    assert lacking == LACKING.get(name, set())
+    contract |= {key: value for key, value in optional.items() if key not in lacking}
     for function, method in contract.items():
         got = parameters_of(getattr(module, function))
         more = [parameter for parameter in got if parameter[0] in MORE_PARAMETERS.get(name, set())]
         assert all(parameter[1:] == ("keyword only", False) for parameter in more)
         _, *wanted = parameters_of(method)  # but self
         assert [parameter for parameter in got if parameter not in more] == wanted, function
-    if module.moved_races is not None:
-        _, *wanted = parameters_of(MovedRaces.__call__)
-        assert parameters_of(module.moved_races) == wanted
 
 
 def test_importing_the_package_imports_nothing_heavy():

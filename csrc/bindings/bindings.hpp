@@ -78,6 +78,7 @@ inline void expect(bool condition, const std::string& message) {
 
 void register_distance_law(py::module_& module);
 void register_votes(py::module_& module);
+void register_rivals(py::module_& module);
 void register_distances(py::module_& module);
 void register_moves(py::module_& module);
 void register_build(py::module_& module);

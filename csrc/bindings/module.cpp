@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
     module.doc() = "Compiled kernel of knn_cert; private, see knn_cert.kernels.";
     knn_cert_python::register_distance_law(module);
     knn_cert_python::register_votes(module);
+    knn_cert_python::register_rivals(module);
     knn_cert_python::register_distances(module);
     knn_cert_python::register_moves(module);
     knn_cert_python::register_build(module);

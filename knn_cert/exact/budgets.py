@@ -116,8 +116,9 @@ def largest_budget(
     The budget that the threat leaves open is searched for, ``rows`` or ``radius``: the worst case only grows
     with it, so the end can be closed in on. A budget counts as certified where the smallest probability, less
     the bound on its error, is above 1/2. With more than two classes it also counts if that is above the
-    largest probability that any other class can reach, or if what is touched is too rarely among the K
-    nearest rows to make up for the margin of the untampered vote.
+    largest probability that any other class can reach, if what is touched is too rarely among the K nearest
+    rows to make up for the margin of the untampered vote, or if what the rows that matter most may cost is
+    less than the lead over any rival.
 
     Parameters
     ----------

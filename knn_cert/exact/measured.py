@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Between", "ByClass", "Measured", "TieGroups", "lengthened", "shortened"]
+__all__ = ["Between", "ByClass", "Measured", "TieGroups", "change_by_shift", "lengthened", "shortened"]
 
 # Training rows and others, by their numbers -> their distances.
 Between = Callable[[WholeArray, WholeArray], FloatArray]
+
+# By Corollary 1 of RAB a probability changes by less than shift / (sigma sqrt(2 pi)) when the table moves by
+# shift in L2 norm; 0.4 is more than 1 / sqrt(2 pi) = 0.39894...
+_STEEPEST = 0.4
 
 # Moving, sorting and scaling a distance takes fewer than eight roundings.
 _ROUNDINGS = 8.0
@@ -138,3 +142,12 @@ def shortened(distances: FloatArray, widening: float) -> FloatArray:
     """Return lower bounds on the true distances; the errors may be relative to these or to those."""
     shorter: FloatArray = distances * (1.0 - widening)
     return shorter
+
+
+def change_by_shift(distances: FloatArray, widening: float, sigma: float) -> float:
+    """Return by how much any probability may be off because distances of rows may be, with noise sigma.
+
+    The law of a noisy distance depends on the distance alone, so the true rows may be taken to lie on the
+    same rays: the table moves by the widening of every distance.
+    """
+    return _STEEPEST * widening * float(np.linalg.norm(distances)) / sigma

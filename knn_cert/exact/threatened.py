@@ -92,12 +92,15 @@ class UncertainQueries(ThreatenedQueries[StructuredThreat]):
 
     def _bounds_untampered(self, i: int, more_error: float = 0.0) -> Bounds:
         """Return bounds on the target of a query, its runner-up and all others, with so much more error."""
+        p, error = self._probabilities_untampered(i)
+        return enclose(p, error + more_error, self._targets[i : i + 1])[1]
+
+    def _probabilities_untampered(self, i: int) -> tuple[FloatArray, FloatArray]:
+        """Return (1, C) probabilities of the classes of a query, and bounds on their errors."""
         one = slice(i, i + 1)
         if self._found is not None:
-            p, error = self._found[0][one], self._found[1][one]
-        else:
-            p, error = self._vote.vote(self._measured.of(one))
-        return enclose(p, error + more_error, self._targets[one])[1]
+            return self._found[0][one], self._found[1][one]
+        return self._vote.vote(self._measured.of(one))
 
     def _radius_of_ball(self, bounds: Bounds, table_shift: float, dof: float) -> float:
         """Return the radius of Eq. (14) for one query, -1 where there is none."""

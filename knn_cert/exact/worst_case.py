@@ -16,10 +16,12 @@ from ..threats.rows import RaceThreat, RowBudget
 from ..threats.shifts import QueryShift, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
-from .measured import Measured, lengthened, shortened
+from .measured import Measured, change_by_shift, lengthened, shortened
 from .moved_races import MovedAttacks, MovedRequest, has_moves
+from .pairs import RivalPairs
 from .races import RaceRequest, evaluate_races
 from .radius_search import Bracket, largest_radii, radii_below_attacks
+from .scores import RivalScores
 from .search import largest_counts
 from .settings import VoteSettings
 from .threatened import UncertainQueries
@@ -37,10 +39,6 @@ _FALLBACK_MARGIN = 1e-3
 # good as infinitely far away and all others at hand: if the target still wins, the others are too few to win
 # anywhere.
 _EVERYWHERE = 1e6
-
-# By Corollary 1 a probability changes by less than shift / (sigma sqrt(2 pi)) when the table moves by shift
-# in L2 norm; 0.4 is more than 1 / sqrt(2 pi) = 0.39894...
-_STEEPEST = 0.4
 
 
 class _Case(NamedTuple):
@@ -92,6 +90,8 @@ class SmoothedQueries(UncertainQueries):
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
+        self._pairs = RivalPairs(settings, measured)
+        self._scores = RivalScores(settings, measured)
 
     def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
         """Return a lower bound on each query's target probability over everything within the budget."""
@@ -143,11 +143,16 @@ class SmoothedQueries(UncertainQueries):
         return largest_counts(margins_at, expected, limit)
 
     def _expected_count(self, i: int, threat: RowBudget, limit: int) -> float:
-        """Return about how many rows the target survives, no more than there are: few survive as many."""
+        """Return about how many rows the target survives, no more than there are: few survive as many.
+
+        With more than two classes that may be no majority, but what the scores say at least.
+        """
         most = min(limit, self.n_rows)
         family = threat.worst_rows(*self._lists(i), np.array([0, most]))
         settings = self._settings
         expected = expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof)
+        if self._settings.n_classes > 2:
+            expected = max(expected, self._largest_by_scores(i, threat))
         return min(expected, most)
 
     def _largest_radius(self, threat: RowShift | QueryShift) -> FloatArray:
@@ -226,8 +231,36 @@ class SmoothedQueries(UncertainQueries):
         target = int(self._targets[case.query])
         is_the_vote = self._ranks(case.query, case.threat) == votes_needed(target, self._settings.n_neighbors)
         if self._settings.n_classes > 2 or not is_the_vote:
-            ways += [self._margins_untouched, self._margins_over_rivals]
+            ways += [self._margins_by_scores, self._margins_untouched, self._margins_over_rivals]
+            ways.append(self._margins_over_pairs)
         return ways
+
+    def _margins_by_scores(self, case: _Case) -> FloatArray:
+        """Return positive numbers where the rows that cost most do not cost the lead over any rival."""
+        if case.rows is not None:
+            counts = case.rows
+        elif isinstance(case.threat, RowBudget):
+            counts = np.array([case.threat.tampered_rows(self.n_rows)])
+        else:
+            return np.array([-1.0])
+        return np.where(counts <= self._largest_by_scores(case.query, case.threat), 1.0, -1.0)
+
+    def _largest_by_scores(self, i: int, threat: RaceThreat) -> int:
+        """Return the largest number of rows that the target survives by its scores, -1 without any."""
+        if not self._scores.know(threat):
+            return -1
+        (p,), (error,) = self._probabilities_untampered(i)
+        target, new_labels = int(self._targets[i]), self._brings_new_labels(threat)
+        return self._scores.largest(i, target, threat, (p, error), new_labels)
+
+    def _margins_over_pairs(self, case: _Case) -> FloatArray:
+        """Return what the majority of the target leaves against each rival that may beat it."""
+        if not self._pairs.know(case.threat):
+            return np.array([-1.0])
+        (own,) = outcomes_by_lists(self._settings, [self._race(case)], _ROUGH)
+        new_labels = self._brings_new_labels(case.threat)
+        target = int(self._targets[case.query])
+        return self._pairs.margins(case.query, target, case.threat, case.rows, own.lower, new_labels)
 
     def _margins_over_rivals(self, case: _Case) -> FloatArray:
         """Return the smallest probability of the target's majority less the largest of any other class.
@@ -308,7 +341,7 @@ class SmoothedQueries(UncertainQueries):
         """Return bounds on the target, its runner-up and all others, and the shift of rounded distances."""
         if i not in self._votes:
             shift = self._widening * float(np.linalg.norm(self._distances[i]))
-            more_error = _STEEPEST * shift / self._settings.sigma
+            more_error = change_by_shift(self._distances[i], self._widening, self._settings.sigma)
             self._votes[i] = _Untampered(self._bounds_untampered(i, more_error), shift)
         return self._votes[i]
 

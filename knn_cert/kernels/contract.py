@@ -13,7 +13,7 @@ from typing import Protocol
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Kernel", "MovedRaces"]
+__all__ = ["Kernel", "MovedRaces", "PairFamilies", "RivalScores"]
 
 
 class MovedRaces(Protocol):
@@ -40,13 +40,64 @@ class MovedRaces(Protocol):
         """
 
 
+class PairFamilies(Protocol):
+    """The function `Kernel.pair_families`."""
+
+    def __call__(
+        self,
+        distances: FloatArray,
+        first: WholeArray,
+        end: WholeArray,
+        start: WholeArray,
+        n_members: WholeArray,
+        lead: WholeArray,
+        *,
+        n_neighbors: int,
+        sigma: float,
+        dof: float,
+        tolerance: float,
+        n_threads: int,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Families of pairs as `families.pack_pairs` packs them -> probabilities, errors (members, 2).
+
+        First that A stays ahead, then that the rival beats it: of the K nearest rows, A has no more than the
+        rival less ``lead``. A member with fewer than K rows is the rival's.
+        """
+
+
+class RivalScores(Protocol):
+    """The function `Kernel.rival_scores`."""
+
+    def __call__(
+        self,
+        distances: FloatArray,
+        labels: WholeArray,
+        caps: WholeArray,
+        *,
+        n_classes: int,
+        n_neighbors: int,
+        target: int,
+        deletions: bool,
+        sigma: float,
+        dof: float,
+    ) -> FloatArray:
+        """(n,) increasing, (n,), (r,) -> (r, C, n): upper bounds on what each row may cost, of one query.
+
+        A row that is flipped or deleted, with no more than so many others (``caps``), costs the target this
+        much of its lead over each rival at most, on average; K is below n. Classes may have no rows.
+        """
+
+
 class Kernel(Protocol):
-    """A module with these functions. `m` queries, `n` rows, `d` features, C classes."""
+    """A module with these functions. `m` queries, `n` rows, `d` features, C classes.
+
+    What a backend may lack is None there, and whoever wants it asks first.
+    """
 
     __name__: str
-
-    # None where a kernel lacks it: other bounds serve then
     moved_races: MovedRaces | None
+    pair_families: PairFamilies | None
+    rival_scores: RivalScores | None
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""

@@ -40,13 +40,34 @@ class RaceFamily(NamedTuple):
     b: FamilyRows
 
 
+class PairFamily(NamedTuple):
+    """One pair a member: the rows of a class A, those of a rival and all others; whoever has more votes wins.
+
+    Attributes
+    ----------
+    n_members : int
+    a, rival, others : FamilyRows
+    lead : int
+        1 where the rival needs more of the K votes than A has, 0 where as many will do.
+    """
+
+    n_members: int
+    a: FamilyRows
+    rival: FamilyRows
+    others: FamilyRows
+    lead: int
+
+
 class PackedFamilies(NamedTuple):
-    """Families as the kernels take them, in the order of their arguments."""
+    """Families as the kernels take them, in the order of their arguments.
+
+    ``start[k]`` is where list k begins: two of each family of races, three of each family of pairs.
+    """
 
     distances: np.ndarray
     first: np.ndarray
     end: np.ndarray
-    start: np.ndarray  # of list A of family f at 2 f, of list B at 2 f + 1
+    start: np.ndarray
     n_members: np.ndarray
 
 
@@ -64,11 +85,20 @@ def join(*lists: FamilyRows) -> FamilyRows:
 
 def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
     """Put families, at least one of them, into flat arrays."""
+    return _pack([side for family in families for side in (family.a, family.b)], families)
+
+
+def pack_pairs(families: Sequence[PairFamily]) -> PackedFamilies:
+    """Put families of pairs, at least one of them, into flat arrays."""
+    return _pack([side for family in families for side in (family.a, family.rival, family.others)], families)
+
+
+def _pack(sides: list[FamilyRows], families: Sequence[RaceFamily | PairFamily]) -> PackedFamilies:
+    """Put the lists of families, those of each one after the other, into flat arrays."""
     lists = []
-    for family in families:
-        for side in (family.a, family.b):
-            arrives = np.isfinite(side.distances)
-            lists.append(side if arrives.all() else FamilyRows(*(column[arrives] for column in side)))
+    for side in sides:
+        arrives = np.isfinite(side.distances)
+        lists.append(side if arrives.all() else FamilyRows(*(column[arrives] for column in side)))
     rows = join(*lists)
     return PackedFamilies(
         distances=rows.distances,
@@ -79,12 +109,14 @@ def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
     )
 
 
-def members(packed: PackedFamilies) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Take families apart: yield (family, distances of A, of B) for each member of each of them."""
+def members(packed: PackedFamilies, n_lists: int = 2) -> Iterator[tuple[int, list[np.ndarray]]]:
+    """Take families apart: yield (family, distances of each of its lists) for each member of each of them."""
+    rows = FamilyRows(packed.distances, packed.first, packed.end)
     for family, n_members in enumerate(packed.n_members.tolist()):
-        start_a, start_b, end_b = packed.start[2 * family : 2 * family + 3].tolist()
-        rows = FamilyRows(packed.distances, packed.first, packed.end)
-        a = FamilyRows(*(column[start_a:start_b] for column in rows))
-        b = FamilyRows(*(column[start_b:end_b] for column in rows))
+        ends = packed.start[n_lists * family : n_lists * (family + 1) + 1].tolist()
+        lists = [
+            FamilyRows(*(column[start:stop] for column in rows))
+            for start, stop in zip(ends[:-1], ends[1:], strict=True)
+        ]
         for member in range(n_members):
-            yield family, a.of_member(member), b.of_member(member)
+            yield family, [of_list.of_member(member) for of_list in lists]

@@ -28,8 +28,10 @@ __all__ = [
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
+    "pair_families",
     "race",
     "race_families",
+    "rival_scores",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -768,7 +770,7 @@ def race_families(
     packed = PackedFamilies(distances, first, end, start, n_members)
     answers = [
         race(a, int(m_a[family]), b, int(m_b[family]), sigma=sigma, dof=dof)
-        for family, a, b in members(packed)
+        for family, (a, b) in members(packed)
     ]
     probabilities = np.array([(p_a, p_b) for p_a, p_b, _ in answers])
     return probabilities, np.array([(error, error) for _, _, error in answers])
@@ -803,6 +805,192 @@ def _race(nonc_a, m_a, nonc_b, m_b, dof):
     return values, [
         error + _rounding(value, t_hi, n_active) for value, error in zip(values, errors, strict=True)
     ]
+
+
+def pair_families(
+    distances,
+    first,
+    end,
+    start,
+    n_members,
+    lead,
+    *,
+    n_neighbors,
+    sigma,
+    dof,
+    tolerance,
+    n_threads,
+):
+    """Every member of every family of pairs -> (p, errors), each (n_members, 2): A is ahead; it is not.
+
+    Always to full accuracy: `tolerance` and `n_threads` are accepted and ignored.
+    """
+    packed = PackedFamilies(distances, first, end, start, n_members)
+    answers = [
+        _pair([_noncentralities(rows, sigma) for rows in lists], int(lead[family]), n_neighbors, dof)
+        for family, lists in members(packed, 3)
+    ]
+    return _two_arrays(answers, 2)
+
+
+def _pair(noncs, lead, n_neighbors, dof):
+    """([P(i - j + lead > 0), P(i - j + lead <= 0)], errors), i and j the votes of the first two lists.
+
+    The tally of the K nearest has one row at the node and the others within: real and eps part of a product
+    of dual polynomials, one a list. Fewer than K rows have no K nearest: the rival is taken to win.
+    """
+    every = [nonc for rows in noncs for nonc in rows]
+    big_k = n_neighbors
+    if len(every) < big_k:
+        return [0.0, 1.0], [0.0, 0.0]
+    laws = [_laws_at(rows, dof) for rows in noncs]
+    closing = math.sqrt(sorted(every)[big_k - 1])
+
+    def integrand(t):
+        duals = []
+        for law in laws:
+            big_g, big_a = tallies(law(t), big_k)
+            duals.append((big_g, [0.0, *big_a[:big_k]]))
+        parts = [[], []]
+        for i in range(big_k + 1):
+            for j in range(big_k + 1 - i):
+                one_tally = [(duals[c][0][k], duals[c][1][k]) for c, k in enumerate((i, j, big_k - i - j))]
+                parts[i - j + lead <= 0].append(_eps_of_product(one_tally))
+        return [math.fsum(part) for part in parts]
+
+    def below(t):
+        every_law = [law for of_list in laws for law in of_list(t)]
+        rest = nodes_below(t, counts_at_least(every_law, big_k)[big_k], len(every), big_k, dof)
+        return [rest, rest]
+
+    def above(t):
+        every_law = [law for of_list in laws for law in of_list(t)]
+        late = math.fsum(tallies(every_law, big_k - 1)[0])
+        rest = nodes_above(t, late, len(every), big_k, closing, dof)
+        return [rest, rest]
+
+    values, errors, t_hi = _trapezoid(integrand, below, above, _start(every, dof, big_k))
+    n_active = _active_rows([law for of_list in laws for law in of_list(t_hi)], big_k)
+    return values, [
+        error + _rounding(value, t_hi, n_active) for value, error in zip(values, errors, strict=True)
+    ]
+
+
+def _eps_of_product(duals):
+    """The eps part of a product of dual numbers (real, eps)."""
+    real, eps = 1.0, 0.0
+    for other_real, other_eps in duals:
+        real, eps = real * other_real, real * other_eps + eps * other_real
+    return eps
+
+
+def rival_scores(distances, labels, caps, *, n_classes, n_neighbors, target, deletions, sigma, dof):
+    """What each row of one query may cost the target against each rival, at most: (caps, n_classes, n).
+
+    Tally by tally and row by row: row i is among the K nearest with v, or it is the next row after them,
+    which counts for deletions. Its class has one row less then, and the other classes all of theirs.
+    """
+    labels, noncs = np.asarray(labels).tolist(), _noncentralities(distances, sigma)
+    n, big_k = len(labels), n_neighbors
+    laws = _laws_at(noncs, dof)
+    ballots = list(_tallies_of([labels.count(c) for c in range(n_classes)], big_k))
+    prices = [_prices(ballots, int(cap), target, deletions) for cap in np.asarray(caps).tolist()]
+    closing = math.sqrt(sorted(noncs)[big_k])
+
+    def integrand(t):
+        at_t = laws(t)
+        every = [tallies([at_t[i] for i in range(n) if labels[i] == c], big_k) for c in range(n_classes)]
+        sums = [0.0] * (len(prices) * n_classes * n)
+        for i, y in enumerate(labels):
+            others = [at_t[j] for j in range(n) if j != i and labels[j] == y]
+            polynomials = [*every[:y], tallies(others, big_k), *every[y + 1 :]]
+            cdf, _, density = at_t[i]
+            for v, votes in enumerate(ballots):
+                left = [*votes[:y], votes[y] - 1, *votes[y + 1 :]]
+                for z in range(n_classes):
+                    mass = cdf * _mass_of_next(polynomials, left, z) if votes[y] else 0.0
+                    if deletions and z == y:
+                        mass += density * math.prod(
+                            big_g[k] for (big_g, _), k in zip(polynomials, votes, strict=True)
+                        )
+                    if mass == 0.0:
+                        continue
+                    for r, of_cap in enumerate(prices):
+                        for b in range(n_classes):
+                            sums[(r * n_classes + b) * n + i] += mass * of_cap[v, z, b, y]
+        return sums
+
+    def below(t):
+        rest = nodes_below(t, counts_at_least(laws(t), big_k + 1)[big_k + 1], n, big_k + 1, dof)
+        return [2 * rest] * (len(prices) * n_classes * n)
+
+    def above(t):
+        late = math.fsum(tallies(laws(t), big_k)[0])
+        rest = nodes_above(t, late, n, big_k + 1, closing, dof)
+        return [2 * rest] * (len(prices) * n_classes * n)
+
+    values, errors, t_hi = _trapezoid(integrand, below, above, _start(noncs, dof, big_k + 1))
+    n_active = _active_rows(laws(t_hi), big_k + 1)
+    bounds = [
+        value + error + _rounding(value, t_hi, n_active) for value, error in zip(values, errors, strict=True)
+    ]
+    return np.array(bounds).reshape(len(prices), n_classes, n)
+
+
+def _mass_of_next(polynomials, votes, z):
+    """Density of these votes within the node and a row of class z at it."""
+    return math.prod(
+        (big_a if c == z else big_g)[k]
+        for c, ((big_g, big_a), k) in enumerate(zip(polynomials, votes, strict=True))
+    )
+
+
+def _tallies_of(class_sizes, n_neighbors):
+    """All votes of K rows, no more for a class than it has rows."""
+    if len(class_sizes) == 1:
+        if n_neighbors <= class_sizes[0]:
+            yield (n_neighbors,)
+        return
+    for votes in range(min(class_sizes[0], n_neighbors) + 1):
+        for rest in _tallies_of(class_sizes[1:], n_neighbors - votes):
+            yield (votes, *rest)
+
+
+def _prices(ballots, cap, target, deletions):
+    """What a row costs: {(ballot, class of the next row, rival, class of the row): cost}.
+
+    With w the winner, a tampered rows of w and o others near: class c passes w only if 2 a + o >= g, and in
+    no more than `cap` rows. (alpha, beta) with 1{2 a + o >= g} <= alpha a + beta o are (2, 1) / g for an even
+    g and (1, 1) / T for an odd one, T = (g + 1) / 2.
+    """
+
+    def slopes(gap):
+        fewest = (gap + 1) // 2
+        if fewest > cap:
+            return Fraction(0), Fraction(0)
+        if gap % 2:
+            return Fraction(1, fewest), Fraction(1, fewest)
+        return Fraction(2, gap), Fraction(1, gap)
+
+    found = {}
+    for v, votes in enumerate(ballots):
+        classes = range(len(votes))
+        w = votes.index(max(votes))
+        for z in classes:
+            gaps = [votes[w] - votes[c] + (c > w) for c in classes]
+            if deletions:
+                gaps = [gap + 1 - (z == c) + (z == w) for c, gap in enumerate(gaps)]
+            for b in classes:
+                costs = (Fraction(0),) * 3  # of a row of the winner, of the rival, of any other class
+                third = slopes(min((gaps[c] for c in classes if c not in (w, b)), default=2 * cap + 1))
+                alpha, beta = slopes(gaps[b]) if b != w else costs[:2]
+                if target not in (b, w):
+                    costs = alpha, Fraction(0), beta
+                elif w == target != b:
+                    costs = max(third[0], 2 * alpha), third[1], max(third[1], 2 * beta)
+                for y in classes:
+                    found[v, z, b, y] = float(costs[0 if y == w else 1 if y == b else 2])
+    return found
 
 
 def vote(distances, labels, *, n_classes, n_neighbors, sigma, dof, n_threads):

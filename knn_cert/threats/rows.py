@@ -7,7 +7,6 @@ each worst case are those of `knn_cert.threats.worst_rows`.
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -15,10 +14,11 @@ import numpy as np
 
 from .._types import FloatArray, WholeArray
 from ..gate.numbers import check_rows
-from ..kernels.families import RaceFamily
-from ..kernels.moves import MovedRows
+from ..kernels.families import PairFamily, RaceFamily
 from . import worst_rows
-from .base import SYMMETRIC, RowsThreat, ThreatModel, share_of_rows
+from .base import SYMMETRIC, RowsThreat, share_of_rows
+from .racing import PairThreat, RaceThreat
+from .worst_pairs import PairRows, Splits, after_giving
 
 __all__ = [
     "Deletions",
@@ -30,52 +30,8 @@ __all__ = [
 ]
 
 
-class RaceThreat(ThreatModel):
-    """A threat whose worst cases are races of the rows: for K-NN that compares distances, not buckets."""
-
-    @abstractmethod
-    def worst_rows(
-        self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
-    ) -> RaceFamily:
-        """Return races the smallest of which bounds every attack within the budget.
-
-        Parameters
-        ----------
-        a, b : ndarray
-            Increasing distances of the rows of the attacked class, and of all others.
-        rows : ndarray of int, optional
-            Increasing numbers of tampered rows, for a threat whose budget counts rows: one race for each of
-            them, in the place of the threat's own budget.
-        crossing : float
-            Factor on the distances of rows that go over from the class to the others. Where distances are
-            rounded against the class, this turns the rounding of theirs round.
-        """
-
-    def moved_rows(self, a: FloatArray, b: FloatArray) -> MovedRows | None:
-        """Return what is moved, where that is all that is done to the rows; None elsewhere."""
-        return None
-
-    @abstractmethod
-    def touched_rows(
-        self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None
-    ) -> RaceFamily | None:
-        """Return races of what is touched, as near as it gets, against the K-th of the rows left alone.
-
-        None where every row is touched. The increasing distances of all rows lie between ``near`` and
-        ``far``; ``rows`` as for `worst_rows`.
-        """
-
-    @abstractmethod
-    def is_beyond(self, n_rows: int, n_neighbors: int) -> bool:
-        """Whether the threat tampers with more rows than are ever certified."""
-
-    def ball_of_table(self, n_rows: int) -> float | None:
-        """Return the L2 norm of the largest change of a whole table, or None if labels or rows change."""
-        return None
-
-
 @dataclass(frozen=True)
-class RowBudget(RowsThreat, RaceThreat):
+class RowBudget(RowsThreat, PairThreat):
     """What threats with a number of rows, and nothing else, share."""
 
     rows: int | float | None = None
@@ -115,6 +71,15 @@ class RowBudget(RowsThreat, RaceThreat):
         """Return the race of the touched rows against those left alone, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_rows(near, far, self._counts(rows, len(near)))
 
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> PairFamily:
+        """Return a member for each split, see `PairThreat.worst_pairs`."""
+        family = self.worst_rows(rows.a, rows.rival, splits.own, crossing=rows.crossing)
+        return after_giving(family, rows, splits.third, self._placed(rows))
+
+    def _placed(self, rows: PairRows) -> FloatArray | None:
+        """Return where tampered third rows come to lie as rows of the rival; None where nowhere else."""
+        return None
+
     def _counts(self, rows: WholeArray | None, n_rows: int) -> WholeArray:
         return np.array([self.tampered_rows(n_rows)]) if rows is None else rows
 
@@ -128,6 +93,8 @@ class LabelFlips(RowBudget):
         A number of rows, or a share of the training table (rounded up; 1.0 is all of it). None leaves it
         open: the largest number is computed.
     """
+
+    scored_as: ClassVar[Literal["flipped", "deleted"] | None] = "flipped"
 
     def worst_rows(
         self, a: FloatArray, b: FloatArray, rows: WholeArray | None = None, *, crossing: float = 1.0
@@ -146,6 +113,8 @@ class Deletions(RowBudget):
     The certificate that answers an attacker who *added* so many rows: the clean table is the observed one
     less these. Tables with fewer than K rows have no K nearest, so no more than n - K rows are certified.
     """
+
+    scored_as: ClassVar[Literal["flipped", "deleted"] | None] = "deleted"
 
     @property
     def relabels(self) -> bool:
@@ -200,6 +169,10 @@ class Insertions(RowBudget):
         """Return the races after rows of the others were put at the query."""
         return worst_rows.after_insertions(a, b, self._counts(rows, len(a) + len(b)))
 
+    def most_third_rows(self, tampered: int, n_third: int) -> int:
+        """Return 0: rows of the table are left alone."""
+        return 0
+
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of the inserted rows against the table, see `RaceThreat.touched_rows`."""
         return worst_rows.touched_by_insertions(near, far, self._counts(rows, len(near)))
@@ -217,6 +190,10 @@ class Replacements(RowBudget):
     ) -> RaceFamily:
         """Return the races after the nearest rows of the class went, and as many others came to the query."""
         return worst_rows.after_replacements(a, b, self._counts(rows, len(a) + len(b)))
+
+    def _placed(self, rows: PairRows) -> FloatArray:
+        """Return the query for all of them."""
+        return np.zeros(len(rows.given))
 
     def touched_rows(self, near: FloatArray, far: FloatArray, rows: WholeArray | None = None) -> RaceFamily:
         """Return the race of replaced rows against those left alone, see `RaceThreat.touched_rows`."""

@@ -10,17 +10,19 @@ import numpy as np
 from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
 from ..gate.numbers import as_flag, as_radius, check_rows
-from ..kernels.families import RaceFamily
+from ..kernels.families import PairFamily, RaceFamily
 from ..kernels.moves import MovedRows
 from . import worst_rows
 from .base import SYMMETRIC, RowsThreat, length_in_words, share_of_rows
-from .rows import Deletions, Insertions, LabelFlips, RaceThreat, Replacements, RowBudget
+from .racing import PairThreat, RaceThreat
+from .rows import Deletions, Insertions, LabelFlips, Replacements, RowBudget
+from .worst_pairs import PairRows, Splits, after_giving
 
 __all__ = ["QueryShift", "RowShift", "StructuredThreat", "given"]
 
 
 @dataclass(frozen=True)
-class RowShift(RowsThreat, RaceThreat):
+class RowShift(RowsThreat, PairThreat):
     """At most `rows` training rows are moved, each by at most `radius`; with `relabel` also their labels.
 
     Parameters
@@ -66,6 +68,22 @@ class RowShift(RowsThreat, RaceThreat):
         return worst_rows.after_moves(
             a, b, moved, given(self.radius), relabel=self.relabel, crossing=crossing
         )
+
+    def most_third_rows(self, tampered: int, n_third: int) -> int:
+        """Return how many of the moved rows are worth taking from third classes: none where nothing moves."""
+        moves = self.relabel or given(self.radius) > 0.0
+        return super().most_third_rows(tampered, n_third) if moves else 0
+
+    def worst_pairs(self, rows: PairRows, splits: Splits) -> PairFamily:
+        """Return a member for each split: as many rows of the class are moved as of the rival.
+
+        That is more than the budget allows, but one family has all splits.
+        """
+        radius = given(self.radius)
+        family = worst_rows.after_moves_on_both_sides(
+            rows.a, rows.rival, splits.own, radius, relabel=self.relabel, crossing=rows.crossing
+        )
+        return after_giving(family, rows, splits.third, np.maximum(rows.given - radius, 0.0))
 
     def moved_rows(self, a: FloatArray, b: FloatArray) -> MovedRows | None:
         """Return the moved rows; None with `relabel`, where they also change sides."""

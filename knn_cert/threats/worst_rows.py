@@ -48,6 +48,7 @@ __all__ = [
     "after_flips",
     "after_insertions",
     "after_moves",
+    "after_moves_on_both_sides",
     "after_query_moved",
     "after_replacements",
     "moved_query",
@@ -107,6 +108,20 @@ def after_moves(
         lost = lost._replace(distances=lost.distances * crossing)
         return RaceFamily(len(p), kept, join(others, _nearer(lost, radius)))
     return RaceFamily(len(p), _moved_out(a, radius, p), others)
+
+
+def after_moves_on_both_sides(
+    a: FloatArray, b: FloatArray, counts: WholeArray, radius: float, *, relabel: bool, crossing: float = 1.0
+) -> RaceFamily:
+    """Return the races after so many rows of the class, and as many of the others, were moved."""
+    n_members = len(counts)
+    from_last = _moved_in(b, radius, counts[::-1])
+    others = from_last._replace(first=n_members - from_last.end, end=n_members - from_last.first)
+    if relabel:
+        kept, lost = _nearest_lost(a, counts)
+        lost = lost._replace(distances=lost.distances * crossing)
+        return RaceFamily(n_members, kept, join(others, _nearer(lost, radius)))
+    return RaceFamily(n_members, _moved_out(a, radius, counts), others)
 
 
 def moved_query(family: RaceFamily, radius: float) -> RaceFamily:

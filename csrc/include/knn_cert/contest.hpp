@@ -14,7 +14,10 @@ struct Contest {
     int n_lists = 0;         // lists of rows: the classes that have rows, in the order of their index
     int degree[2] = {0, 0};  // race: powers kept for each of the two lists; vote: degree[0] = K for all
     bool race = false;       // two lists: list 0 wins iff its degree[0]-th row comes before the degree[1]-th of list 1
-    int n_neighbors = 0;     // K, for the vote
+    int n_neighbors = 0;     // K, for the vote and the pair
+    // three lists, A, B and all others: list 1 wins iff, of the K nearest rows, A has no more than B less `lead`; else list 0 does
+    bool pair = false;
+    int lead = 0;  // 1 where B needs more votes than A has, 0 where as many will do
 
     // The m_a-th row of list 0 against the m_b-th row of list 1.
     static Contest of_race(int m_a, int m_b) {
@@ -29,6 +32,13 @@ struct Contest {
         Contest out;
         out.n_lists = n_lists;
         out.degree[0] = out.degree[1] = out.n_neighbors = n_neighbors;
+        return out;
+    }
+
+    static Contest of_pair(int n_neighbors, int lead) {
+        Contest out = of_vote(3, n_neighbors);
+        out.pair = true;
+        out.lead = lead;
         return out;
     }
 

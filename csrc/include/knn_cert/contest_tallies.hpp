@@ -164,22 +164,6 @@ private:
         leaf_.combine(contest, &records[0], work_.data(), density.data());
     }
 
-    // Whether these relative errors matter: rounding alone is of that size.
-    static bool counts(const double* density, const double* weight, const double* relative) {
-        double mass = 0.0;
-        double by_rows = 0.0;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            mass += weight[lane] * density[lane];
-            by_rows += weight[lane] * density[lane] * relative[lane];
-        }
-        return by_rows > 1e-12 * mass;
-    }
-
-    // ... of densities that are `upper` at most; 1e-14 for the rounding of both
-    static void relative_to_upper(const double* density, const double* upper, double* relative) {
-        for (int lane = 0; lane < kLanes; ++lane) relative[lane] = density[lane] > 0.0 ? upper[lane] / density[lane] - 1.0 + 1e-14 : 0.0;
-    }
-
     // The densities if every coefficient is as large as it may be: they grow with each of them.
     void combine_upper(const Contest& contest) {
         if (!has_upper_)

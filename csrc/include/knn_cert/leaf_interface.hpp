@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "contest.hpp"
+#include "move_tasks.hpp"
 
 namespace knn_cert {
 
@@ -197,59 +198,49 @@ struct ScatterTask {
     bool density;
 };
 
-// Lists of which some rows are moved (moved_list.hpp). Laws of rows stand as [row][F, U, f][8], near to far; counts are P(fewer than D).
-// The records of 0 .. n rows, in an order or as they stand: the first ones or, backwards, the last ones.
-struct RunningTask {
-    const double* values;       // laws
-    const std::int32_t* order;  // null: as they stand
+// The rows of one class, in increasing order of s, some of which are scored: what they may cost a vote (score_tallies.hpp).
+struct ScoredRows {
+    const double* values;  // F, U, f of row i at values[24 i]
     std::int64_t n_rows;
-    bool backwards, density;
-    int degree;
-    std::int64_t first, last;  // of the rows before which, or from which on, records are kept
-    double* scratch;           // [2 D][8]
-    double* out;               // [last - first + 1][D or 2 D][8]: G, then A with density
+    const std::int64_t* ranks;  // [n_ranks]: the rows that are scored, increasing; those from n_rows on score nothing
+    std::int64_t n_ranks;
+    int degree;        // K + 1: polynomials have powers 0 .. K
+    double* prefixes;  // [n_ranks][2 degree][8]: G and A of the rows before each of these
+    double *G, *A;     // [degree][8], of all rows
+    double* scratch;   // 4 degree [8]
 };
 
-// Counts of a list whose rows from .. to - 1, its hull, are bounded rank by rank with n_moved of them moved, or stand as they are.
-struct HullTask {
-    const double *still, *moved;  // laws
-    std::int64_t n_rows, n_moved;
-    bool outward, ranks, without_two;  // ... less the two nearest of the hull
-    const double *from, *to;           // [8]
-    int degree;
-    double* G;         // [D][8], added to
-    double* at_least;  // [8]: P(at least D)
+// Sums over the tallies of the K nearest rows, the next row at the node, of what a tampered row may cost (score_tallies.hpp).
+struct CostTask {
+    int n_classes, n_lists, degree;  // rivals; classes that have rows; K + 1
+    const std::uint8_t* tallies;     // [n_tallies][n_lists]
+    const std::uint8_t* winners;     // [n_tallies]: list that wins
+    std::int64_t n_tallies;
+    const std::int32_t* class_of;  // of each list
+    // [n_tallies][n_classes][3][n_next]: what a row of the winner costs, one of another class, one of the rival; n_next is n_lists where
+    // the next row's list matters, else 1
+    const double* costs;
+    int n_next;
+    bool next_counts;     // whether the next row can be tampered with too
+    const Record* lists;  // G and A of each list, powers 0 .. K
+    double* work;         // (4 n_lists + 1) [8]
+    double* density;      // [n_lists][8], out: "list y wins, the next row at the node"; null: not wanted
+    // [n_classes][n_lists][degree][8], out: coefficients for a row within, the next one of another row of the list or of another list,
+    // and for a row at the node itself
+    double *within_own, *within_other, *at_node;
 };
 
-// What each row is worth to the one who moves it, -1 outside the hull; the smallest unimodal curve above; how far that is above at most,
-// relative to 1 + x; the first row of the largest x.
+// Adds to sums[rival * stride + rank][8] what each scored row of a list costs, times the weights of the nodes.
 struct ScoreTask {
-    const double *still, *moved;  // laws
-    std::int64_t n_rows;
-    const double *alpha, *beta;  // [8]: the larger one is 1
-    const double *from, *to;     // [8]
-    double *x, *envelope;        // [n_rows][8]
-    double *above, *peak;        // [8]
-};
-
-// Counts of lists of which the rows left .. right - 1 are moved: both ends move outwards from one split to the next.
-struct SplitTask {
-    const double* moved;                     // laws
-    const double *before, *after;            // records without density of the rows before each row from first_before on, ...
-    std::int64_t first_before, first_after;  // ... and from each row from first_after on
-    const std::int32_t *left, *right;        // [n_splits][8]
-    std::int64_t n_splits;
-    int degree;
-    double* scratch;  // [4 D][8]
-    double* less;     // [n_splits][8]
-};
-
-// Two records with density, of moved rows and of all others, put together for each split.
-struct JoinTask {
-    const double *moved, *still;  // [n_splits][2 D][8]
-    std::int64_t n_splits;
-    int degree;
-    double *density, *less, *last;  // [n_splits][8]: of the D-th row; P(fewer than D), P(D - 1)
+    ScoredRows rows;
+    int n_classes;
+    bool next_counts;
+    // of CostTask, this list's: rival b at b * rival_stride
+    const double *within_own, *within_other, *at_node;
+    std::int64_t rival_stride;
+    const double* weight;  // [8]
+    double* sums;
+    std::int64_t stride;  // ranks of one rival
 };
 
 // The law of one row at the two ends of eight buckets.
@@ -287,15 +278,20 @@ struct LeafLoops {
     void (*tile_law)(const LawTile* const* tiles, const double* w, double x, double* F, double* U, double* f);
     // adds rows to G, A, T
     void (*tally)(const TallyTask& task);
+    // F, U, f of each row to values[24 i]
+    void (*laws)(const TallyTask& task, double* values);
+    // forwards over the rows of a class; sums over tallies; backwards over the rows with these
+    void (*score_prefixes)(const ScoredRows& rows);
+    void (*costs)(const CostTask& task);
+    void (*scores)(const ScoreTask& task);
     // adds each row to its record
     void (*scatter)(const ScatterTask& task);
     // out = the record of the rows of a and b together
     void (*merge)(int degree, bool density, const Record& a, const Record& b, const Record& out);
-    // lists of which some rows are moved: the laws of rows, written down; and the loops over their tasks
-    void (*row_laws)(const TallyTask& task, double* values);
+    // lists of which some rows are moved
     void (*running)(const RunningTask& task);
     void (*hull_counts)(const HullTask& task);
-    void (*move_scores)(const ScoreTask& task);
+    void (*move_scores)(const MoveScoreTask& task);
     void (*split_counts)(const SplitTask& task);
     void (*join_counts)(const JoinTask& task);
     // effect[i] += the sum over the nodes of weight |F - F'|, signs by the direction
@@ -314,7 +310,8 @@ struct LeafLoops {
     // moments[1 + piece][kMoments]; moments[0] is scratch. Returns how many went to near_rows.
     std::int64_t (*sort_out)(const double* distances, std::int64_t n, double scale, double near, double far, double* near_rows,
                              double* moments);
-    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density
+    // density[list][kLanes] of "this list wins, the K-th row at the node", from the record of each list, with density; of a pair
+    // only lists 0 and 1 win
     void (*combine)(const Contest& contest, const Record* lists, double* work, double* density);
     // out[y][kLanes] = P(the lists other than y hold at most limit[y] rows together); out[n_lists] = P(the contest is open):
     // fewer than K rows within, or neither list of a race complete; out[n_lists + 1] >= P(it is closed), as a sum of its own.

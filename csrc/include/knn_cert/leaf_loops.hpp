@@ -7,6 +7,7 @@
 #include "leaf_distances.hpp"
 #include "leaf_far.hpp"
 #include "leaf_moves.hpp"
+#include "leaf_scores.hpp"
 #include "leaf_tallies.hpp"
 #include "leaf_tiles.hpp"
 
@@ -19,9 +20,12 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.law_sums = law_sums;
     loops.tile_law = tile_law;
     loops.tally = tally;
+    loops.laws = laws;
+    loops.score_prefixes = score_prefixes;
+    loops.costs = costs;
+    loops.scores = scores;
     loops.scatter = scatter;
     loops.merge = merge;
-    loops.row_laws = row_laws;
     loops.running = running;
     loops.hull_counts = hull_counts;
     loops.move_scores = move_scores;

@@ -9,17 +9,6 @@
 namespace knn_cert {
 namespace {
 
-void row_laws(const TallyTask& task, double* values) {
-    for (std::int64_t i = 0; i < task.n_rows; ++i) {
-        Lanes F;
-        Lanes U;
-        Lanes f;
-        row_law(task, i, F, U, f);
-        double* const to = values + i * 3 * kLanes;
-        F.store(to), U.store(to + kLanes), f.store(to + 2 * kLanes);
-    }
-}
-
 // The records of more and more rows in some order, kept where they are asked for.
 template <int kDegree, bool kDensity>
 void running_of(const RunningTask& task) {
@@ -164,7 +153,7 @@ KNN_CERT_INLINE Lanes score(const Law& still, const Law& moved, const Lanes& alp
     return larger(x, zero - x);
 }
 
-void move_scores(const ScoreTask& task) {
+void move_scores(const MoveScoreTask& task) {
     const Lanes alpha = Lanes::load(task.alpha);
     const Lanes beta = Lanes::load(task.beta);
     const Lanes from = Lanes::load(task.from);

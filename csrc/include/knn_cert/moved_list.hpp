@@ -22,21 +22,9 @@ namespace knn_cert {
 constexpr double kUneven = 3e-12;
 constexpr double kPerExchange = 1e-11;
 
-// The laws of the rows of one list at the nodes of one block: [row][F, U, f][8].
-struct MovedLaws {
-    std::vector<double> still, moved;
-    std::int64_t n = 0;
-};
-
 // alpha = P(D - 2) and beta = P(D - 1) of a count, not normed.
 struct MovedPair {
     double alpha[kLanes], beta[kLanes];
-};
-
-// What is known of all splits at the nodes of one block: [moved rows][8].
-struct SplitLanes {
-    std::vector<double> bound;                // P(fewer than D): the most of it (outward) or the least (inward)
-    std::vector<double> density, less, last;  // of the rows that the attack moves: of the D-th row; P(fewer than D), P(D - 1)
 };
 
 class MovedList {
@@ -234,7 +222,7 @@ private:
         TallyTask task{};
         rows.prepare(block, law, {}, task);
         make_room(values, task.n_rows);
-        leaf_.row_laws(task, values.data());
+        leaf_.laws(task, values.data());
         return task.n_rows;
     }
 
@@ -306,7 +294,7 @@ private:
         x_.resize(static_cast<std::size_t>(laws.n) * kLanes);
         envelope_.resize(x_.size());
         double above[kLanes];
-        ScoreTask task{};
+        MoveScoreTask task{};
         task.still = laws.still.data(), task.moved = laws.moved.data();
         task.n_rows = laws.n;
         task.alpha = end.alpha, task.beta = end.beta;

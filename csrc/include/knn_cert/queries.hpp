@@ -2,5 +2,7 @@
 #pragma once
 
 #include "moves.hpp"
+#include "pairs.hpp"
 #include "races.hpp"
+#include "scores.hpp"
 #include "votes.hpp"

@@ -96,6 +96,22 @@ inline void add_density(const double* density, const double* weight, const doubl
     }
 }
 
+// Whether these relative errors matter: rounding alone is of that size.
+inline bool counts(const double* density, const double* weight, const double* relative) {
+    double mass = 0.0;
+    double by_rows = 0.0;
+    for (int lane = 0; lane < kLanes; ++lane) {
+        mass += weight[lane] * density[lane];
+        by_rows += weight[lane] * density[lane] * relative[lane];
+    }
+    return by_rows > 1e-12 * mass;
+}
+
+// The relative errors of densities that are `upper` at most; 1e-14 for the rounding of both.
+inline void relative_to_upper(const double* density, const double* upper, double* relative) {
+    for (int lane = 0; lane < kLanes; ++lane) relative[lane] = density[lane] > 0.0 ? upper[lane] / density[lane] - 1.0 + 1e-14 : 0.0;
+}
+
 class Tallies {
 public:
     virtual ~Tallies() = default;

@@ -134,7 +134,29 @@ inline void combine_votes(int n_lists, int K, const Record* lists, double* work,
     }
 }
 
+// The K-th row is at the node: of A, B or the others. i votes for A and j for B leave K - i - j to the others, whoever has the row.
+inline void combine_pair(int K, int lead, const Record* lists, double* density) {
+    const Lanes none = Lanes::all(0.0);
+    const auto inside = [&](int c, int k) { return k < K ? Lanes::load(lists[c].G + k * kLanes) : none; };  // K inside: none is left
+    const auto at_node = [&](int c, int k) { return k > 0 ? Lanes::load(lists[c].A + (k - 1) * kLanes) : none; };
+    Lanes sums[2] = {none, none};
+    for (int i = 0; i <= K; ++i) {
+        Lanes with_a[2] = {none, none};  // sums over j of what the factors of A multiply: inside, and at the node
+        Lanes of_node[2] = {none, none};
+        for (int j = 0; i + j <= K; ++j) {
+            const int wins = i - j + lead <= 0 ? 1 : 0;
+            const Lanes b = inside(1, j);
+            const Lanes others = inside(2, K - i - j);
+            with_a[wins] += at_node(1, j) * others + b * at_node(2, K - i - j);
+            of_node[wins] += b * others;
+        }
+        for (int wins = 0; wins < 2; ++wins) sums[wins] += inside(0, i) * with_a[wins] + at_node(0, i) * of_node[wins];
+    }
+    for (int wins = 0; wins < 2; ++wins) sums[wins].store(density + wins * kLanes);
+}
+
 void combine(const Contest& contest, const Record* lists, double* work, double* density) {
+    if (contest.pair) return combine_pair(contest.n_neighbors, contest.lead, lists, density);
     if (contest.race) {  // A_A[m-1] H_B, H_B = sum_{k < m'} G_B[k], and the other way round
         for (int c = 0; c < 2; ++c) {
             const int m = contest.degree[c];

@@ -6,7 +6,8 @@ known by their moments in races for at most 12 rows a list, which are votes of t
 more neighbours or classes every row is counted at every node, which takes 10 to 30 times as long. The first
 queries at a new number of features or a small sigma are slower still: tables of the law are made on the way.
 `vote_scan` works out all distances first. The functions of the distance law are those of `reference`, in
-plain Python.
+plain Python. It lacks `pair_families` and `rival_scores`: certificates for more than two classes are the
+smaller ones that need only races.
 
 The first call of a function compiles for some seconds; machine code is kept on disk for later processes where
 numba finds a folder to write to. The contract is in contract.py beside this folder.
@@ -28,18 +29,18 @@ from .races import RaceFamily, family_parts
 from .threads import for_each_query
 from .winner import Vote, votes_to_win
 
-# Moved rows are bounded by lists alone, which certify less.
-moved_races = None
-
 __all__ = [
     "distances",
     "distances_csr",
+    "moved_races",
     "ncx2_cdf",
     "ncx2_logcdf",
     "ncx2_logsf",
     "ncx2_sf",
+    "pair_families",
     "race",
     "race_families",
+    "rival_scores",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -195,6 +196,11 @@ def race_families(
 
     for_each_query(len(n_members), n_threads, work)
     return probabilities, errors
+
+
+moved_races = None
+pair_families = None
+rival_scores = None
 
 
 class _Classes:
