@@ -88,7 +88,7 @@ def test_given_classes_are_the_classes_whatever_the_table_has():
 
 
 def test_a_table_with_a_label_outside_the_given_classes_is_refused():
-    with pytest.raises(ValueError, match=r"among classes.*got TALL"):
+    with pytest.raises(ValueError, match=r"among classes.*got 'TALL'"):
         classifier([0.0, 1.0], ["tall", "TALL"], n_neighbors=1, classes=["tall", "short"])
     with pytest.raises(ValueError, match="at least two"):
         classifier([0.0, 1.0], [1, 1], n_neighbors=1, classes=[1])

@@ -160,7 +160,11 @@ def test_functions_take_no_noise():
         found = largest_budget(squares, y, threat, target_class=target, n_neighbors=9, sigma=0)
         certificates = clf.certify(queries, threat)
         expected = np.where(certificates.abstained, -1.0, certificates.budget)
-        np.testing.assert_allclose(np.where(np.isnan(found), -1.0, found), expected, rtol=1e-12)
+        got = np.where(np.isnan(found), -1.0, found)
+        if isinstance(threat, QueryShift):  # the classifier also knows the distances between its rows
+            assert np.all(got <= expected * (1.0 + 1e-12))
+        else:
+            np.testing.assert_allclose(got, expected, rtol=1e-12)
     worst = worst_case_probability(squares, y, LabelFlips(2), target_class=target, n_neighbors=9, sigma=0)
     assert np.array_equal(worst == 1.0, clf.certify(queries, LabelFlips(2)).worst_probability == 1.0)
 
@@ -208,7 +212,8 @@ def test_a_fitted_classifier_of_scikit_learn_has_the_same_certificates(algorithm
         if threat.budget_name == "rows":
             assert np.array_equal(one.budget, other.budget)
         else:  # a little is taken off for what the rounding of the fitted classifier may exchange
-            np.testing.assert_allclose(one.budget, other.budget, rtol=1e-6, atol=1e-6)
+            if not isinstance(threat, QueryShift):  # where pairs of rows are looked at besides
+                np.testing.assert_allclose(one.budget, other.budget, rtol=1e-6, atol=1e-6)
             assert np.all(one.budget <= other.budget)
         assert one.guarantee == other.guarantee
 

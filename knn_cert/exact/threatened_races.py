@@ -31,6 +31,9 @@ __all__ = [
 # A moved distance, or one that went over, is rounded a few times more: its error relative to itself.
 MOVED = 4.0 * float(np.finfo(np.float64).eps)
 
+# Moves and distances up to here have squares in units of sigma.
+_FARTHEST = 1e100
+
 # Where there are many rows, lists are not asked if they could add no more than this to a probability, as a
 # share of it: there they never did.
 _NEARLY_MET, _MANY_ROWS = 2e-3, 256
@@ -77,7 +80,9 @@ class ThreatenedRace(NamedTuple):
     def by_moves(self) -> MovedRequest | None:
         """Return the race of the moved rows, None where they are not all that there is."""
         moves = None if self.rows is not None else self.threat.moved_rows(self.a, self.b)
-        if moves is None or not 0 < moves.rows < len(self.a) + len(self.b) or moves.radius == 0.0:
+        if moves is None or moves.radius > _FARTHEST or moves.a.max(initial=0.0) > _FARTHEST:
+            return None  # squares would overflow; the lists know what is left then
+        if not 0 < moves.rows < len(self.a) + len(self.b) or moves.radius == 0.0:
             return None  # where no row is moved, or every one, the lists are the tables of the attack
         a, b, radius = moves.a * (1.0 + MOVED), moves.b * (1.0 - MOVED), moves.radius * (1.0 + MOVED)
         return MovedRequest(moves._replace(a=a, b=b, radius=radius), self.ranks)

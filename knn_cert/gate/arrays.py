@@ -43,11 +43,8 @@ def reject_text_columns(X: Any) -> None:
 
 def reject_missing_values(X: Any) -> None:
     """Raise InvalidInput for the first NaN of a dense array or a data frame; anything else passes."""
-    try:
-        values = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        return
-    if values.ndim != 2 or not np.isnan(values).any():
+    values = np.asarray(X)
+    if values.ndim != 2 or values.dtype.kind != "f" or not np.isnan(values).any():
         return
     row, column = np.argwhere(np.isnan(values))[0].tolist()
     name = list(X.columns)[column] if hasattr(X, "columns") else column

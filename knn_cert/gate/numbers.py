@@ -176,10 +176,8 @@ def check_sigma_or_none(sigma: object) -> float:
     value = as_real(sigma, "sigma")
     if value == 0.0:
         return 0.0
-    if not (math.isfinite(value) and value >= 0.0):
-        raise InvalidInput(
-            f"sigma must be finite and at least 0, got {value!r}; 0 is plain K-NN, without noise"
-        )
+    if not value >= 0.0:  # nor NaN
+        raise InvalidInput(f"sigma must be at least 0, got {value!r}; 0 is plain K-NN, without noise")
     return check_sigma(value)
 
 

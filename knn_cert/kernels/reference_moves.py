@@ -202,7 +202,8 @@ def _score(still, moved, alpha, beta):
     change = abs(still[0] - moved[0] if small else moved[1] - still[1])
     kappa, kappa_moved = (max(beta * law[1] + alpha * law[0], 1e-300) for law in (still, moved))
     z = (alpha - beta) * (change if still[0] >= moved[0] else -change) / kappa_moved
-    quotient = math.log1p(z) / z if abs(z) > 1e-9 else 1.0 - z / 2
-    if abs(z) > 0.25:
+    if abs(z) > 0.25:  # 1 + z may have lost its digits
         quotient = math.log(kappa / kappa_moved) / z
+    else:
+        quotient = math.log1p(z) / z if abs(z) > 1e-9 else 1.0 - z / 2
     return abs(change / kappa_moved * quotient)
