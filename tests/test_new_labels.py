@@ -92,7 +92,7 @@ def test_a_table_with_a_label_outside_the_given_classes_is_refused():
         classifier([0.0, 1.0], ["tall", "TALL"], n_neighbors=1, classes=["tall", "short"])
     with pytest.raises(ValueError, match="at least two"):
         classifier([0.0, 1.0], [1, 1], n_neighbors=1, classes=[1])
-    with pytest.raises(ValueError, match="one axis"):
+    with pytest.raises(ValueError, match="sequence of labels"):
         classifier([0.0, 1.0], [1, 1], n_neighbors=1, classes=[[1, 2]])
     with pytest.raises(ValueError, match="sorted"):
         classifier([0.0, 1.0], [1, 1], n_neighbors=1, classes=np.array([1, "b", None], dtype=object))
