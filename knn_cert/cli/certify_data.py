@@ -53,10 +53,10 @@ def classes(text: str | None, y_train: NDArray[Any]) -> list[Any] | None:
         return labels
     try:
         return [y_train.dtype.type(label) for label in labels]
-    except ValueError:
+    except (ValueError, OverflowError):
         raise InputError(
-            f"--classes: the labels of the table are numbers, got {listed(labels)}; give numbers between "
-            "commas"
+            f"--classes: the labels of the table are numbers, got {listed(labels)}; give numbers of "
+            f"type {y_train.dtype} between commas"
         ) from None
 
 

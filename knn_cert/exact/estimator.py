@@ -18,7 +18,7 @@ from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
 from .evaluate import Evaluation, Question, certificates_of, evaluate
 from .falsify import Victim, attack_all
-from .fitted_table import FittedTable
+from .fitted_table import DEFAULT_NEIGHBORS, FittedTable
 from .grid import GridPoint, as_axis
 from .influence import Influence, influence_of
 from .measured import Measured
@@ -52,10 +52,10 @@ class SmoothedKNNClassifier(FittedTable):
         features beforehand with constants that do not come from the training table, or the certificates do
         not hold.
     radius : float, optional
-        In the place of `n_neighbors`: all rows within this distance of the query vote, however many. It must
-        not be chosen from the training table. Where nobody votes, the class that comes first is predicted;
-        without noise nothing is then certified. Noise makes distances longer, to about sqrt(distance^2 +
-        sigma^2 d), so the radius has to grow with it.
+        In the place of `n_neighbors`, which is then left out: all rows within this distance of the query
+        vote, however many. It must not be chosen from the training table. Where nobody votes, the class that
+        comes first is predicted; without noise nothing is then certified. Noise makes distances longer, to
+        about sqrt(distance^2 + sigma^2 d), so the radius has to grow with it.
     edges : array_like of shape (L - 1,), optional
         Increasing edges on the squared distance: rows whose noisy distances fall into one bucket are ordered
         by their index, the quantised classifier of Theorem 3 of RAB; see `rab_edges`. Edges must not be
@@ -91,7 +91,7 @@ class SmoothedKNNClassifier(FittedTable):
 
     def __init__(
         self,
-        n_neighbors: int = 5,
+        n_neighbors: int = DEFAULT_NEIGHBORS,
         sigma: float = 1.0,
         *,
         radius: float | None = None,

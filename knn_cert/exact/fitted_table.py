@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .._types import FloatArray
 from ..gate.arrays import reject_missing_values, reject_text_columns
 from ..gate.distances import check_scale
+from ..gate.errors import InvalidInput
 from ..gate.labels import check_kind_of_labels, number_classes
 from ..threats import BlackBoxBall
 from .classifiers import checked_vote
@@ -27,9 +28,27 @@ if TYPE_CHECKING:
 
     Matrix: TypeAlias = ArrayLike | sp.csr_array | sp.csr_matrix
 
-__all__ = ["FittedTable"]
+__all__ = ["DEFAULT_NEIGHBORS", "FittedTable", "checked_queries"]
 
 _Self = TypeVar("_Self", bound="FittedTable")
+
+# What n_neighbors is where a user says nothing; beside radius anything else is a contradiction.
+DEFAULT_NEIGHBORS = 5
+
+
+def checked_queries(estimator: Any, X: Matrix) -> Any:
+    """Return queries as float64, dense or CSR, with the features that an estimator was fitted on."""
+    X = validate_data(
+        estimator,
+        X,
+        accept_sparse="csr",
+        dtype=np.float64,
+        order="C",
+        reset=False,
+        ensure_all_finite="allow-nan",
+    )
+    reject_missing_values(X, getattr(estimator, "feature_names_in_", None), "queries")
+    return X
 
 
 class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
@@ -67,14 +86,17 @@ class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
         ValueError
             If X holds NaN, infinity or text, or is empty, has squares that overflow, has another number of
             rows than y, if y has one class, numbers and words as labels, or a label outside `classes`, or if
-            a parameter is out of its range (n_neighbors > n, sigma < 0, ...).
+            a parameter is out of its range (n_neighbors > n, sigma < 0, ...), or both n_neighbors and radius
+            are given.
         """
         # A fit that fails must not leave the old table under a new number of features.
         if hasattr(self, "classes_"):
             del self.classes_
         reject_text_columns(X)
-        reject_missing_values(X)
-        X, y = validate_data(self, X, y, accept_sparse="csr", dtype=np.float64, order="C")
+        X, y = validate_data(
+            self, X, y, accept_sparse="csr", dtype=np.float64, order="C", ensure_all_finite="allow-nan"
+        )
+        reject_missing_values(X, getattr(self, "feature_names_in_", None), "rows")
         classes, labels = number_classes(y, self.classes)
         if self.classes is None:
             check_kind_of_labels(classes)
@@ -143,6 +165,11 @@ class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
     def _checked_settings(
         self, n_neighbors: object, sigma: object, table: Table, n_classes: int, labels_are_classes: bool
     ) -> Vote:
+        if self.radius is not None and n_neighbors not in (None, DEFAULT_NEIGHBORS):
+            raise InvalidInput(
+                f"n_neighbors and radius say both who votes, got n_neighbors = {n_neighbors!r} and radius = "
+                f"{self.radius!r}; leave one of them out"
+            )
         return checked_vote(
             n_neighbors=n_neighbors,
             sigma=sigma,
@@ -159,4 +186,4 @@ class FittedTable(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # unty
     def _checked_queries(self, X: Matrix) -> Any:
         check_is_fitted(self, "classes_")
         reject_text_columns(X)
-        return validate_data(self, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+        return checked_queries(self, X)

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.metrics import DistanceMetric, pairwise_distances
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from .._types import FloatArray, WholeArray
 from ..certificates import Certificates
@@ -20,6 +20,7 @@ from ..threats import LabelFlips, QueryShift, RowShift, Threat
 from ..threats.base import check_threat
 from .classifiers import checked_vote
 from .evaluate import Question, certificates_of, evaluate
+from .fitted_table import checked_queries
 from .measured import Measured
 from .table import Table
 
@@ -199,7 +200,7 @@ def certify_sklearn(
     check_threat(threat, get_args(Threat))
     if metric != "euclidean":
         _check_moves(knn, threat, metric)
-    X = validate_data(knn, X, accept_sparse="csr", dtype=np.float64, order="C", reset=False)
+    asked, X = X, checked_queries(knn, X)
     table: Any = _MetricTable(knn, metric)
     vote = checked_vote(
         n_neighbors=knn.n_neighbors,
@@ -216,7 +217,9 @@ def certify_sklearn(
     (found,) = evaluate(table, X, [question], progress)
     # Rounding is covered. But a subclass may predict in another way, or a function of the user measure other
     # distances each time: where knn itself says something else, nothing is certified.
-    unsure = knn.predict(X) != knn.classes_[np.argmax(found.probabilities, axis=1)]
+    # A data frame is handed on as it is: knn warns where the names of its features are missing.
+    said = knn.predict(asked if hasattr(asked, "columns") else X)
+    unsure = said != knn.classes_[np.argmax(found.probabilities, axis=1)]
     found.errors[unsure] = 1.0
     withdraw(found.claims, unsure)
     return certificates_of(question, found, knn.classes_, table)

@@ -17,7 +17,7 @@ from ..threats.shifts import QueryShift, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
 from .measured import Measured, change_by_shift, lengthened, shortened
-from .moved_races import MovedAttacks, MovedRequest, has_moves
+from .moved_races import MovedAttacks, MovedRequest, has_bounds
 from .pairs import RivalPairs
 from .races import RaceRequest, evaluate_races
 from .radius_search import Bracket, largest_radii, radii_below_attacks
@@ -197,7 +197,7 @@ class SmoothedQueries(UncertainQueries):
     def _attacks_nearly_meet_bounds(self, threat: RowShift) -> bool:
         """Whether an attack on the majority is one on the prediction, and nearly as strong as any."""
         moves_alone = not threat.relabel and 0 < threat.tampered_rows(self.n_rows) < self.n_rows
-        return self._settings.n_classes == 2 and moves_alone and has_moves(self._settings)
+        return self._settings.n_classes == 2 and moves_alone and has_bounds(self._settings)
 
     # -------------------------------------------------------------------------------------------- margins
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -41,17 +42,24 @@ def reject_text_columns(X: Any) -> None:
         )
 
 
-def reject_missing_values(X: Any) -> None:
-    """Raise InvalidInput for the first NaN of a dense array or a data frame; anything else passes."""
-    values = np.asarray(X)
-    if values.ndim != 2 or values.dtype.kind != "f" or not np.isnan(values).any():
+def reject_missing_values(X: Any, names: Sequence[Any] | None, whose: Literal["rows", "queries"]) -> None:
+    """Raise InvalidInput for the first NaN of a float array or CSR matrix whose columns may have names."""
+    sparse = hasattr(X, "tocoo")
+    values = X.data if sparse else X
+    if values.size == 0 or not np.isnan(values.min()):  # the smallest is NaN where any is
         return
-    row, column = np.argwhere(np.isnan(values))[0].tolist()
-    name = list(X.columns)[column] if hasattr(X, "columns") else column
+    if sparse:
+        entries = X.tocoo()
+        missing = np.isnan(entries.data)
+        places = zip(entries.row[missing].tolist(), entries.col[missing].tolist(), strict=True)
+        row, column = min(places)
+    else:
+        row, column = np.argwhere(np.isnan(X))[0].tolist()
+    name = column if names is None else names[column]
     raise InvalidInput(
-        f"every feature must be a number, but row {row} of column {name!r} is NaN; drop such rows, or fill "
-        "them by a rule that was fixed beforehand: what is learned from this table, such as the mean of a "
-        "column, may be what the attacker made of it"
+        f"every feature must be a number, but row {row} of column {name!r} is NaN; drop such {whose}, or "
+        "fill them by a rule that was fixed beforehand: what is learned from the training table, such as the "
+        "mean of a column, may be what the attacker made of it"
     )
 
 

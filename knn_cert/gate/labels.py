@@ -141,7 +141,7 @@ def _in_full(labels: list[Any]) -> str:
 
 def _shape_of(y: ArrayLike) -> str:
     """Return what is there in the place of a sequence."""
-    return repr(y) if np.ndim(y) == 0 else f"an array of shape {np.shape(y)}"
+    return repr(np.asarray(y).item()) if np.ndim(y) == 0 else f"an array of shape {np.shape(y)}"
 
 
 def reads_as_number(text: str) -> bool:

@@ -24,9 +24,9 @@ class Together:
     right_at_least : int or None
         As many predictions are right under every attack; None without true labels.
     alone : Certificates
-        Budgets one by one, as large as they are: for the same attack ask
-        ``alone.certified(rows)``, or ``alone.summary(y, budgets=[rows])``.
-        The certificates one by one, with the largest number of rows that each prediction survives.
+        The certificates one by one, with the largest number of rows that each prediction survives, whatever
+        number the threat has. To compare, ask for that number: ``alone.summary(y, budgets=[rows])``, where
+        a share of the table is that share times ``alone.n_train``, rounded up.
     threat : threat
         What the attacker may do, with its number of rows.
     """
@@ -72,4 +72,5 @@ class Together:
     def __repr__(self) -> str:
         exact = "exactly" if self.is_exact else "at most"
         right = "" if self.accuracy_at_least is None else f", accuracy at least {self.accuracy_at_least:.4f}"
-        return f"<{type(self).__name__} of {len(self)} queries: {exact} {self.changed_at_most} change{right}>"
+        name, attack = type(self).__name__, f"{type(self.threat).__name__}(rows={self.threat.rows})"
+        return f"<{name} of {len(self)} queries under {attack}: {exact} {self.changed_at_most} change{right}>"
