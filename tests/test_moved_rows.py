@@ -267,7 +267,7 @@ class Planted:
 def test_the_search_below_attacks_asks_for_few_bounds():
     attacks = Planted([1.0, 0.01, 3.0, np.inf, 2.0], [0.9999, 0.00999, 2.99, np.inf, 1.0])
     start = Bracket.from_zero(np.ones(5))
-    bracket = radii_below_attacks(attacks, start, 1.0, 1e6)
+    bracket = radii_below_attacks(attacks, start, 1.0, np.full(5, 1e6))
     assert (bracket.low <= attacks.held).all()
     assert np.isinf(bracket.low[3])
     assert (bracket.high[:4] >= attacks.held[:4]).all()

@@ -21,17 +21,11 @@ __all__ = [
     "MovedRequest",
     "best_moves",
     "evaluate_moves",
-    "has_bounds",
     "has_moves",
 ]
 
 # Rows of races that are in memory at a time; the answers do not depend on it.
 _CHUNK_ROWS = 2**20
-
-# The error of the sums over nodes is estimated from one race and charged for all: where another one decides
-# in a shorter time the step is too coarse for it; at K = 499 a bound was above the truth by 5.5e-3. Until it
-# is bounded for every race no certificate rests on these bounds. Attacks are checked exactly, and stay.
-_BOUNDS_ARE_JUSTIFIED = False
 
 # Tolerance of probabilities that only say about where an attack begins to succeed.
 _ROUGH = 1e-6
@@ -86,11 +80,6 @@ class MovedRace(NamedTuple):
 def has_moves(settings: VoteSettings) -> bool:
     """Return whether the kernel has races of moved rows, and what it relies on holds: d is whole."""
     return settings.kernel.moved_races is not None and float(settings.dof).is_integer()
-
-
-def has_bounds(settings: VoteSettings) -> bool:
-    """Return whether certificates may rest on the lower bounds of moved races."""
-    return _BOUNDS_ARE_JUSTIFIED and has_moves(settings)
 
 
 def evaluate_moves(

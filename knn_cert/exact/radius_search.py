@@ -104,7 +104,7 @@ class Attacks(Protocol):
         """Repeat the attacks at other radii -> their margins."""
 
 
-def largest_radii(margins: _Margins, start: Bracket, sigma: float, everywhere: float) -> FloatArray:
+def largest_radii(margins: _Margins, start: Bracket, sigma: float, everywhere: FloatArray) -> FloatArray:
     """Return the largest certified radius of each query, from below and to a relative 1e-3.
 
     By false position: the margin, a normal quantile, is nearly a straight line in the radius.
@@ -115,8 +115,8 @@ def largest_radii(margins: _Margins, start: Bracket, sigma: float, everywhere: f
         Queries, and a radius for each of them -> their margins.
     start : Bracket
     sigma : float
-    everywhere : float
-        Whoever survives this radius survives any.
+    everywhere : ndarray of shape (n_queries,)
+        A query that survives this radius survives any.
 
     Returns
     -------
@@ -126,7 +126,7 @@ def largest_radii(margins: _Margins, start: Bracket, sigma: float, everywhere: f
     return _close_in(margins, start, sigma, everywhere, _RADIUS_ACCURACY).low
 
 
-def radii_below_attacks(attacks: Attacks, start: Bracket, sigma: float, everywhere: float) -> Bracket:
+def radii_below_attacks(attacks: Attacks, start: Bracket, sigma: float, everywhere: FloatArray) -> Bracket:
     """Return the bracket that a search finds which asks for bounds only just below where an attack succeeds.
 
     Where an attack begins to succeed is cheap to find, and bounds that are nearly met by attacks hold just
@@ -137,9 +137,9 @@ def radii_below_attacks(attacks: Attacks, start: Bracket, sigma: float, everywhe
     attacks.meet(active, np.full(len(active), sigma), bounded=False)
     for n_tried in range(_MOST_ATTACKS):
         accuracy = _ATTACK_ACCURACY if n_tried else _FIRST_ACCURACY
-        found = _follow(attacks, active, bracket, sigma, everywhere, accuracy)
+        found = _follow(attacks, active, bracket, sigma, everywhere[active], accuracy)
         unlimited = np.isinf(found.high)
-        trial = np.where(unlimited, everywhere, found.high * (1.0 - _BELOW_ATTACK))
+        trial = np.where(unlimited, everywhere[active], found.high * (1.0 - _BELOW_ATTACK))
         if n_tried == 0:  # the first guess of a radius: there is mostly a better attack here
             attacks.meet(active, trial, bounded=False)
             continue
@@ -164,7 +164,7 @@ def _follow(
     queries: WholeArray,
     known: Bracket,
     sigma: float,
-    everywhere: float,
+    everywhere: FloatArray,
     relative_accuracy: float,
 ) -> Bracket:
     """Return where the remembered attacks on some queries begin to succeed."""
@@ -177,7 +177,7 @@ def _follow(
 
 
 def _close_in(
-    margins: _Margins, start: Bracket, sigma: float, everywhere: float, relative_accuracy: float
+    margins: _Margins, start: Bracket, sigma: float, everywhere: FloatArray, relative_accuracy: float
 ) -> Bracket:
     """Return a bracket that is as narrow as that, see `largest_radii`."""
     bracket = start.of(np.arange(len(start.low)))

@@ -14,7 +14,7 @@ import numpy as np
 
 from .._types import FloatArray, WholeArray
 from ..threats.rows import RaceThreat
-from .moved_races import MovedRace, MovedRequest, evaluate_moves, has_bounds
+from .moved_races import MovedRace, MovedRequest, evaluate_moves, has_moves
 from .races import RaceRequest, evaluate_races, margins_to_half
 from .settings import VoteSettings
 
@@ -153,7 +153,7 @@ def margins_by_lists(settings: VoteSettings, races: Sequence[ThreatenedRace]) ->
 def _by_moves(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[MovedRace | None]:
     """Return what moved rows leave to each race, where they are all that there is and the kernel has it."""
     found: list[MovedRace | None] = [None] * len(races)
-    if not has_bounds(settings):
+    if not has_moves(settings):
         return found
     requests = {k: request for k, race in enumerate(races) if (request := race.by_moves()) is not None}
     for k, moved in zip(requests, evaluate_moves(settings, list(requests.values())), strict=True):

@@ -17,7 +17,7 @@ from ..threats.shifts import QueryShift, RowShift
 from .majority import votes_needed, votes_that_can_win
 from .mean_race import expected_count
 from .measured import Measured, change_by_shift, lengthened, shortened
-from .moved_races import MovedAttacks, MovedRequest, has_bounds
+from .moved_races import MovedAttacks, MovedRequest, has_moves
 from .pairs import RivalPairs
 from .races import RaceRequest, evaluate_races
 from .radius_search import Bracket, largest_radii, radii_below_attacks
@@ -86,7 +86,7 @@ class SmoothedQueries(UncertainQueries):
         self._settings = settings
         self._distances, self._labels = measured.distances, measured.labels
         self._widening = measured.widening
-        self._farthest = float(measured.distances.max(initial=0.0))
+        self._farthest = measured.distances.max(axis=1, initial=0.0)
         self._sides: dict[int, tuple[FloatArray, FloatArray]] = {}
         self._balls: dict[int, float] = {}
         self._votes: dict[int, _Untampered] = {}
@@ -188,16 +188,16 @@ class SmoothedQueries(UncertainQueries):
         attacks = MovedAttacks(self._settings, request_at, by_other_bounds)
         radii[standing] = largest_radii(
             lambda queries, tried: margins_at(standing[queries], tried),
-            radii_below_attacks(attacks, start.of(standing), sigma, everywhere),
+            radii_below_attacks(attacks, start.of(standing), sigma, everywhere[standing]),
             sigma,
-            everywhere,
+            everywhere[standing],
         )
         return radii
 
     def _attacks_nearly_meet_bounds(self, threat: RowShift) -> bool:
         """Whether an attack on the majority is one on the prediction, and nearly as strong as any."""
         moves_alone = not threat.relabel and 0 < threat.tampered_rows(self.n_rows) < self.n_rows
-        return self._settings.n_classes == 2 and moves_alone and has_bounds(self._settings)
+        return self._settings.n_classes == 2 and moves_alone and has_moves(self._settings)
 
     # -------------------------------------------------------------------------------------------- margins
 

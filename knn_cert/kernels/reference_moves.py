@@ -1,8 +1,8 @@
 """Races of which some rows are moved, in plain loops: the specification of `MovedRaces` in contract.py.
 
 Letters of docs/moved-rows.md. Split by split and node by node: hulls within hulls until they stay (Theorem
-2), then Theorem 1 with the attack of the split. What the sums over nodes err by is taken from ordinary races,
-which `reference_loops.race` integrates on nodes of its own.
+2), then Theorem 1 with the attack of the split. What the sums over nodes err by is bounded for all races at
+once by `reference_strip`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ import math
 
 import numpy as np
 
-from .reference_loops import counts_at_least, distance_law, node, nodes_above, nodes_below, race, tallies
+from .reference_loops import counts_at_least, distance_law, node, race, tallies
+from .reference_strip import MovedList, end_error, sum_errors
 
 __all__ = ["moved_races"]
 
-STEP = 1 / 16
-PRICE = 1e-9  # what the nodes beyond the window may add
+FIRST_STEP = 1 / 16
+PRICE = 1e-9  # what may happen beyond the window
+LARGEST_ERROR = 1e-8  # of sums over nodes
 PER_EXCHANGE = 1e-11  # see csrc/include/knn_cert/moved_list.hpp
 UNEVEN = 3e-12
+ROUNDING = 1e-12  # of sums of some hundred terms that add up to 1, by laws that err by 1e-14
 WIDER = 1e-8  # of the bracket of alpha / beta
 
 
@@ -65,34 +68,56 @@ class _Contest:
 
     def set_nodes(self, rows):
         """Nodes beyond which both lists decide nothing, whichever rows are moved; and the laws there."""
-        n_rows, most = len(self.a) + len(self.b), max(self.m_a, self.m_b)
         closing = min(self.moved_a[self.m_a - 1], self.b[self.m_b - 1]) / self.sigma
         middle = math.sqrt(closing**2 + self.dof)
+        self.step = FIRST_STEP
+        first = last = round((middle if middle > 40 else math.log(math.expm1(middle))) / self.step)
 
-        def beyond(t):
+        def open_(t):
             a = _ranks(self.laws(t, self.a), self.laws(t, self.moved_a), rows, True)
-            open_ = sum(tallies(a, self.m_a - 1)[0]) * sum(tallies(self.laws(t, self.b), self.m_b - 1)[0])
-            return open_ + nodes_above(t, open_, n_rows, most, closing, self.dof)
+            return sum(tallies(a, self.m_a - 1)[0]) * sum(tallies(self.laws(t, self.b), self.m_b - 1)[0])
 
-        def before(t):
+        def arrived(t):
             b = _ranks(self.laws(t, self.b), self.laws(t, self.moved_b), rows, False)
-            arrived = counts_at_least(b, self.m_b)[self.m_b]
-            return arrived + nodes_below(t, arrived, n_rows, self.m_b, self.dof)
+            a = counts_at_least(self.laws(t, self.a), self.m_a)[self.m_a]
+            return a + counts_at_least(b, self.m_b)[self.m_b]
 
-        def a_before(t):
-            return counts_at_least(self.laws(t, self.a), self.m_a)[self.m_a]
-
-        first = last = round((middle if middle > 40 else math.log(math.expm1(middle))) / STEP)
-        while beyond(node(last * STEP)[0]) > PRICE:
+        while open_(node(last * self.step)[0]) > PRICE or self.end_error(last, rows) > PRICE:
             last += 4
-        while max(before(node(first * STEP)[0]), a_before(node(first * STEP)[0])) > PRICE:
+        while arrived(node(first * self.step)[0]) > PRICE or self.end_error(first, rows) > PRICE:
             first -= 4
-        self.price = beyond(node(last * STEP)[0]) + before(node(first * STEP)[0])
-        self.nodes = []
-        for j in range(first, last + 1):
-            t, weight = node(j * STEP)
-            sides = [self.laws(t, s) for s in (self.a, self.moved_a, self.b, self.moved_b)]
-            self.nodes.append((STEP * weight, *sides))
+        self.outside = 3.0 * open_(node(last * self.step)[0]) + arrived(node(first * self.step)[0])
+        positions = [j * self.step for j in range(first, last + 1)]
+        while True:
+            lists = self.lists(positions, rows)
+            a_first, b_first, self.a_mass, self.b_mass = sum_errors(positions, self.step, *lists, self.dof)
+            self.sums = max(a_first, b_first)
+            if self.sums <= LARGEST_ERROR:
+                break
+            self.step /= 2.0
+            positions = [j * self.step for j in range(2 * first - 1, 2 * last + 2)]
+            first, last = 2 * first - 1, 2 * last + 1
+        self.nodes = [
+            (self.step * node(u)[1], *laws)
+            for u, *laws in zip(
+                positions, lists[0].still, lists[0].moved, lists[1].still, lists[1].moved, strict=True
+            )
+        ]
+
+    def lists(self, positions, rows):
+        """Both lists at some nodes."""
+        found = []
+        for s, moved, m in ((self.a, self.moved_a, self.m_a), (self.b, self.moved_b, self.m_b)):
+            at = [[self.laws(node(u)[0], x) for u in positions] for x in (s, moved)]
+            found.append(
+                MovedList((s / self.sigma).tolist(), (moved / self.sigma).tolist(), *at, min(rows, len(s)), m)
+            )
+        return found
+
+    def end_error(self, index, rows):
+        """What a window that ends at a node adds to the errors of sums."""
+        positions = [index * self.step]
+        return max(end_error(positions, self.step, *self.lists(positions, rows), self.dof, 0)[:2])
 
     def laws(self, t, distances):
         return [distance_law(t, (s / self.sigma) ** 2, self.dof) for s in distances.tolist()]
@@ -118,8 +143,8 @@ class _Contest:
 
     def bound(self, p, q, attack):
         """Theorem 1 for one split, with the sets of an attack on it; errors are taken off."""
-        exact, error, at_a, at_b = attack
-        one = two = mass = first = second = 0.0
+        _, _, at_a, at_b = attack
+        one, two = 0.0, 1.0
         c_a = c_b = 0.0
         for weight, a, moved_a, b, moved_b in self.nodes:
             (g_a, a_a), (g_b, a_b) = (
@@ -130,13 +155,9 @@ class _Contest:
             least_b = _worst_count(b, moved_b, q, self.m_b, False)  # 1 - H
             c_a, c_b = max(c_a, most_a - sum(g_a)), max(c_b, sum(g_b) - least_b)
             one += weight * least_b * a_a[-1]
-            two += weight * (1.0 - most_a) * a_b[-1]
-            mass += weight * a_b[-1]
-            first += weight * sum(g_b) * a_a[-1]
-            second += weight * sum(g_a) * a_b[-1]
-        two += max(0.0, 1.0 - mass - self.price) * (1.0 - most_a)
-        off = abs(first - exact) + abs(first + second - 1.0) + error
-        return max(one - c_a, two - c_b) - 4.0 * off - self.price - (p + q) * PER_EXCHANGE
+            two -= weight * most_a * a_b[-1]
+        found = max(one - c_a * (1.0 + self.b_mass), two - c_b * (1.0 + self.a_mass))
+        return found - 3.0 * self.sums - self.outside - ROUNDING - (p + q) * PER_EXCHANGE
 
 
 def _with_moved(still, moved, rows):

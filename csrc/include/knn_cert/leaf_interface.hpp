@@ -294,6 +294,7 @@ struct LeafLoops {
     void (*move_scores)(const MoveScoreTask& task);
     void (*split_counts)(const SplitTask& task);
     void (*join_counts)(const JoinTask& task);
+    void (*strip_counts)(const StripTask& task);
     // effect[i] += the sum over the nodes of weight |F - F'|, signs by the direction
     void (*move_effects)(const double* still, const double* moved, std::int64_t n_rows, const double* weight, double* effect);
     // sums over far rows; their record (without density: bounds of P(count >= degree) and of the mean from above); what errors

@@ -8,6 +8,7 @@
 #include "leaf_far.hpp"
 #include "leaf_moves.hpp"
 #include "leaf_scores.hpp"
+#include "leaf_strip.hpp"
 #include "leaf_tallies.hpp"
 #include "leaf_tiles.hpp"
 
@@ -31,6 +32,7 @@ constexpr LeafLoops make_leaf_loops(const char* name) {
     loops.move_scores = move_scores;
     loops.split_counts = split_counts;
     loops.join_counts = join_counts;
+    loops.strip_counts = strip_counts;
     loops.move_effects = move_effects;
     loops.far_sums = far_sums;
     loops.far_polynomials = far_polynomials;

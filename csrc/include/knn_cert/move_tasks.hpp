@@ -61,6 +61,27 @@ struct JoinTask {
     double *density, *less, *last;  // [n_splits][8]: of the D-th row; P(fewer than D), P(D - 1)
 };
 
+// Eight boxes beside the real axis: all x + tau + iw with |tau| <= delta and 0 <= w <= y (strip.hpp).
+struct StripNodes {
+    double y[8], delta[8], left[8], right[8];       // left = x - delta, right = x + delta
+    double slope_left[8], slope_right[8], bend[8];  // (d - 1)/x - x at either end; 1 + (d - 1)/left^2
+    double B[8], C[8];                              // |f| and |U| grow by no more than B beside the axis, |F| by no more than C
+    double grow_F[8], grow_U[8];                    // F(right) / F and U(left) / U, at most
+    double rate_F[8], rate_U[8];                    // f / F and f / U, at most
+};
+
+// Bounds of a list of which any n_moved rows are moved, in such boxes.
+struct StripTask {
+    const StripNodes* nodes;
+    const double *still, *moved;  // laws
+    const double *s, *s_moved;    // [n_rows], increasing
+    std::int64_t n_rows, n_moved;
+    int lane;  // all boxes stand for this node of the laws; -1: each for its own
+    int degree;
+    double dof;
+    double *less, *density;  // [8]: logarithms
+};
+
 // The laws of the rows of one list at the nodes of one block: [row][F, U, f][8].
 struct MovedLaws {
     std::vector<double> still, moved;

@@ -14,18 +14,15 @@
 #include <numeric>
 #include <vector>
 
+#include "moved_pair.hpp"
 #include "placed_rows.hpp"
 #include "records.hpp"
+#include "strip.hpp"
 
 namespace knn_cert {
 
 constexpr double kUneven = 3e-12;
 constexpr double kPerExchange = 1e-11;
-
-// alpha = P(D - 2) and beta = P(D - 1) of a count, not normed.
-struct MovedPair {
-    double alpha[kLanes], beta[kLanes];
-};
 
 class MovedList {
 public:
@@ -37,6 +34,7 @@ public:
         degree_ = degree;
         moves_ = moves;
         kept_ = static_cast<std::int64_t>(s.size());
+        s_ = s.data();
         to_.resize(s.size());
         for (std::size_t i = 0; i < s.size(); ++i) to_[i] = outward ? s[i] + eps : std::max(0.0, s[i] - eps);
         still_.place(s.data(), s.size(), one_by_one);
@@ -81,6 +79,27 @@ public:
         if (degree_ > 1) std::copy_n(scratch_.data() + (degree_ - 2) * kLanes, kLanes, out.alpha);
         std::copy_n(scratch_.data() + (degree_ - 1) * kLanes, kLanes, out.beta);
         return out;
+    }
+
+    // Bounds in the boxes of a strip; lane: of the node that all of them stand for, or -1.
+    [[nodiscard]] StripCounts strip(const MovedLaws& laws, const StripNodes& nodes, int lane, double dof) const {
+        StripCounts out;
+        StripTask task{};
+        task.nodes = &nodes;
+        task.still = laws.still.data(), task.moved = laws.moved.data();
+        task.s = s_, task.s_moved = to_.data();
+        task.n_rows = laws.n, task.n_moved = most();
+        task.lane = lane;
+        task.degree = degree_;
+        task.dof = dof;
+        task.less = out.less, task.density = out.density;
+        leaf_.strip_counts(task);
+        return out;
+    }
+    // No row of the first n, moved or not, lies beyond.
+    [[nodiscard]] double farthest(std::int64_t n) const {
+        const auto last = static_cast<std::size_t>(n) - 1;
+        return n > 0 ? std::max(s_[last], to_[last]) : 0.0;
     }
 
     // The largest expected count at the last node.
@@ -260,27 +279,6 @@ private:
         below(laws, n_moved, ranks, less, at_least);
     }
 
-    // One end of the bracket of alpha / beta from what bounds it, the larger of the two made 1.
-    static MovedPair bracket_of(const MovedPair& pair, bool least) {
-        constexpr double kWider = 1e-8;   // errors of the laws of all rows and of rounding are far below
-        constexpr double kTiny = 1e-290;  // numbers below may have lost their digits
-        MovedPair out;
-        for (int lane = 0; lane < kLanes; ++lane) {
-            double alpha = pair.alpha[lane];
-            double beta = pair.beta[lane];
-            if (least) {
-                alpha = alpha < kTiny ? 0.0 : alpha * (1.0 - kWider);
-                beta = std::max(beta, kTiny);
-            } else {
-                alpha = std::max(alpha, kTiny) * (1.0 + kWider);
-                beta = beta < kTiny ? 0.0 : beta;
-            }
-            const double larger = std::max(alpha, beta);
-            out.alpha[lane] = alpha / larger;
-            out.beta[lane] = beta / larger;
-        }
-        return out;
-    }
     // alpha / beta is the smaller the likelier rows arrive: least with the rows as they are (outward) or bounded by ranks (inward), most the
     // other way round and without the two nearest.
     MovedPair bracket(const MovedLaws& laws, std::int64_t n_moved, bool least) {
@@ -381,6 +379,7 @@ private:
     bool outward_ = true;
     int degree_ = 1;
     std::int64_t moves_ = 0, kept_ = 0;
+    const double* s_ = nullptr;
     std::vector<double> to_;
     PlacedRows still_, moved_;
     double from_[kLanes] = {}, to_lanes_[kLanes] = {};  // the hull of each lane

@@ -3,11 +3,11 @@
 //
 // Letters of docs/moved-rows.md. p rows S of list A move away from the query and q = r - p rows T of list B towards it. At every node
 // L <= F_A^S and H >= F_B^T bound the arrivals (moved_list.hpp). With any S0, T0 of as many rows, and sums Q over the nodes (Theorem 1),
-//     P(A first) >= Q[(1 - H) f_A^S0] - c_A - e,     c_A = max (F_A^S0 - L)
-//     P(A first) >= Q[L f_B^T0] - c_B - e,           c_B = max (H - F_B^T0).
-// e: four integrals of ordinary races differ from their sums by e_1 .. e_4, each estimated as for every race; and nodes beyond the window
-// cost H at its lower end and what left_out.hpp says. Rows that hardly arrive within the window are left out of both lists: with a probability
-// delta that any of them does, L stays a bound, H, F_A^S0 and F_B^T0 err by delta and the sums over f_A^S0 and f_B^T0 by 2 delta: 4 delta.
+//     P(A first) >= Q[(1 - H) f_A^S0] - c_A (1 + e_B) - 3 e - o,     c_A = max (F_A^S0 - L)
+//     P(A first) >= 1 - Q[(1 - L) f_B^T0] - c_B (1 + e_A) - 3 e - o,     c_B = max (H - F_B^T0).
+// e, e_A, e_B: how far sums over the nodes are from integrals, whichever rows are moved (strip.hpp); o: what happens beyond the window.
+// Rows that hardly arrive within the window are left out of both lists: with a probability delta that any of them does the race of the
+// others differs from that of all by delta + open, and open, that neither list arrives in time, grows by delta at most: 4 delta with o.
 // S0, T0 are the first rows of one order of each list: nearest first, then by what moving each row does to the race to first order, at the
 // split that was the worst.
 #pragma once
@@ -18,7 +18,6 @@
 #include <vector>
 
 #include "contest_tallies.hpp"
-#include "left_out.hpp"
 #include "moved_list.hpp"
 #include "parallel.hpp"
 
@@ -65,8 +64,9 @@ public:
         price_ = n_rows_ <= kFewRows ? kPriceOfFew : kPrice;
         for (int level = contest.bounded ? kFirstMovedLevel : kRoughLevel; level <= kLastMovedLevel; ++level) {
             if (!set_blocks(level)) return {};
+            if (contest.bounded && !sums_are_close(level)) continue;
             work_out();
-            if (!contest.bounded || (step_error_ <= kLargestStepError && gap_ <= kLargestStepError)) return outcome();
+            return outcome();
         }
         return {};
     }
@@ -74,10 +74,11 @@ public:
 private:
     // Which rows an attack moves needs no exact sums.
     static constexpr int kFirstMovedLevel = 4, kLastMovedLevel = 8, kRoughLevel = 3;
-    // What the trapezoid rule may err, and the two outcomes of a race, as sums of their own, may miss 1.
-    static constexpr double kLargestStepError = 1e-7;
-    // What rows and nodes that are left out may cost.
+    // What rows that are left out, and the window with either of its ends, may cost; and sums over it for integrals.
     static constexpr double kPrice = 5e-7, kPriceOfFew = 3e-8;
+    static constexpr double kShareOfEnd = 0.5, kShareOfSums = 8.0;
+    // The height of the strip: the finer the nodes, the lower it may be, and the less grow the counts of many neighbours.
+    static double height_of(int level) { return 0.28 * std::exp2(-0.5 * (level - kFirstMovedLevel)); }
     // Longer windows, more memory than this: no answer, other bounds serve.
     static constexpr std::size_t kMostBlocks = 64, kMostBytes = std::size_t{1} << 30;
     // Splits that fail are bounded anew, no more than so many; of few rows, whose hulls are wide, all that are the worst.
@@ -140,14 +141,18 @@ private:
         bytes_ = 0;
         const double per_unit = std::ldexp(1.0, level) / kLanes;
         blocks_.push_back(make_block(level, static_cast<std::int64_t>(std::floor(position_of(start) * per_unit))));
-        for (find_open(); above(s) > price_; find_open()) {
+        const auto farther = [&] {
             blocks_.push_back(make_block(level, blocks_.back()->nodes.index + 1));
-            if (too_long()) return false;
-        }
+            find_open();
+            return !too_long();
+        };
+        for (find_open(); open_ > price_;)
+            if (!farther()) return false;
+        while (c.bounded && end_errors(level, true).largest() > kShareOfEnd * price_)
+            if (!farther()) return false;
         rows_left_out_ = a_.keep(blocks_.back()->a, price_) + b_.keep(blocks_.back()->b, price_);
         for (const auto& block : blocks_) a_.shorten(block->a), b_.shorten(block->b);
-        // and as far as A arrives before, or its share of the sums is lost; seldom far
-        while (below() > price_ || blocks_.front()->arrived_a[0] > price_) {
+        while (arrived() > price_ || (c.bounded && end_errors(level, false).largest() > kShareOfEnd * price_)) {
             blocks_.insert(blocks_.begin(), make_block(level, blocks_.front()->nodes.index - 1));
             if (too_long()) return false;
         }
@@ -165,17 +170,33 @@ private:
         b_.as_it_is(block.b, b, unused);
         open_ = std::min(1.0, a[kLanes - 1] * b[kLanes - 1]);
     }
+    // The probability that either list arrives before the first node, at most.
+    [[nodiscard]] double arrived() const { return blocks_.front()->arrived_a[0] + blocks_.front()->arrived_b[0]; }
 
-    // What the nodes beyond either end add at most to a sum over the density of one list while the other one has not arrived.
-    [[nodiscard]] double above(double s) const {
-        const Block& block = *blocks_.back();
-        return left_above(block.nodes.position(kLanes - 1), block.t[kLanes - 1], s, law_.dof(), n_rows_,
-                          std::max(contest_->m_a, contest_->m_b), open_) +
-               open_;
+    // Sums for integrals, whichever rows are moved (strip.hpp): what an end of the window adds to their errors, and everything.
+    [[nodiscard]] Strip strip(int level) const {
+        return {law_.dof(), level, height_of(level), std::max(a_.farthest(blocks_.back()->a.n), b_.farthest(blocks_.back()->b.n))};
     }
-    [[nodiscard]] double below() const {
-        const Block& block = *blocks_.front();
-        return left_below(block.nodes.position(0), block.t[0], law_.dof(), n_rows_, contest_->m_b, block.arrived_b[0]) + block.arrived_b[0];
+    [[nodiscard]] StripErrors end_errors(int level, bool last) const {
+        const Strip boxes = strip(level);
+        const Block& block = last ? *blocks_.back() : *blocks_.front();
+        const int lane = last ? kLanes - 1 : 0;
+        const double position = block.nodes.position(lane);
+        const StripNodes nodes = boxes.end(position);
+        StripErrors errors;
+        boxes.add_end(position, a_.strip(block.a, nodes, lane, law_.dof()), b_.strip(block.b, nodes, lane, law_.dof()), errors);
+        return errors;
+    }
+    bool sums_are_close(int level) {
+        const Strip boxes = strip(level);
+        errors_ = end_errors(level, true);
+        errors_ += end_errors(level, false);
+        for (const std::unique_ptr<Block>& block : blocks_) {
+            heartbeat();
+            const StripNodes nodes = boxes.over(block->nodes);
+            boxes.add_block(block->nodes, a_.strip(block->a, nodes, -1, law_.dof()), b_.strip(block->b, nodes, -1, law_.dof()), errors_);
+        }
+        return errors_.largest() <= kShareOfSums * price_;
     }
 
     // Counts of both lists for all splits, and the orders of the attack.
@@ -220,9 +241,8 @@ private:
         for (std::int64_t p = first_split_; p < end_split_; ++p) {
             const double value =
                 sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.less[k]; });
-            if (value < best) best = value, split_ = p;
+            if (value < best) best = value, split_ = p, step_error_ = trapezoid_error(lanes_, 1.0);
         }
-        check_sums();
         if (best >= attack_) return;
         attack_ = best;
         rows_a_.assign(order_a_.begin(), order_a_.begin() + of_a(split_));
@@ -244,17 +264,6 @@ private:
                 lanes[lane] += block->weight[lane] * product(block->of_a, block->of_b, i + lane, k + lane);
         std::copy_n(lanes, kLanes, lanes_);
         return ((lanes[0] + lanes[2]) + (lanes[4] + lanes[6])) + ((lanes[1] + lanes[3]) + (lanes[5] + lanes[7]));
-    }
-
-    // Both outcomes of the attack of a split, as sums of their own, should add up to 1.
-    void check_sums() {
-        const double a_first =
-            sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.less[k]; });
-        step_error_ = trapezoid_error(lanes_, 1.0);
-        const double b_first =
-            sum(split_, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.less[i] * b.density[k]; });
-        step_error_ = std::max(step_error_, trapezoid_error(lanes_, 1.0));
-        gap_ = std::fabs(a_first + b_first - 1.0);
     }
 
     void order_by_effect(std::int64_t p) {
@@ -295,12 +304,11 @@ private:
                 c_b = std::max(c_b, block->of_b.less[k + lane] - block->of_b.bound[k + lane]);
             }
         const double one =
-            sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.bound[k]; }) - c_a;
-        const double mass = sum(p, [](const SplitLanes&, const SplitLanes& b, std::size_t, std::size_t k) { return b.density[k]; });
-        const double last = 1.0 - blocks_.back()->of_a.bound[i + kLanes - 1];
-        const double two = sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i,
-                                     std::size_t k) { return (1.0 - a.bound[i]) * b.density[k]; }) +
-                           std::max(0.0, 1.0 - mass - price_) * last - c_b;
+            sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.bound[k]; }) -
+            c_a * (1.0 + errors_.b_mass);
+        const double two =
+            1.0 - c_b * (1.0 + errors_.a_mass) -
+            sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.bound[i] * b.density[k]; });
         return std::max(one, two);
     }
 
@@ -309,8 +317,8 @@ private:
         const double mean = MovedList::mean(blocks_.back()->a) + MovedList::mean(blocks_.back()->b);
         const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
         const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
-        return 4.0 * (step_error_ + law + rounding + gap_) + 4.0 * rows_left_out_ + above(closing_distance()) + below() +
-               static_cast<double>(moves_) * kPerExchange;
+        const double sums = contest_->bounded ? errors_.largest() : step_error_;
+        return 3.0 * (sums + law + rounding) + 4.0 * rows_left_out_ + 3.0 * open_ + arrived() + static_cast<double>(moves_) * kPerExchange;
     }
 
     MovedOutcome outcome() {
@@ -365,7 +373,8 @@ private:
     std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0;
     std::vector<std::unique_ptr<Block>> blocks_, spare_;
     std::size_t bytes_ = 0;
-    double n_rows_ = 0.0, price_ = kPrice, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, gap_ = 0.0, attack_ = 1.0;
+    double n_rows_ = 0.0, price_ = kPrice, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, attack_ = 1.0;
+    StripErrors errors_;
     std::vector<std::int32_t> order_a_, order_b_, rows_a_, rows_b_;
     std::vector<double> effect_a_, effect_b_;
     mutable double lanes_[kLanes] = {};

@@ -186,8 +186,9 @@ class SmoothedRadiusQueries(UncertainQueries):
             return np.array([self._margin(i, threat, radius) for i, radius in pairs])
 
         sigma = self._settings.sigma
-        farthest = float(self._farthest.max(initial=0.0))
-        everywhere = 2.0 * (farthest + self._settings.radius) + _EVERYWHERE * sigma
+        everywhere = (
+            2.0 * (self._farthest.max(axis=1, initial=0.0) + self._settings.radius) + _EVERYWHERE * sigma
+        )
         queries = np.arange(len(self))
         start = Bracket.from_zero(margins(queries, np.zeros(len(self))))
         return largest_radii(margins, start, sigma, everywhere)
