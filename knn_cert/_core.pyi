@@ -76,7 +76,7 @@ def moved_races(
     *,
     sigma: float,
     dof: float,
-    bounded: bool,
+    above: float,
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles, _Doubles, _Integers]: ...
 def pair_families(

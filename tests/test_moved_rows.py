@@ -27,11 +27,11 @@ def test_the_backends_with_moved_races_are_these():
     assert set(kernels.available_backends()) - set(BACKENDS) <= {"numba"}
 
 
-def moved_race(name, a, b, ranks, rows, radius, *, sigma=1.0, dof=7.0, bounded=True, n_threads=1):
+def moved_race(name, a, b, ranks, rows, radius, *, sigma=1.0, dof=7.0, above=0.0, n_threads=1):
     moves = MovedRows(np.sort(np.asarray(a, float)), np.sort(np.asarray(b, float)), rows, radius)
     kernel = kernels.get_backend(name)
     lower, attack, error, moved = kernel.moved_races(
-        *pack_moves([moves], [ranks]), sigma=sigma, dof=dof, bounded=bounded, n_threads=n_threads
+        *pack_moves([moves], [ranks]), sigma=sigma, dof=dof, above=above, n_threads=n_threads
     )
     return float(lower[0]), float(attack[0]), float(error[0]), moved.astype(bool)
 
@@ -180,7 +180,7 @@ def test_answers_depend_neither_on_threads_nor_on_company():
     races = [(*random_race(80 + 40 * k, 60, k), (2, 3), 5 + k, 0.3 * k + 0.1) for k in range(5)]
     moves = [MovedRows(a, b, rows, radius) for a, b, _, rows, radius in races]
     kernel = kernels.get_backend("native")
-    options = {"sigma": 1.0, "dof": 9.0, "bounded": True}
+    options = {"sigma": 1.0, "dof": 9.0, "above": 0.0}
     together = kernel.moved_races(*pack_moves(moves, [(2, 3)] * 5), n_threads=2, **options)
     for k, each in enumerate(moves):
         alone = kernel.moved_races(*pack_moves([each], [(2, 3)]), n_threads=1, **options)

@@ -6,7 +6,7 @@ namespace knn_cert_python {
 namespace {
 
 py::tuple moved_races(const Doubles& distances, const Integers& start, const Integers& m_a, const Integers& m_b, const Integers& rows,
-                      const Doubles& radius, double sigma, double dof, bool bounded, int n_threads) {
+                      const Doubles& radius, double sigma, double dof, double above, int n_threads) {
     const py::ssize_t n = m_a.size();
     expect(m_b.size() == n && rows.size() == n && radius.size() == n && n_threads >= 1, "m_a, m_b, rows, radius or n_threads out of range");
     expect(start.size() == 2 * n + 1 && start.data()[0] == 0 && start.data()[2 * n] == distances.size(), "two lists a race expected");
@@ -29,7 +29,7 @@ py::tuple moved_races(const Doubles& distances, const Integers& start, const Int
     request.n_contests = n;
     request.sigma = sigma;
     request.dof = dof;
-    request.bounded = bounded;
+    request.above = above;
     request.n_threads = n_threads;
     request.checkpoint = &python_checkpoint;
     Doubles lower(n);
@@ -50,7 +50,7 @@ py::tuple moved_races(const Doubles& distances, const Integers& start, const Int
 
 void register_moves(py::module_& module) {
     module.def("moved_races", &moved_races, py::arg("distances"), py::arg("start"), py::arg("m_a"), py::arg("m_b"), py::arg("rows"),
-               py::arg("radius"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("bounded"), py::arg("n_threads"));
+               py::arg("radius"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("above"), py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

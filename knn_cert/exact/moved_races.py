@@ -83,7 +83,7 @@ def has_moves(settings: VoteSettings) -> bool:
 
 
 def evaluate_moves(
-    settings: VoteSettings, requests: list[MovedRequest], *, bounded: bool = True
+    settings: VoteSettings, requests: list[MovedRequest], *, above: float = 0.0
 ) -> list[MovedRace]:
     """Return the worst case of every request, by a kernel that has it.
 
@@ -91,8 +91,9 @@ def evaluate_moves(
     ----------
     settings : VoteSettings
     requests : list of MovedRequest
-    bounded : bool
-        False: only the attack is wanted, and the lower bounds are 0.
+    above : float
+        Lower bounds are worked out where the best attack leaves more than this, and 0 elsewhere: 0.5 for
+        whoever only decides, 1 for the attack alone.
     """
     found: list[MovedRace] = []
     chunk: list[MovedRequest] = []
@@ -101,7 +102,7 @@ def evaluate_moves(
         chunk.append(request)
         size += len(request.moves.a) + len(request.moves.b)
         if size > _CHUNK_ROWS or k == len(requests) - 1:
-            found += _evaluate_chunk(settings, chunk, bounded)
+            found += _evaluate_chunk(settings, chunk, above)
             chunk, size = [], 0
     return found
 
@@ -131,7 +132,7 @@ def best_moves(
     order = np.argsort(distances, kind="stable")
     in_a, in_b = order[is_a[order]], order[~is_a[order]]
     moves = MovedRows(distances[in_a], distances[in_b], rows, radius)
-    (found,) = evaluate_moves(settings, [MovedRequest(moves, ranks)], bounded=False)
+    (found,) = evaluate_moves(settings, [MovedRequest(moves, ranks)], above=1.0)
     return in_a[found.a], in_b[found.b]
 
 
@@ -160,7 +161,7 @@ class MovedAttacks:
     def meet(self, queries: WholeArray, radii: FloatArray, *, bounded: bool) -> tuple[FloatArray, FloatArray]:
         """Find the best attack on each query at a radius -> margins of the bound, and of the attack."""
         requests = [self._request_at(int(i), float(r)) for i, r in zip(queries, radii, strict=True)]
-        found = evaluate_moves(self._settings, requests, bounded=bounded)
+        found = evaluate_moves(self._settings, requests, above=0.5 if bounded else 1.0)
         self._last.update(zip(queries.tolist(), zip(requests, found, strict=True), strict=True))
         margins = margin_to_half(np.array([race.lower for race in found]))
         if bounded:
@@ -186,12 +187,12 @@ def _attack_request(request: MovedRequest, found: MovedRace, radius: float) -> R
     return RaceRequest(one_race(moved_a, moved_b), request.ranks)
 
 
-def _evaluate_chunk(settings: VoteSettings, requests: list[MovedRequest], bounded: bool) -> list[MovedRace]:
+def _evaluate_chunk(settings: VoteSettings, requests: list[MovedRequest], above: float) -> list[MovedRace]:
     if settings.kernel.moved_races is None:
         raise TypeError(f"{settings.kernel.__name__} has no moved_races")
     packed = pack_moves([request.moves for request in requests], [request.ranks for request in requests])
     lower, attack, error, moved = settings.kernel.moved_races(
-        *packed, sigma=settings.sigma, dof=settings.dof, bounded=bounded, n_threads=settings.n_threads
+        *packed, sigma=settings.sigma, dof=settings.dof, above=above, n_threads=settings.n_threads
     )
     found = []
     for i in range(len(requests)):

@@ -92,16 +92,18 @@ class Outcomes(NamedTuple):
     """What every attack leaves: a lower bound for list A, and an upper one for B, for each member.
 
     Members that are attacks with one budget may be fewer than those of `ThreatenedRace.by_lists`: the
-    smallest lower bound and the largest upper one count.
+    smallest lower bound and the largest upper one count. Refuted: under an attack that was found A provably
+    has no more than half.
     """
 
     lower: FloatArray
     upper: FloatArray
+    refuted: bool = False
 
 
 def outcomes(settings: VoteSettings, races: Sequence[ThreatenedRace], tolerance: float) -> list[Outcomes]:
     """Return the best bounds of each race; ``tolerance`` as for `races.evaluate_races`."""
-    moved = _by_moves(settings, races)
+    moved = _by_moves(settings, races, above=0.0)
     found = [None if race is None else _outcomes_of_moves(race) for race in moved]
     rest = [
         k
@@ -116,7 +118,7 @@ def outcomes(settings: VoteSettings, races: Sequence[ThreatenedRace], tolerance:
         better = found[k]
         if better is not None:
             lower = np.maximum(by_lists.lower, better.lower)
-            by_lists = Outcomes(lower, np.minimum(by_lists.upper, better.upper))
+            by_lists = Outcomes(lower, np.minimum(by_lists.upper, better.upper), better.refuted)
         found[k] = by_lists
     return [each for each in found if each is not None]
 
@@ -134,7 +136,7 @@ def margins(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[Flo
 
     It is the normal quantile of the smallest probability, less the bound on its error.
     """
-    moved = _by_moves(settings, races)
+    moved = _by_moves(settings, races, above=0.5)
     found = [None if race is None else race.margin() for race in moved]
     rest = [k for k, race in enumerate(moved) if race is None or not (race.certifies or race.refutes)]
     for k, margin in zip(rest, margins_by_lists(settings, [races[k] for k in rest]), strict=True):
@@ -150,16 +152,21 @@ def margins_by_lists(settings: VoteSettings, races: Sequence[ThreatenedRace]) ->
     return margins_to_half(settings, requests, members_are_budgets=members_are_budgets)
 
 
-def _by_moves(settings: VoteSettings, races: Sequence[ThreatenedRace]) -> list[MovedRace | None]:
+def _by_moves(
+    settings: VoteSettings, races: Sequence[ThreatenedRace], *, above: float
+) -> list[MovedRace | None]:
     """Return what moved rows leave to each race, where they are all that there is and the kernel has it."""
     found: list[MovedRace | None] = [None] * len(races)
     if not has_moves(settings):
         return found
     requests = {k: request for k, race in enumerate(races) if (request := race.by_moves()) is not None}
-    for k, moved in zip(requests, evaluate_moves(settings, list(requests.values())), strict=True):
+    for k, moved in zip(
+        requests, evaluate_moves(settings, list(requests.values()), above=above), strict=True
+    ):
         found[k] = moved
     return found
 
 
 def _outcomes_of_moves(race: MovedRace) -> Outcomes:
-    return Outcomes(np.array([race.lower]), np.array([np.nextafter(1.0 - race.lower, np.inf)]))
+    upper = np.nextafter(1.0 - race.lower, np.inf)
+    return Outcomes(np.array([race.lower]), np.array([upper]), race.refutes)

@@ -95,11 +95,17 @@ class SmoothedQueries(UncertainQueries):
 
     def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
         """Return a lower bound on each query's target probability over everything within the budget."""
+        return self._worst(threat)[0]
+
+    def _worst(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
+        """Return the smallest probabilities, and where the target provably loses its majority."""
         if self._is_beyond(threat):
-            return np.zeros(len(self))
+            return np.zeros(len(self)), np.zeros(len(self), dtype=bool)
         races = [self._race(_Case(i, threat)) for i in range(len(self))]
-        lowest = [float(found.lower.min()) for found in outcomes(self._settings, races, 0.0)]
-        return np.maximum(np.array(lowest, dtype=np.float64), self._smallest_in_the_ball(threat))
+        found = outcomes(self._settings, races, 0.0)
+        lowest = np.array([float(each.lower.min()) for each in found], dtype=np.float64)
+        refuted = np.array([each.refuted for each in found], dtype=bool)
+        return np.maximum(lowest, self._smallest_in_the_ball(threat)), refuted
 
     def _smallest_in_the_ball(self, threat: RaceThreat) -> FloatArray:
         """Return what the ball of the whole table leaves to each target at least, 0 where there is none."""
@@ -111,11 +117,12 @@ class SmoothedQueries(UncertainQueries):
 
     def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
         """Return `smallest_probability`, and whether the target provably stays the prediction."""
-        worst = self.smallest_probability(threat)
+        worst, refuted = self._worst(threat)
         certified = wins(worst)
-        if not certified.all() and not self._is_beyond(threat):
-            rest = np.flatnonzero(~certified)
-            certified[rest] = self._margins([_Case(int(i), threat) for i in rest]) > 0.0
+        cases = [_Case(int(i), threat) for i in np.flatnonzero(~certified)]
+        hopeful = [case for case in cases if not (refuted[case.query] and self._is_the_vote(case))]
+        if hopeful and not self._is_beyond(threat):
+            certified[[case.query for case in hopeful]] = self._margins(hopeful) > 0.0
         return worst, certified
 
     def largest_budget(self, threat: StructuredThreat) -> FloatArray | WholeArray:
@@ -227,13 +234,15 @@ class SmoothedQueries(UncertainQueries):
         ways: list[Callable[[_Case], FloatArray]] = []
         if case.threat.ball_of_table(self.n_rows) is not None:
             ways.append(self._margins_of_the_ball)
-        # For two classes the majority is the vote itself, unless a new label can take the ties of the first.
-        target = int(self._targets[case.query])
-        is_the_vote = self._ranks(case.query, case.threat) == votes_needed(target, self._settings.n_neighbors)
-        if self._settings.n_classes > 2 or not is_the_vote:
+        if not self._is_the_vote(case):
             ways += [self._margins_by_scores, self._margins_untouched, self._margins_over_rivals]
             ways.append(self._margins_over_pairs)
         return ways
+
+    def _is_the_vote(self, case: _Case) -> bool:
+        """Whether the majority is the vote itself: of two classes whose ties no new label can take."""
+        votes = votes_needed(int(self._targets[case.query]), self._settings.n_neighbors)
+        return self._settings.n_classes == 2 and self._ranks(case.query, case.threat) == votes
 
     def _margins_by_scores(self, case: _Case) -> FloatArray:
         """Return positive numbers where the rows that cost most do not cost the lead over any rival."""

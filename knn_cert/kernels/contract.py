@@ -30,13 +30,13 @@ class MovedRaces(Protocol):
         *,
         sigma: float,
         dof: float,
-        bounded: bool,
+        above: float,
         n_threads: int,
     ) -> tuple[FloatArray, FloatArray, FloatArray, WholeArray]:
         """-> lower bounds on P(A first); of the best attack found P(A first), its error, the rows it moves.
 
-        Errors are taken off the lower bounds, which are 0 if not ``bounded``; rows that are moved are 1, in
-        the order of ``distances``.
+        Errors are taken off the lower bounds, which are 0 where the attack leaves no more than ``above``;
+        its error is an estimate there. Rows that are moved are 1, in the order of ``distances``.
         """
 
 

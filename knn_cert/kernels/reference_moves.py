@@ -25,7 +25,7 @@ ROUNDING = 1e-12  # of sums of some hundred terms that add up to 1, by laws that
 WIDER = 1e-8  # of the bracket of alpha / beta
 
 
-def moved_races(distances, start, m_a, m_b, rows, radius, *, sigma, dof, bounded, n_threads):
+def moved_races(distances, start, m_a, m_b, rows, radius, *, sigma, dof, above, n_threads):
     """See contract.py; ``n_threads`` is accepted and ignored."""
     n = len(m_a)
     lower, attack, error = np.zeros(n), np.zeros(n), np.zeros(n)
@@ -34,7 +34,7 @@ def moved_races(distances, start, m_a, m_b, rows, radius, *, sigma, dof, bounded
         begin, middle, end = start[2 * i : 2 * i + 3].tolist()
         a, b = distances[begin:middle], distances[middle:end]
         contest = _Contest(a, b, int(m_a[i]), int(m_b[i]), float(radius[i]), sigma, dof)
-        lower[i], attack[i], error[i], at_a, at_b = contest.worst(int(rows[i]), bounded)
+        lower[i], attack[i], error[i], at_a, at_b = contest.worst(int(rows[i]), above)
         moved[[begin + row for row in at_a] + [middle + row for row in at_b]] = 1
     return lower, attack, error, moved
 
@@ -47,7 +47,7 @@ class _Contest:
         self.radius, self.sigma, self.dof = radius, sigma, dof
         self.moved_a, self.moved_b = a + radius, np.maximum(b - radius, 0.0)
 
-    def worst(self, rows, bounded):
+    def worst(self, rows, above):
         """(lower bound, the best attack's probability, its error, rows of A and of B that it moves)."""
         n_a, n_b = len(self.a), len(self.b)
         if n_a < self.m_a:
@@ -56,15 +56,13 @@ class _Contest:
             return 1.0, 1.0, 0.0, [], []
         rows = min(rows, n_a + n_b)
         self.set_nodes(rows)
-        best = (math.inf, 0.0, [], [])
-        lower = 1.0
-        for p in range(max(0, rows - n_b), min(rows, n_a) + 1):
-            tried = [self.attack(*rows_moved) for rows_moved in self.candidates(p, rows - p)]
-            found = min(tried, key=lambda each: each[0])
-            best = min(best, found, key=lambda each: each[0])
-            if bounded:
-                lower = min(lower, max(self.bound(p, rows - p, each) for each in tried))
-        return max(0.0, lower) if bounded else 0.0, *best
+        splits = range(max(0, rows - n_b), min(rows, n_a) + 1)
+        tried = {p: [self.attack(*moved) for moved in self.candidates(p, rows - p)] for p in splits}
+        best = min((attack for each in tried.values() for attack in each), key=lambda each: each[0])
+        if best[0] <= above:
+            return 0.0, *best
+        lower = min(max(self.bound(p, rows - p, attack) for attack in tried[p]) for p in splits)
+        return max(0.0, lower), *best
 
     def set_nodes(self, rows):
         """Nodes beyond which both lists decide nothing, whichever rows are moved; and the laws there."""

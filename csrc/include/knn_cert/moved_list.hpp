@@ -102,10 +102,10 @@ public:
         return n > 0 ? std::max(s_[last], to_[last]) : 0.0;
     }
 
-    // The largest expected count at the last node.
-    static double mean(const MovedLaws& laws) {
+    // The largest expected count at a node.
+    static double mean(const MovedLaws& laws, int lane) {
         double sum = 0.0;
-        for (std::int64_t i = 0; i < laws.n; ++i) sum += std::max(at(laws.still, i, 0)[kLanes - 1], at(laws.moved, i, 0)[kLanes - 1]);
+        for (std::int64_t i = 0; i < laws.n; ++i) sum += std::max(at(laws.still, i, 0)[lane], at(laws.moved, i, 0)[lane]);
         return sum;
     }
 

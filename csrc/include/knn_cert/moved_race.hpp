@@ -7,7 +7,7 @@
 //     P(A first) >= 1 - Q[(1 - L) f_B^T0] - c_B (1 + e_A) - 3 e - o,     c_B = max (H - F_B^T0).
 // e, e_A, e_B: how far sums over the nodes are from integrals, whichever rows are moved (strip.hpp); o: what happens beyond the window.
 // Rows that hardly arrive within the window are left out of both lists: with a probability delta that any of them does the race of the
-// others differs from that of all by delta + open, and open, that neither list arrives in time, grows by delta at most: 4 delta with o.
+// others differs from that of all by no more than delta and the probability that it is not decided within the window.
 // S0, T0 are the first rows of one order of each list: nearest first, then by what moving each row does to the race to first order, at the
 // split that was the worst.
 #pragma once
@@ -18,26 +18,11 @@
 #include <vector>
 
 #include "contest_tallies.hpp"
+#include "moved_contest.hpp"
 #include "moved_list.hpp"
 #include "parallel.hpp"
 
 namespace knn_cert {
-
-// A race and what may be done to its rows: at most `moves` of them move by at most eps. Distances increase, in units of sigma.
-struct MovedContest {
-    std::vector<double> a, b;
-    int m_a = 1, m_b = 1;
-    std::int64_t moves = 0;
-    double eps = 0.0;
-    bool bounded = true;  // false: the attack alone
-};
-
-struct MovedOutcome {
-    double lower = 0.0;   // no attack leaves less to A: errors are taken off
-    double attack = 1.0;  // what the best attack found leaves to A
-    double attack_error = 0.0;
-    std::vector<std::int32_t> rows_a, rows_b;  // the rows of A and of B that it moves
-};
 
 class MovedRace {
 public:
@@ -58,25 +43,31 @@ public:
         }
         law_.refresh();
         moves_ = std::min(contest.moves, n_a + n_b);
+        out.attack_error = 1.0;  // until more is known
+        if (!std::isfinite(contest_->closing_distance())) return out;
         first_split_ = std::max<std::int64_t>(0, moves_ - n_b);
         end_split_ = std::min(moves_, n_a) + 1;
         n_rows_ = static_cast<double>(n_a + n_b);
         price_ = n_rows_ <= kFewRows ? kPriceOfFew : kPrice;
-        for (int level = contest.bounded ? kFirstMovedLevel : kRoughLevel; level <= kLastMovedLevel; ++level) {
-            if (!set_blocks(level)) return {};
-            if (contest.bounded && !sums_are_close(level)) continue;
-            work_out();
+        const bool attack_alone = contest.above >= 1.0;
+        for (int level = attack_alone ? kRoughLevel : kFirstMovedLevel; level <= kLastMovedLevel; ++level) {
+            start_blocks(level);
+            if (!attack_alone && is_too_coarse(level) && level < kLastMovedLevel) continue;
+            if (!extend_blocks(level)) break;
+            try_attacks();
+            bounded_ = attack_ > contest.above;
+            if (bounded_ && !sums_are_close(level)) continue;
             return outcome();
         }
-        return {};
+        return out;
     }
 
 private:
     // Which rows an attack moves needs no exact sums.
     static constexpr int kFirstMovedLevel = 4, kLastMovedLevel = 8, kRoughLevel = 3;
     // What rows that are left out, and the window with either of its ends, may cost; and sums over it for integrals.
-    static constexpr double kPrice = 5e-7, kPriceOfFew = 3e-8;
-    static constexpr double kShareOfEnd = 0.5, kShareOfSums = 8.0;
+    static constexpr double kPrice = 5e-7, kPriceOfFew = 1e-8;
+    static constexpr double kShareOfEnd = 0.5, kShareOfSums = 20.0;
     // The height of the strip: the finer the nodes, the lower it may be, and the less grow the counts of many neighbours.
     static double height_of(int level) { return 0.28 * std::exp2(-0.5 * (level - kFirstMovedLevel)); }
     // Longer windows, more memory than this: no answer, other bounds serve.
@@ -117,22 +108,10 @@ private:
         return made;
     }
 
-    // Where the race is decided at the latest without noise: some m rows of A, or of B, lie no farther whichever rows are moved.
-    [[nodiscard]] double closing_distance() const {
+    // The first block, where the race is decided.
+    void start_blocks(int level) {
         const MovedContest& c = *contest_;
-        const auto m = static_cast<std::int64_t>(c.m_a);
-        const auto n = static_cast<std::int64_t>(c.a.size());
-        double farthest = c.a[static_cast<std::size_t>(m) - 1] + c.eps;
-        if (m + moves_ <= n) farthest = std::min(farthest, c.a[static_cast<std::size_t>(m + moves_) - 1]);
-        return std::min(farthest, c.b[static_cast<std::size_t>(c.m_b) - 1]);
-    }
-
-    // The window: what lies beyond it costs no more than the price. False where it does not close.
-    bool set_blocks(int level) {
-        const MovedContest& c = *contest_;
-        const double s = closing_distance();
-        if (!std::isfinite(s)) return false;
-        const double start = expected_radius(s, law_.dof());
+        const double start = expected_radius(c.closing_distance(), law_.dof());
         const bool one_by_one = without_tables(c.a.size() + c.b.size(), start);
         a_.set(c.a, c.eps, true, c.m_a, moves_, one_by_one);
         b_.set(c.b, c.eps, false, c.m_b, moves_, one_by_one);
@@ -141,22 +120,41 @@ private:
         bytes_ = 0;
         const double per_unit = std::ldexp(1.0, level) / kLanes;
         blocks_.push_back(make_block(level, static_cast<std::int64_t>(std::floor(position_of(start) * per_unit))));
+        find_open();
+    }
+    // The window: what lies beyond it costs no more than the price. False where it does not close.
+    bool extend_blocks(int level) {
+        const bool attack_alone = contest_->above >= 1.0;
         const auto farther = [&] {
             blocks_.push_back(make_block(level, blocks_.back()->nodes.index + 1));
             find_open();
             return !too_long();
         };
-        for (find_open(); open_ > price_;)
+        while (open_ > price_)
             if (!farther()) return false;
-        while (c.bounded && end_errors(level, true).largest() > kShareOfEnd * price_)
+        while (!attack_alone && end_errors(level, true).largest() > kShareOfEnd * price_)
             if (!farther()) return false;
         rows_left_out_ = a_.keep(blocks_.back()->a, price_) + b_.keep(blocks_.back()->b, price_);
         for (const auto& block : blocks_) a_.shorten(block->a), b_.shorten(block->b);
-        while (arrived() > price_ || (c.bounded && end_errors(level, false).largest() > kShareOfEnd * price_)) {
+        find_open();
+        while (arrived() > price_ || (!attack_alone && end_errors(level, false).largest() > kShareOfEnd * price_)) {
             blocks_.insert(blocks_.begin(), make_block(level, blocks_.front()->nodes.index - 1));
             if (too_long()) return false;
         }
         return true;
+    }
+    // Whether sums of this step cannot be close: the expected count of a list at its arrival grows so fast with u. A guess, which the
+    // boxes check; about what they say of the K-th arrival of a stream.
+    [[nodiscard]] bool is_too_coarse(int level) const {
+        constexpr double kLargestGuess = -10.0, kLeastShare = 0.1, kLeastSlope = 0.1;
+        const Block& block = *blocks_.front();
+        const double units = block.nodes.position(kLanes - 1) - block.nodes.position(0);
+        const auto guess = [&](const MovedLaws& laws, int m) {
+            const double last = MovedList::mean(laws, kLanes - 1);
+            const double slope = std::max(kLeastSlope, std::log(last / std::max(MovedList::mean(laws, 0), 1e-300)) / units);
+            return last < kLeastShare * m ? kLargestGuess : log_trapezoid_error(m, 2.0 * 3.14159265358979 / (std::ldexp(slope, -level)));
+        };
+        return std::max(guess(block.a, contest_->m_a), guess(block.b, contest_->m_b)) > kLargestGuess;
     }
     [[nodiscard]] bool too_long() const { return blocks_.size() > kMostBlocks || bytes_ > kMostBytes; }
 
@@ -199,15 +197,14 @@ private:
         return errors_.largest() <= kShareOfSums * price_;
     }
 
-    // Counts of both lists for all splits, and the orders of the attack.
-    void work_out() {
+    // The attack of all splits, by both orders.
+    void try_attacks() {
         attack_ = std::numeric_limits<double>::infinity();
         nearest_first(a_.size(), order_a_);
         nearest_first(b_.size(), order_b_);
         try_orders();
         order_by_effect(split_);
         try_orders();
-        if (contest_->bounded) bound_splits([](const MovedList& list, std::int64_t) { return list.most(); });
     }
 
     // Bounds for up to so many moved rows of each list, from how many the worst attack moves.
@@ -314,17 +311,17 @@ private:
 
     // Everything that any of these numbers may be wrong by.
     [[nodiscard]] double error() const {
-        const double mean = MovedList::mean(blocks_.back()->a) + MovedList::mean(blocks_.back()->b);
+        const double mean = MovedList::mean(blocks_.back()->a, kLanes - 1) + MovedList::mean(blocks_.back()->b, kLanes - 1);
         const double rounding = std::ldexp(1.0, -53) * (6.0 * n_rows_ + 200.0);
         const double law = Accuracy{}.by_law(static_cast<double>(contest_->m_a + contest_->m_b), mean);
-        const double sums = contest_->bounded ? errors_.largest() : step_error_;
-        return 3.0 * (sums + law + rounding) + 4.0 * rows_left_out_ + 3.0 * open_ + arrived() + static_cast<double>(moves_) * kPerExchange;
+        const double sums = bounded_ ? errors_.largest() : step_error_;
+        return 3.0 * (sums + law + rounding) + rows_left_out_ + 3.0 * open_ + arrived() + static_cast<double>(moves_) * kPerExchange;
     }
 
     MovedOutcome outcome() {
         const double e = error();
         MovedOutcome out;
-        if (contest_->bounded) out.lower = std::max(0.0, lowest(e) - e);
+        if (bounded_) out.lower = std::max(0.0, lowest(e) - e);
         out.attack = attack_;
         out.attack_error = e;
         out.rows_a = rows_a_, out.rows_b = rows_b_;
@@ -338,6 +335,7 @@ private:
             for (std::int64_t p = first_split_; p < end_split_; ++p) bounds[static_cast<std::size_t>(p - first_split_)] = bound(p);
             return *std::min_element(bounds.begin(), bounds.end());
         };
+        bound_splits([](const MovedList& list, std::int64_t) { return list.most(); });
         const double first = bound_all();
         if (first - e <= 0.5 && attack_ > 0.5) {
             bound_splits_closely();
@@ -373,6 +371,7 @@ private:
     std::int64_t moves_ = 0, first_split_ = 0, end_split_ = 1, split_ = 0;
     std::vector<std::unique_ptr<Block>> blocks_, spare_;
     std::size_t bytes_ = 0;
+    bool bounded_ = false;
     double n_rows_ = 0.0, price_ = kPrice, open_ = 1.0, rows_left_out_ = 0.0, step_error_ = 0.0, attack_ = 1.0;
     StripErrors errors_;
     std::vector<std::int32_t> order_a_, order_b_, rows_a_, rows_b_;

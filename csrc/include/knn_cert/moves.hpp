@@ -13,7 +13,7 @@ struct MovesRequest {
     const double* radius = nullptr;
     std::int64_t n_contests = 0;
     double sigma = 0.0, dof = 0.0;
-    bool bounded = true;  // false: the attack alone, lower bounds are 0
+    double above = 0.0;  // bounds are 0 where the best attack leaves no more to A
     int n_threads = 1;
     Checkpoint checkpoint = no_checkpoint;
 
@@ -37,7 +37,7 @@ inline void moved_races(const MovesRequest& request, double* lower, double* atta
         contest.m_b = static_cast<int>(request.m_b[i]);
         contest.moves = request.rows[i];
         contest.eps = request.radius[i] / request.sigma;
-        contest.bounded = request.bounded;
+        contest.above = request.above;
         const MovedOutcome outcome = workers[w].solve(contest);
         lower[i] = outcome.lower;
         attack[i] = outcome.attack;
