@@ -64,7 +64,10 @@ class MovedRace(NamedTuple):
 
     @property
     def refutes(self) -> bool:
-        """Whether A provably has no more than half under the attack that was found."""
+        """Whether A has no more than half under the attack that was found.
+
+        Provably where the bound was asked for; else by an error that is estimated and at least 0.1.
+        """
         return self.attack + self.error <= 0.5
 
     @property

@@ -92,8 +92,8 @@ class Outcomes(NamedTuple):
     """What every attack leaves: a lower bound for list A, and an upper one for B, for each member.
 
     Members that are attacks with one budget may be fewer than those of `ThreatenedRace.by_lists`: the
-    smallest lower bound and the largest upper one count. Refuted: under an attack that was found A provably
-    has no more than half.
+    smallest lower bound and the largest upper one count. Refuted: under an attack that was found A
+    provably has no more than half.
     """
 
     lower: FloatArray

@@ -16,6 +16,9 @@
 namespace knn_cert {
 namespace {
 
+// Beyond any bound: those by U and F, at most exp(300), count then.
+constexpr double kNoBound = 1e250;
+
 struct StripRow {
     Lanes U, F;            // bounds of |U(t)|, |F(t)|
     Lanes root_U, root_F;  // at tau = 0, without R
@@ -41,7 +44,6 @@ struct StripCell {
     [[nodiscard]] KNN_CERT_INLINE bool holds(double s) const { return from <= s && s < to; }
     KNN_CERT_INLINE void move_to(const StripNodes& nodes, double s, double dof) {
         constexpr double kLargestExponent = 500.0;
-        constexpr double kNoBound = 1e100;
         if (holds(s)) return;
         from = static_cast<double>(static_cast<std::int64_t>(s * kPerUnit)) / kPerUnit;
         to = from + 1.0 / kPerUnit;
@@ -65,7 +67,7 @@ struct StripCell {
         const Lanes exponent = delta * phi;
         const Lanes bounded = Lanes::all(kLargestExponent);
         grow = where_lt(exponent, bounded, exp_of(exponent), Lanes::all(kNoBound));
-        R = where_lt(exponent, bounded, Lanes::all(0.5) * (delta * delta + y * y) * Lanes::load(nodes.B) * grow * D, Lanes::all(kNoBound));
+        R = Lanes::all(0.5) * (delta * delta + y * y) * Lanes::load(nodes.B) * grow * D;
     }
 };
 
@@ -93,11 +95,12 @@ KNN_CERT_INLINE StripRow strip_row(const StripNodes& nodes, const StripCell& cel
     const Lanes one = Lanes::all(1.0);
     const Lanes B = Lanes::load(nodes.B);
     const Lanes delta = Lanes::load(nodes.delta);
-    const Lanes f_box = f * cell.grow;
+    const Lanes no_bound = Lanes::all(kNoBound);
+    const Lanes f_box = where_lt(cell.grow, no_bound, f * cell.grow, no_bound);
     const Lanes yf = Lanes::load(nodes.y) * f;
     StripRow out;
     out.f = B * f_box;
-    out.R = f * cell.R;
+    out.R = where_lt(cell.grow, no_bound, f * cell.R, no_bound);
     out.root_U = root_of(U * U + yf * yf);
     out.root_F = root_of(F * F + yf * yf);
     out.shift = delta * f;

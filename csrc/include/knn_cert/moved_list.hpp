@@ -8,7 +8,7 @@
 // the p best rows by the scores at both ends of it, its hull (Theorem 2). Theorem 2 needs a whole d >= 1.
 //
 // Rounding. Scores are computed to kUneven, relative to 1 + x. Where two rows are taken in the wrong order for that, an exchange costs the
-// attacker no more than beta kappa_i kappa'_k as much, which is at most kUneven times a few: kPerExchange is charged for each moved row.
+// attacker no more than 2 kUneven (docs/moved-rows.md): kPerExchange is charged for each moved row.
 #pragma once
 
 #include <numeric>
@@ -96,12 +96,6 @@ public:
         leaf_.strip_counts(task);
         return out;
     }
-    // No row of the first n, moved or not, lies beyond.
-    [[nodiscard]] double farthest(std::int64_t n) const {
-        const auto last = static_cast<std::size_t>(n) - 1;
-        return n > 0 ? std::max(s_[last], to_[last]) : 0.0;
-    }
-
     // The largest expected count at a node.
     static double mean(const MovedLaws& laws, int lane) {
         double sum = 0.0;

@@ -52,11 +52,14 @@ public:
         const bool attack_alone = contest.above >= 1.0;
         for (int level = attack_alone ? kRoughLevel : kFirstMovedLevel; level <= kLastMovedLevel; ++level) {
             start_blocks(level);
-            if (!attack_alone && is_too_coarse(level) && level < kLastMovedLevel) continue;
+            if (is_too_coarse(level, attack_alone ? kRoughGuess : kCloseGuess) && level < kLastMovedLevel) continue;
             if (!extend_blocks(level)) break;
             try_attacks();
-            bounded_ = attack_ > contest.above;
-            if (bounded_ && !sums_are_close(level)) continue;
+            bounded_ = !attack_alone && attack_ + kDoubt > contest.above;
+            if (bounded_ && !sums_are_close(level)) {
+                if (level < kLastMovedLevel) continue;
+                bounded_ = false;  // the attack is all there is
+            }
             return outcome();
         }
         return out;
@@ -68,10 +71,14 @@ private:
     // What rows that are left out, and the window with either of its ends, may cost; and sums over it for integrals.
     static constexpr double kPrice = 5e-7, kPriceOfFew = 1e-8;
     static constexpr double kShareOfEnd = 0.5, kShareOfSums = 20.0;
+    // Logarithms of the errors of sums that are guessed, at most: of those that are bounded afterwards, and of those that are not.
+    static constexpr double kCloseGuess = -10.0, kRoughGuess = -5.0;
+    // What is said to be the error of an attack at least where no bound is worked out: sums are not bounded there, and guessed to be closer.
+    static constexpr double kDoubt = 0.1;
     // The height of the strip: the finer the nodes, the lower it may be, and the less grow the counts of many neighbours.
     static double height_of(int level) { return 0.28 * std::exp2(-0.5 * (level - kFirstMovedLevel)); }
     // Longer windows, more memory than this: no answer, other bounds serve.
-    static constexpr std::size_t kMostBlocks = 64, kMostBytes = std::size_t{1} << 30;
+    static constexpr std::size_t kMostBlocks = 64, kMostRowsOfBlocks = std::size_t{1} << 18, kMostBytes = std::size_t{1} << 30;
     // Splits that fail are bounded anew, no more than so many; of few rows, whose hulls are wide, all that are the worst.
     static constexpr int kMostRefined = 3, kMostRefinedOfFew = 24;
     static constexpr double kFewRows = 256;
@@ -145,18 +152,21 @@ private:
     }
     // Whether sums of this step cannot be close: the expected count of a list at its arrival grows so fast with u. A guess, which the
     // boxes check; about what they say of the K-th arrival of a stream.
-    [[nodiscard]] bool is_too_coarse(int level) const {
-        constexpr double kLargestGuess = -10.0, kLeastShare = 0.1, kLeastSlope = 0.1;
+    [[nodiscard]] bool is_too_coarse(int level, double most) const {
+        constexpr double kLeastShare = 0.1, kLeastSlope = 0.1;
         const Block& block = *blocks_.front();
         const double units = block.nodes.position(kLanes - 1) - block.nodes.position(0);
         const auto guess = [&](const MovedLaws& laws, int m) {
             const double last = MovedList::mean(laws, kLanes - 1);
             const double slope = std::max(kLeastSlope, std::log(last / std::max(MovedList::mean(laws, 0), 1e-300)) / units);
-            return last < kLeastShare * m ? kLargestGuess : log_trapezoid_error(m, 2.0 * 3.14159265358979 / (std::ldexp(slope, -level)));
+            return last < kLeastShare * m ? most : log_trapezoid_error(m, 2.0 * 3.14159265358979 / (std::ldexp(slope, -level)));
         };
-        return std::max(guess(block.a, contest_->m_a), guess(block.b, contest_->m_b)) > kLargestGuess;
+        return std::max(guess(block.a, contest_->m_a), guess(block.b, contest_->m_b)) > most;
     }
-    [[nodiscard]] bool too_long() const { return blocks_.size() > kMostBlocks || bytes_ > kMostBytes; }
+    [[nodiscard]] bool too_long() const {
+        const std::size_t rows = blocks_.size() * (contest_->a.size() + contest_->b.size());
+        return (blocks_.size() > kMostBlocks && rows > kMostRowsOfBlocks) || bytes_ > kMostBytes;
+    }
 
     // The probability that neither list has arrived at the last node, at most.
     void find_open() {
@@ -172,9 +182,7 @@ private:
     [[nodiscard]] double arrived() const { return blocks_.front()->arrived_a[0] + blocks_.front()->arrived_b[0]; }
 
     // Sums for integrals, whichever rows are moved (strip.hpp): what an end of the window adds to their errors, and everything.
-    [[nodiscard]] Strip strip(int level) const {
-        return {law_.dof(), level, height_of(level), std::max(a_.farthest(blocks_.back()->a.n), b_.farthest(blocks_.back()->b.n))};
-    }
+    [[nodiscard]] Strip strip(int level) const { return {law_.dof(), level, height_of(level)}; }
     [[nodiscard]] StripErrors end_errors(int level, bool last) const {
         const Strip boxes = strip(level);
         const Block& block = last ? *blocks_.back() : *blocks_.front();
@@ -228,20 +236,19 @@ private:
 
     // The attack of each split by the present orders; the best of all that were tried is kept.
     void try_orders() {
+        bool better = false;
         for (const std::unique_ptr<Block>& made : blocks_) {
             Block& block = *made;
             heartbeat();
             a_.attack_splits(block.a, order_a_, block.of_a);
             b_.attack_splits(block.b, order_b_, block.of_b);
         }
-        double best = std::numeric_limits<double>::infinity();
         for (std::int64_t p = first_split_; p < end_split_; ++p) {
             const double value =
                 sum(p, [](const SplitLanes& a, const SplitLanes& b, std::size_t i, std::size_t k) { return a.density[i] * b.less[k]; });
-            if (value < best) best = value, split_ = p, step_error_ = trapezoid_error(lanes_, 1.0);
+            if (value < attack_) attack_ = value, split_ = p, step_error_ = trapezoid_error(lanes_, 1.0), better = true;
         }
-        if (best >= attack_) return;
-        attack_ = best;
+        if (!better) return;
         rows_a_.assign(order_a_.begin(), order_a_.begin() + of_a(split_));
         rows_b_.assign(order_b_.begin(), order_b_.begin() + of_b(split_));
     }
@@ -323,7 +330,7 @@ private:
         MovedOutcome out;
         if (bounded_) out.lower = std::max(0.0, lowest(e) - e);
         out.attack = attack_;
-        out.attack_error = e;
+        out.attack_error = bounded_ ? e : std::max(e, kDoubt);
         out.rows_a = rows_a_, out.rows_b = rows_b_;
         return out;
     }

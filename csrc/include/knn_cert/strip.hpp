@@ -35,9 +35,8 @@ struct StripErrors {
 
 class Strip {
 public:
-    // Nodes of step h in u; s: no row of either list lies beyond.
-    Strip(double dof, int level, double height, double farthest)
-        : dof_(dof), h_(std::ldexp(1.0, -level)), v_(height), farthest_(farthest) {}
+    // Nodes of step h in u.
+    Strip(double dof, int level, double height) : dof_(dof), h_(std::ldexp(1.0, -level)), v_(height) {}
 
     // The boxes over the cells of width h about the nodes of a block.
     [[nodiscard]] StripNodes over(const NodeBlock& block) const {
@@ -99,12 +98,14 @@ private:
         out.bend[lane] = 1.0 + (dof_ - 1.0) / (left * left);
         out.B[lane] = std::exp(std::min(stretch, kMostStretch));
         out.C[lane] = out.B[lane] * std::sqrt(1.0 + slope * slope);
-        out.rate_F[lane] = dof_ / left + farthest_;
+        out.rate_F[lane] = dof_ / left + right + kReach;
         out.rate_U[lane] = right + 1.0;
         out.grow_F[lane] = std::exp(std::min(kMostStretch, delta * out.rate_F[lane]));
         out.grow_U[lane] = std::exp(std::min(kMostStretch, delta * out.rate_U[lane]));
     }
 
+    // f / F <= d / t + s, and of rows that lie farther beyond t than this F is below exp(-1200), nothing.
+    static constexpr double kReach = 50.0;
     // A factor beyond exp(kMostStretch) is not bounded, see add.
     static constexpr double kMostStretch = 300.0;
 
@@ -127,7 +128,7 @@ private:
         errors.b_mass += times(b.density[lane]);
     }
 
-    double dof_, h_, v_, farthest_;
+    double dof_, h_, v_;
 };
 
 }  // namespace knn_cert
