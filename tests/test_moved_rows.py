@@ -6,11 +6,12 @@ import itertools
 import json
 import math
 
+import naive_races
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import ncx2, norm
+from scipy.stats import norm
 
 from knn_cert import SmoothedKNNClassifier, kernels, race_probability, worst_case_probability
 from knn_cert.exact.radius_search import Bracket, radii_below_attacks
@@ -92,20 +93,10 @@ def race_by_hand(a, b, m_a, m_b, dof):
     """P(the m_a-th of A before the m_b-th of B), sigma 1, by sums over t; it knows nothing of the package."""
     step = 0.04
     t = np.arange(1, 700)[:, None] * step
-
-    def counts(s, m):
-        F, f = ncx2.cdf(t**2, dof, s**2), 2.0 * t * ncx2.pdf(t**2, dof, s**2)
-        G, A = np.zeros((m, len(t))), np.zeros((m, len(t)))
-        G[0] = 1.0
-        for i in range(len(s)):
-            A = A * (1.0 - F[:, i]) + f[:, i] * G + F[:, i] * np.vstack([np.zeros(len(t)), A[:-1]])
-            G = G * (1.0 - F[:, i]) + F[:, i] * np.vstack([np.zeros(len(t)), G[:-1]])
-        return G.sum(axis=0), A[m - 1]
-
     if len(a) < m_a or len(b) < m_b:
         return float(len(a) >= m_a)
-    fewer_b, _ = counts(b, m_b)
-    _, density_a = counts(a, m_a)
+    fewer_b, _ = naive_races.counts(b, m_b, t, dof)
+    _, density_a = naive_races.counts(a, m_a, t, dof)
     return step * float(density_a @ fewer_b)
 
 

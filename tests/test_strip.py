@@ -6,6 +6,7 @@ import itertools
 import math
 
 import mpmath as mp
+import naive_races
 import numpy as np
 import pytest
 from scipy.stats import ncx2
@@ -56,17 +57,7 @@ def sums(a, b, m_a, m_b, positions, step, d):
     """Sums over nodes of f_A P(N_B < m_b) and of f_B P(N_A < m_a)."""
     t = np.logaddexp(0.0, np.array(positions))[:, None]
     weight = -np.expm1(-t[:, 0]) * step
-
-    def counts(s, m):
-        F, f = ncx2.cdf(t**2, d, s**2), 2.0 * t * ncx2.pdf(t**2, d, s**2)
-        G, A = np.zeros((m, len(t))), np.zeros((m, len(t)))
-        G[0] = 1.0
-        for i in range(len(s)):
-            A = A * (1.0 - F[:, i]) + f[:, i] * G + F[:, i] * np.vstack([np.zeros(len(t)), A[:-1]])
-            G = G * (1.0 - F[:, i]) + F[:, i] * np.vstack([np.zeros(len(t)), G[:-1]])
-        return G.sum(axis=0), A[m - 1]
-
-    (fewer_a, f_a), (fewer_b, f_b) = counts(a, m_a), counts(b, m_b)
+    (fewer_a, f_a), (fewer_b, f_b) = naive_races.counts(a, m_a, t, d), naive_races.counts(b, m_b, t, d)
     return weight @ np.stack([f_a * fewer_b, f_b * fewer_a, f_a, f_b], axis=1)
 
 
