@@ -35,6 +35,8 @@ _LEAST_DISTANCE = 1e-140
 # More rows of the target than m, and of the others than m', make the bound better until they are too far
 # away to matter: any numbers are sound, and these are a choice between strength and time.
 _OWN_BESIDES, _OTHERS_BESIDES = 50, 200
+# More pairs than that take seconds a query (K above some 5,000): what distances alone say is left.
+_MOST_PAIRS = 1 << 25
 # So many distances between rows are held together: 32 MiB.
 _AT_ONCE = 1 << 22
 
@@ -60,6 +62,8 @@ def limits_by_pairs(
     raised: FloatArray = limits.copy()
     for i in np.flatnonzero(np.isfinite(limits)):
         ranks = int(m[i]), int(m_rest[i])
+        if (2 * ranks[0] + _OWN_BESIDES) * (2 * ranks[1] + _OTHERS_BESIDES) > _MOST_PAIRS:
+            continue
         raised[i] = max(limits[i], _limit(measured, between, int(i), int(targets[i]), ranks))
     return raised
 
