@@ -12,6 +12,7 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from ._config import get_include, show_config
+    from .auditing import Audit, audit
     from .bounds import gaussian_radius, uniform_certified, uniform_radius
     from .certificates import Certificates
     from .datasets import load_dataset
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .exact.estimator import SmoothedKNNClassifier
     from .exact.probabilities import race_probability, vote_probabilities
     from .exact.sklearn_knn import certify_sklearn
+    from .scaling import FixedScaler
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -32,9 +34,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Audit",
     "BlackBoxBall",
     "Certificates",
     "Deletions",
+    "FixedScaler",
     "Insertions",
     "LabelFlips",
     "QueryShift",
@@ -42,6 +46,7 @@ __all__ = [
     "RowShift",
     "SmoothedKNNClassifier",
     "__version__",
+    "audit",
     "certify_sklearn",
     "gaussian_radius",
     "get_include",
@@ -61,15 +66,18 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Audit": ".auditing",
     "BlackBoxBall": ".threats",
     "Certificates": ".certificates",
     "Deletions": ".threats",
+    "FixedScaler": ".scaling",
     "Insertions": ".threats",
     "LabelFlips": ".threats",
     "QueryShift": ".threats",
     "Replacements": ".threats",
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
+    "audit": ".auditing",
     "certify_sklearn": ".exact.sklearn_knn",
     "gaussian_radius": ".bounds",
     "get_include": "._config",

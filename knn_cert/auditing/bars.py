@@ -1,0 +1,47 @@
+"""Bars that an audit has to clear: ``0.8@mislabelled:1%``, the share that has to be right and certified."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .._printing import quoted
+from ..gate.errors import InvalidInput
+from .attackers import Asked, parse_asked
+
+__all__ = ["Bar", "parse_bar"]
+
+
+class Bar(NamedTuple):
+    """A share of the reported rows that has to be predicted right and certified at a budget."""
+
+    share: float
+    asked: Asked
+
+    def __str__(self) -> str:
+        return f"{self.share:g}@{self.asked}"
+
+
+def parse_bar(text: str) -> Bar:
+    """Return the bar that ``SHARE@ATTACKER:BUDGET`` means.
+
+    Parameters
+    ----------
+    text : str
+        A share from 0 to 1 (or in percent, ``80%``), then what `parse_asked` reads, with its budget.
+
+    Raises
+    ------
+    InvalidInput
+        If it is none.
+    """
+    share_text, sign, asked_text = text.partition("@")
+    if not sign or ":" not in asked_text:
+        raise InvalidInput(f"expected SHARE@ATTACKER:BUDGET, such as 0.8@mislabelled:1%, got {quoted(text)}")
+    word = share_text.strip()
+    try:
+        share = float(word[:-1]) / 100.0 if word.endswith("%") else float(word)
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0 or "_" in word:
+        raise InvalidInput(f"expected a share from 0 to 1 before @, got {quoted(word)} in {quoted(text)}")
+    return Bar(share, parse_asked(asked_text.strip()))

@@ -1,0 +1,106 @@
+"""The ten lines that matter, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._printing import printable, shortened
+
+__all__ = ["lines_of"]
+
+_CLASSES_NAMED = 4
+_ROWS_NAMED = 5
+_FEW = 30  # reported rows, below which chance decides
+
+
+def lines_of(document: dict[str, Any]) -> list[str]:
+    """Return what an audit found, a line for each thing that matters; names in it are printable."""
+    lines = [_verdict(document), _table(document)]
+    remarks = document["table"]["remarks"]
+    if remarks:
+        more = f" ({len(remarks) - 1} more remark(s) in the report)" if len(remarks) > 1 else ""
+        lines.append(f"look at:     {remarks[0]}{more}")
+    lines.append(_setting(document))
+    lines += [_attacker(one, document["split"]["report"]) for one in document["attackers"]]
+    rows = document["hinges"]["rows"]
+    if rows:
+        named = ", ".join(str(one["row"]) for one in rows[:_ROWS_NAMED])
+        lines.append(f"hinges:      most depends on training rows {named}")
+    if document["examples"]:
+        lines.append(f"example:     {document['examples'][0]['words']}")
+    lines.append("not covered: " + _not_covered(document))
+    return [printable(line) for line in lines]
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    chosen, first = document["classifier"], document["attackers"][0]
+    if chosen["useless"]:
+        few = f" ({chosen['n_queries']} rows are few to show it)" if chosen["n_queries"] < _FEW else ""
+        return (
+            "verdict:     NO USE SHOWN. Class by class the predictions are not right more often than guesses would be"
+            f"{few}. That no attack changes them is worth nothing."
+        )
+    right, held = chosen["accuracy"], first["certified_accuracy"]
+    return (
+        f"verdict:     of rows that it has not seen {100 * right:.1f} % are predicted right, and "
+        f"{100 * held:.1f} % stay right whatever this attacker did: {first['title'].lower()}, {_budget(first)}"
+    )
+
+
+def _table(document: dict[str, Any]) -> str:
+    table = document["table"]
+    classes = [
+        f"{shortened(printable(one['label']), 20)} {100 * one['share']:.1f} %"
+        for one in table["classes"][:_CLASSES_NAMED]
+    ]
+    more = (
+        f" and {len(table['classes']) - _CLASSES_NAMED} more"
+        if len(table["classes"]) > _CLASSES_NAMED
+        else ""
+    )
+    features = sum(column["features"] for column in table["columns"])
+    return (
+        f"table:       {printable(table['name'])}: {table['n_rows']} rows, {features} features, classes "
+        f"{', '.join(classes)}{more}"
+    )
+
+
+def _setting(document: dict[str, Any]) -> str:
+    chosen, split = document["classifier"], document["split"]
+    return (
+        f"classifier:  {chosen['words']}; {split['train']} training rows, chosen on {split['choose']}, reported on "
+        f"{split['report']} others; always saying the largest class is right for {100 * chosen['majority_accuracy']:.1f} %"
+    )
+
+
+def _attacker(one: dict[str, Any], n_report: int) -> str:
+    together = one["together"]
+    at_once = f"; one attack on all leaves {_percent(together['accuracy_at_least'])}" if together else ""
+    fewer = "" if one["n_queries"] == n_report else f" (of {one['n_queries']} rows)"
+    return (
+        f"{one['name'] + ':':<13}{_percent(one['certified_accuracy'])} right and certified at {_budget(one)}{fewer}; "
+        f"half of the predictions survive {_amount(one['median_budget'], one['unit'])}{at_once}"
+    )
+
+
+def _budget(one: dict[str, Any]) -> str:
+    share = "" if one["asked_share"] is None else f" ({100 * one['asked_share']:.3g} % of the training rows)"
+    if one["unit"] == "rows":
+        return f"{one['asked']} rows{share}"
+    return f"radius {_amount(one['asked'], 'radius')}{share.replace(' (', ' on ', 1).rstrip(')')}"
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "any budget"
+    return f"{value:g} rows" if unit == "rows" else f"{value:.3g}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _not_covered(document: dict[str, Any]) -> str:
+    if document["scaling"]["from"] == "this table":
+        return "what an attacker did to the scaling constants and to this choice of settings; see the report"
+    return "what an attacker did to this choice of settings; see the report"

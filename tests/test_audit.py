@@ -1,0 +1,330 @@
+"""Audits: what is said of a table is true by independent counts, and what is of no use is called so."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from knn_cert import FixedScaler, SmoothedKNNClassifier, audit
+from knn_cert.auditing import attackers, bars, choosing, describing, splits
+from knn_cert.threats import Deletions, LabelFlips, QueryShift, RowShift
+
+
+def blobs(n=400, d=4, apart=2.0, share=0.5, seed=0, n_classes=2):
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < share).astype(int) if n_classes == 2 else rng.integers(0, n_classes, n)
+    return rng.normal(size=(n, d)) + apart * y[:, None] * (np.arange(d) < 2), y
+
+
+@pytest.fixture(scope="module")
+def found():
+    X, y = blobs()
+    return audit(X, y, bars=["0.5@mislabelled:1%", "0.99@planted:20%"])
+
+
+# --- the parts of a table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [12, 57, 400, 5000])
+@pytest.mark.parametrize("n_classes", [2, 3, 20])
+def test_parts_are_the_table_and_every_class_stays_in_training(n, n_classes):
+    y = np.random.default_rng(n).permutation(np.arange(n) % min(n_classes, n // 3))
+    parts = splits.split(y, report=True, seed=1)
+    assert sorted(np.concatenate(parts)) == list(range(n))
+    assert set(y[parts.train]) == set(y)
+    assert 1 <= len(parts.report) <= 500
+    assert 1 <= len(parts.choose) <= 300
+    if n == 5000 and n_classes == 2:
+        assert np.mean(y[parts.report]) == pytest.approx(np.mean(y), abs=1 / 500)
+
+
+def test_classes_of_fewer_than_three_rows_are_never_held_out():
+    y = np.array([0] * 50 + [1] * 50 + [2, 2, 3])
+    for seed in range(20):
+        parts = splits.split(y, report=True, seed=seed)
+        assert not set(y[np.concatenate([parts.choose, parts.report])]) & {2, 3}
+
+
+def test_too_few_rows_to_hold_any_out_are_refused():
+    with pytest.raises(ValueError, match="needs 5 rows at least"):
+        splits.split(np.array([0, 0, 1, 1]), report=True, seed=0)
+
+
+# --- description --------------------------------------------------------------------------------------------
+
+
+def test_twins_are_counted_as_pairs_of_equal_rows_show():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 3, (60, 3)).astype(float), rng.integers(0, 2, 60)
+    X[3] *= -0.0 if X[3].any() else 1.0
+    twins, other = set(), set()
+    for i, j in itertools.permutations(range(60), 2):
+        if (X[i] == X[j]).all():
+            twins.add(i)
+            other |= {i} if len({int(y[k]) for k in range(60) if (X[k] == X[i]).all()}) > 1 else set()
+    duplicates = describing.describe(X, y, seed=0).duplicates
+    assert (duplicates.rows, duplicates.other_label) == (len(twins), len(other))
+    for a, b in duplicates.examples[:1]:
+        assert (X[a] == X[b]).all() and y[a] != y[b]
+
+
+def test_rows_beside_another_label_are_those_within_a_tenth_of_the_usual_distance():
+    rng = np.random.default_rng(1)
+    X, y = rng.normal(size=(200, 2)), np.zeros(200, dtype=int)
+    X[1], y[1] = X[0] + 1e-4, 1
+    apart = np.linalg.norm(X[:, None] - X[None], axis=2) + np.where(np.eye(200), np.inf, 0.0)
+    usual = np.median(apart.min(axis=1))
+    close = (np.where(y[:, None] != y[None], apart, np.inf).min(axis=1) <= 0.1 * usual).sum()
+    description = describing.describe(X, y, seed=0)
+    assert description.usual_distance == pytest.approx(usual)
+    assert description.duplicates.near_other_label == close == 2
+    assert (0, 1) in description.duplicates.examples
+
+
+# --- attackers and bars -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "threat", "open_threat"),
+    [
+        ("mislabelled:1%", LabelFlips(0.01), LabelFlips()),
+        ("label-flips:37", LabelFlips(37), LabelFlips()),
+        ("planted:0.05", Deletions(0.05), Deletions()),
+        ("backdoor:2%:0.25", RowShift(0.02, 0.25, relabel=True), RowShift(0.02, relabel=True)),
+        ("moved:3:1", RowShift(3, 1.0), RowShift(3)),
+        ("query:0.5", QueryShift(0.5), QueryShift()),
+        ("query", QueryShift(0.5), QueryShift()),
+        ("mislabelled", LabelFlips(0.01), LabelFlips()),
+    ],
+)
+def test_attackers_are_threats_with_budgets(text, threat, open_threat):
+    asked = attackers.parse_asked(text)
+    assert (asked.threat, asked.open_threat) == (threat, open_threat)
+    assert attackers.parse_asked(str(asked)) == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("burglar:1%", "one of mislabelled, planted"),
+        ("mislabelled:1%:0.5", "expected mislabelled:ROWS"),
+        ("mislabelled:many", "number of rows"),
+        ("mislabelled:150%", "number of rows"),
+        ("mislabelled:-3", "number of rows"),
+        ("query:-1", "radius >= 0"),
+        ("backdoor:1%:far", "radius >= 0"),
+        ("query:nan", "radius >= 0"),
+    ],
+)
+def test_what_is_no_attacker_is_refused(text, said):
+    with pytest.raises(ValueError, match=said):
+        attackers.parse_asked(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["0.8", "mislabelled:1%", "2@mislabelled:1%", "0.8@mislabelled", "x@query:1"]
+)
+def test_what_is_no_bar_is_refused(text):
+    with pytest.raises(ValueError, match="expected"):
+        bars.parse_bar(text)
+
+
+def test_bars_are_read_in_percent_as_well():
+    assert bars.parse_bar("80%@query:0.5") == bars.parse_bar("0.8@query-shift:0.5")
+
+
+# --- the choice ---------------------------------------------------------------------------------------------
+
+
+def candidate(k, accuracy, balanced, certified, sigma=0.0):
+    return choosing.Candidate(0, k, sigma, 100, accuracy, balanced, certified)
+
+
+def test_who_always_says_the_same_is_not_chosen():
+    always, useful = candidate(501, 0.97, 0.5, 0.97), candidate(5, 0.98, 0.9, 0.6)
+    assert choosing._best([always, useful], 2) is useful
+
+
+def test_accuracy_is_given_up_for_certificates_within_limits():
+    exact, strong, weak = (
+        candidate(5, 0.95, 0.95, 0.2),
+        candidate(51, 0.88, 0.88, 0.8),
+        candidate(501, 0.8, 0.8, 0.8),
+    )
+    assert choosing._best([exact, strong, weak], 2) is strong
+
+
+def test_guesses_do_not_tell_classes_apart():
+    rng = np.random.default_rng(0)
+    y = (rng.random(400) < 0.1).astype(int)
+    passed = [choosing.tells_apart(rng.integers(0, 2, 400) == y, y) for _ in range(1000)]
+    assert 0.02 < np.mean(passed) < 0.09
+    assert not choosing.tells_apart(y == 0, y)
+    assert choosing.tells_apart(np.ones(400, bool), y)
+
+
+def test_candidates_are_what_the_classifier_says():
+    X, y = blobs()
+    train, queries = choosing.Rows(X[:300], y[:300]), choosing.Rows(X[300:], y[300:])
+    asked = [attackers.parse_asked("mislabelled:3"), attackers.parse_asked("query:0.2")]
+    (one,) = choosing.candidates(train, queries, asked, [15], [0.0], 0)
+    clf = SmoothedKNNClassifier(15, sigma=0).fit(*(train.X, train.y))
+    held = []
+    for each in asked:
+        cert = clf.certify(queries.X, each.threat)
+        held.append(np.mean((cert.label == queries.y) & ~cert.abstained))
+    assert one.certified_accuracy == pytest.approx(np.mean(held))
+    assert one.accuracy == np.mean(clf.predict(queries.X) == queries.y)
+
+
+# --- the whole ----------------------------------------------------------------------------------------------
+
+
+def test_the_report_is_that_of_the_classifier_on_rows_that_nothing_was_chosen_on(found):
+    X, y = blobs()
+    parts = splits.split(y, report=True, seed=0)
+    clf = SmoothedKNNClassifier().set_params(**found.classifier.get_params())
+    clf.fit(found.scaler.transform(X[parts.train]), y[parts.train])
+    queries = found.scaler.transform(X[parts.report])
+    right = clf.predict(queries) == y[parts.report]
+    assert found.document["classifier"]["accuracy"] == np.mean(right)
+    for one in found.document["attackers"]:
+        asked = attackers.parse_asked(one["name"])
+        cert = clf.certify(queries, asked.open_threat)
+        for budget in (0.0, one["asked"], 2 * one["asked"]):
+            share = np.mean(right & cert.certified(budget))
+            assert found.certified_accuracy(one["name"], budget) == share
+        assert one["certified_accuracy"] == np.mean(right & cert.certified(one["asked"]))
+
+
+def test_bars_compare_the_share_at_their_budget(found):
+    first, second = found.document["bars"]
+    assert first["share"] == found.certified_accuracy("mislabelled", 3)
+    assert (first["passed"], second["passed"], found.passed) == (True, False, False)
+    assert second["share"] == found.certified_accuracy("planted", 48)
+
+
+def test_the_document_is_json_with_stable_names(found):
+    again = json.loads(json.dumps(found.document, allow_nan=False))
+    assert again == found.document
+    assert str(found) == "\n".join(found.document["lines"])
+    assert 8 <= len(found.document["lines"]) <= 14
+
+
+def test_the_same_table_gives_the_same_audit(found):
+    X, y = blobs()
+    again = audit(X, y, bars=["0.5@mislabelled:1%", "0.99@planted:20%"]).document
+    for volatile in ("made_by", "attackers", "lines"):
+        again.pop(volatile)
+    assert again == {key: value for key, value in found.document.items() if key in again}
+
+
+def test_examples_are_attacks_that_work(found):
+    X, y = blobs()
+    parts = splits.split(y, report=True, seed=0)
+    rows = found.scaler.transform(X[parts.train])
+    assert found.document["examples"]
+    for one in found.document["examples"]:
+        if one["attacker"] == "query":
+            continue
+        asked = attackers.parse_asked(one["attacker"])
+        query = found.scaler.transform(X[[one["query"]]])
+        threat = asked.attacker.threat(int(one["budget"])) if asked.attacker.counts_rows else None
+        if threat is None:
+            continue
+        example = found.classifier.falsify(query, threat).counterexamples[0]
+        tampered = SmoothedKNNClassifier().set_params(**found.classifier.get_params())
+        tampered.fit(*example.apply(rows, y[parts.train]))
+        assert str(tampered.predict(query)[0]) == one["becomes"] != one["label"]
+
+
+def test_hinges_vote_for_the_predictions_that_are_counted(found):
+    X, y = blobs()
+    parts = splits.split(y, report=True, seed=0)
+    rows, queries = found.scaler.transform(X[parts.train]), found.scaler.transform(X[parts.report])
+    k, labels = found.classifier.n_neighbors, found.classifier.predict(queries)
+    budgets = found.certificates["mislabelled"]
+    weak = budgets.abstained | (budgets.budget <= found.document["attackers"][0]["asked"])
+    position = {int(row): i for i, row in enumerate(parts.train)}
+    assert found.document["choice"]["candidates"]
+    for one in found.document["hinges"]["rows"][:5]:
+        i = position[one["row"]]
+        near = [
+            i in np.argsort(np.linalg.norm(rows - q, axis=1), kind="stable")[:k]
+            and y[parts.train][i] == label
+            for q, label in zip(queries, labels, strict=True)
+        ]
+        assert (one["queries"], one["weak"]) == (sum(near), int(np.sum(np.array(near) & weak)))
+
+
+def test_noise_is_called_of_no_use():
+    X, y = blobs(apart=0.0)
+    said = audit(X, y)
+    assert said.document["classifier"]["useless"]
+    assert said.document["lines"][0].startswith("verdict:     NO USE SHOWN")
+
+
+def test_rare_classes_are_not_given_up_for_certificates():
+    X, y = blobs(n=1500, share=0.03, apart=2.5)
+    said = audit(X, y).document
+    rare = next(one for one in said["classes"] if one["label"] == "1")
+    assert not said["classifier"]["useless"]
+    assert rare["accuracy"] > 0.2
+    assert any("97." in remark or "96." in remark for remark in said["table"]["remarks"])
+
+
+def test_given_constants_scale_and_are_named(tmp_path):
+    X, y = blobs()
+    scaler = FixedScaler([1.0] * 4, [2.0] * 4, names=list("0123"))
+    scaler.save(tmp_path / "constants.json")
+    by_file, by_object = audit(X, y, constants=tmp_path / "constants.json"), audit(X, y, constants=scaler)
+    assert by_file.document["scaling"]["from"] == "constants.json"
+    assert (
+        by_file.document["attackers"][0]["right_budgets"]
+        == by_object.document["attackers"][0]["right_budgets"]
+    )
+    assert "nothing is left open" in by_file.document["scaling"]["meaning"]
+    assert audit(X, y, scale=False).document["scaling"]["from"] == "none"
+
+
+def test_rows_of_another_table_are_reported_on(tmp_path):
+    X, y = blobs()
+    for name, part in (("train.csv", slice(0, 300)), ("test.csv", slice(300, 400))):
+        with open(tmp_path / name, "w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["a", "b", "c", "d", "kind"])
+            writer.writerows(
+                [*row, f"k{label}"] for row, label in zip(X[part].tolist(), y[part], strict=True)
+            )
+    said = audit(tmp_path / "train.csv", "kind", test=tmp_path / "test.csv").document
+    assert said["split"]["report"] == 100
+    assert said["split"]["report_from"] == "rows of test.csv"
+    assert [column["name"] for column in said["table"]["columns"]] == ["a", "b", "c", "d"]
+    assert said["table"]["name"] == "train.csv"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"against": []}, "at least one attacker"),
+        ({"against": "thief:1%"}, "expected an attacker"),
+        ({"bars": ["0.8"]}, "SHARE@ATTACKER"),
+        ({"against": "backdoor:1%:0.5", "bars": ["0.5@backdoor:2%:0.5"]}, "different numbers of rows"),
+        ({"n_neighbors": 10_000}, "n_neighbors"),
+        ({"sigma": -1.0}, "sigma"),
+    ],
+)
+def test_wrong_arguments_are_refused(arguments, said):
+    X, y = blobs()
+    with pytest.raises(ValueError, match=said):
+        audit(X, y, **arguments)
+
+
+def test_one_class_is_refused():
+    X, _ = blobs()
+    with pytest.raises(ValueError, match="two classes at least"):
+        audit(X, np.zeros(len(X), dtype=int))
