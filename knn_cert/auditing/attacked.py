@@ -19,8 +19,10 @@ from .attackers import Asked
 
 __all__ = ["Attacked", "attack_report"]
 
-# Certificates that take longer are worked out for fewer rows, evenly spread: those with noise (milliseconds each),
-# of radii with noise (tens of them), of more than two classes with noise, and of moved queries without noise, which
+# Certificates that take longer are worked out for fewer rows, evenly spread: those with noise (milliseconds
+# each),
+# of radii with noise (tens of them), of more than two classes with noise, and of moved queries without
+# noise, which
 # compare each of K rows with each of K others.
 _NOISY, _NOISY_RADII, _NOISY_MORE_CLASSES = 500, 100, 50
 _PAIRS = 500 * 501**2

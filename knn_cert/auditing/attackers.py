@@ -100,7 +100,8 @@ ATTACKERS = {
             "moved",
             "Disturbed rows",
             "clean-label poisoning (training data control, no label control)",
-            "Somebody disturbed the measurements of some rows, each by no more than the radius; labels are right.",
+            "Somebody disturbed the measurements of some rows, each by no more than the radius; labels are "
+            "right.",
             "moved",
             counts_rows=False,
         ),
@@ -108,7 +109,8 @@ ATTACKERS = {
             "query",
             "Tampered query",
             "evasion (query access at deployment)",
-            "Somebody changed the row that is to be predicted, by no more than the radius; the table is right.",
+            "Somebody changed the row that is to be predicted, by no more than the radius; the table is "
+            "right.",
             "query-shift",
             counts_rows=False,
             some_rows=False,
@@ -212,7 +214,8 @@ def _rows(word: str, text: str) -> int | float:
     except ValueError:
         pass
     raise InvalidInput(
-        f"expected a number of rows (37) or a share of the table (1% or 0.01), got {quoted(word)} in {quoted(text)}"
+        f"expected a number of rows (37) or a share of the table (1% or 0.01), got {quoted(word)} in "
+        f"{quoted(text)}"
     )
 
 

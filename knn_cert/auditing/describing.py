@@ -140,36 +140,42 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     largest, most = classes[0]
     if most >= _NEARLY_ALL * n:
         remarks.append(
-            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(_plain(largest))}: a classifier that always says so is "
+            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(_plain(largest))}: a classifier "
+            "that always says so is "
             "right as often, and no attack changes it. Look at the accuracy of each class."
         )
     few = [label for label, count in classes if count < 3]
     if few:
         remarks.append(
-            f"{len(few)} class(es) have fewer than 3 rows ({listed(map(str, few), 5)}): they are trained on and never "
+            f"{len(few)} class(es) have fewer than 3 rows ({listed(map(str, few), 5)}): they are trained on "
+            "and never "
             "tested."
         )
     rare = [label for label, count in classes if 3 <= count < _RARE * n]
     if rare and len(classes) <= 20:
         remarks.append(
-            f"Rare class(es), below 5 % of the rows: {listed(map(str, rare), 5)}. With a large K these are never predicted."
+            f"Rare class(es), below 5 % of the rows: {listed(map(str, rare), 5)}. With a large K these are "
+            "never predicted."
         )
     if len(classes) > 20:
         remarks.append(f"{len(classes)} classes: K-NN needs several rows of each near a query.")
     if duplicates.other_label:
         remarks.append(
-            f"{duplicates.other_label} rows have a twin with other labels: one of the two is wrong, or the features do not "
+            f"{duplicates.other_label} rows have a twin with other labels: one of the two is wrong, or the "
+            "features do not "
             f"tell them apart (rows {listed([f'{a} and {b}' for a, b in duplicates.examples[:3]])})."
         )
     if duplicates.rows:
         remarks.append(
-            f"{duplicates.rows} of {n} rows stand in the table more than once; a query that has a twin in the training rows "
+            f"{duplicates.rows} of {n} rows stand in the table more than once; a query that has a twin in "
+            "the training rows "
             "is easier than a new one."
         )
     if duplicates.near_other_label:
         share = 100.0 * duplicates.near_other_label / duplicates.looked_at
         remarks.append(
-            f"{share:.1f} % of {duplicates.looked_at} rows lie right beside a row with another label, which may be mislabelled."
+            f"{share:.1f} % of {duplicates.looked_at} rows lie right beside a row with another label, which "
+            "may be mislabelled."
         )
     if d > n:
         remarks.append(f"More features ({d}) than rows ({n}): distances say little.")

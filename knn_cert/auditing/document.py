@@ -29,11 +29,15 @@ FORMAT, VERSION = "knn_cert audit", 1
 _QUERIES_SHOWN = 10
 
 NOT_COVERED = (
-    "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who reached those rows may have "
+    "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
+    "reached those rows may have "
     "influenced it. Choose on rows that nobody could reach, or keep the settings of an earlier audit.",
-    "Whatever else was computed from the table before it came here: features, filled-in values, selected columns.",
-    "Attacks on the program itself, on the queries (but for the attacker of that name), or on what happens after a prediction.",
-    "A certificate says that the prediction stays the same, not that it is right. The shares above count right ones, by the labels "
+    "Whatever else was computed from the table before it came here: features, filled-in values, selected "
+    "columns.",
+    "Attacks on the program itself, on the queries (but for the attacker of that name), or on what happens "
+    "after a prediction.",
+    "A certificate says that the prediction stays the same, not that it is right. The shares above count "
+    "right ones, by the labels "
     "of the reported rows, and hold for rows like these.",
 )
 

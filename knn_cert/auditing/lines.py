@@ -37,13 +37,15 @@ def _verdict(document: dict[str, Any]) -> str:
     if chosen["useless"]:
         few = f" ({chosen['n_queries']} rows are few to show it)" if chosen["n_queries"] < _FEW else ""
         return (
-            "verdict:     NO USE SHOWN. Class by class the predictions are not right more often than guesses would be"
+            "verdict:     NO USE SHOWN. Class by class the predictions are not right more often than "
+            "guesses would be"
             f"{few}. That no attack changes them is worth nothing."
         )
     right, held = chosen["accuracy"], first["certified_accuracy"]
     return (
         f"verdict:     of rows that it has not seen {100 * right:.1f} % are predicted right, and "
-        f"{100 * held:.1f} % stay right whatever this attacker did: {first['title'].lower()}, {_budget(first)}"
+        f"{100 * held:.1f} % stay right whatever this attacker did: {first['title'].lower()}, "
+        f"{_budget(first)}"
     )
 
 
@@ -68,8 +70,10 @@ def _table(document: dict[str, Any]) -> str:
 def _setting(document: dict[str, Any]) -> str:
     chosen, split = document["classifier"], document["split"]
     return (
-        f"classifier:  {chosen['words']}; {split['train']} training rows, chosen on {split['choose']}, reported on "
-        f"{split['report']} others; always saying the largest class is right for {100 * chosen['majority_accuracy']:.1f} %"
+        f"classifier:  {chosen['words']}; {split['train']} training rows, chosen on {split['choose']}, "
+        "reported on "
+        f"{split['report']} others; always saying the largest class is right for "
+        f"{100 * chosen['majority_accuracy']:.1f} %"
     )
 
 
@@ -78,7 +82,8 @@ def _attacker(one: dict[str, Any], n_report: int) -> str:
     at_once = f"; one attack on all leaves {_percent(together['accuracy_at_least'])}" if together else ""
     fewer = "" if one["n_queries"] == n_report else f" (of {one['n_queries']} rows)"
     return (
-        f"{one['name'] + ':':<13}{_percent(one['certified_accuracy'])} right and certified at {_budget(one)}{fewer}; "
+        f"{one['name'] + ':':<13}{_percent(one['certified_accuracy'])} right and certified at "
+        f"{_budget(one)}{fewer}; "
         f"half of the predictions survive {_amount(one['median_budget'], one['unit'])}{at_once}"
     )
 

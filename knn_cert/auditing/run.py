@@ -32,7 +32,8 @@ from .splits import split
 
 __all__ = ["audit"]
 
-# Attacks are shown for these, where they are looked at; on large tables the search for directions of a query takes
+# Attacks are shown for these, where they are looked at; on large tables the search for directions of a query
+# takes
 # minutes.
 _EXAMPLES_OF, _EXAMPLES_OF_LARGE = ("mislabelled", "planted", "backdoor", "query"), ("mislabelled", "planted")
 _LARGE_TABLE = 20_000

@@ -93,7 +93,8 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
             )
             if y is None:
                 raise InvalidInput(
-                    f"an audit reports on rows with labels, and the test table has no column {found.label_name!r}; "
+                    "an audit reports on rows with labels, and the test table has no column "
+                    f"{found.label_name!r}; "
                     "add it, or leave the test table out for a hold-out"
                 )
             rows = X, y
@@ -109,7 +110,8 @@ def _source(
 ) -> Source:
     if len(np.unique(found.y)) < 2:
         raise InvalidInput(
-            f"expected labels of two classes at least in {found.label_name!r}, got one: there is nothing to predict"
+            f"expected labels of two classes at least in {found.label_name!r}, got one: there is nothing to "
+            "predict"
         )
     fixed = np.array([bool(np.isin(column, (0.0, 1.0)).all()) for column in found.X.T])
     return Source(

@@ -1,4 +1,0 @@
-"""stub"""
-import json
-def write(document, path):
-    open(path,"w").write(json.dumps(document, allow_nan=False))
