@@ -96,7 +96,13 @@ class Browser:
         """Open a file in a window of this size and wait until it is there."""
         self.messages.clear()
         self.requests.clear()
-        self("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self("Emulation.setEmulatedMedia", media=media, features=[scheme])
         self("Page.navigate", url=path.as_uri())

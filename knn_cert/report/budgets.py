@@ -1,4 +1,4 @@
-"""What the page needs of one attacker's budgets: the axis, the steps of the slider, and the budgets in its script."""
+"""One attacker's budgets on the page: the axis, the steps of the slider, and what the script counts."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Any
 from markupsafe import Markup
 
 from . import wording
-from .axes import Axis, round_up
+from .axes import Axis, round_step, round_up
 from .counting import certified_count, run_lengths
 
 __all__ = ["Curve", "candidate_words", "frontier", "step_curve"]
@@ -78,21 +78,20 @@ def step_curve(curve: Curve, identifier: str) -> Markup:
     path = _staircase(curve, x, y)
     at_asked = certified_count(curve.right_budgets, curve.asked)
     asked = x.at(curve.asked)
+    levels = [
+        *_level(curve.accuracy, "right", y, left, right, above=True),
+        *_level(curve.majority_accuracy, "always one label", y, left, right, above=False),
+    ]
     drawn = [
         *_frame(x, y, left, right, top, bottom, "rows" if curve.unit == "rows" else "distance"),
         _element("path", d=f"{path}V{bottom}H{left}Z", class_="area"),
-        *_level(curve.accuracy, f"right {wording.share(curve.accuracy)}", y, left, right, above=True),
-        *_level(
-            curve.majority_accuracy,
-            f"always one label {wording.share(curve.majority_accuracy)}",
-            y,
-            left,
-            right,
-            above=False,
-        ),
+        *levels[::2],
         _element("path", d=path, class_="curve"),
+        *levels[1::2],
         _element("line", x1=asked, x2=asked, y1=top - 4, y2=bottom, class_="asked"),
-        _label(asked, top - 9, f"asked: {wording.budget(curve.asked, curve.unit)}", left, right, "asked-label"),
+        _label(
+            asked, top - 9, f"asked: {wording.budget(curve.asked, curve.unit)}", left, right, "asked-label"
+        ),
         _element("circle", cx=asked, cy=y.at(at_asked / curve.n_queries), r=4, class_="asked-dot"),
         _element("line", x1=asked, x2=asked, y1=top, y2=bottom, class_="cursor"),
         _element("circle", cx=asked, cy=y.at(at_asked / curve.n_queries), r=5, class_="cursor-dot"),
@@ -131,28 +130,29 @@ def _staircase(curve: Curve, x: Axis, y: Axis) -> str:
 def frontier(
     candidates: Sequence[dict[str, Any]], majority_accuracy: float, attack: str, identifier: str
 ) -> Markup:
-    """Return the candidates by accuracy and certified accuracy; a line joins those that no other one beats.
+    """Return the candidates by accuracy and certified accuracy; below and left of the line each is beaten.
 
     Candidates without noise are circles, those with noise triangles; the chosen one is filled, with a ring.
     """
     width, height, left, right, top, bottom = 480, 340, 46, 462, 16, 290
-    shares = [Fraction(one["accuracy"]) for one in candidates] + [Fraction(majority_accuracy)]
-    low = max(Fraction(0), round_up(min(shares) - Fraction(1, 20), Fraction(1, 20)) - Fraction(1, 20))
-    x = Axis(low, _ONE, left, right, most_ticks=6)
-    y = Axis(Fraction(0), _ONE, bottom, top, most_ticks=5)
+    x = Axis(*_range([one["accuracy"] for one in candidates]), left, right, most_ticks=6)
+    y = Axis(*_range([one["certified_accuracy"] for one in candidates]), bottom, top, most_ticks=6)
     best = _unbeaten(candidates)
-    joined = "M " + " L ".join(f"{_place(one, x, y)[0]} {_place(one, x, y)[1]}" for one in best)
+    steps = "".join(f"H{px:g}V{py:g}" for px, py in (_place(one, x, y) for one in best))
     drawn = [
         *_frame(x, y, left, right, top, bottom, "accuracy"),
-        _element("line", x1=x.at(majority_accuracy), x2=x.at(majority_accuracy), y1=top, y2=bottom, class_="level"),
-        _label(x.at(majority_accuracy), bottom - 6, "always one label", left, right, "level-label"),
-        _element("path", d=joined, class_="front"),
+        _element("path", d=f"M{_place(best[0], x, y)[0]:g} {bottom}{steps}H{left}", class_="front"),
     ]
+    if majority_accuracy > x.low:
+        at = x.at(majority_accuracy)
+        drawn.append(_element("line", x1=at, x2=at, y1=top, y2=bottom, class_="level"))
+        drawn.append(_label(at, bottom - 6, "always one label", left, right, "level-label"))
     # The chosen one comes last, above the others, and its label first.
     ordered = sorted(candidates, key=lambda one: one["chosen"])
     drawn += [_mark(one, *_place(one, x, y)) for one in ordered]
-    taken: list[tuple[float, float, float, float]] = []
-    for one in [*reversed(ordered[-1:]), *best]:
+    # The line leaves a candidate to the left and downwards, so labels are tried above and to the right first.
+    taken = [(px - 5, py - 5, px + 5, py + 5) for px, py in (_place(one, x, y) for one in candidates)]
+    for one in [ordered[-1], *(one for one in best if not one["chosen"])]:
         label = _candidate_label(one, *_place(one, x, y), right, taken)
         if label:
             drawn.append(label)
@@ -180,6 +180,14 @@ def _unbeaten(candidates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def _range(shares: Sequence[float]) -> tuple[Fraction, Fraction]:
+    """Return the ends of an axis that has all shares on it, and no more of the others than it must."""
+    low, high = Fraction(min(shares)), Fraction(max(shares))
+    room = max((high - low) / 10, Fraction(1, 50))
+    step = round_step(high - low + 2 * room, 6)
+    return max(Fraction(0), round_up(low - room, step) - step), min(_ONE, round_up(high + room, step))
+
+
 def _place(one: dict[str, Any], x: Axis, y: Axis) -> tuple[float, float]:
     return x.at(one["accuracy"]), y.at(one["certified_accuracy"])
 
@@ -198,21 +206,21 @@ def _mark(one: dict[str, Any], px: float, py: float) -> Markup:
 def _candidate_label(
     one: dict[str, Any], px: float, py: float, right: float, taken: list[tuple[float, float, float, float]]
 ) -> Markup | None:
-    """Return a label beside a mark where there is room: to its left, right, below or above."""
+    """Return a label beside a mark where there is room, or None."""
     words = candidate_words(one)
-    wide, gap = len(words) * _CHARACTER, 13.0 if one["chosen"] else 9.0
+    wide, gap = len(words) * _CHARACTER, 12.0 if one["chosen"] else 8.0
     for anchor, lx, ly in (
-        ("end", px - gap, py + 4),
-        ("start", px + gap, py + 4),
-        ("end", px - 4, py + 20),
-        ("start", px + 4, py + 20),
-        ("end", px - 4, py - 12),
+        ("start", px + gap, py - 3),
+        ("end", px + 6, py - gap - 2),
+        ("end", px - gap, py - gap),
+        ("start", px + gap, py + 16),
+        ("end", px - gap, py + 18),
     ):
         x0 = lx - wide if anchor == "end" else lx
         box = (x0, ly - 11, x0 + wide, ly + 3)
         inside = box[0] > 46 and box[2] < right + 16
         if inside and all(box[2] < t[0] or t[2] < box[0] or box[3] < t[1] or t[3] < box[1] for t in taken):
-            taken += [box, (px - 5, py - 5, px + 5, py + 5)]
+            taken.append(box)
             kind = "chosen-label" if one["chosen"] else "mark-label"
             return _element("text", words, x=round(lx, 1), y=round(ly, 1), text_anchor=anchor, class_=kind)
     return None
@@ -223,10 +231,10 @@ def _frame(x: Axis, y: Axis, left: float, right: float, top: float, bottom: floa
     drawn = []
     for tick in y.ticks:
         drawn.append(_element("line", x1=left, x2=right, y1=y.at(tick), y2=y.at(tick), class_="grid"))
-        drawn.append(_element("text", f"{float(tick):.0%}", x=left - 6, y=y.at(tick) + 4, text_anchor="end"))
+        drawn.append(_element("text", _tick(tick), x=left - 6, y=y.at(tick) + 4, text_anchor="end"))
     is_share = name == "accuracy"
     for tick in x.ticks:
-        shown = f"{float(tick):.0%}" if is_share else f"{float(tick):,.10g}"
+        shown = _tick(tick) if is_share else f"{float(tick):,.10g}"
         drawn.append(_element("line", x1=x.at(tick), x2=x.at(tick), y1=bottom, y2=bottom + 4, class_="axis"))
         drawn.append(_element("text", shown, x=x.at(tick), y=bottom + 17, text_anchor="middle"))
     drawn.append(_element("line", x1=left, x2=right, y1=bottom, y2=bottom, class_="axis"))
@@ -234,11 +242,23 @@ def _frame(x: Axis, y: Axis, left: float, right: float, top: float, bottom: floa
     return drawn
 
 
+def _tick(value: Fraction) -> str:
+    return f"{float(100 * value):.4g}%"
+
+
 def _level(value: float, words: str, y: Axis, left: float, right: float, *, above: bool) -> list[Markup]:
+    """Return a line across, and what it is."""
     py = y.at(value)
     return [
         _element("line", x1=left, x2=right, y1=py, y2=py, class_="level"),
-        _element("text", words, x=right - 2, y=py + (-4 if above else 13), text_anchor="end", class_="level-label"),
+        _element(
+            "text",
+            f"{words} {wording.share(value)}",
+            x=right - 2,
+            y=py + (-4 if above else 13),
+            text_anchor="end",
+            class_="level-label",
+        ),
     ]
 
 
@@ -249,7 +269,9 @@ def _label(x: float, y: float, words: str, left: float, right: float, class_: st
     return _element("text", words, x=round(centre, 1), y=y, text_anchor="middle", class_=class_)
 
 
-def _svg(drawn: list[Markup], width: int, height: int, spoken: str, identifier: str, **attributes: Any) -> Markup:
+def _svg(
+    drawn: list[Markup], width: int, height: int, spoken: str, identifier: str, **attributes: Any
+) -> Markup:
     title = _element("title", spoken, id=f"{identifier}-title")
     return _element(
         "svg",

@@ -32,7 +32,9 @@ def check_consistency(document: dict[str, Any]) -> None:
             raise InvalidInput(f"document.attackers[{number}].name must differ from those before it")
     for place, name in _references(document):
         if name not in names:
-            raise InvalidInput(f"{place} names an attacker that document.attackers does not have: {name!r:.60}")
+            raise InvalidInput(
+                f"{place} names an attacker that document.attackers does not have: {name!r:.60}"
+            )
     if document["choice"] is not None and document["choice"]["candidates"]:
         chosen = sum(candidate["chosen"] for candidate in document["choice"]["candidates"])
         if chosen != 1:
@@ -50,7 +52,9 @@ def check_consistency(document: dict[str, Any]) -> None:
 def _check_attacker(attacker: dict[str, Any], place: str, classifier: dict[str, Any]) -> None:
     budgets, n_queries = attacker["right_budgets"], attacker["n_queries"]
     if len(budgets) > n_queries:
-        raise InvalidInput(f"{place}.right_budgets has {len(budgets)} budgets, but there are {n_queries} queries")
+        raise InvalidInput(
+            f"{place}.right_budgets has {len(budgets)} budgets, but there are {n_queries} queries"
+        )
     known = finite(budgets)
     if known != sorted(known) or budgets[: len(known)] != known:
         raise InvalidInput(f"{place}.right_budgets must be in increasing order, null at the end")

@@ -23,7 +23,7 @@ __all__ = ["render_html"]
 
 # Rows of tables, so that a page of many classes, columns and queries stays below half a megabyte.
 _MOST = {
-    "attackers": 40, "bars": 40, "candidates": 30, "classes": 40, "columns": 60, "examples": 12, "hinges": 30,
+    "attackers": 40, "bars": 40, "candidates": 30, "classes": 40, "columns": 60, "examples": 12, "hinges": 20,
     "queries": 10, "sentences": 40,
 }  # fmt: skip
 
@@ -54,24 +54,28 @@ def render_html(document: Document) -> str:
     view, style, script = View(document), _asset("page.css"), _asset("page.js")
     shown = first(view.attackers, _MOST["attackers"])
     reaches = [reach_of(one, _MOST_RUNS // len(shown.items)) for one in shown.items]
-    return _environment().get_template("page.html").render(
-        view=view,
-        document=document,
-        most=_MOST,
-        style=Markup(style),
-        script=Markup(script),
-        policy=(
-            f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-            "base-uri 'none'; form-action 'none'"
-        ),
-        data=_inline_json([_script_data(*pair) for pair in zip(shown.items, reaches, strict=True)]),
-        attackers=[
-            _attacker(view, one, reach, number)
-            for number, (one, reach) in enumerate(zip(shown.items, reaches, strict=True))
-        ],
-        n_attackers_left_out=shown.left_out,
-        frontier=_frontier(view),
-        csv=None if document["hinges"] is None else csv_link(document["hinges"]["rows"]),
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            view=view,
+            document=document,
+            most=_MOST,
+            style=Markup(style),
+            script=Markup(script),
+            policy=(
+                f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+                "base-uri 'none'; form-action 'none'"
+            ),
+            data=_inline_json([_script_data(*pair) for pair in zip(shown.items, reaches, strict=True)]),
+            attackers=[
+                _attacker(view, one, reach, number)
+                for number, (one, reach) in enumerate(zip(shown.items, reaches, strict=True))
+            ],
+            n_attackers_left_out=shown.left_out,
+            frontier=_frontier(view),
+            csv=None if document["hinges"] is None else csv_link(document["hinges"]["rows"]),
+        )
     )
 
 

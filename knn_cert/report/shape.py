@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._printing import quoted
+from .._printing import listed, quoted
 from ..gate.errors import InvalidInput
 
 __all__ = ["check_shape"]
@@ -79,7 +79,9 @@ def _check_properties(value: Any, schema: Schema, place: str, root: Schema) -> N
         if key in known:
             _check(item, known[key], below, root)
         elif others is False:
-            raise InvalidInput(f"{place} has the key {quoted(key)}, which is not known; known: {_keys(known)}")
+            raise InvalidInput(
+                f"{place} has the key {quoted(key)}, which is not known; known: {_keys(known)}"
+            )
         elif others is not True:
             _check(item, others, below, root)
 
@@ -91,14 +93,14 @@ def _check_items(value: Any, schema: Schema, place: str, root: Schema) -> None:
 
 
 def _check_any(value: Any, schema: Schema, place: str, root: Schema) -> None:
-    *first, last = schema["anyOf"]
-    # The one that fits decides; where none does, the first one, which says most, explains what is wrong.
-    for one in (*first, last):
+    reasons = []
+    for one in schema["anyOf"]:
         try:
             return _check(value, one, place, root)
         except InvalidInput as error:
-            reason = error if one is (first or [last])[0] else reason
-    raise reason
+            reasons.append(error)
+    # What fits none is explained by the first, which says most.
+    raise reasons[0]
 
 
 def _check_least_items(value: Any, schema: Schema, place: str, root: Schema) -> None:
@@ -174,6 +176,4 @@ def _refuse(place: str, expected: str, value: Any) -> None:
 
 
 def _keys(mapping: Mapping[Any, Any]) -> str:
-    from .._printing import listed
-
     return listed(map(quoted, mapping)) or "none"

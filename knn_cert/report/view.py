@@ -62,9 +62,12 @@ class View:
         """The verdict in one sentence."""
         if self.is_useless:
             return "This classifier is useless: it always says the same label."
+        title = self.title(self.main)
+        if title[1:2].islower():
+            title = title[0].lower() + title[1:]
         return (
-            f"{self.title(self.main)}, {self.asked(self.main)}: {self.certified(self.main)} of the predictions "
-            "are right and provably stay right."
+            f"{self.certified(self.main)} of the predictions are right and provably stay right against "
+            f"{title}: {self.asked(self.main)}."
         )
 
     @property
@@ -105,7 +108,11 @@ class View:
         passed = sum(one["passed"] for one in bars)
         if passed == len(bars):
             return "The bar was passed." if passed == 1 else f"All {passed} bars were passed."
-        return "The bar was not passed." if len(bars) == 1 else f"{len(bars) - passed} of {len(bars)} bars failed."
+        return (
+            "The bar was not passed."
+            if len(bars) == 1
+            else f"{len(bars) - passed} of {len(bars)} bars failed."
+        )
 
     @property
     def key_figures(self) -> list[tuple[str, str, str]]:
@@ -141,7 +148,7 @@ class View:
     def asked(self, attacker: dict[str, Any]) -> str:
         """Return the budget that was asked about."""
         share = attacker["asked_share"]
-        of_table = "" if share is None else f" ({wording.share(share)} of the table)"
+        of_table = "" if share is None else f" ({wording.rate(share)} of the table)"
         return f"up to {wording.budget(attacker['asked'], attacker['unit'])}{of_table}"
 
     def n_certified(self, attacker: dict[str, Any], budget: float) -> int:
@@ -181,9 +188,9 @@ class View:
     def budgets(self, query: dict[str, Any]) -> list[str]:
         """Return what a query is certified for against every attacker, in their order."""
         return [
-            wording.budget(query["budgets"][one["name"]], one["unit"])
+            wording.amount(query["budgets"][one["name"]], one["unit"])
             if one["name"] in query["budgets"]
-            else "not certified"
+            else "none"
             for one in self.attackers
         ]
 
@@ -241,9 +248,14 @@ class View:
         ]
         return [(name, wording.text(value, 300)) for name, value in rows if value is not None]
 
-    def unit(self, name: str) -> str:
-        """Return the unit of the budget of the attacker of this name."""
-        return str(self._by_name[name]["unit"])
+    def example(self, one: dict[str, Any]) -> str:
+        """Return in a sentence or two what an attack did that works."""
+        attacker = self._by_name[one["attacker"]]
+        return (
+            f"{self.title(attacker)}, {wording.budget(one['budget'], attacker['unit'])}: query {one['query']} is "
+            f"predicted {wording.text(one['becomes'])} in the place of {wording.text(one['label'])}. "
+            f"{wording.sentence(one['words'])}"
+        )
 
     @staticmethod
     def scaled(column: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ from typing import Any
 
 from .._printing import printable, shortened
 
-__all__ = ["budget", "count", "length", "measure", "part", "seconds", "share", "text"]
+__all__ = [
+    "amount", "budget", "count", "length", "measure", "part", "rate", "seconds", "sentence", "share", "text"
+]  # fmt: skip
 
 # Longer names are cut; the JSON has them whole. Sentences of a guarantee have up to some thousand characters.
 _NAME_WIDTH = 80
@@ -39,6 +41,11 @@ def share(value: float | None) -> str:
 def part(number: int, n: int) -> str:
     """Return the share that a number of n is, as `share` writes it, without a division of floats."""
     return _per_cent((2000 * number + n) // (2 * n), number == 0, number == n)
+
+
+def rate(value: float) -> str:
+    """Return a share that somebody asked for, in per cent, as he wrote it: 1 % and not 1.0 %."""
+    return f"{(Decimal(repr(float(value))) * 100).normalize():f} %"
 
 
 def _per_cent(tenths: int, is_nothing: bool, is_all: bool) -> str:
@@ -74,10 +81,18 @@ def budget(value: float | None, unit: str) -> str:
     if value is None:
         return "any number of rows" if unit == "rows" else "any distance"
     if unit == "rows":
-        # The median of an even number of budgets may lie between two of them.
-        number = count(value) if float(value).is_integer() else f"{value:,.1f}"
-        return f"{number} row" if value == 1 else f"{number} rows"
-    return f"distance {length(value)}"
+        return f"{amount(value, unit)} row" if value == 1 else f"{amount(value, unit)} rows"
+    return f"distance {amount(value, unit)}"
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Return a budget without its unit, for tables whose head has it."""
+    if value is None:
+        return "any"
+    if unit == "radius":
+        return length(value)
+    # The median of an even number of budgets may lie between two of them.
+    return count(value) if float(value).is_integer() else f"{value:,.1f}"
 
 
 def seconds(value: float) -> str:
