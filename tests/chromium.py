@@ -1,4 +1,4 @@
-"""A headless browser to test pages in, by its own protocol over a pair of pipes; nothing but the standard library."""
+"""A headless browser to test pages in, by its own protocol over a pair of pipes; no other library."""
 
 from __future__ import annotations
 

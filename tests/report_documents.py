@@ -73,13 +73,13 @@ def _real() -> str:
         )
     knn = SmoothedKNNClassifier(n_neighbors=25, sigma=0).fit(X[train], y[train])
     stories = [
-        ("mislabelled", "Mislabelled rows", "poisoning: label flips", "changed the labels of some rows", LabelFlips(), asked),
-        ("inserted", "Inserted rows", "poisoning: data injection", "added rows of his own", Insertions(), asked),
-        ("deleted", "Deleted rows", "poisoning: data deletion", "took rows away", Deletions(), asked),
-        ("replaced", "Replaced rows", "poisoning: clean-label and dirty-label", "rewrote rows, features and label", Replacements(), asked),
-        ("moved", "Moved rows", "poisoning: feature perturbation", "moved the features of every row a little", RowShift(rows=1.0), 0.1),
+        ("mislabelled", "Mislabelled rows", "label flips", "changed labels of rows", LabelFlips(), asked),
+        ("inserted", "Inserted rows", "data injection", "added rows of his own", Insertions(), asked),
+        ("deleted", "Deleted rows", "data deletion", "took rows away", Deletions(), asked),
+        ("replaced", "Replaced rows", "data modification", "rewrote whole rows", Replacements(), asked),
+        ("moved", "Moved rows", "clean label", "moved every row a little", RowShift(rows=1.0), 0.1),
         ("evasion", "Moved queries", "evasion", "moved the row that is asked about", QueryShift(), 0.1),
-    ]  # fmt: skip
+    ]
     attackers, certified = [], {}
     for name, title, nist, story, threat, budget in stories:
         start = time.perf_counter()
@@ -195,7 +195,8 @@ def _real() -> str:
     not_covered = [
         "Attacks that the list above does not name, such as rows moved and relabelled at once.",
         "Rows that were added and are very near the queries, beyond the number of inserted rows above.",
-        "The scaling was worked out on this table: an attacker who changes a row also changes the scale. Give constants that do not come from the table to close this gap.",
+        "The scaling was worked out on this table: an attacker who changes a row also changes the scale. "
+        "Give constants that do not come from the table to close this gap.",
         "Whether the labels were right before the attack.",
     ]
     document = {
@@ -230,7 +231,8 @@ def _real() -> str:
         },
         "scaling": {
             "from": "this table",
-            "meaning": "Each column was shifted and divided by constants of this table. The guarantee holds for these constants: an attacker who also changes them is not covered.",
+            "meaning": "Each column was shifted and divided by constants of this table. The guarantee holds "
+            "for these constants: an attacker who also changes them is not covered.",
         },
         "split": {
             "seed": 0,
@@ -242,7 +244,8 @@ def _real() -> str:
         "choice": {
             "asked": {"attacker": "mislabelled", "budget": asked, "share": 0.01},
             "majority_accuracy": float(max(np.mean(y[choose] == c) for c in (0, 1))),
-            "why": "Of the nine classifiers that were tried, K = 25 has the largest certified accuracy at 4 mislabelled rows among those that lose no more than 0.01 of accuracy.",
+            "why": "Of the nine classifiers that were tried, K = 25 has the largest certified accuracy at 4 "
+            "mislabelled rows among those that lose no more than 0.03 of accuracy.",
             "candidates": candidates,
         },
         "classifier": {
@@ -262,7 +265,8 @@ def _real() -> str:
         },
         "hinges": {
             "attacker": "mislabelled",
-            "words": "Rows of the table that are among the 25 nearest of the most queries; weak ones are certified for fewer than 4 rows.",
+            "words": "Rows of the table that are among the 25 nearest of the most queries; weak ones are "
+            "the 20 that survive least.",
             "rows": [
                 {
                     "row": int(train[j]),
@@ -289,9 +293,10 @@ def _real() -> str:
         ],
         "not_covered": not_covered,
         "lines": [
-            f"breast-cancer.csv: 569 rows, 31 columns, 2 classes; {len(report)} rows were held out to report on.",
+            f"breast-cancer.csv: 569 rows, 31 columns, 2 classes; {len(report)} rows were held out.",
             f"K-NN without noise, K = 25: accuracy {accuracy:.3f} (always the same label: {majority:.3f}).",
-            f"4 mislabelled rows (1 %): {share:.3f} certified. One attack on all queries: at least {together.accuracy_at_least:.3f}.",
+            f"4 mislabelled rows (1 %): {share:.3f} certified. One attack on all queries: at least "
+            f"{together.accuracy_at_least:.3f}.",
             f"4 inserted rows (1 %): {attackers[1]['certified_accuracy']:.3f} certified.",
             f"4 deleted rows (1 %): {attackers[2]['certified_accuracy']:.3f} certified.",
             f"4 replaced rows (1 %): {attackers[3]['certified_accuracy']:.3f} certified.",
@@ -406,7 +411,7 @@ def large(n_classes: int = 300, n_columns: int = 1000, n_queries: int = 1000) ->
         for j in range(n_columns)
     ]
     document["table"]["columns"][-1]["remark"] = "the last column has a remark"
-    budgets = {name: 3 for name in names}
+    budgets = dict.fromkeys(names, 3)
     queries = [{"query": i, "label": labels[0], "true": labels[0], "budgets": budgets} for i in range(1000)]
     document["queries"] = {"weakest": queries, "strongest": queries}
     document["choice"]["asked"]["attacker"] = names[0]

@@ -1,7 +1,7 @@
 """Charts as SVG: certified accuracy against the budget, and what the candidates would have given.
 
-Colours and fonts are those of the page's style sheet, so that charts follow light, dark and print. Nothing is told
-by colour alone: lines have labels, marks have shapes.
+Colours and fonts are those of the page's style sheet, so that charts follow light, dark and print. Nothing is
+told by colour alone: lines have labels, marks have shapes.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def step_curve(curve: Curve, identifier: str) -> Markup:
     y = Axis(Fraction(0), _ONE, bottom, top, most_ticks=5)
     path = _staircase(curve, x, y)
     at_asked = certified_count(curve.right_budgets, curve.asked)
-    asked = x.at(curve.asked)
+    asked, words = x.at(curve.asked), wording.budget(curve.asked, curve.unit)
     levels = [
         *_level(curve.accuracy, "right", y, left, right, above=True),
         *_level(curve.majority_accuracy, "always one label", y, left, right, above=False),
@@ -89,16 +89,15 @@ def step_curve(curve: Curve, identifier: str) -> Markup:
         _element("path", d=path, class_="curve"),
         *levels[1::2],
         _element("line", x1=asked, x2=asked, y1=top - 4, y2=bottom, class_="asked"),
-        _label(
-            asked, top - 9, f"asked: {wording.budget(curve.asked, curve.unit)}", left, right, "asked-label"
-        ),
+        _label(asked, top - 9, f"asked: {words}", left, right, "asked-label"),
         _element("circle", cx=asked, cy=y.at(at_asked / curve.n_queries), r=4, class_="asked-dot"),
         _element("line", x1=asked, x2=asked, y1=top, y2=bottom, class_="cursor"),
         _element("circle", cx=asked, cy=y.at(at_asked / curve.n_queries), r=5, class_="cursor-dot"),
     ]
     spoken = (
-        f"{curve.title}: certified accuracy falls from {wording.part(len(curve.right_budgets), curve.n_queries)} "
-        f"without tampering to {wording.part(at_asked, curve.n_queries)} at {wording.budget(curve.asked, curve.unit)}."
+        f"{curve.title}: certified accuracy falls from "
+        f"{wording.part(len(curve.right_budgets), curve.n_queries)} without tampering to "
+        f"{wording.part(at_asked, curve.n_queries)} at {words}."
     )
     return _svg(
         drawn,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .._printing import quoted
 from ..gate.errors import InvalidInput
 from .counting import certified_count, finite
 
@@ -32,9 +33,7 @@ def check_consistency(document: dict[str, Any]) -> None:
             raise InvalidInput(f"document.attackers[{number}].name must differ from those before it")
     for place, name in _references(document):
         if name not in names:
-            raise InvalidInput(
-                f"{place} names an attacker that document.attackers does not have: {name!r:.60}"
-            )
+            raise InvalidInput(f"{place} names {quoted(name)}, which document.attackers does not have")
     if document["choice"] is not None and document["choice"]["candidates"]:
         chosen = sum(candidate["chosen"] for candidate in document["choice"]["candidates"])
         if chosen != 1:
@@ -44,8 +43,8 @@ def check_consistency(document: dict[str, Any]) -> None:
     for number, bar in enumerate(document["bars"]):
         if bar["passed"] != (bar["share"] >= bar["needed"]):
             raise InvalidInput(
-                f"document.bars[{number}].passed must say whether {bar['share']} is at least {bar['needed']}, "
-                f"got {bar['passed']}"
+                f"document.bars[{number}].passed must say whether {bar['share']} is at least "
+                f"{bar['needed']}, got {bar['passed']}"
             )
 
 
@@ -61,8 +60,8 @@ def _check_attacker(attacker: dict[str, Any], place: str, classifier: dict[str, 
     share = certified_count(budgets, attacker["asked"]) / n_queries
     if abs(share - attacker["certified_accuracy"]) > _ROUNDING:
         raise InvalidInput(
-            f"{place}.certified_accuracy is {attacker['certified_accuracy']}, but {share} of the queries have "
-            f"a right budget of at least {attacker['asked']}"
+            f"{place}.certified_accuracy is {attacker['certified_accuracy']}, but {share} of the queries "
+            f"have a right budget of at least {attacker['asked']}"
         )
     if n_queries == classifier["n_queries"] and len(budgets) / n_queries > classifier["accuracy"] + _ROUNDING:
         raise InvalidInput(

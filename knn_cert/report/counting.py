@@ -1,4 +1,4 @@
-"""How many queries are right and certified at a budget: the one formula of the page, here and in its script."""
+"""How many queries are right and certified at a budget: the one formula of the page and its script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report as Markdown, for a pull request or a model card: the verdict, short tables, what is not covered."""
+"""The report as Markdown, for a pull request or a model card: the verdict, short tables, what is left."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["render_markdown"]
 _MOST_ROWS = 10
 _MOST_SENTENCES = 20
 
-# What Markdown takes for its own, wherever it stands, and what begins a list or a heading at the start of a line.
+# What Markdown takes for its own, wherever it stands, and what makes a list or a heading of a line.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|&~$^])")
 _START = re.compile(r"^(\s*)([-+#=])|^(\s*\d+)([.)])(?=\s|$)")
 
-# What becomes a link by itself; names of people and numbers of issues do so after Markdown has been rendered, where
-# only a character between helps, and it has no width.
+# What becomes a link by itself; names of people and numbers of issues do so after Markdown has been rendered,
+# where only a character between helps, and it has no width.
 _LINK = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
 _MENTION = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)")
 _NOTHING = "\u200b"
@@ -39,7 +39,7 @@ def render_markdown(document: Document) -> str:
     Returns
     -------
     str
-        What comes from the table is escaped: it makes no link, no markup, no line of its own, and calls nobody.
+        What comes from the table is escaped: it makes no link, no markup, no line, and calls nobody.
 
     Raises
     ------
@@ -217,7 +217,8 @@ def _bullets(shown: Shown[str], what: str) -> str:
 def _left_out(shown: Shown[Any], what: str) -> str:
     if not shown.left_out:
         return ""
-    return f"\n\n{wording.count(shown.left_out)} more {what} are left out here; the JSON of this report has them all."
+    number = wording.count(shown.left_out)
+    return f"\n\n{number} more {what} are left out here; the JSON of this report has them all."
 
 
 def _name(value: str) -> str:

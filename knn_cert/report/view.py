@@ -1,4 +1,4 @@
-"""What is shown of a document: numbers in words, tables cut to what fits on a page, what is most urgent first.
+"""What is shown of a document: numbers in words, tables cut to what fits on a page, the urgent first.
 
 The page and the Markdown show the same, so that both say the same.
 """
@@ -75,8 +75,8 @@ class View:
         """What a reader of the numbers has to know before all else; mostly nothing."""
         if self.is_useless:
             return (
-                "A prediction that never depends on the table cannot be attacked, so it is certified against "
-                "everything, and worth nothing. Its certified accuracy is the share of the most frequent label."
+                "What always says the same needs no attack and fears none: it is certified against a lot, and "
+                "worth nothing. Its certified accuracy is at most the share of that label."
             )
         classifier = self.document["classifier"]
         if classifier["accuracy"] <= classifier["majority_accuracy"]:
@@ -118,7 +118,8 @@ class View:
     def key_figures(self) -> list[tuple[str, str, str]]:
         """The few numbers that matter most: a name, a value, and what it means."""
         classifier, main = self.document["classifier"], self.main
-        rows = f"of {wording.count(classifier['n_queries'])} {wording.text(self.document['split']['report_from'])}"
+        source = wording.text(self.document["split"]["report_from"])
+        rows = f"of {wording.count(classifier['n_queries'])} {source}"
         return [
             ("Certified accuracy", self.certified(main), f"{self.title(main)}, {self.asked(main)}"),
             ("Accuracy", wording.share(classifier["accuracy"]), rows),
@@ -137,8 +138,8 @@ class View:
         return (
             f"{wording.count(table['n_rows'])} rows, {len(table['columns'])} columns, "
             f"{len(table['classes'])} classes. {wording.count(split['train'])} rows to learn from, "
-            f"{wording.count(split['choose'])} to choose the settings on, {wording.count(split['report'])} to "
-            f"report on ({wording.text(split['report_from'])})."
+            f"{wording.count(split['choose'])} to choose the settings on, {wording.count(split['report'])} "
+            f"to report on ({wording.text(split['report_from'])})."
         )
 
     def title(self, attacker: dict[str, Any]) -> str:
@@ -252,9 +253,9 @@ class View:
         """Return in a sentence or two what an attack did that works."""
         attacker = self._by_name[one["attacker"]]
         return (
-            f"{self.title(attacker)}, {wording.budget(one['budget'], attacker['unit'])}: query {one['query']} is "
-            f"predicted {wording.text(one['becomes'])} in the place of {wording.text(one['label'])}. "
-            f"{wording.sentence(one['words'])}"
+            f"{self.title(attacker)}, {wording.budget(one['budget'], attacker['unit'])}: query "
+            f"{one['query']} is predicted {wording.text(one['becomes'])} in the place of "
+            f"{wording.text(one['label'])}. {wording.sentence(one['words'])}"
         )
 
     @staticmethod
