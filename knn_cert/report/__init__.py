@@ -1,9 +1,9 @@
 """The report of an audit: one document, as a page, as Markdown and as JSON.
 
 document.py says what a document is (shape.py: the JSON Schema beside it; consistency.py: what its numbers
-have to agree in), view.py chooses what is shown of it, page.py and markdown.py show it, charts.py draws,
-files.py writes. Nothing here computes a claim: the one thing that is counted, in counting.py, is how many of
-the budgets in the document reach the budget that a reader asks about.
+have to agree in), view.py chooses what is shown of it, page.py and markdown.py show it, curve.py and
+frontier.py draw, files.py writes. Nothing here computes a claim: the one thing that is counted (counting.py)
+is how many of the budgets in the document reach the budget that a reader asks about.
 """
 
 from __future__ import annotations

@@ -38,4 +38,12 @@ def coarsened(right_budgets: Sequence[float | None], step: Fraction) -> list[flo
 
     As many as before are at least j steps, for every j: none falls below a multiple that it had reached.
     """
-    return [None if one is None else float(Fraction(one) // step * step) for one in right_budgets]
+    return [None if one is None else _multiple_below(one, step) for one in right_budgets]
+
+
+def _multiple_below(budget: float, step: Fraction) -> float:
+    # A reader's budget is the float nearest to a multiple, which may be a budget and yet below that multiple.
+    number = Fraction(budget) // step + 1
+    while float(number * step) > budget:
+        number -= 1
+    return float(number * step)

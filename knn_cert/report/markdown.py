@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from . import wording
-from .charts import candidate_words
 from .document import Document, validate
+from .frontier import candidate_words
 from .view import Shown, View, first
 
 __all__ = ["render_markdown"]
@@ -19,7 +19,7 @@ _MOST_SENTENCES = 20
 
 # What Markdown takes for its own, wherever it stands, and what makes a list or a heading of a line.
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|&~$^])")
-_START = re.compile(r"^(\s*)([-+#=])|^(\s*\d+)([.)])(?=\s|$)")
+_START = re.compile(r"^()([-+#=])|^(\d+)([.)])(?=\s|$)")
 
 # What becomes a link by itself; names of people and numbers of issues do so after Markdown has been rendered,
 # where only a character between helps, and it has no width.
@@ -236,6 +236,7 @@ def _with_backslash(found: re.Match[str]) -> str:
 
 def _escaped(text: str) -> str:
     """Return a text of one line that Markdown shows as it is."""
-    text = _START.sub(_with_backslash, _SPECIAL.sub(r"\\\1", text))
+    # Spaces in front would make code of it.
+    text = _START.sub(_with_backslash, _SPECIAL.sub(r"\\\1", text.strip()))
     text = _LINK.sub(lambda found: "".join(f"\\{one}" for one in found.group()), text)
     return _MENTION.sub(lambda found: found.group() + _NOTHING, text)

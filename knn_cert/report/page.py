@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from . import wording
 from .budgets import Reach, reach_of
-from .charts import Curve, candidate_words, frontier, step_curve
 from .csv_link import csv_link
+from .curve import Curve, step_curve
 from .document import Document, validate
+from .frontier import candidate_words, frontier
 from .view import View, first
 
 __all__ = ["render_html"]
@@ -158,6 +159,7 @@ def _environment() -> Environment:
         budget=wording.budget,
         candidate=candidate_words,
         count=wording.count,
+        guarantee=wording.guarantee,
         first=first,
         measure=wording.measure,
         seconds=wording.seconds,

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from . import wording
-from .charts import candidate_words
 from .counting import certified_count
 from .document import Document
+from .frontier import candidate_words
 
 __all__ = ["Shown", "View"]
 
@@ -75,8 +75,8 @@ class View:
         """What a reader of the numbers has to know before all else; mostly nothing."""
         if self.is_useless:
             return (
-                "What always says the same needs no attack and fears none: it is certified against a lot, and "
-                "worth nothing. Its certified accuracy is at most the share of that label."
+                "What always says the same needs no attack and fears none: it is certified against a lot, "
+                "and worth nothing. Its certified accuracy is at most the share of that label."
             )
         classifier = self.document["classifier"]
         if classifier["accuracy"] <= classifier["majority_accuracy"]:

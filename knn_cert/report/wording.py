@@ -8,12 +8,24 @@ from typing import Any
 from .._printing import printable, shortened
 
 __all__ = [
-    "amount", "budget", "count", "length", "measure", "part", "rate", "seconds", "sentence", "share", "text"
-]  # fmt: skip
+    "amount",
+    "budget",
+    "count",
+    "guarantee",
+    "length",
+    "measure",
+    "part",
+    "rate",
+    "seconds",
+    "sentence",
+    "share",
+    "text",
+]
 
-# Longer names are cut; the JSON has them whole. Sentences of a guarantee have up to some thousand characters.
+# Longer ones are cut; the JSON has them whole. A guarantee has up to some thousand characters.
 _NAME_WIDTH = 80
-_SENTENCE_WIDTH = 4000
+_SENTENCE_WIDTH = 1000
+_GUARANTEE_WIDTH = 4000
 
 # Digits of a radius: more say nothing to a reader.
 _DIGITS = 4
@@ -25,8 +37,13 @@ def text(value: Any, width: int = _NAME_WIDTH) -> str:
 
 
 def sentence(value: Any) -> str:
-    """Return sentences of the document on one line."""
+    """Return a sentence or two of the document on one line."""
     return text(value, _SENTENCE_WIDTH)
+
+
+def guarantee(value: Any) -> str:
+    """Return what is guaranteed, in full."""
+    return text(value, _GUARANTEE_WIDTH)
 
 
 def share(value: float | None) -> str:
