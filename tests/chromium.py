@@ -112,8 +112,8 @@ class Browser:
             time.sleep(0.05)
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of an expression of JavaScript."""
-        answer = self("Runtime.evaluate", expression=expression, returnByValue=True)
+        """Return the value of an expression of JavaScript, awaited."""
+        answer = self("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

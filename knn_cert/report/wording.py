@@ -83,9 +83,10 @@ def length(value: float) -> str:
     number = Decimal(repr(float(value)))
     if number == 0:
         return "0"
-    digits = number.adjusted() - _DIGITS + 1
-    rounded = number.quantize(Decimal(1).scaleb(min(digits, 0)), ROUND_DOWN).normalize()
-    return f"{rounded:f}" if -_DIGITS <= number.adjusted() < 9 else f"{rounded:.{_DIGITS - 1}e}"
+    last = number.adjusted() - _DIGITS + 1
+    if not -_DIGITS <= number.adjusted() < 9:
+        return f"{number.quantize(Decimal(1).scaleb(last), ROUND_DOWN):.{_DIGITS - 1}e}"
+    return f"{number.quantize(Decimal(1).scaleb(min(last, 0)), ROUND_DOWN).normalize():f}"
 
 
 def measure(value: float | None) -> str:
