@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from .._pareto import unbeaten
 from . import wording
 from .axes import Axis, round_step, round_up
 from .svg import CHARACTER, Box, chart, element, frame, label
@@ -31,7 +32,8 @@ def frontier(
     x = Axis(*_range([one["accuracy"] for one in candidates]), _BOX.left, _BOX.right, most_ticks=6)
     y = Axis(*_range([one["certified_accuracy"] for one in candidates]), _BOX.bottom, _BOX.top, most_ticks=6)
     places = [(x.at(one["accuracy"]), y.at(one["certified_accuracy"])) for one in candidates]
-    best, chosen = _unbeaten(candidates), next(i for i, one in enumerate(candidates) if one["chosen"])
+    best = unbeaten([(one["accuracy"], one["certified_accuracy"]) for one in candidates])
+    chosen = next(i for i, one in enumerate(candidates) if one["chosen"])
     steps = "".join(f"H{px:g}V{py:g}" for px, py in (places[i] for i in best))
     drawn = [
         *frame(x, y, _BOX, "accuracy", per_cent=True),
@@ -59,16 +61,6 @@ def candidate_words(one: Candidate) -> str:
     """Return the settings of a candidate."""
     noise = f", σ = {one['sigma']:g}" if one["sigma"] > 0.0 else ""
     return f"K = {int(one['n_neighbors'])}{noise}"
-
-
-def _unbeaten(candidates: Sequence[Candidate]) -> list[int]:
-    """Return the candidates that no other one beats in both, the most accurate one first."""
-    found: list[int] = []
-    shares = [(one["accuracy"], one["certified_accuracy"]) for one in candidates]
-    for i in sorted(range(len(shares)), key=lambda i: (-shares[i][0], -shares[i][1])):
-        if not found or shares[i][1] > shares[found[-1]][1]:
-            found.append(i)
-    return found
 
 
 def _range(shares: Sequence[float]) -> tuple[Fraction, Fraction]:
