@@ -157,6 +157,8 @@ def frontier(
         n_neighbors, sigma, _ = points[i]
         words = f"K = {n_neighbors}" + (f", sigma = {sigma:g}" if sigma > 0 else "")
         axes.annotate(words, merits[i], xytext=(5, 5), textcoords="offset points", fontsize="small")
+    # Room for the words beside the marks.
+    axes.margins(x=0.14, y=0.08)
     unit = next(iter(grid.values())).threat.budget_name
     axes.set_xlabel("accuracy")
     axes.set_ylabel(f"certified accuracy, {_AXIS[unit]}: {budget:g}")
