@@ -30,8 +30,8 @@ from knn_cert.report.shape import check_shape
 KINDS = ("real", "useless", "small", "hostile", "large")
 TAGS = set(
     "html head meta title link style body a header h1 h2 h3 p strong bdi dl div dt dd nav ul li main section "
-    "table thead tbody tr th td span article output svg line text path circle label input details summary "
-    "footer script br".split()
+    "table thead tbody tr th td span article output svg line text path circle rect label input details "
+    "summary footer script br".split()
 )
 
 

@@ -16,8 +16,8 @@ from .svg import CHARACTER, Box, chart, element, frame, label
 __all__ = ["candidate_words", "frontier"]
 
 _ONE = Fraction(1)
-_WIDTH, _HEIGHT = 480, 338
-_BOX = Box(left=46, right=462, top=22, bottom=294)
+_WIDTH, _HEIGHT = 380, 310
+_BOX = Box(left=42, right=362, top=22, bottom=266)
 
 Candidate = dict[str, Any]
 
@@ -29,7 +29,7 @@ def frontier(
 
     Candidates without noise are circles, those with noise triangles; the chosen one is filled, with a ring.
     """
-    x = Axis(*_range([one["accuracy"] for one in candidates]), _BOX.left, _BOX.right, most_ticks=6)
+    x = Axis(*_range([one["accuracy"] for one in candidates]), _BOX.left, _BOX.right, most_ticks=5)
     y = Axis(*_range([one["certified_accuracy"] for one in candidates]), _BOX.bottom, _BOX.top, most_ticks=6)
     places = [(x.at(one["accuracy"]), y.at(one["certified_accuracy"])) for one in candidates]
     best = unbeaten([(one["accuracy"], one["certified_accuracy"]) for one in candidates])

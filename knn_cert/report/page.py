@@ -18,6 +18,7 @@ from .csv_link import csv_link
 from .curve import Curve, step_curve
 from .document import Document, validate
 from .frontier import candidate_words, frontier
+from .svg import share_bar
 from .view import View, first
 
 __all__ = ["render_html"]
@@ -97,6 +98,7 @@ def _attacker(view: View, attacker: dict[str, Any], reach: Reach, number: int) -
         "number": number,
         "it": attacker,
         "chart": step_curve(curve, f"curve-{number}"),
+        "bar": share_bar(view.n_certified(attacker, attacker["asked"]) / attacker["n_queries"]),
         "slider": reach.slider,
         "reading": _reading(view, attacker),
         "points": [

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from .axes import Axis
 
-__all__ = ["CHARACTER", "Box", "chart", "element", "frame", "label"]
+__all__ = ["CHARACTER", "Box", "chart", "element", "frame", "label", "share_bar"]
 
 # Width of a character of the labels in units of the charts, about: for a label that must not leave its chart.
 CHARACTER = 6.2
@@ -78,6 +78,14 @@ def label(x: float, y: float, words: str, box: Box, class_: str) -> Markup:
     # Ticks and margins are as wide as what it may stick out on either side.
     centre = min(max(x, box.left + half - 36), box.right - half + 10)
     return element("text", words, x=round(centre, 1), y=y, text_anchor="middle", class_=class_)
+
+
+def share_bar(share: float) -> Markup:
+    """Return a bar of a share beside its number; a screen reader has the number and leaves it out."""
+    full, height = 100, 7
+    drawn = element("rect", width=full, height=height, class_="rest")
+    drawn += element("rect", width=round(full * share, 1), height=height)
+    return element("svg", drawn, viewBox=f"0 0 {full} {height}", aria_hidden="true")
 
 
 def _per_cent(value: Fraction) -> str:

@@ -215,6 +215,12 @@ class View:
         return urgent(candidates, most, lambda one: -2.0 if one["chosen"] else -one["certified_accuracy"])
 
     @property
+    def has_predictions(self) -> bool:
+        """Whether there is anything to say of single predictions."""
+        queries = self.document["queries"]
+        return bool(queries["weakest"] or queries["strongest"] or self.document["examples"])
+
+    @property
     def duplicates(self) -> str | None:
         """What is known of equal rows, in a sentence."""
         found = self.document["table"]["duplicates"]
