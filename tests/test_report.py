@@ -331,6 +331,20 @@ def test_a_page_is_below_half_a_megabyte(page):
     assert len(page.encode()) < 500_000
 
 
+def test_long_names_of_quotes_do_not_swell_a_page():
+    document, name = report_documents.large(), '"' * 5000
+    table, queries = document["table"], document["queries"]
+    for one in (*document["classes"], *table["classes"], *document["hinges"]["rows"], *document["examples"]):
+        one["label"] = name
+    for one in table["columns"]:
+        one.update(name=name, remark=f"Column {name[:40]} is left out.")
+    for one in (*queries["weakest"], *queries["strongest"]):
+        one.update(label=name, true=name)
+    page = report.render_html(document)
+    assert len(page.encode()) < 500_000
+    assert re.search(r"Download the first \d+ of 20,000 rows as CSV", page)
+
+
 def test_a_page_has_only_its_own_elements_and_loads_nothing(page):
     parsed = Page(page)
     assert {tag for tag, _ in parsed.elements} <= TAGS
@@ -476,6 +490,26 @@ def test_every_attack_that_is_infinitely_certified_has_a_chart(real):
         attacker["certified_accuracy"] = 50 / attacker["n_queries"]
     assert "any number of rows" not in report.render_html(real).split("<details")[0]
     assert report.render_html(real).count('class="curve"') == len(real["attackers"])
+
+
+@pytest.mark.parametrize("largest", [5e-324, 1e-300, 1e-9, 1e15, 1e300])
+@pytest.mark.parametrize("unit", ["rows", "radius"])
+def test_budgets_of_any_size_are_drawn(real, largest, unit):
+    attacker = real["attackers"][0]
+    if unit == "rows":
+        largest = max(1, int(largest))
+    attacker.update(
+        unit=unit, asked=largest, right_budgets=[0, largest], median_budget=largest, together=None,
+        certified_accuracy=1 / attacker["n_queries"],
+    )  # fmt: skip
+    for name in ("choice", "hinges"):
+        real[name] = None
+    page = report.render_html(real)
+    curve = re.search(r'd="([^"]*)" class="curve"', page).group(1)
+    corners = [float(one) for one in re.findall(r"[MHV ]([0-9.]+)", curve)]
+    assert len(corners) == 7 and all(0 <= one <= 360 for one in corners)
+    assert "nan" not in curve and len(page) < 500_000
+    assert report.render_markdown(real)
 
 
 def test_rendering_twice_gives_the_same_and_changes_nothing(document):

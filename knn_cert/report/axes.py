@@ -50,11 +50,12 @@ class Axis:
         step: Fraction = Fraction(0),
     ) -> None:
         self.low, self.high = low, high
-        self._start, self._scale = start, (end - start) / float(high - low)
+        self._start, self._width, self._span = start, end - start, high - low
         between = max(round_step(high - low, most_ticks), step)
         first = round_up(low, between)
         self.ticks = [first + k * between for k in range(int((high - first) // between) + 1)]
 
     def at(self, value: float | Fraction) -> float:
         """Return where a value is drawn, to a tenth of a pixel."""
-        return round(self._start + float(value - self.low) * self._scale, 1)
+        # The quotient is of ordinary size, however large or small both are.
+        return round(self._start + self._width * float((Fraction(value) - self.low) / self._span), 1)

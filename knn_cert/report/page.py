@@ -30,7 +30,7 @@ _MOST = {
 }  # fmt: skip
 
 # Different budgets of all attackers together in the script of the page, of about 25 characters each.
-_MOST_RUNS = 5000
+_MOST_RUNS = 4000
 
 
 def render_html(document: Document) -> str:
