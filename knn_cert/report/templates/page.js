@@ -63,6 +63,7 @@
       field.value = slider.value;
       show();
     });
+    slider.setAttribute("aria-valuetext", asked.textContent + ": " + reading.value);
     card.querySelector(".controls").hidden = false;
   }
 
