@@ -13,11 +13,14 @@ import random
 import re
 import subprocess
 import sys
+import unicodedata
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
 import pytest
 import report_documents
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from knn_cert import report
 from knn_cert.report import wording
@@ -401,6 +404,54 @@ def test_texts_of_the_document_are_shown_and_not_obeyed():
         r"\x1b[2J",
     ):
         assert shown in text
+
+
+def with_names(name):
+    """The real document with one name in many places."""
+    document = report_documents.real()
+    document["table"].update(name=name, label=name, remarks=[name], fingerprint=name)
+    document["classifier"]["words"] = document["scaling"]["meaning"] = document["choice"]["why"] = name
+    document["lines"] = document["not_covered"] = [name, f"Column {name} is left out."]
+    document["hinges"]["words"] = document["made_by"]["command"] = name
+    for one in document["attackers"]:
+        one.update(title=name, nist=name, story=name, threat=name, guarantee=name, not_covered=name)
+    for one in document["classes"] + document["hinges"]["rows"]:
+        one["label"] = name
+    for one in document["queries"]["weakest"]:
+        one["label"] = one["true"] = name
+    for one in document["queries"]["strongest"]:
+        one["label"] = one["true"]
+    return document
+
+
+NAMES = st.text(
+    st.characters(codec="utf-8") | st.sampled_from("<>&\"'`/{}%|*_[]()#-=\\@!:~+.1 \u202e\0"), min_size=1
+)
+
+
+@given(NAMES)
+def test_no_name_changes_what_a_page_is_made_of(name):
+    page, harmless = (Page(report.render_html(with_names(one))) for one in (name, "name"))
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in harmless.elements]
+    assert [list(attributes) for _, attributes in page.elements] == [list(a) for _, a in harmless.elements]
+
+
+@given(NAMES)
+def test_no_page_hides_a_character(name):
+    shown = report.render_html(with_names(name)).replace("\n", "")
+    assert {one for one in shown if unicodedata.category(one)[0] == "C"} == set()
+
+
+@settings(max_examples=60)
+@given(NAMES)
+def test_no_name_changes_what_a_markdown_is_made_of(name):
+    markdown_it = pytest.importorskip("markdown_it")
+    shown = markdown_it.MarkdownIt("gfm-like", {"linkify": False, "html": True}).render
+    found, harmless = (
+        [tag for tag, _ in Page(shown(report.render_markdown(with_names(one)))).elements if tag != "strong"]
+        for one in (name, "name")
+    )  # a name that begins or ends with a space, or with a point, may be no bold text
+    assert found == harmless
 
 
 def test_a_sealed_json_ends_no_script():

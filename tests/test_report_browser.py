@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from decimal import ROUND_HALF_UP, Decimal
 
 import chromium
@@ -143,6 +144,23 @@ def test_the_slider_moves_with_the_keys(browser, pages):
         assert browser.evaluate(f"{slider}.value") == str(budget)
         output = browser.evaluate("document.querySelector('[data-attacker=\"0\"] output').textContent")
         assert output == reading(attacker, budget)
+
+
+def test_the_rows_can_be_downloaded(browser, pages, tmp_path):
+    folder, documents = pages
+    browser.open(folder / "real.html", width=1000)
+    browser("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.evaluate("document.querySelector('a[download]').click()")
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "rows.csv").exists():
+        assert time.monotonic() < deadline, "nothing was downloaded"
+        browser.evaluate("new Promise(done => setTimeout(done, 50))")
+    lines = (tmp_path / "rows.csv").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "row,label,queries,weak"
+    first = documents["real"]["hinges"]["rows"][0]
+    assert lines[1] == f"{first['row']},{first['label']},{first['queries']},{first['weak']}"
+    assert len(lines) == 1 + len(documents["real"]["hinges"]["rows"])
+    assert browser.messages == []
 
 
 def test_texts_from_outside_run_nothing(browser, pages):
