@@ -25,7 +25,7 @@ __all__ = ["render_html"]
 
 # Rows of tables, so that a page of many classes, columns and queries stays below half a megabyte.
 _MOST = {
-    "attackers": 40, "bars": 40, "candidates": 30, "classes": 40, "columns": 60, "examples": 12, "hinges": 20,
+    "attackers": 16, "bars": 40, "candidates": 30, "classes": 40, "columns": 60, "examples": 12, "hinges": 20,
     "queries": 10, "sentences": 40,
 }  # fmt: skip
 
