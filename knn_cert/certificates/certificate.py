@@ -20,6 +20,7 @@ from .summary import Summary, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 __all__ = ["Certificates"]
 
@@ -232,6 +233,35 @@ class Certificates(Record):
             If some of the labels are not among ``classes``: such a query can only count as wrong.
         """
         return summarize(self, y_true, budgets)
+
+    def plot(self, y_true: ArrayLike | None = None, ax: Axes | None = None) -> Axes:
+        """Plot the share of queries that are predicted right and certified, for every budget.
+
+        Parameters
+        ----------
+        y_true : array_like of shape (n_queries,), optional
+            True labels; without them the share that is certified, right or not.
+        ax : matplotlib.axes.Axes, optional
+            Where it is drawn; a new figure if left out.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        TypeError, ValueError
+            As `summary`.
+
+        See Also
+        --------
+        knn_cert.plotting : several results in one plot, and other plots.
+        """
+        from ..plotting import certified_accuracy
+
+        return certified_accuracy(self, y_true, ax)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas.DataFrame with one row a query and the columns of the CSV file.
