@@ -150,7 +150,7 @@ class Asked(NamedTuple):
         return self.attacker.threat() if self.attacker.counts_rows else self.attacker.threat(self.rows)
 
     def budget(self, n_train: int) -> float | int:
-        """Return the budget that certificates are compared with: rows of a table with n_train, or the radius."""
+        """Return what certificates are compared with: rows of a table with n_train, or the radius."""
         return self.threat.asked_budget(n_train)
 
 

@@ -1,4 +1,4 @@
-"""Which K, how much noise: by certified accuracy at the budget that was asked about, on rows held out for that."""
+"""Which K, how much noise: by certified accuracy at the budget that was asked about, on rows held out."""
 
 from __future__ import annotations
 

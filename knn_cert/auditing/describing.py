@@ -1,4 +1,4 @@
-"""What a table is like: its classes, its columns, rows that stand in it twice, and what that means for K-NN."""
+"""What a table is like: its classes, rows that stand in it twice, and what that means for K-NN."""
 
 from __future__ import annotations
 

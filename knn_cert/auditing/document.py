@@ -164,7 +164,6 @@ def _duplicates(description: Description) -> dict[str, Any]:
         "rows": found.rows,
         "other_label": found.other_label,
         "near_other_label": found.near_other_label,
-        "looked_at": found.looked_at,
         "examples": [list(pair) for pair in found.examples],
     }
 
@@ -182,7 +181,6 @@ def _choice(found: Findings, first: Attacked) -> dict[str, Any]:
             {
                 "n_neighbors": one.n_neighbors,
                 "sigma": one.sigma,
-                "n_queries": one.n_queries,
                 "accuracy": one.accuracy,
                 "certified_accuracy": one.certified_accuracy,
                 "chosen": one.chosen,

@@ -1,4 +1,4 @@
-"""What an attack that works looks like: the cheapest one that was found against a prediction that is right."""
+"""What an attack that works looks like: the cheapest one found against a prediction that is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which training rows the certificates hinge on: those that vote for many predictions, weak ones above all."""
+"""Which training rows the certificates hinge on: those that vote for many predictions, weak ones first."""
 
 from __future__ import annotations
 

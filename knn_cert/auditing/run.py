@@ -70,8 +70,8 @@ def audit(
     test : path-like, data frame or (array_like, array_like), optional
         Rows with labels to report on. Left out, rows of the table are held out for that.
     against : str or sequence of str, default="mislabelled:1%"
-        The attackers, with their budgets, that the settings are chosen for: ``NAME:ROWS`` (a number, or a share
-        of the training rows: ``1%``), ``backdoor:ROWS:RADIUS`` or ``query:RADIUS``.
+        The attackers, with their budgets, that the settings are chosen for: ``NAME:ROWS`` (a number, or a
+        share of the training rows: ``1%``), ``backdoor:ROWS:RADIUS`` or ``query:RADIUS``.
     attackers : sequence of str
         Whom to report on besides, with or without a budget (then a hundredth of the rows, and a radius of
         0.5).

@@ -1,4 +1,4 @@
-"""What is audited: a table from a file, a frame or arrays, as numbers with names, and what is odd about it."""
+"""What is audited: a table from a file, a frame or arrays, as numbers with names."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ class Source:
                     "high": float(values.max()),
                     "center": None if scaler is None else float(scaler.center[j]),
                     "scale": None if scaler is None else float(scaler.scale[j]),
-                    "log": False,
+                    "log": scaler is not None
+                    and scaler.log_unit is not None
+                    and not np.isnan(scaler.log_unit[j]),
                     "remark": "always the same" if values.min() == values.max() else None,
                 }
             )

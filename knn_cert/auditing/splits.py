@@ -21,7 +21,7 @@ _FEWEST_OF_A_CLASS = 3
 
 
 class Parts(NamedTuple):
-    """Row numbers of each part; together all rows of the table, but for the `test` where a table was given."""
+    """Row numbers of each part; together all rows of the table."""
 
     train: WholeArray
     choose: WholeArray
