@@ -247,20 +247,25 @@ class SmoothedQueries(UncertainQueries):
     def _margins_by_scores(self, case: _Case) -> FloatArray:
         """Return positive numbers where the rows that cost most do not cost the lead over any rival."""
         if case.rows is not None:
-            counts = case.rows
-        elif isinstance(case.threat, RowBudget):
-            counts = np.array([case.threat.tampered_rows(self.n_rows)])
-        else:
+            return np.where(case.rows <= self._largest_by_scores(case.query, case.threat), 1.0, -1.0)
+        if not isinstance(case.threat, RowBudget) or not self._scores.know(case.threat):
             return np.array([-1.0])
-        return np.where(counts <= self._largest_by_scores(case.query, case.threat), 1.0, -1.0)
+        rows = case.threat.tampered_rows(self.n_rows)
+        survives = self._scores.survives(*self._scored(case.query, case.threat), rows)
+        return np.array([1.0 if survives else -1.0])
 
     def _largest_by_scores(self, i: int, threat: RaceThreat) -> int:
         """Return the largest number of rows that the target survives by its scores, -1 without any."""
         if not self._scores.know(threat):
             return -1
+        return self._scores.largest(*self._scored(i, threat))
+
+    def _scored(
+        self, i: int, threat: RaceThreat
+    ) -> tuple[int, int, RaceThreat, tuple[FloatArray, FloatArray], bool]:
+        """Return what scores are asked with: query, target, threat, the untampered vote, new labels."""
         (p,), (error,) = self._probabilities_untampered(i)
-        target, new_labels = int(self._targets[i]), self._brings_new_labels(threat)
-        return self._scores.largest(i, target, threat, (p, error), new_labels)
+        return i, int(self._targets[i]), threat, (p, error), self._brings_new_labels(threat)
 
     def _margins_over_pairs(self, case: _Case) -> FloatArray:
         """Return what the majority of the target leaves against each rival that may beat it."""
