@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -225,11 +226,11 @@ class SmoothedQueries(UncertainQueries):
             for fallback in self._fallback_margins(case):
                 if np.any(found[k] <= 0.0):
                     # where it does not certify either, the margin stays what the search steers by
-                    more = np.minimum(fallback(case), _FALLBACK_MARGIN)
+                    more = np.minimum(fallback(), _FALLBACK_MARGIN)
                     found[k] = np.where((found[k] <= 0.0) & (more > 0.0), more, found[k])
         return found
 
-    def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], FloatArray]]:
+    def _fallback_margins(self, case: _Case) -> list[Callable[[], FloatArray]]:
         """Return margins that also certify where the majority alone does not."""
         ways: list[Callable[[_Case], FloatArray]] = []
         if case.threat.ball_of_table(self.n_rows) is not None:
@@ -237,7 +238,11 @@ class SmoothedQueries(UncertainQueries):
         if not self._is_the_vote(case):
             ways += [self._margins_by_scores, self._margins_untouched, self._margins_over_rivals]
             ways.append(self._margins_over_pairs)
-        return ways
+        asked: list[Callable[[], FloatArray]] = [partial(way, case) for way in ways]
+        if isinstance(case.threat, QueryShift) and case.threat.training is None:
+            moved = _Case(case.query, RowShift(1.0, case.threat.radius))  # all rows, the other way
+            asked += self._fallback_margins(moved)
+        return asked
 
     def _is_the_vote(self, case: _Case) -> bool:
         """Whether the majority is the vote itself: of two classes whose ties no new label can take."""
