@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from sklearn.base import clone
 
 from knn_cert import SmoothedKNNClassifier
 from knn_cert.threats import (
@@ -33,10 +34,11 @@ def fitted(X, y):
     return SmoothedKNNClassifier(K, SIGMA).fit(X, y)
 
 
-def check(example, X, y, query, threat, label):
+def check(example, X, y, query, threat, label, clf=None):
     """Apply the counterexample by hand and predict; then look whether it stayed within the budget."""
     tampered_X, tampered_y = example.apply(X, y)
-    assert fitted(tampered_X, tampered_y).predict(example.query[None])[0] == example.label != label
+    tampered = fitted(tampered_X, tampered_y) if clf is None else clone(clf).fit(tampered_X, tampered_y)
+    assert tampered.predict(example.query[None])[0] == example.label != label
     query_threat = threat if isinstance(threat, QueryShift) else None
     shift = np.linalg.norm(example.query - query)
     assert shift <= (0.0 if query_threat is None else query_threat.radius)
@@ -223,3 +225,33 @@ def test_influence_refuses_what_has_no_answer():
         SmoothedKNNClassifier(40).fit(X, y).influence(Q)
     with pytest.raises(ValueError, match="without edges"):
         SmoothedKNNClassifier(3, edges=[1.0]).fit(X, y).influence(Q)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("n_neighbors", [5, 12, 21])
+def test_moved_rows_without_noise_are_broken_just_beyond_the_exact_radius(n_classes, n_neighbors):
+    rng = np.random.default_rng(n_classes)
+    y = np.arange(150) % n_classes
+    X = rng.normal(size=(150, 4)) + 1.5 * np.eye(n_classes, 4)[y]
+    Q = rng.normal(size=(15, 4)) + 1.5 * np.eye(n_classes, 4)[np.arange(15) % n_classes]
+    clf = SmoothedKNNClassifier(n_neighbors, sigma=0).fit(X, y)
+    found = clf.falsify(Q, RowShift(8))
+    some = np.isfinite(found.certified) & (found.certified > 0.0)
+    assert some.sum() >= 5
+    assert np.all(found.budget[some] > found.certified[some])
+    assert np.all(found.budget[some] <= 1.02 * found.certified[some])
+    for i in np.flatnonzero(some):
+        check(found.counterexamples[i], X, y, Q[i], RowShift(8, found.budget[i]), found.label[i], clf)
+
+
+def test_a_counterexample_says_that_the_query_moves_and_refuses_another_table():
+    X, y, Q = table()
+    clf = fitted(X, y)
+    (moved,) = clf.falsify(Q[:1], QueryShift(3.0, LabelFlips(2))).counterexamples
+    assert "the query is moved" in repr(moved) and moved.moves_query
+    assert clf.predict(moved.query[None])[0] != clf.predict(Q[:1])[0] or len(moved.rows)
+    (flips,) = clf.falsify(Q[:1], LabelFlips(30)).counterexamples
+    assert not flips.moves_query
+    for wrong in ((X[:3], y[:3]), (X[:, :1], y), (X, y[:5])):
+        with pytest.raises(ValueError, match="table that was attacked"):
+            flips.apply(*wrong)

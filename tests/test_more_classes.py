@@ -318,3 +318,17 @@ def test_deletions_with_little_noise_certify_no_more_than_plain_k_nn_and_some_of
     plain, smoothed = plain_and_smoothed(Deletions(), np.random.default_rng(2), 1e-4)
     assert np.all(smoothed <= plain)
     assert smoothed.sum() > 0.5 * plain.sum()
+
+
+@pytest.mark.parametrize("threat", [LabelFlips, Deletions])
+def test_a_given_number_is_survived_where_the_largest_says_so(threat):
+    rng = np.random.default_rng(5)
+    y = np.arange(60) % 3
+    X = rng.normal(size=(60, 3)) + 1.2 * y[:, None]
+    clf = SmoothedKNNClassifier(9, sigma=1.0).fit(X, y)
+    queries = rng.normal(size=(12, 3)) + 1.2 * (np.arange(12) % 3)[:, None]
+    largest = clf.certify(queries, threat())
+    assert largest.budget.max() >= 4
+    for rows in range(1, 8):
+        given = clf.certify(queries, threat(rows))
+        np.testing.assert_array_equal(~given.abstained, largest.certified(rows))

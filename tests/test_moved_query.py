@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from knn_cert import Deletions, Insertions, LabelFlips, QueryShift, Replacements, SmoothedKNNClassifier
+from knn_cert import (
+    Deletions,
+    Insertions,
+    LabelFlips,
+    QueryShift,
+    Replacements,
+    RowShift,
+    SmoothedKNNClassifier,
+)
 from knn_cert.exact.plain import contest, duel
 
 
@@ -142,3 +150,20 @@ def test_pairs_are_found_when_many_rows_are_looked_at_in_blocks(monkeypatch):
     np.testing.assert_allclose(sparse.certify(queries, QueryShift()).budget, whole, rtol=1e-12)
     monkeypatch.setattr("knn_cert.exact.plain.pairs._AT_ONCE", 100)
     np.testing.assert_array_equal(clf.certify(queries, QueryShift()).budget, whole)
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+def test_a_moved_query_is_certified_where_all_rows_may_move_as_far(sigma):
+    """Moving the query is moving all rows the other way, each by the same: a weaker attack."""
+    rng = np.random.default_rng(3)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 4)) + 1.2 * np.eye(3, 4)[y]
+    Q = rng.normal(size=(20, 4)) + 1.2 * np.eye(3, 4)[np.arange(20) % 3]
+    clf = SmoothedKNNClassifier(5, sigma=sigma).fit(X, y)
+    rows, query = clf.certify(Q, RowShift(1.0)), clf.certify(Q, QueryShift())
+    assert rows.budget.max() > 0.0
+    assert np.all(query.budget >= 0.999 * rows.budget)
+    assert np.all(query.abstained <= rows.abstained)
+    for radius in (0.0, 0.05):
+        given = clf.certify(Q, QueryShift(radius)).abstained
+        assert np.all(given <= clf.certify(Q, RowShift(1.0, radius)).abstained)

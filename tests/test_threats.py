@@ -475,7 +475,7 @@ def test_queries_of_a_table_are_answered_one_by_one():
     ("make", "kind", "message"),
     [
         (lambda: LabelFlips(-1), ValueError, "at least 0"),
-        (lambda: LabelFlips(1.5), ValueError, "between 0 and 1"),
+        (lambda: LabelFlips(1.5), ValueError, "above 0 and not above 1"),
         (lambda: Deletions("3"), TypeError, "whole number or a share"),
         (lambda: Insertions(True), TypeError, "whole number or a share"),
         (lambda: RowShift(3, -0.5), ValueError, "at least 0"),

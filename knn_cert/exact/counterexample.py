@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._types import FloatArray, WholeArray
+from ..gate.errors import InvalidInput
 from ..threats import StructuredThreat
 
 __all__ = ["Counterexample", "Falsification"]
@@ -34,6 +35,8 @@ class Counterexample:
         What the classifier predicts now.
     probability : float
         Probability of the class that was predicted before.
+    moves_query : bool
+        Whether the query is moved.
     """
 
     rows: WholeArray
@@ -44,16 +47,18 @@ class Counterexample:
     query: FloatArray
     label: Any
     probability: float
+    moves_query: bool = False
 
     def __repr__(self) -> str:
         done = f"{len(self.rows)} rows {'deleted' if self.X is None else 'changed'}" if len(self.rows) else ""
         added = f"{len(self.inserted_y)} rows inserted" if len(self.inserted_y) else ""
-        how = ", ".join(part for part in (done, added) if part) or "only the query is moved"
+        moved = "the query is moved" if self.moves_query else ""
+        how = ", ".join(part for part in (done, added, moved) if part) or "nothing is changed"
         label = self.label.item() if isinstance(self.label, np.generic) else self.label
         return f"<{type(self).__name__}: {how}; now {label!r}>"
 
     def apply(self, X: ArrayLike, y: ArrayLike) -> tuple[FloatArray, NDArray[Any]]:
-        """Make the tampered table of a training table, which is copied.
+        """Make the tampered table of a training table, which is copied; the query to predict is `query`.
 
         Parameters
         ----------
@@ -63,8 +68,14 @@ class Counterexample:
         Returns
         -------
         ndarray of shape (m, d), ndarray of shape (m,)
+
+        Raises
+        ------
+        ValueError
+            If it cannot be the table that was attacked.
         """
         rows, labels = np.array(X, dtype=np.float64), np.array(y)
+        self._check(rows, labels)
         if self.X is None or self.y is None:
             rows, labels = np.delete(rows, self.rows, axis=0), np.delete(labels, self.rows)
         else:
@@ -72,6 +83,16 @@ class Counterexample:
             labels = np.concatenate([labels, self.y])[: len(labels)]
             rows[self.rows], labels[self.rows] = self.X, self.y
         return np.concatenate([rows, self.inserted_X]), np.concatenate([labels, self.inserted_y])
+
+    def _check(self, X: FloatArray, y: NDArray[Any]) -> None:
+        """Raise InvalidInput where this cannot be the table that was attacked."""
+        n, d = int(self.rows.max(initial=-1)) + 1, len(self.query)
+        if X.ndim != 2 or X.shape[1] != d or len(X) < n or y.shape != (len(X),):
+            raise InvalidInput(
+                f"expected the training table that was attacked, of {n} rows at least with {d} features and "
+                "a "
+                f"label each, got features of shape {X.shape} and labels of shape {y.shape}"
+            )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,8 +108,8 @@ class Falsification:
     certified : ndarray of shape (n_queries,)
         Budget up to which no tampering changes them, NaN where there is no certificate.
     budget : ndarray of float, shape (n_queries,)
-        Budget with which a tampering was found that does: the one asked for or, if it was left open, the
-        smallest; NaN where none was found.
+        Budget with which a tampering was found that does: the one asked for (of rows no more than there are)
+        or, if it was left open, the smallest; NaN where none was found.
     counterexamples : tuple of (Counterexample or None), one for each query
     """
 

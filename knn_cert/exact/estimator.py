@@ -17,7 +17,7 @@ from ..threats import BlackBoxBall, StructuredThreat, Threat
 from ..threats.base import check_threat
 from .counterexample import Counterexample, Falsification
 from .evaluate import Evaluation, Question, certificates_of, evaluate
-from .falsify import Victim, attack_all
+from .falsify import attack_all
 from .fitted_table import DEFAULT_NEIGHBORS, FittedTable
 from .grid import GridPoint, as_axis
 from .influence import Influence, influence_of
@@ -27,6 +27,7 @@ from .settings import VoteSettings
 from .table import dense
 from .together.certify import OpenQueries, TogetherThreat, certify_together, check_together
 from .together.result import Together
+from .victim import Victim
 
 if TYPE_CHECKING:
     from .fitted_table import Matrix

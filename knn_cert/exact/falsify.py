@@ -16,7 +16,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._types import FloatArray, WholeArray
-from ..kernels.scans import relative_distance_error
 from ..threats import (
     Deletions,
     Insertions,
@@ -30,13 +29,13 @@ from ..threats.rows import RaceThreat, RowBudget
 from ..threats.shifts import given
 from .counterexample import Counterexample
 from .majority import votes_needed, votes_that_can_win
-from .measured import Measured
 from .moved_races import best_moves, has_moves
+from .plain.attack import RankedMoves, moves_to_beat
+from .plain.settings import PlainSettings
 from .query_attack import harmful_directions
 from .search import largest_count
 from .settings import VoteSettings
-from .table import Table
-from .vote import Vote
+from .victim import Victim
 
 __all__ = ["attack_all"]
 
@@ -63,46 +62,6 @@ _PLAIN_SCALE = 1e-3
 _MOVE_SHRINK = 1e-12
 
 _NO_ROWS = np.empty(0, dtype=np.int64)
-
-
-class Victim(NamedTuple):
-    """A fitted classifier as the attacker sees it: all of it."""
-
-    table: Table
-    settings: Vote
-
-    @property
-    def labels(self) -> WholeArray:
-        """Classes of the training rows."""
-        return self.table.labels
-
-    def distances(self, query: FloatArray) -> FloatArray:
-        """Return distances from a query to all training rows."""
-        distances: FloatArray = self.table.distances(
-            query[None], self.settings.kernel, self.settings.n_threads
-        )[0]
-        return distances
-
-    def distances_to(self, query: FloatArray, rows: FloatArray) -> FloatArray:
-        """Return distances from a query to any rows."""
-        kernel, rows = self.settings.kernel, np.ascontiguousarray(rows)
-        distances: FloatArray = kernel.distances(query[None], rows, n_threads=1)[0]
-        return distances
-
-    def measured(self, distances: FloatArray, labels: WholeArray) -> Measured:
-        """Return one query as a vote takes it, its distances as wrong as measured ones are."""
-        error = relative_distance_error(self.table.shape[1])
-        return Measured(np.ascontiguousarray(distances[None]), np.ascontiguousarray(labels), error)
-
-    def vote(self, distances: FloatArray, labels: WholeArray) -> tuple[FloatArray, FloatArray]:
-        """Return (C,) probabilities for one query, and their errors."""
-        p, error = self.settings.vote(self.measured(distances, labels))
-        return p[0], error[0]
-
-    def support(self, distances: FloatArray, labels: WholeArray) -> FloatArray:
-        """Return (C,) how near each class is to winning."""
-        support: FloatArray = self.settings.support(self.measured(distances, labels))[0]
-        return support
 
 
 class _Tampering(NamedTuple):
@@ -219,6 +178,7 @@ class _Attacker:
         order = np.argsort(self._distances, kind="stable")
         self._own = order[victim.labels[order] == label]  # nearest first
         self._rivals = order[victim.labels[order] == self._rival]
+        self._ranked: dict[int, list[RankedMoves]] = {}
 
     def most_rows(self, threat: RowBudget) -> int:
         """Return the largest number of rows that can be certified at all."""
@@ -261,6 +221,7 @@ class _Attacker:
     def _shifts(self, threat: RowShift) -> Iterator[_Tampering]:
         """Yield splits of the rows between the predicted class and the runner-up, the worst ones last."""
         yield from self._best_shifts(threat)
+        yield from self._ranked_shifts(threat)
         r = threat.tampered_rows(self.n_rows)
         last = min(r, len(self._own))
         first = min(max(0, r - len(self._rivals)), last)  # rows of third classes stay where they are
@@ -286,9 +247,32 @@ class _Attacker:
             races.append((labels != self._rival, (m_rest, m)))
         for is_a, ranks in races:
             rows = threat.tampered_rows(self.n_rows)
-            away, closer = best_moves(settings, self._distances, is_a, ranks, rows, min(radius, self.reach))
-            steps = np.concatenate([np.full(len(away), radius), -np.minimum(radius, self._distances[closer])])
-            yield _Tampering(np.concatenate([away, closer]), steps, labels, _NO_ROWS, 0)
+            yield self._apart(
+                *best_moves(settings, self._distances, is_a, ranks, rows, min(radius, self.reach)), radius
+            )
+
+    def _ranked_shifts(self, threat: RowShift) -> Iterator[_Tampering]:
+        """Yield what the ranks of K-NN without noise say, against every class that may pass the target."""
+        settings, labels = self._victim.settings, self._victim.labels
+        if not isinstance(settings, PlainSettings) or threat.relabel:
+            return
+        rows, radius = threat.tampered_rows(self.n_rows), given(threat.radius)
+        if rows not in self._ranked:
+            self._ranked[rows] = [
+                moves
+                for rival in np.setdiff1d(np.arange(settings.n_classes), [self._label]).tolist()
+                for moves in moves_to_beat(
+                    self._distances, labels, (self._label, rival), settings.n_neighbors, rows
+                )
+            ]
+        for needed, away, closer in self._ranked[rows]:
+            if needed <= radius:
+                yield self._apart(away, closer, radius)
+
+    def _apart(self, away: WholeArray, closer: WholeArray, radius: float) -> _Tampering:
+        far = np.full(len(away), min(radius, self.reach))
+        steps = np.concatenate([far, -np.minimum(radius, self._distances[closer])])
+        return _Tampering(np.concatenate([away, closer]), steps, self._victim.labels, _NO_ROWS, 0)
 
     def _shift(self, threat: RowShift, p: int, q: int) -> _Tampering:
         own, rivals = self._own[:p], self._rivals[:q]
@@ -379,6 +363,7 @@ class _Attacker:
             query=query,
             label=winner,
             probability=float(p[self._label]),
+            moves_query=not here,
         )
 
 

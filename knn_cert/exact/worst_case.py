@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -225,11 +226,11 @@ class SmoothedQueries(UncertainQueries):
             for fallback in self._fallback_margins(case):
                 if np.any(found[k] <= 0.0):
                     # where it does not certify either, the margin stays what the search steers by
-                    more = np.minimum(fallback(case), _FALLBACK_MARGIN)
+                    more = np.minimum(fallback(), _FALLBACK_MARGIN)
                     found[k] = np.where((found[k] <= 0.0) & (more > 0.0), more, found[k])
         return found
 
-    def _fallback_margins(self, case: _Case) -> list[Callable[[_Case], FloatArray]]:
+    def _fallback_margins(self, case: _Case) -> list[Callable[[], FloatArray]]:
         """Return margins that also certify where the majority alone does not."""
         ways: list[Callable[[_Case], FloatArray]] = []
         if case.threat.ball_of_table(self.n_rows) is not None:
@@ -237,7 +238,11 @@ class SmoothedQueries(UncertainQueries):
         if not self._is_the_vote(case):
             ways += [self._margins_by_scores, self._margins_untouched, self._margins_over_rivals]
             ways.append(self._margins_over_pairs)
-        return ways
+        asked: list[Callable[[], FloatArray]] = [partial(way, case) for way in ways]
+        if isinstance(case.threat, QueryShift) and case.threat.training is None:
+            moved = _Case(case.query, RowShift(1.0, case.threat.radius))  # all rows, the other way
+            asked += self._fallback_margins(moved)
+        return asked
 
     def _is_the_vote(self, case: _Case) -> bool:
         """Whether the majority is the vote itself: of two classes whose ties no new label can take."""
@@ -247,20 +252,25 @@ class SmoothedQueries(UncertainQueries):
     def _margins_by_scores(self, case: _Case) -> FloatArray:
         """Return positive numbers where the rows that cost most do not cost the lead over any rival."""
         if case.rows is not None:
-            counts = case.rows
-        elif isinstance(case.threat, RowBudget):
-            counts = np.array([case.threat.tampered_rows(self.n_rows)])
-        else:
+            return np.where(case.rows <= self._largest_by_scores(case.query, case.threat), 1.0, -1.0)
+        if not isinstance(case.threat, RowBudget) or not self._scores.know(case.threat):
             return np.array([-1.0])
-        return np.where(counts <= self._largest_by_scores(case.query, case.threat), 1.0, -1.0)
+        rows = case.threat.tampered_rows(self.n_rows)
+        survives = self._scores.survives(*self._scored(case.query, case.threat), rows)
+        return np.array([1.0 if survives else -1.0])
 
     def _largest_by_scores(self, i: int, threat: RaceThreat) -> int:
         """Return the largest number of rows that the target survives by its scores, -1 without any."""
         if not self._scores.know(threat):
             return -1
+        return self._scores.largest(*self._scored(i, threat))
+
+    def _scored(
+        self, i: int, threat: RaceThreat
+    ) -> tuple[int, int, RaceThreat, tuple[FloatArray, FloatArray], bool]:
+        """Return what scores are asked with: query, target, threat, the untampered vote, new labels."""
         (p,), (error,) = self._probabilities_untampered(i)
-        target, new_labels = int(self._targets[i]), self._brings_new_labels(threat)
-        return self._scores.largest(i, target, threat, (p, error), new_labels)
+        return i, int(self._targets[i]), threat, (p, error), self._brings_new_labels(threat)
 
     def _margins_over_pairs(self, case: _Case) -> FloatArray:
         """Return what the majority of the target leaves against each rival that may beat it."""

@@ -128,7 +128,8 @@ def check_rows(rows: object, *, least: int = 0) -> None:
     if isinstance(rows, float):
         if not 0.0 < rows <= 1.0:
             raise InvalidInput(
-                f"rows as a share must lie between 0 and 1, got {rows}; pass an int for a number of rows"
+                f"rows as a share must lie above 0 and not above 1, got {rows}; pass an int for a number of "
+                "rows"
             )
         return
     if not is_whole_number(rows):

@@ -127,8 +127,10 @@ def check_threat(threat: object, kinds: tuple[type[_Kind], ...]) -> _Kind:
     if isinstance(threat, kinds):
         return threat
     if isinstance(threat, type) and issubclass(threat, kinds):
+        arguments = "rows=0.1" if threat.__name__ == "RowShift" else ""
         raise TypeError(
-            f"threat must be an object, got the class {threat.__name__}; call it: {threat.__name__}()"
+            f"threat must be an object, got the class {threat.__name__}; call it: "
+            f"{threat.__name__}({arguments})"
         )
     names = ", ".join(kind.__name__ for kind in kinds)
     raise TypeError(

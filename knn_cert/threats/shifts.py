@@ -36,7 +36,7 @@ class RowShift(RowsThreat, PairThreat):
         The attacker also chose the labels of the rows that he moved.
     """
 
-    rows: int | float
+    rows: int | float = None  # type: ignore[assignment]  # refused below, with the reason
     radius: float | None = None
     relabel: bool = False
     budget_name: ClassVar[Literal["radius", "rows", "words"]] = "radius"
