@@ -6,24 +6,9 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._printing import listed, quoted
 from ..gate.errors import InvalidInput
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-class Columns(NamedTuple):
-    """What a reader of one kind of file returns; ``labels`` are not converted yet."""
-
-    X: NDArray[np.float64]
-    labels: Any
-    feature_names: list[str] | None
-    label_name: str | None
-
 
 # From the column names: the positions of the features, in the order wanted, and of the label if there is one.
 Select = Callable[[list[str]], "tuple[list[int], int | None]"]

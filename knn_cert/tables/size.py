@@ -10,12 +10,16 @@ from ..gate.errors import InvalidInput
 # Tables of measurements shrink to a third or a tenth; very regular ones to a fiftieth.
 _ALWAYS_ALLOWED = 1 << 28  # bytes: 256 MiB
 _LARGEST_RATIO = 100
-_CHUNK = 1 << 20
+CHUNK = 1 << 20
 
 
 def check_unpacked_size(n_bytes: int, file: Path) -> None:
     """Raise InvalidInput where a file unpacks to more than 256 MiB and more than 100 times its own size."""
-    packed = file.stat().st_size
+    check_unpacked_bytes(n_bytes, file.stat().st_size)
+
+
+def check_unpacked_bytes(n_bytes: int, packed: int) -> None:
+    """Raise as `check_unpacked_size` does, for ``packed`` bytes."""
     limit = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * packed)
     if n_bytes > limit:
         raise InvalidInput(
@@ -34,6 +38,6 @@ def check_gzip(file: Path) -> None:
     """
     n_bytes = 0
     with gzip.open(file) as stream:
-        while chunk := stream.read(_CHUNK):
+        while chunk := stream.read(CHUNK):
             n_bytes += len(chunk)
             check_unpacked_size(n_bytes, file)

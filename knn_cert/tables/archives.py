@@ -1,0 +1,69 @@
+"""A table of text in a zip archive: unpacked into a folder of its own for as long as it is read."""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from .._printing import listed, one_line
+from ..gate.errors import InvalidInput
+from .size import CHUNK, check_unpacked_size
+
+# A text may be a table or say what is in the others: it counts where there is nothing else.
+_TABLES, _TEXTS = (".csv", ".tsv", ".data"), (".txt",)
+
+
+@contextlib.contextmanager
+def table_in(archive: Path) -> Iterator[Path]:
+    """Give the only table of text of an archive, as a file."""
+    with tempfile.TemporaryDirectory(prefix="knn_cert-") as folder:
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                member = _only_table(opened)
+                # Under a name of ours: what is written in an archive leads to no other folder.
+                file = Path(folder) / ("table" + PurePosixPath(member.filename).suffix.lower())
+                _unpack(opened, member, file, archive)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error) as error:
+            raise InvalidInput(
+                "expected a whole zip archive without a password, got one that cannot be read: "
+                f"{one_line(error)}"
+            ) from error
+        try:
+            yield file
+        except InvalidInput as error:
+            raise InvalidInput(f"{listed([member.filename])}: {error}") from error.__cause__
+
+
+def _only_table(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+    members = [
+        member
+        for member in archive.infolist()
+        if not member.is_dir()
+        and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.filename).parts)
+    ]
+    for suffixes in (_TABLES, _TEXTS):
+        tables = [m for m in members if PurePosixPath(m.filename).suffix.lower() in suffixes]
+        if len(tables) == 1:
+            return tables[0]
+        if tables:
+            break
+    names = listed(member.filename for member in tables or members) or "nothing"
+    raise InvalidInput(
+        f"expected one table ({', '.join((*_TABLES, *_TEXTS))}) in the archive, got {names}; unpack it and "
+        "give the table that is meant"
+    )
+
+
+def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path, packed: Path) -> None:
+    check_unpacked_size(member.file_size, packed)
+    n_bytes = 0
+    with archive.open(member) as source, open(file, "wb") as target:
+        while chunk := source.read(CHUNK):  # what the archive says of its size may be wrong
+            n_bytes += len(chunk)
+            check_unpacked_size(n_bytes, packed)
+            target.write(chunk)
