@@ -101,7 +101,7 @@ def test_a_device_or_a_pipe_is_no_table(tmp_path):
 
 
 def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("knn_cert.tables.delimited._LONGEST_LINE", 1000)
+    monkeypatch.setattr("knn_cert.tables.lines.LONGEST_LINE", 1000)
     with open(tmp_path / "t.csv", "wb") as file:
         file.truncate(1 << 20)
     with pytest.raises(ValueError, match="line 1: expected lines of less than 1000 characters"):

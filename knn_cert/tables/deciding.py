@@ -45,9 +45,7 @@ def decide(raw: Raw, fills: Fills, *, drop_missing: bool) -> Coding:
         Which columns are left out, and why.
     """
     defects = Defects(raw.unit)
-    sign = raw.decimal
-    if sign is None and raw.unit == "line" and any(map(_has_decimals, raw.columns)):
-        sign = "."
+    sign = raw.decimal or _decimal_sign_of(raw)
     columns = []
     for name, column in zip(raw.names, raw.columns, strict=True):
         try:
@@ -191,8 +189,20 @@ def _is_truth(cell: str) -> bool:
     return truth(cell) in (0.0, 1.0)
 
 
-def _has_decimals(column: NDArray[np.float64] | Words) -> bool:
-    if isinstance(column, Words):
-        return False
+def _decimal_sign_of(raw: Raw) -> str | None:
+    """Return the sign in front of decimals that the columns agree on beyond doubt, if any."""
+    signs: set[str | None] = set()
+    for column in raw.columns:
+        if not isinstance(column, Words):
+            if raw.unit == "line" and _has_decimals(column):  # in a text, a point was read
+                signs.add(".")
+        elif column.kind is None:
+            cells = [cell for cell in column.distinct if not is_missing(cell)]
+            signs.add(decimal_sign(cells) if cells else None)
+    signs.discard(None)
+    return signs.pop() if len(signs) == 1 else None
+
+
+def _has_decimals(column: NDArray[np.float64]) -> bool:
     finite = column[np.isfinite(column)]
     return bool((finite != np.floor(finite)).any())
