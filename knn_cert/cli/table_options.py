@@ -10,8 +10,8 @@ from knn_cert._printing import quoted
 
 TABLE_HELP = (
     ".csv, .tsv, .txt, .data (also .gz), .zip with one of them, .xlsx, .parquet or a folder of them, "
-    ".feather, .arrow, .npz (arrays X and y); numbers in every column but the label, or --encode. A compressed "
-    "table may unpack to 256 MiB, or to 100 times its size"
+    ".feather, .arrow, .npz (arrays X and y); numbers in every column but the label, or --encode. A "
+    "compressed table may unpack to 256 MiB, or to 100 times its size"
 )
 
 

@@ -78,6 +78,11 @@ class ColumnCoding:
     order: str = ""
     encoded: bool = False
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the cells of the column say more than plain numbers can."""
+        return self.kind not in ("number", "0 and 1", "left out")
+
     def number(self, cell: str, decimal: str = ".") -> float | None:
         """Return the number that a cell becomes, or None if it is not of this column's kind.
 
@@ -288,7 +293,13 @@ def _code_numbers(
     defects: Defects,
     decimal: str,
 ) -> None:
-    part[:] = _numbers_of(coding, column, places, defects, decimal) if isinstance(column, Words) else column
+    if isinstance(column, Words):
+        part[:] = _numbers_of(coding, column, places, defects, decimal)
+    elif coding.kind in ("date", "percentage") or coding.unit:
+        defects.add("other kinds", coding.name, places[0], repr(float(column[0])))
+        return
+    else:
+        part[:] = column
     missing = np.isnan(part)
     if missing.any():
         if coding.fill is None:

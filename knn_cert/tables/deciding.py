@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -45,11 +45,11 @@ def decide(raw: Raw, fills: Fills, *, drop_missing: bool) -> Coding:
         Which columns are left out, and why.
     """
     defects = Defects(raw.unit)
-    sign = raw.decimal or _decimal_sign_of(raw)
+    signs = _Signs(raw.decimal, raw.decimal or decimal_sign_of(raw))
     columns = []
     for name, column in zip(raw.names, raw.columns, strict=True):
         try:
-            columns.append(_decide(name, column, fills, sign))
+            columns.append(_decide(name, column, fills, signs))
         except _Unclear as unclear:
             words = unclear.words
             defects.add(
@@ -74,6 +74,19 @@ def decide(raw: Raw, fills: Fills, *, drop_missing: bool) -> Coding:
     return coding
 
 
+class _Signs(NamedTuple):
+    """The sign in front of decimals: as it was said or found in the file, and as other columns have it."""
+
+    known: str | None
+    likely: str | None
+
+    def of(self, numbers: list[str]) -> str | None:
+        """Return the sign of a column; None if there are two ways to read it."""
+        if self.known is not None:
+            return self.known
+        return decimal_sign(numbers) or self.likely or ("." if reads_the_same(numbers) else None)
+
+
 class _Unclear(Exception):
     """A cell that can be read in two ways."""
 
@@ -81,20 +94,19 @@ class _Unclear(Exception):
         self.kind, self.words, self.code = kind, words, code
 
 
-def _decide(name: str, column: NDArray[np.float64] | Words, fills: Fills, sign: str | None) -> ColumnCoding:
+def _decide(name: str, column: NDArray[np.float64] | Words, fills: Fills, signs: _Signs) -> ColumnCoding:
     distinct, n_missing = count_values(column)
     coding = ColumnCoding(name, "number", (name,), distinct, n_missing, encoded=True)
     if not distinct:
         return _left_out(coding, "no value in any row")
     if isinstance(column, Words) and column.kind is None:
-        column = as_numbers(column, sign or ".")
+        column = as_numbers(column, signs.known or ".")
     if not isinstance(column, Words):
         return _decide_numbers(coding, column, fills.of_number(name))
     present = np.unique(column.codes).tolist()
     codes = [code for code in present if not is_missing(column.distinct[code])]
     cells = [column.distinct[code] for code in codes]
-    kinds = set(map(kind_of_text, cells)) if column.kind is None else {column.kind}
-    if kinds == {DATES}:
+    if column.kind == DATES or (column.kind is None and all(kind_of_text(cell) == DATES for cell in cells)):
         try:
             order = order_of(cells)
         except AmbiguousDates:
@@ -105,7 +117,7 @@ def _decide(name: str, column: NDArray[np.float64] | Words, fills: Fills, sign: 
     elif all(_is_truth(cell) for cell in cells):
         coding = replace(coding, kind="0 and 1")
     else:
-        written = _as_written(coding, column, codes, sign)
+        written = _as_written(coding, column, codes, signs)
         if written is None:
             return _decide_words(coding, len(column.codes), cells, fills)
         coding = written
@@ -118,10 +130,12 @@ def _decide(name: str, column: NDArray[np.float64] | Words, fills: Fills, sign: 
 
 
 def _as_written(
-    coding: ColumnCoding, column: Words, codes: Sequence[int], sign: str | None
+    coding: ColumnCoding, column: Words, codes: Sequence[int], signs: _Signs
 ) -> ColumnCoding | None:
     """Return the coding of numbers with separators or one unit, or None if the cells are words."""
     cells = [column.distinct[code] for code in codes]
+    if not all(_may_be_number(cell) for cell in cells):
+        return None
     parts = [split_unit(cell) for cell in cells]
     units = {part[1] for part in parts if part is not None}
     if units and None not in parts and len(units) == 1:
@@ -132,15 +146,19 @@ def _as_written(
         raise _Unclear("numbers in different units", column, odd)
     else:
         unit, numbers = "", cells
-    if not any(all(grouped_number(one, decimal) is not None for one in numbers) for decimal in ".,"):
+    if not any(all(grouped_number(one, sign) is not None for one in numbers) for sign in signs.known or ".,"):
         return None
-    decimal = decimal_sign(numbers) or sign or ("." if reads_the_same(numbers) else None)
+    decimal = signs.of(numbers)
     if decimal is None:
         odd = next(c for c, one in zip(codes, numbers, strict=True) if not reads_the_same([one]))
         raise _Unclear("numbers that can be read in two ways", column, odd)
     kind = "percentage" if unit.strip() == "%" else "number with separators"
     remark = f"in {unit.strip()}" if unit and kind != "percentage" else None
     return replace(coding, kind=kind, unit=unit, decimal=decimal, remark=remark)
+
+
+def _may_be_number(cell: str) -> bool:
+    return split_unit(cell) is not None or any(grouped_number(cell, sign) is not None for sign in ".,")
 
 
 def _decide_numbers(coding: ColumnCoding, values: NDArray[np.float64], fill: float | None) -> ColumnCoding:
@@ -189,18 +207,32 @@ def _is_truth(cell: str) -> bool:
     return truth(cell) in (0.0, 1.0)
 
 
-def _decimal_sign_of(raw: Raw) -> str | None:
-    """Return the sign in front of decimals that the columns agree on beyond doubt, if any."""
-    signs: set[str | None] = set()
-    for column in raw.columns:
+def decimal_sign_of(raw: Raw) -> str | None:
+    """Return the sign in front of decimals that the columns of a table agree on beyond doubt, if any.
+
+    Raises
+    ------
+    InvalidInput
+        If some columns have a point there and others a comma.
+    """
+    signs: dict[str, str] = {}
+    for name, column in zip(raw.names, raw.columns, strict=True):
+        sign = None
         if not isinstance(column, Words):
-            if raw.unit == "line" and _has_decimals(column):  # in a text, a point was read
-                signs.add(".")
+            # Only in a text were the decimals read from signs.
+            sign = "." if raw.unit == "line" and _has_decimals(column) else None
         elif column.kind is None:
             cells = [cell for cell in column.distinct if not is_missing(cell)]
-            signs.add(decimal_sign(cells) if cells else None)
-    signs.discard(None)
-    return signs.pop() if len(signs) == 1 else None
+            if all(_may_be_number(cell) for cell in cells):
+                sign = decimal_sign((split_unit(cell) or (cell, ""))[0] for cell in cells)
+        if sign is not None:
+            signs.setdefault(sign, name)
+    if len(signs) > 1:
+        raise InvalidInput(
+            f"expected one sign in front of decimals, got a point in column {quoted(signs['.'])} and a comma "
+            f"in column {quoted(signs[','])}; say which it is: --decimal . or --decimal , (decimal='.')"
+        )
+    return next(iter(signs), None)
 
 
 def _has_decimals(column: NDArray[np.float64]) -> bool:

@@ -18,7 +18,7 @@ from .archives import table_in
 from .arrow import read_arrow
 from .coding import Coding, coding_of_numbers, plain_coding
 from .columns import Select, select_queries, select_training
-from .deciding import decide
+from .deciding import decide, decimal_sign_of
 from .delimited import Manner, read_delimited
 from .doubts import warn_of_row_numbers
 from .excel import read_excel
@@ -155,7 +155,14 @@ def read_table(
         elif label is None:
             raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
         else:
-            raw = _read(file, kind, lambda names: select_training(names, str(label), drop), manner)
+
+            def select(names: list[str]) -> tuple[list[int], int | None]:
+                return select_training(names, str(label), drop)
+
+            raw = _read(file, kind, select, manner)
+            if encode and raw.unit == "line" and raw.decimal is None and decimal_sign_of(raw) == ",":
+                # Other columns may have a point between thousands, which was read as if decimals followed.
+                raw = _read(file, kind, select, manner._replace(decimal=","))
             if is_plain:
                 X = plain_coding(raw.names).apply(raw)
                 table = Table(X, as_labels(raw.labels), raw.names, str(raw.label_name))
@@ -238,7 +245,7 @@ def read_queries(
     coding = plain_coding(feature_names) if coding is None else coding
     wanted, in_order = coding.column_names, [column.name for column in coding.columns]
     optional = [*drop, *coding.left_out]
-    words = frozenset(column.name for column in coding.columns if column.kind == "category")
+    words = frozenset(column.name for column in coding.columns if column.is_written)
     manner = Manner(header=header, separator=separator, decimal=decimal, words=words)
 
     def select(names: list[str]) -> tuple[list[int], int | None]:
