@@ -94,18 +94,22 @@ def _count_plain_rows(file: Path, separator: str, first_line: int) -> int | None
         above = _skip(binary, first_line - 1)
         if separator > "\x7f" or above.count(b"\r") != above.count(b"\r\n"):
             return None
-        rest = b""
+        rest, at_end = b"", False
         while chunk := binary.read(_CHUNK):
             chunk = rest + chunk
             end = chunk.rfind(b"\n") + 1
-            chunk, rest = chunk[:end], chunk[end:]
-            if not _is_plain(chunk, quoted) or len(rest) > _CHUNK:
+            lines, rest = chunk[:end], chunk[end:]
+            text = lines.rstrip(b"\r\n")
+            if len(rest) > _CHUNK or not _is_plain(lines, text, quoted):
                 return None
-            n_rows += chunk.count(b"\n")
-        if rest:
-            if not _is_plain(rest + b"\n", quoted):
+            # Empty lines may stand at the end alone.
+            if text and at_end:
                 return None
-            n_rows += 1
+            at_end = at_end or lines.count(b"\n", len(text)) > 1
+            n_rows += text.count(b"\n") + bool(text)
+        if rest and (at_end or not _is_plain(rest, rest, quoted)):
+            return None
+        n_rows += bool(rest)
     return n_rows
 
 
@@ -117,11 +121,14 @@ def _skip(binary: Any, n_lines: int) -> bytes:
     return above
 
 
-def _is_plain(lines: bytes, quoted: re.Pattern[bytes]) -> bool:
+def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
+    """Whether both readers read every line in the same way; ``text`` has no empty lines at its end."""
     if b"\0" in lines or lines.count(b"\r") != lines.count(b"\r\n"):
         return False
-    lines = b"\n" + lines
-    return not _BLANK_LINE.search(lines) and (b'"' not in lines or b'"' not in quoted.sub(b"", lines))
+    text = b"\n" + text + b"\n"
+    if _BLANK_LINE.search(text) and text != b"\n\n":
+        return False
+    return b'"' not in text or b'"' not in quoted.sub(b"", text)
 
 
 def _columns_of_numbers(
