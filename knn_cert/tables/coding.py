@@ -35,6 +35,7 @@ KINDS = (
 )
 # Two rows of different categories differ in two features by this: their distance is 1, as between 0 and 1.
 ONE_HOT = 1.0 / math.sqrt(2.0)
+_ROWS_AT_ONCE = 1024
 # The category of a missing value, where a fill makes one: no cell that holds something is empty.
 MISSING = ""
 
@@ -179,19 +180,16 @@ class Coding:
         TableWarning
             If a table has words that are no category: all features of their column are 0.
         """
-        X = np.empty((len(raw.places), len(self.feature_names)))
         defects = Defects(raw.unit)
         _note_labels(raw, defects)
         unknown: dict[str, tuple[int, str]] = {}
-        at = 0
-        used = (column for column in self.columns if column.features)
-        for coding, column in zip(used, raw.columns, strict=True):
-            part = X[:, at : at + len(coding.features)]
-            at += len(coding.features)
-            if coding.kind == "category":
-                _code_category(part, coding, column, raw.places, defects, unknown)
-            else:
-                _code_numbers(part[:, 0], coding, column, raw.places, defects, raw.decimal or ".")
+        used = [column for column in self.columns if column.features]
+        parts = [
+            _code_category(coding, column, raw.places, defects, unknown)
+            if coding.kind == "category"
+            else _code_numbers(coding, column, raw.places, defects, raw.decimal or ".")
+            for coding, column in zip(used, raw.columns, strict=True)
+        ]
         defects.check()
         if unknown:
             told = [
@@ -203,7 +201,7 @@ class Coding:
                 TableWarning,
                 stacklevel=3,
             )
-        return X
+        return _side_by_side(parts, len(raw.places), len(self.feature_names))
 
 
 def plain_coding(names: Iterable[str]) -> Coding:
@@ -254,13 +252,12 @@ def _note_labels(raw: Raw, defects: Defects) -> None:
 
 
 def _code_category(
-    part: NDArray[np.float64],
     coding: ColumnCoding,
     column: NDArray[np.float64] | Words,
     places: Sequence[int],
     defects: Defects,
     unknown: dict[str, tuple[int, str]],
-) -> None:
+) -> NDArray[np.float64]:
     words = column if isinstance(column, Words) else _as_words(column)
     place = {word: k for k, word in enumerate(coding.categories)}
     known = np.full(len(words.distinct), -1)
@@ -268,14 +265,15 @@ def _code_category(
         known[code] = place.get(str(coding.fill) if is_missing(cell) else cell, -1)
     categories = known[words.codes]
     rows = np.flatnonzero(categories >= 0)
-    part[:] = 0.0
-    part[rows, categories[rows]] = ONE_HOT
+    features = np.zeros((len(categories), len(coding.categories)))
+    features[rows, categories[rows]] = ONE_HOT
     others = np.flatnonzero(categories < 0)
     missing = words.missing[others]
     if missing.any() and coding.fill is None:
         defects.add("missing values", coding.name, places[int(others[np.argmax(missing)])])
     if others.size:
         unknown[coding.name] = (len(others), words.distinct[words.codes[others[0]]])
+    return features
 
 
 def _as_words(column: NDArray[np.float64]) -> Words:
@@ -286,29 +284,47 @@ def _as_words(column: NDArray[np.float64]) -> Words:
 
 
 def _code_numbers(
-    part: NDArray[np.float64],
     coding: ColumnCoding,
     column: NDArray[np.float64] | Words,
     places: Sequence[int],
     defects: Defects,
     decimal: str,
-) -> None:
+) -> NDArray[np.float64]:
     if isinstance(column, Words):
-        part[:] = _numbers_of(coding, column, places, defects, decimal)
+        values = _numbers_of(coding, column, places, defects, decimal)
     elif coding.kind in ("date", "percentage") or coding.unit:
         defects.add("other kinds", coding.name, places[0], repr(float(column[0])))
-        return
+        return column
     else:
-        part[:] = column
-    missing = np.isnan(part)
+        values = column
+    if np.isfinite(values).all():
+        return values
+    missing = np.isnan(values)
     if missing.any():
         if coding.fill is None:
             defects.add("missing values", coding.name, places[int(np.argmax(missing))])
         else:
-            part[missing] = coding.fill
-    infinite = np.isinf(part)
+            values = np.where(missing, float(coding.fill), values)
+    infinite = np.isinf(values)
     if infinite.any():
         defects.add("infinity", coding.name, places[int(np.argmax(infinite))])
+    return values
+
+
+def _side_by_side(parts: Sequence[NDArray[np.float64]], n_rows: int, n_features: int) -> NDArray[np.float64]:
+    """Return the features as one array, row by row; some rows at a time, for these stay in the cache."""
+    X = np.empty((n_rows, n_features))
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        at = 0
+        for part in parts:
+            if part.ndim == 1:
+                X[rows, at] = part[rows]
+                at += 1
+            else:
+                X[rows, at : at + part.shape[1]] = part[rows]
+                at += part.shape[1]
+    return X
 
 
 def _numbers_of(

@@ -20,7 +20,7 @@ from .lines import open_text, read_top
 from .raw import Raw, Words, as_numbers
 from .separators import BLANKS, Row, as_separator, cells_of, find_separator
 
-_CELLS_AT_ONCE = 1 << 16  # held as text at one time: some MiB
+_CELLS_AT_ONCE = 1 << 13  # held as text at one time: what the cache of a core takes
 
 # Which reader parses: "auto", "own" or "pandas" (each file for which there is no doubt). For the tests.
 _reader = "auto"
