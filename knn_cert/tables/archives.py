@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 import tempfile
 import zipfile
@@ -13,6 +14,9 @@ from pathlib import Path, PurePosixPath
 from .._printing import listed, one_line
 from ..gate.errors import InvalidInput
 from .size import CHUNK, check_unpacked_size
+
+# What a damaged archive raises, beside a position that is none (EINVAL).
+_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 
 # A text may be a table or say what is in the others: it counts where there is nothing else.
 _TABLES, _TEXTS = (".csv", ".tsv", ".data"), (".txt",)
@@ -28,7 +32,11 @@ def table_in(archive: Path) -> Iterator[Path]:
                 # Under a name of ours: what is written in an archive leads to no other folder.
                 file = Path(folder) / ("table" + PurePosixPath(member.filename).suffix.lower())
                 _unpack(opened, member, file, archive)
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error) as error:
+        except InvalidInput:
+            raise
+        except (*_DAMAGED, OSError) as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise  # a full disk, say
             raise InvalidInput(
                 "expected a whole zip archive without a password, got one that cannot be read: "
                 f"{one_line(error)}"
@@ -44,7 +52,8 @@ def _only_table(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
         member
         for member in archive.infolist()
         if not member.is_dir()
-        and not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(member.filename).parts)
+        and not PurePosixPath(member.filename).name.startswith(".")
+        and "__MACOSX" not in PurePosixPath(member.filename).parts
     ]
     for suffixes in (_TABLES, _TEXTS):
         tables = [m for m in members if PurePosixPath(m.filename).suffix.lower() in suffixes]

@@ -84,6 +84,13 @@ def _rows_of(sheet: Any, file: Path) -> _Rows:
 
 def _read_rows(rows: _Rows, select: Select, *, header: bool) -> Raw:
     first_row, first = rows[0]
+    n_columns = len(first) if header else max(len(cells) for _, cells in rows)
+    for number, cells in rows:
+        if len(cells) > n_columns:
+            raise InvalidInput(
+                f"row {number}: expected {n_columns} cells as in row {first_row}, got {len(cells)}; name "
+                "every column in the header, and remove what stands above the table or beside it"
+            )
     if header:
         names = [_text(cell) for cell in first]
         features, label = choose_columns(names, select)
@@ -91,15 +98,9 @@ def _read_rows(rows: _Rows, select: Select, *, header: bool) -> Raw:
         if not rows:
             raise InvalidInput("expected rows below the header line, got none")
     else:
-        names = [str(j) for j in range(max(len(cells) for _, cells in rows))]
+        names = [str(j) for j in range(n_columns)]
         features, label = select(names)
-    for number, cells in rows:
-        if len(cells) > len(names):
-            raise InvalidInput(
-                f"row {number}: expected {len(names)} cells as in row {first_row}, got {len(cells)}; name "
-                "every column in the header, and remove what stands beside the table or above it"
-            )
-    columns = list(zip(*(_filled(cells, len(names)) for _, cells in rows), strict=True))
+    columns = list(zip(*(_filled(cells, n_columns) for _, cells in rows), strict=True))
     return Raw(
         names=[names[j] for j in features],
         columns=[_column(columns[j]) for j in features],

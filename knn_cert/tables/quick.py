@@ -123,7 +123,7 @@ def _skip(binary: Any, n_lines: int) -> bytes:
 
 def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
     """Whether both readers read every line in the same way; ``text`` has no empty lines at its end."""
-    if b"\0" in lines or lines.count(b"\r") != lines.count(b"\r\n"):
+    if b"\0" in lines or (b"\r" in lines and lines.count(b"\r") != lines.count(b"\r\n")):
         return False
     text = b"\n" + text + b"\n"
     if _BLANK_LINE.search(text) and text != b"\n\n":

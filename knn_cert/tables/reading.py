@@ -282,7 +282,11 @@ def _source(path: Any, manner: Manner) -> Iterator[tuple[Any, str]]:
         )
     with errors_name(path) as (file, kind):
         _check_manner(manner, kind)
-        yield file, kind
+        if kind == ".zip":
+            with table_in(file) as member:
+                yield member, member.suffix
+        else:
+            yield file, kind
 
 
 def _read(source: Any, kind: str, select: Select, manner: Manner) -> Raw:
@@ -294,9 +298,6 @@ def _read(source: Any, kind: str, select: Select, manner: Manner) -> Raw:
         return read_arrow(source, select)
     if kind == ".xlsx":
         return read_excel(source, select, header=manner.header)
-    if kind == ".zip":
-        with table_in(source) as file:
-            return read_delimited(file, select, _named(file, manner))
     return read_delimited(source, select, _named(source, manner))
 
 
