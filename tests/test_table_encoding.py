@@ -46,6 +46,7 @@ def column(write, cells, name="a", **options):
         (["yes", "No", "1"], "0 and 1", [1, 0, 1]),
         (["5 %", "12.5%", "-1 %"], "percentage", [0.05, 0.125, -0.01]),
         (["5 %", "1,234.5 %", "0 %"], "percentage", [0.05, 12.345, 0]),
+        (["0,123", "1,234", "7"], "number", [0.123, 1.234, 7]),  # no thousands begin with 0
         (["1,234.5", "7", "-1,234,567"], "number with separators", [1234.5, 7, -1234567]),
         (["1.234,5", "7", "0,25"], "number with separators", [1234.5, 7, 0.25]),
         (["1 234", "1 234 567,5", "8"], "number with separators", [1234, 1234567.5, 8]),
@@ -172,6 +173,8 @@ def test_a_known_sign_of_the_decimals_decides(write):
     assert table.X.tolist() == [[1.234, 1.5, 1000], [5.678, 2, 2500]]
     table = read_table(write("a;b;c;y\n1,234;1,5 kg;1.000;p\n5,678;2 kg;2.000;q\n"), "y", encode=True)
     assert table.X.tolist() == [[1.234, 1.5, 1000], [5.678, 2, 2000]]
+    with pytest.raises(ValueError, match=r"numbers with separators: 'a' \(e.g. '1,5', line 2\)"):
+        column(write, ["1,5", "5,25"], decimal=".")
     with pytest.raises(ValueError, match="a point in column 'c' and a comma in column 'b'; say which"):
         read_table(write("a;b;c;y\n1,234;1,5 kg;1.000;p\n5,678;2 kg;2.5;q\n"), "y", encode=True)
 

@@ -146,8 +146,11 @@ def _as_written(
         raise _Unclear("numbers in different units", column, odd)
     else:
         unit, numbers = "", cells
-    if not any(all(grouped_number(one, sign) is not None for one in numbers) for sign in signs.known or ".,"):
+    possible = [sign for sign in ".," if all(grouped_number(one, sign) is not None for one in numbers)]
+    if not possible:
         return None
+    if signs.known is not None and signs.known not in possible:
+        raise _Unclear("numbers with separators", column, codes[0])
     decimal = signs.of(numbers)
     if decimal is None:
         odd = next(c for c, one in zip(codes, numbers, strict=True) if not reads_the_same([one]))

@@ -12,7 +12,7 @@ _BLANKS = " \u00a0\u202f"
 # Between the thousands; the sign of the decimals is the other one of comma and point.
 _GROUPED = {
     decimal: re.compile(
-        rf"[+-]?[0-9]{{1,3}}([{other}'_\u2019{_BLANKS}])[0-9]{{3}}(?:\1[0-9]{{3}})*(?:[{decimal}][0-9]+)?"
+        rf"[+-]?[1-9][0-9]{{0,2}}([{other}'_\u2019{_BLANKS}])[0-9]{{3}}(?:\1[0-9]{{3}})*(?:[{decimal}][0-9]+)?"
     )
     for decimal, other in ((".", ","), (",", "."))
 }
