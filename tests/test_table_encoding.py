@@ -212,6 +212,20 @@ def test_a_table_in_which_nothing_is_left_is_refused(write):
         read_table(write("a,y\nx,p\nx,q\n"), "y", encode=True)
 
 
+def test_an_index_of_pandas_is_left_out_if_it_numbers_the_rows(write):
+    path = write(",a,y\n0,1.5,p\n1,2.5,q\n2,3.5,q\n")
+    with pytest.raises(ValueError, match=r"got none for column 1 .*or say --encode \(encode=True\)"):
+        read_table(path, "y")
+    with left_out() as text:
+        table = read_table(path, "y", encode=True)
+    assert table.feature_names == ["a"] and "'Unnamed: 0' (a different whole number" in text[0]
+    assert read_table(path, "y", encode=True, drop=["Unnamed: 0"]).feature_names == ["a"]
+    X, _ = read_queries(write(",a\n7,1.5\n"), ["a"], "y", coding=table.coding)
+    assert X.tolist() == [[1.5]]
+    with pytest.raises(ValueError, match="got none for column 2"):
+        read_table(write("a,,y\n0,1.5,p\n1,2.5,q\n"), "y", encode=True)
+
+
 def test_names_of_features_may_not_be_those_of_columns(write):
     with pytest.raises(ValueError, match="'a=x' more than once"):
         read_table(write("a,a=x,y\nx,1,p\nz,2,q\nx,1,p\nz,3,p\n"), "y", encode=True)

@@ -157,12 +157,14 @@ def test_without_pandas_our_own_reader_reads(write, monkeypatch, seen_by_pandas)
 def test_pandas_is_asked_where_its_import_pays(write, monkeypatch):
     path = write("a,y\n1,p\n2,q\n")
     monkeypatch.delitem(sys.modules, "pandas", raising=False)
-    assert not quick.pays(path)
+    monkeypatch.setattr(quick, "_PAYS_A_COLUMN", 4)
+    assert not quick.pays(path, 2)
     monkeypatch.setattr(quick, "_PAYS_FROM", 5)
-    assert quick.pays(path)
+    assert quick.pays(path, 2)
     monkeypatch.setattr(quick, "_PAYS_FROM", 1 << 20)
     monkeypatch.setitem(sys.modules, "pandas", None)
-    assert quick.pays(path)
+    assert quick.pays(path, 2)
+    assert not quick.pays(path, 10), "pandas takes long for each column"
 
 
 def test_a_table_of_many_rows_is_the_same_by_both_readers(tmp_path, seen_by_pandas):

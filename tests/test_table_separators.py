@@ -119,6 +119,14 @@ def test_options_for_texts_are_refused_for_other_files(tmp_path):
         read_table(tmp_path / "t.csv", "y", decimal="'")
 
 
+def test_blanks_are_named_where_they_alone_cut_a_file(write):
+    for content in ("a b y\n1 2 p\n3 4 q\n", "1   2 3\n4 5   6\n"):
+        with pytest.raises(ValueError, match="cells seem to be separated by blanks: say --separator blanks"):
+            read_table(write(content), "-1", header=content[0] != "1")
+    with pytest.raises(ValueError, match="expected feature columns beside the label 'a', got none$"):
+        read_table(write("a\n1 2\n3\n"), "a")
+
+
 def test_a_table_of_one_column_has_no_separator(write):
     assert read_queries(write("a\n1\n2\n"), ["a"])[0].tolist() == [[1], [2]]
     assert read_queries(write("a\n1,5\n2,25\n"), ["a"], separator=";")[0].tolist() == [[1.5], [2.25]]

@@ -19,9 +19,10 @@ def check_names(names: Sequence[str]) -> None:
     if not all(names):
         column = list(names).index("") + 1
         last = " (it may be the label)" if column == len(names) else ""
+        first = ", or say --encode (encode=True), which leaves row numbers out" if column == 1 else ""
         raise InvalidInput(
             f"expected a name for every column, got none for column {column} (counting from 1); name "
-            f"it{last} or remove it if it only numbers the rows (pandas: to_csv(..., index=False))"
+            f"it{last} or remove it if it only numbers the rows (pandas: to_csv(..., index=False)){first}"
         )
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:

@@ -15,12 +15,13 @@ from ..gate.errors import InvalidInput
 from . import quick
 from .cells import is_missing, number
 from .columns import Select
-from .headers import check_label_name, check_length, choose_columns, lines_above
-from .lines import open_text, read_top
+from .headers import check_label_name, check_length, choose_columns, lines_above, names_in
+from .lines import Top, open_text, read_top
 from .raw import Raw, Words, as_numbers
-from .separators import BLANKS, Row, as_separator, cells_of, find_separator
+from .separators import BLANKS, Row, as_separator, cells_of, find_separator, seems_cut_by_blanks
 
 _CELLS_AT_ONCE = 1 << 13  # held as text at one time: what the cache of a core takes
+_FEWEST_ROWS_AT_ONCE = 16  # so that what is done once a column counts little
 
 # Which reader parses: "auto", "own" or "pandas" (each file for which there is no doubt). For the tests.
 _reader = "auto"
@@ -34,6 +35,9 @@ class Manner(NamedTuple):
     decimal: str | None = None
     blanks: bool = False  # whether runs of blanks may separate cells
     usual: str = ","  # what the name of the file says of the separator
+    encode: bool = (
+        False  # whether a first column without a name may be one, for it is left out if it is an id
+    )
     words: frozenset[str] = frozenset()  # columns whose cells stay as they are written, numbers too
 
 
@@ -67,6 +71,17 @@ def read_delimited(file: Path, select: Select, manner: Manner) -> Raw:
 
 def _layout(file: Path, select: Select, manner: Manner) -> Layout:
     top = read_top(file)
+    try:
+        return _layout_below(file, top, select, manner)
+    except InvalidInput as error:
+        if manner.separator is None and top.table and seems_cut_by_blanks(top.text):
+            raise InvalidInput(
+                f"{error}; cells seem to be separated by blanks: say --separator blanks"
+            ) from None
+        raise
+
+
+def _layout_below(file: Path, top: Top, select: Select, manner: Manner) -> Layout:
     if not top.table:
         got = "comments alone" if top.comments else "an empty file"
         raise InvalidInput(f"expected a header line and rows, got {got}")
@@ -81,7 +96,7 @@ def _layout(file: Path, select: Select, manner: Manner) -> Layout:
         if first is None:
             raise InvalidInput("expected a header line and rows, got an empty file")
         if manner.header:
-            names = [cell.strip() for cell in first.cells]
+            names = names_in(first.cells, encode=manner.encode)
             second = next(rows, None)
             if second is not None:
                 check_length(names, first.line, second)
@@ -100,7 +115,11 @@ def _layout(file: Path, select: Select, manner: Manner) -> Layout:
 def _read(file: Path, layout: Layout) -> Raw:
     raw = None
     # Runs of blanks are left to our own reader.
-    if _reader != "own" and layout.separator != BLANKS and (_reader == "pandas" or quick.pays(file)):
+    if (
+        _reader != "own"
+        and layout.separator != BLANKS
+        and (_reader == "pandas" or quick.pays(file, len(layout.names)))
+    ):
         raw = quick.read_quickly(
             file,
             layout.separator,
@@ -226,7 +245,7 @@ def _read_words(file: Path, layout: Layout, columns: list[int]) -> Iterator[Word
 def _blocks(file: Path, layout: Layout) -> Iterator[list[Row]]:
     """Give the rows, some at a time; the length of each is checked."""
     n_columns = len(layout.names)
-    n_rows = max(1, _CELLS_AT_ONCE // n_columns)
+    n_rows = max(_FEWEST_ROWS_AT_ONCE, _CELLS_AT_ONCE // n_columns)
     with open_text(file, skip=layout.first_line - 1) as lines:
         rows = cells_of(lines, layout.separator, layout.first_line)
         block: list[Row] = []

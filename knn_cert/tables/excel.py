@@ -14,7 +14,7 @@ from ..gate.errors import InvalidInput
 from .cells import is_missing
 from .columns import Select
 from .frames import DATES
-from .headers import choose_columns
+from .headers import choose_columns, names_in
 from .raw import Raw, Words, as_numbers, words_of
 from .size import check_unpacked_size
 
@@ -28,7 +28,7 @@ _BYTES_A_CELL = 40
 _Rows = list[tuple[int, tuple[Any, ...]]]
 
 
-def read_excel(file: Path, select: Select, *, header: bool) -> Raw:
+def read_excel(file: Path, select: Select, *, header: bool, encode: bool) -> Raw:
     """Read the columns that ``select`` chooses from the only sheet that is not empty."""
     try:
         import openpyxl
@@ -62,7 +62,7 @@ def read_excel(file: Path, select: Select, *, header: bool) -> Raw:
             f"expected one sheet with a table, got {len(filled)}: {listed(map(quoted, filled))}; save the "
             "one that is meant as a workbook of its own, or as CSV"
         )
-    return _read_rows(next(iter(filled.values())), select, header=header)
+    return _read_rows(next(iter(filled.values())), select, header=header, encode=encode)
 
 
 def _rows_of(sheet: Any, file: Path) -> _Rows:
@@ -82,7 +82,7 @@ def _rows_of(sheet: Any, file: Path) -> _Rows:
     return rows
 
 
-def _read_rows(rows: _Rows, select: Select, *, header: bool) -> Raw:
+def _read_rows(rows: _Rows, select: Select, *, header: bool, encode: bool) -> Raw:
     first_row, first = rows[0]
     n_columns = len(first) if header else max(len(cells) for _, cells in rows)
     for number, cells in rows:
@@ -92,7 +92,7 @@ def _read_rows(rows: _Rows, select: Select, *, header: bool) -> Raw:
                 "every column in the header, and remove what stands above the table or beside it"
             )
     if header:
-        names = [_text(cell) for cell in first]
+        names = names_in([_text(cell) for cell in first], encode=encode)
         features, label = choose_columns(names, select)
         rows = rows[1:]
         if not rows:

@@ -50,6 +50,18 @@ def lines_above(top: Top, separator: str, *, header: bool) -> int:
     raise InvalidInput(_unclear(line, cells, "the header"))
 
 
+def names_in(cells: list[str], *, encode: bool) -> list[str]:
+    """Return the names in a header line.
+
+    With ``encode`` a first column without a name, as pandas writes its index, gets the name that pandas gives
+    it.
+    """
+    names = [cell.strip() for cell in cells]
+    if encode and len(names) > 1 and not names[0]:
+        names[0] = "Unnamed: 0"
+    return names
+
+
 def _cells_of_comment(text: str, separator: str) -> list[str]:
     try:
         return next(iter(cells_of([text], separator)), Row(0, [])).cells

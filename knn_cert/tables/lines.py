@@ -50,7 +50,7 @@ def read_top(file: Path) -> Top:
     comments: list[tuple[int, str]] = []
     table: list[tuple[int, str]] = []
     n_characters = 0
-    with open_text(file) as lines:
+    with open_text(file, check_size=True) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
@@ -71,8 +71,10 @@ def read_top(file: Path) -> Top:
 
 
 @contextlib.contextmanager
-def open_text(file: Path, *, skip: int = 0) -> Iterator[Iterator[str]]:
+def open_text(file: Path, *, skip: int = 0, check_size: bool = False) -> Iterator[Iterator[str]]:
     """Give the lines of a file, without the first ``skip`` ones.
+
+    With ``check_size`` a gzip file is unpacked once before, to see how large it is: when it is read first.
 
     Raises
     ------
@@ -81,7 +83,10 @@ def open_text(file: Path, *, skip: int = 0) -> Iterator[Iterator[str]]:
         line has no end.
     """
     try:
-        with open_bytes(file) as binary, io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream:
+        with (
+            open_bytes(file, check_size=check_size) as binary,
+            io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream,
+        ):
             yield _lines(stream, skip)
     except UnicodeDecodeError:
         raise InvalidInput(_where_not_utf8(file)) from None
@@ -92,7 +97,7 @@ def open_text(file: Path, *, skip: int = 0) -> Iterator[Iterator[str]]:
 
 
 @contextlib.contextmanager
-def open_bytes(file: Path) -> Iterator[Any]:
+def open_bytes(file: Path, *, check_size: bool = False) -> Iterator[Any]:
     """Give the unpacked bytes of a file of text."""
     with open(file, "rb") as raw:
         # Told by the first bytes: what is called .csv.gz has often been unpacked on the way.
@@ -102,7 +107,7 @@ def open_bytes(file: Path) -> Iterator[Any]:
             if start.startswith(magic):
                 raise InvalidInput(f"expected text, got {what}")
         packed = start.startswith(b"\x1f\x8b")
-        if packed:
+        if packed and check_size:
             check_gzip(file)
         yield gzip.GzipFile(fileobj=raw) if packed else raw
 

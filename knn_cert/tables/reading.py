@@ -142,7 +142,7 @@ def read_table(
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
     drop, fills, drop_missing = _as_names(drop), as_fills(fill), _as_choice(missing)
     is_plain = not encode and not drop_missing and fill is None
-    manner = Manner(header=header, separator=separator, decimal=decimal)
+    manner = Manner(header=header, separator=separator, decimal=decimal, encode=encode)
     with _source(path, manner) as (file, kind):
         if kind == ".npz":
             name = "y" if label is None else str(label)
@@ -246,7 +246,8 @@ def read_queries(
     wanted, in_order = coding.column_names, [column.name for column in coding.columns]
     optional = [*drop, *coding.left_out]
     words = frozenset(column.name for column in coding.columns if column.is_written)
-    manner = Manner(header=header, separator=separator, decimal=decimal, words=words)
+    encoded = any(column.encoded for column in coding.columns)
+    manner = Manner(header=header, separator=separator, decimal=decimal, encode=encoded, words=words)
 
     def select(names: list[str]) -> tuple[list[int], int | None]:
         if not header and len(names) == len(in_order):
@@ -297,7 +298,7 @@ def _read(source: Any, kind: str, select: Select, manner: Manner) -> Raw:
     if kind in ARROW:
         return read_arrow(source, select)
     if kind == ".xlsx":
-        return read_excel(source, select, header=manner.header)
+        return read_excel(source, select, header=manner.header, encode=manner.encode)
     return read_delimited(source, select, _named(source, manner))
 
 

@@ -102,6 +102,15 @@ def find_separator(text: str, usual: str, *, blanks: bool) -> str:
     return regular[0]
 
 
+def seems_cut_by_blanks(text: str) -> bool:
+    """Whether nothing but blanks cuts the lines of a text, all but the first perhaps into as many cells."""
+    lines = _without_quotes(text)
+    counts = {len(_cut(line, BLANKS)) for line in lines[1:] or lines}
+    return (
+        len(counts) == 1 and counts != {1} and not any(one in line for one in _SEPARATORS for line in lines)
+    )
+
+
 def cells_of(lines: Iterable[str], separator: str, first_line: int = 1) -> Iterator[Row]:
     """Cut lines into cells; empty lines are left out.
 
