@@ -109,6 +109,14 @@ def test_what_can_separate_no_cells_is_refused(write, separator):
         read_table(write("a,y\n1,2\n"), "y", separator=separator)
 
 
+@pytest.mark.parametrize("line", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
+def test_a_first_line_of_excel_says_the_separator(write, line):
+    path = write(line + "a;b;y\n1,5;2;p\n3;4;q\n")
+    assert read_table(path, "y").X.tolist() == [[1.5, 2], [3, 4]]
+    with pytest.raises(ValueError, match="line 4: expected 3 cells"):
+        read_table(write(line + "a;b;y\n1,5;2;p\n3;4\n"), "y")
+
+
 def test_options_for_texts_are_refused_for_other_files(tmp_path):
     np.savez(tmp_path / "t.npz", X=np.eye(2), y=[0, 1])
     for options in ({"separator": ";"}, {"decimal": ","}):

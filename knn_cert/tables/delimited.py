@@ -87,6 +87,8 @@ def _layout_below(file: Path, top: Top, select: Select, manner: Manner) -> Layou
         raise InvalidInput(f"expected a header line and rows, got {got}")
     if manner.separator is not None:
         separator = as_separator(manner.separator)
+    elif top.separator is not None:
+        separator = top.separator
     else:
         separator = find_separator(top.text, manner.usual, blanks=manner.blanks)
     above = lines_above(top, separator, header=manner.header)

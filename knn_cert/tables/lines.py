@@ -20,6 +20,7 @@ _PEEKED_CHARACTERS = 1 << 20
 _FEWEST_PEEKED = 3  # a header and two rows, however long they are
 _COMMENT = ("#", "%")
 _ARFF = re.compile(r"@(?:relation|attribute|data)\b", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
 _MAGIC = {
     b"PK\x03\x04": "a zip archive; rename it to .zip, or to .xlsx if it is a workbook of Excel",
     b"PAR1": "a Parquet file; rename it to .parquet",
@@ -33,11 +34,13 @@ _MAGIC = {
 class Top(NamedTuple):
     """The first lines of a file: comments above the table, then lines of the table.
 
-    Both are pairs of a line number, from 1, and the text of the line; empty lines are left out.
+    Both are pairs of a line number, from 1, and the text of the line; empty lines are left out. ``separator``
+    is what a first line ``sep=;`` says, as Excel reads and writes it.
     """
 
     comments: list[tuple[int, str]]
     table: list[tuple[int, str]]
+    separator: str | None
 
     @property
     def text(self) -> str:
@@ -50,9 +53,14 @@ def read_top(file: Path) -> Top:
     comments: list[tuple[int, str]] = []
     table: list[tuple[int, str]] = []
     n_characters = 0
+    separator = None
     with open_text(file, check_size=True) as lines:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
+                continue
+            said = _SEPARATOR_LINE.fullmatch(line) if not table and not comments else None
+            if said is not None:
+                separator = said[1]
                 continue
             if not table and line.startswith(_COMMENT):
                 comments.append((number, line))
@@ -67,7 +75,7 @@ def read_top(file: Path) -> Top:
             enough = len(table) >= _PEEKED_LINES or n_characters >= _PEEKED_CHARACTERS
             if enough and len(table) >= _FEWEST_PEEKED:
                 break
-    return Top(comments, table)
+    return Top(comments, table, separator)
 
 
 @contextlib.contextmanager
