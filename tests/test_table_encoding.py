@@ -409,6 +409,16 @@ def test_numbers_of_queries_are_read_as_those_of_the_training_table(write):
     assert X.tolist() == [[0, HALF, 0, 1], [HALF, 0, 0, 2]]
 
 
+def test_the_sign_of_the_decimals_of_the_training_table_holds_for_queries(write):
+    table = read_table(write("a;c;y\n1,5;u;p\n2,25;v;q\n3;u;p\n4;v;p\n"), "y", encode=True)
+    X, _ = read_queries(write("a;c\n1,234;u\n7;v\n"), table.feature_names, coding=table.coding)
+    assert X.tolist() == [[1.234, HALF, 0], [7, 0, HALF]]
+    with pytest.raises(ValueError, match=r"other kinds: 'a' \(e.g. '1.000', line 2\)"):
+        read_queries(write("a;c\n1.000;u\n"), table.feature_names, coding=table.coding)
+    X, _ = read_queries(write("a;c\n1.5;u\n"), table.feature_names, coding=table.coding, decimal=".")
+    assert X.tolist() == [[1.5, HALF, 0]]
+
+
 def test_queries_may_be_frames(train):
     pd = pytest.importorskip("pandas")
     when = pd.to_datetime(["1970-01-03 00:00", "1970-01-01 12:00"])

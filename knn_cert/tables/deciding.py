@@ -96,7 +96,9 @@ class _Unclear(Exception):
 
 def _decide(name: str, column: NDArray[np.float64] | Words, fills: Fills, signs: _Signs) -> ColumnCoding:
     distinct, n_missing = count_values(column)
-    coding = ColumnCoding(name, "number", (name,), distinct, n_missing, encoded=True)
+    coding = ColumnCoding(
+        name, "number", (name,), distinct, n_missing, decimal=signs.known or ".", encoded=True
+    )
     if not distinct:
         return _left_out(coding, "no value in any row")
     if isinstance(column, Words) and column.kind is None:

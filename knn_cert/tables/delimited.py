@@ -6,19 +6,18 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
-from .._printing import quoted
 from ..gate.errors import InvalidInput
 from . import quick
 from .cells import is_missing, number
 from .columns import Select
-from .headers import check_label_name, check_length, choose_columns, lines_above, names_in
-from .lines import Top, open_text, read_top
+from .headers import check_label_name
+from .layout import Layout, Manner, layout_of
+from .lines import open_text
 from .raw import Raw, Words, as_numbers
-from .separators import BLANKS, Row, as_separator, cells_of, find_separator, seems_cut_by_blanks
+from .separators import BLANKS, Row, cells_of
 
 _CELLS_AT_ONCE = 1 << 13  # held as text at one time: what the cache of a core takes
 _FEWEST_ROWS_AT_ONCE = 16  # so that what is done once a column counts little
@@ -27,39 +26,10 @@ _FEWEST_ROWS_AT_ONCE = 16  # so that what is done once a column counts little
 _reader = "auto"
 
 
-class Manner(NamedTuple):
-    """How a file of text is written, as far as the user says; None is found out."""
-
-    header: bool = True
-    separator: str | None = None
-    decimal: str | None = None
-    blanks: bool = False  # whether runs of blanks may separate cells
-    usual: str = ","  # what the name of the file says of the separator
-    encode: bool = (
-        False  # whether a first column without a name may be one, for it is left out if it is an id
-    )
-    words: frozenset[str] = frozenset()  # columns whose cells stay as they are written, numbers too
-
-
-class Layout(NamedTuple):
-    """Where the table of a file lies, and what its columns are."""
-
-    separator: str
-    decimal: str
-    first_line: int  # of the rows
-    names: list[str]
-    features: list[int]
-    label: int | None
-    words: list[int]  # features whose cells stay as they are written
-    names_from: str  # what a row of another length is compared with
-
-
 def read_delimited(file: Path, select: Select, manner: Manner) -> Raw:
     """Read the columns that ``select`` chooses; without a header they are called 0, 1, 2, ..."""
-    if manner.decimal not in (None, ".", ","):
-        raise InvalidInput(f"decimal must be '.' or ',', got {quoted(manner.decimal)}")
-    layout = _layout(file, select, manner)
-    raw, decimal = _read(file, layout), manner.decimal
+    layout = layout_of(file, select, manner)
+    raw, decimal = _read(file, layout), manner.decimal or manner.likely_decimal
     if decimal is None and layout.separator != "," and _has_decimal_commas(raw):
         decimal = ","
         raw = _read(file, layout._replace(decimal=decimal))
@@ -69,76 +39,18 @@ def read_delimited(file: Path, select: Select, manner: Manner) -> Raw:
     return raw
 
 
-def _layout(file: Path, select: Select, manner: Manner) -> Layout:
-    top = read_top(file)
-    try:
-        return _layout_below(file, top, select, manner)
-    except InvalidInput as error:
-        if manner.separator is None and top.table and seems_cut_by_blanks(top.text):
-            raise InvalidInput(
-                f"{error}; cells seem to be separated by blanks: say --separator blanks"
-            ) from None
-        raise
-
-
-def _layout_below(file: Path, top: Top, select: Select, manner: Manner) -> Layout:
-    if not top.table:
-        got = "comments alone" if top.comments else "an empty file"
-        raise InvalidInput(f"expected a header line and rows, got {got}")
-    if manner.separator is not None:
-        separator = as_separator(manner.separator)
-    elif top.separator is not None:
-        separator = top.separator
-    else:
-        separator = find_separator(top.text, manner.usual, blanks=manner.blanks)
-    above = lines_above(top, separator, header=manner.header)
-    with open_text(file, skip=above) as lines:
-        rows = cells_of(lines, separator, above + 1)
-        first = next((row for row in rows if any(map(str.strip, row.cells))), None)
-        if first is None:
-            raise InvalidInput("expected a header line and rows, got an empty file")
-        if manner.header:
-            names = names_in(first.cells, encode=manner.encode)
-            second = next(rows, None)
-            if second is not None:
-                check_length(names, first.line, second)
-            features, label = choose_columns(names, select)
-            if second is None:
-                raise InvalidInput("expected rows below the header line, got none")
-            first_line, names_from = first.line + 1, "header"
-        else:
-            names = [str(j) for j in range(len(first.cells))]
-            features, label = select(names)
-            first_line, names_from = above + 1, "first line"
-    words = [j for j in features if names[j] in manner.words]
-    return Layout(separator, manner.decimal or ".", first_line, names, features, label, words, names_from)
-
-
 def _read(file: Path, layout: Layout) -> Raw:
     raw = None
-    # Runs of blanks are left to our own reader.
+    # Runs of blanks are for our own reader.
     if (
         _reader != "own"
         and layout.separator != BLANKS
         and (_reader == "pandas" or quick.pays(file, len(layout.names)))
     ):
-        raw = quick.read_quickly(
-            file,
-            layout.separator,
-            layout.decimal,
-            layout.first_line,
-            len(layout.names),
-            layout.features,
-            layout.label,
-            layout.words,
-        )
+        raw = quick.read_quickly(file, layout)
     if raw is None:
         return _read_ourselves(file, layout)
-    return replace(
-        raw,
-        names=[layout.names[j] for j in layout.features],
-        label_name=None if layout.label is None else layout.names[layout.label],
-    )
+    return raw
 
 
 def _has_decimal_commas(raw: Raw) -> bool:

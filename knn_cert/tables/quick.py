@@ -12,6 +12,7 @@ import numpy as np
 
 from ..gate.errors import InvalidInput
 from .cells import is_missing, number
+from .layout import Layout
 from .lines import open_bytes, open_text
 from .raw import Raw, Words, as_numbers, recoded
 from .separators import cells_of
@@ -33,17 +34,8 @@ def pays(file: Path, n_columns: int) -> bool:
     return ("pandas" in sys.modules or n_bytes >= _PAYS_FROM) and n_bytes >= _PAYS_A_COLUMN * n_columns
 
 
-def read_quickly(
-    file: Path,
-    separator: str,
-    decimal: str,
-    first_line: int,
-    n_columns: int,
-    features: list[int],
-    label: int | None,
-    words: list[int],
-) -> Raw | None:
-    """Read a table by pandas, without the names of its columns; None if there is any doubt about it.
+def read_quickly(file: Path, layout: Layout) -> Raw | None:
+    """Read a table by pandas; None if there is any doubt about it.
 
     What our own reader refuses or reads otherwise is a doubt: quotes inside cells, empty lines, lines of
     another length, endings of old Macs, zeros as characters. Numbers are those of our own reader to the last
@@ -54,47 +46,44 @@ def read_quickly(
     except ImportError:
         return None
     try:
-        n_rows = _count_plain_rows(file, separator, first_line)
+        n_rows = _count_plain_rows(file, layout)
         if n_rows is None:
             return None
-        number_columns = _columns_of_numbers(file, separator, decimal, first_line, n_columns)
-        number_columns -= {label, *words}
-        frame = None
-        # Where a cell further down is no number, all columns are read as text.
-        for wanted in (number_columns, set()) if number_columns else (set(),):
-            try:
-                frame = _parse(pd, file, separator, decimal, first_line, n_columns, wanted)
-                break
-            except (ValueError, OverflowError):
-                continue
+        numbers = _columns_of_numbers(file, layout)
+        frame = _parse(pd, file, layout, numbers)
+        if frame is None and numbers:  # a cell further down is no number: all columns are read as text
+            frame = _parse(pd, file, layout, set())
     except (InvalidInput, EOFError, OSError):
         return None  # said by our own reader
-    if frame is None or frame.shape != (n_rows, n_columns):
+    if frame is None or frame.shape != (n_rows, len(layout.names)):
         return None
     last = frame.iloc[:, -1]
     # pandas fills short lines up with empty cells.
     if last.dtype.kind != "f" and bool((last == "").any()):
         return None
-    columns = [_column(pd, frame.iloc[:, j], None if j in words else decimal) for j in features]
+    label = layout.label
     return Raw(
-        names=[],
-        columns=columns,
+        names=[layout.names[j] for j in layout.features],
+        columns=[
+            _column(pd, frame.iloc[:, j], None if j in layout.words else layout.decimal)
+            for j in layout.features
+        ],
         labels=None if label is None else [cell.strip() for cell in frame.iloc[:, label].tolist()],
-        label_name=None,
+        label_name=None if label is None else layout.names[label],
         unit="line",
-        places=range(first_line, first_line + n_rows),
+        places=range(layout.first_line, layout.first_line + n_rows),
     )
 
 
-def _count_plain_rows(file: Path, separator: str, first_line: int) -> int | None:
+def _count_plain_rows(file: Path, layout: Layout) -> int | None:
     """Return the number of lines below the header, or None if some line needs our own reader."""
-    sign = re.escape(separator.encode())
+    sign = re.escape(layout.separator.encode())
     # A cell in quotes without quotes or line breaks in it.
     quoted = re.compile(rb"(?<=[\n" + sign + rb'])"[^"\r\n]*"(?=[\r\n' + sign + rb"])")
     n_rows = 0
     with open_bytes(file) as binary:
-        above = _skip(binary, first_line - 1)
-        if separator > "\x7f" or above.count(b"\r") != above.count(b"\r\n"):
+        above = _skip(binary, layout.first_line - 1)
+        if layout.separator > "\x7f" or above.count(b"\r") != above.count(b"\r\n"):
             return None
         rest, at_end = b"", False
         while chunk := binary.read(_CHUNK):
@@ -133,45 +122,41 @@ def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
     return b'"' not in text or b'"' not in quoted.sub(b"", text)
 
 
-def _columns_of_numbers(
-    file: Path, separator: str, decimal: str, first_line: int, n_columns: int
-) -> set[int | None]:
-    """Return the columns that hold numbers alone in the first rows."""
-    found: set[int | None] = set(range(n_columns))
-    with open_text(file, skip=first_line - 1) as lines:
-        for row, _ in zip(cells_of(lines, separator), range(_PEEKED_ROWS), strict=False):
-            if len(row.cells) != n_columns:
+def _columns_of_numbers(file: Path, layout: Layout) -> set[int]:
+    """Return the columns but the label that hold numbers alone in the first rows."""
+    found = set(range(len(layout.names))) - {layout.label, *layout.words}
+    with open_text(file, skip=layout.first_line - 1) as lines:
+        for row, _ in zip(cells_of(lines, layout.separator), range(_PEEKED_ROWS), strict=False):
+            if len(row.cells) != len(layout.names):
                 return set()
-            found -= {
-                j for j, cell in enumerate(row.cells) if number(cell, decimal) is None or is_missing(cell)
-            }
+            found = {j for j in found if _is_value(row.cells[j], layout.decimal)}
     return found
 
 
-def _parse(
-    pd: Any,
-    file: Path,
-    separator: str,
-    decimal: str,
-    first_line: int,
-    n_columns: int,
-    numbers: set[int | None],
-) -> Any:
+def _is_value(cell: str, decimal: str) -> bool:
+    return number(cell, decimal) is not None and not is_missing(cell)
+
+
+def _parse(pd: Any, file: Path, layout: Layout, numbers: set[int]) -> Any:
+    """Return a frame of numbers and texts, or None if some cell of these columns is no number."""
     with open_bytes(file) as binary, warnings.catch_warnings():
-        _skip(binary, first_line - 1)
+        _skip(binary, layout.first_line - 1)
         # float_precision is what reads numbers to the last bit; a later pandas does so without it.
         warnings.filterwarnings("ignore", ".*float_precision", category=Warning)
-        return pd.read_csv(
-            binary,
-            sep=separator,
-            decimal=decimal,
-            header=None,
-            dtype={j: np.float64 if j in numbers else str for j in range(n_columns)},
-            na_filter=False,
-            float_precision="round_trip",
-            encoding="utf-8",
-            engine="c",
-        )
+        try:
+            return pd.read_csv(
+                binary,
+                sep=layout.separator,
+                decimal=layout.decimal,
+                header=None,
+                dtype={j: np.float64 if j in numbers else str for j in range(len(layout.names))},
+                na_filter=False,
+                float_precision="round_trip",
+                encoding="utf-8",
+                engine="c",
+            )
+        except (ValueError, OverflowError):
+            return None
 
 
 def _column(pd: Any, column: Any, decimal: str | None) -> NDArray[np.float64] | Words:

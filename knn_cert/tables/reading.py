@@ -19,12 +19,13 @@ from .arrow import read_arrow
 from .coding import Coding, coding_of_numbers, plain_coding
 from .columns import Select, select_queries, select_training
 from .deciding import decide, decimal_sign_of
-from .delimited import Manner, read_delimited
+from .delimited import read_delimited
 from .doubts import warn_of_row_numbers
 from .excel import read_excel
 from .files import ARROW, PARQUET, TEXT, errors_name
 from .frames import is_frame, read_frame
 from .labels import as_labels
+from .layout import Manner
 from .missing import Fills, as_fills, drop_incomplete
 from .npz import Arrays, default_names, read_npz
 from .parquet import read_parquet
@@ -247,7 +248,11 @@ def read_queries(
     optional = [*drop, *coding.left_out]
     words = frozenset(column.name for column in coding.columns if column.is_written)
     encoded = any(column.encoded for column in coding.columns)
-    manner = Manner(header=header, separator=separator, decimal=decimal, encode=encoded, words=words)
+    # What a point in front of three digits means, the file of the training table has settled.
+    signs = {column.decimal for column in coding.columns if column.encoded and column.features}
+    manner = Manner(header, separator, decimal, encode=encoded, words=words)._replace(
+        likely_decimal="," if signs == {","} else None
+    )
 
     def select(names: list[str]) -> tuple[list[int], int | None]:
         if not header and len(names) == len(in_order):
