@@ -183,7 +183,7 @@ def test_one_cell_far_away_does_not_fill_the_memory(workbook, tmp_path, monkeypa
     book.active["XFD9999"] = 1
     book.save(tmp_path / "far.xlsx")
     monkeypatch.setattr(size, "_ALWAYS_ALLOWED", 1 << 18)
-    with pytest.raises(ValueError, match="once unpacked|expected 2 cells as in row 1, got 16384"):
+    with pytest.raises(ValueError, match="once unpacked"):
         read_table(tmp_path / "far.xlsx", "y")
 
 

@@ -109,6 +109,16 @@ def test_what_can_separate_no_cells_is_refused(write, separator):
         read_table(write("a,y\n1,2\n"), "y", separator=separator)
 
 
+def test_a_quoted_cell_of_many_lines_may_be_cut_where_the_looking_ends(write):
+    rows = (
+        [f"{j},5;2;p" for j in range(99)]
+        + ['99,5;2;"p; \nq, r; s"']
+        + [f"{j},5;2;p" for j in range(100, 120)]
+    )
+    table = read_table(write("\n".join(rows)), "-1", header=False)
+    assert table.X.tolist() == [[j + 0.5, 2] for j in range(120)] and table.y[99] == "p; \nq, r; s"
+
+
 @pytest.mark.parametrize("line", ["sep=;\n", "SEP=;\r\n", '"sep=;"\n', "\ufeffsep=;\n"])
 def test_a_first_line_of_excel_says_the_separator(write, line):
     path = write(line + "a;b;y\n1,5;2;p\n3;4;q\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import shutil
 import struct
 import tempfile
 import zipfile
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from .._printing import listed, one_line
 from ..gate.errors import InvalidInput
-from .size import CHUNK, check_unpacked_size
+from .size import check_unpacked_size
 
 # What a damaged archive raises, beside a position that is none (EINVAL).
 _DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
@@ -70,9 +71,6 @@ def _only_table(archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, file: Path, packed: Path) -> None:
     check_unpacked_size(member.file_size, packed)
-    n_bytes = 0
+    # No more than that is unpacked; where it is wrong, the checksum is wrong as well.
     with archive.open(member) as source, open(file, "wb") as target:
-        while chunk := source.read(CHUNK):  # what the archive says of its size may be wrong
-            n_bytes += len(chunk)
-            check_unpacked_size(n_bytes, packed)
-            target.write(chunk)
+        shutil.copyfileobj(source, target)

@@ -25,7 +25,6 @@ _PAYS_FROM = 1 << 20
 _PAYS_A_COLUMN = 1 << 9  # the same for what pandas does once a column, some 50 microseconds
 _PEEKED_ROWS = 50
 _CHUNK = 1 << 24
-_BLANK_LINE = re.compile(rb"\n[ \t]*\r?\n")
 
 
 def pays(file: Path, n_columns: int) -> bool:
@@ -117,8 +116,6 @@ def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
     if b"\0" in lines or (b"\r" in lines and lines.count(b"\r") != lines.count(b"\r\n")):
         return False
     text = b"\n" + text + b"\n"
-    if _BLANK_LINE.search(text) and text != b"\n\n":
-        return False
     return b'"' not in text or b'"' not in quoted.sub(b"", text)
 
 

@@ -10,7 +10,7 @@ from ..gate.errors import InvalidInput
 # Tables of measurements shrink to a third or a tenth; very regular ones to a fiftieth.
 _ALWAYS_ALLOWED = 1 << 28  # bytes: 256 MiB
 _LARGEST_RATIO = 100
-CHUNK = 1 << 20
+_CHUNK = 1 << 20
 
 
 def check_unpacked_size(n_bytes: int, file: Path) -> None:
@@ -38,6 +38,6 @@ def check_gzip(file: Path) -> None:
     """
     n_bytes = 0
     with gzip.open(file) as stream:
-        while chunk := stream.read(CHUNK):
+        while chunk := stream.read(_CHUNK):
             n_bytes += len(chunk)
             check_unpacked_size(n_bytes, file)
