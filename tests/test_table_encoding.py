@@ -117,6 +117,16 @@ def test_different_words_are_at_distance_one_and_equal_ones_at_zero(write):
         ("a", ["5 %"] * 3, "the same value in every row"),
         ("a", ["1970-01-01"] * 3, "the same value in every row"),
         ("a", ["x", "z", "w"], "a different word in every row, as ids have"),
+        (
+            "a",
+            ["7", "8", "unknown", "9.5", "9.5"],
+            "text with 4 different words in 5 rows, most of them numbers, but not 'unknown'",
+        ),
+        (
+            "a",
+            ["7", "8", "9", "<5", "6"],
+            "a different word in every row, as ids have, most of them numbers, but not '<5'",
+        ),
         ("a", ["x", "z", "z"], "text with 2 different words in 3 rows"),
         ("a", ["x", "z", "w", "w", "v"], "text with 4 different words in 5 rows"),
         ("a", [f"w{j}" for j in range(51)] * 3, "text with 51 different words in 153 rows"),

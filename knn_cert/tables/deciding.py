@@ -187,14 +187,20 @@ def _decide_words(coding: ColumnCoding, n_rows: int, cells: list[str], fills: Fi
     if len(cells) == 1 and (fill is None or not coding.missing):
         return _left_out(coding, "the same word in every row")
     if len(cells) == n_filled:
-        return _left_out(coding, "a different word in every row, as ids have")
+        return _left_out(coding, f"a different word in every row, as ids have{_but(cells)}")
     if is_name_of_id(name):
         return _left_out(coding, "its name is that of an id")
     if len(cells) > _MOST_CATEGORIES or 2 * len(cells) > n_rows:
-        return _left_out(coding, f"text with {len(cells)} different words in {n_rows} rows")
+        return _left_out(coding, f"text with {len(cells)} different words in {n_rows} rows{_but(cells)}")
     categories = tuple(sorted({*cells, *(() if fill is None else (fill,))}))
     features = tuple(f"{name}={word or '(missing)'}" for word in categories)
     return replace(coding, kind="category", features=features, categories=categories, fill=fill)
+
+
+def _but(cells: list[str]) -> str:
+    """Name a word that keeps a column from being one of numbers, where most of its cells are numbers."""
+    words = [cell for cell in cells if number(cell) is None]
+    return f", most of them numbers, but not {quoted(words[0])}" if 2 * len(words) < len(cells) else ""
 
 
 def _left_out(coding: ColumnCoding, remark: str) -> ColumnCoding:
