@@ -19,6 +19,7 @@ from . import certify_data
 from .certify_options import ROW_THREATS, add_arguments
 from .certify_report import print_report, report
 from .errors import InputError, gate_errors, input_errors
+from .table_options import given_reading_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,11 @@ scaling:
   beforehand with constants that do not come from the training table: a scaler
   fitted on a table that may be tampered with voids every certificate. So does
   a choice of features, of K or of sigma that looked at that table.
+
+encoding:
+  --encode works out on TRAIN what becomes of each column (which words are
+  categories, which columns are left out), and this is a part of the classifier
+  that is certified. The code of a row depends on its own cells alone.
 
 hold-out:
   Without TEST some rows of TRAIN are held out, shuffled and stratified by
@@ -160,13 +166,8 @@ def _check_dataset(args: argparse.Namespace) -> None:
         raise InputError(
             f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
         )
-    for option, given in (
-        ("--label", args.label is not None),
-        ("--drop", bool(args.drop)),
-        ("--no-header", args.no_header),
-    ):
-        if given:
-            raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+    for option in (*(["--label"] if args.label is not None else []), *given_reading_options(args)):
+        raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
 
 
 def _check_threat(args: argparse.Namespace) -> None:

@@ -7,6 +7,8 @@ import math
 
 from knn_cert._printing import quoted
 
+from .table_options import TABLE_HELP, add_reading_options
+
 ROW_THREATS = {
     "label-flips": "LabelFlips",
     "deletions": "Deletions",
@@ -25,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "tables",
         nargs="*",
         metavar="TRAIN, TEST",
-        help="tables: .csv, .tsv (also .gz), .parquet, .npz (arrays X and y); numbers in every column but "
-        "the label. TEST has the same columns; its label column may be absent. A compressed table may unpack "
-        "to 256 MiB, or to 100 times its size",
+        help=f"tables: {TABLE_HELP}. TEST has the same columns; its label column may be absent",
     )
 
     data = parser.add_argument_group("data")
@@ -40,18 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="all labels that there can be, also in a tampered table, between commas: certificates are then "
         "stronger, and other labels are refused",
     )
-    data.add_argument(
-        "--drop",
-        metavar="COLUMN",
-        action="append",
-        default=[],
-        help="leave a column out, by name (an id, a date); once for each column",
-    )
-    data.add_argument(
-        "--no-header",
-        action="store_true",
-        help="the first line of the tables holds data; columns are then called 0, 1, 2, ...",
-    )
+    add_reading_options(data)
     data.add_argument("--dataset", metavar="NAME", help="in place of tables: " + _dataset_names())
     data.add_argument("--feature-map", metavar="MAP", help="for --dataset spambase: rab (default) or plain")
     data.add_argument(

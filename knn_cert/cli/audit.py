@@ -1,0 +1,200 @@
+"""`knn-cert audit`: from a table to a decision, in one command: ten lines, a report, an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import warnings
+
+from knn_cert._printing import printable
+from knn_cert.progress import ProgressBar
+
+from . import option_values, table_options
+from .errors import InputError, gate_errors, input_errors
+from .report_parts import print_report
+from .shared_checks import check_tables
+
+__all__ = ["DESCRIPTION", "EPILOG", "SUMMARY", "USAGE", "add_arguments", "run"]
+
+SUMMARY = "look at a table, choose a classifier, say which attacks it survives"
+USAGE = "knn-cert audit TABLE [TEST] --label COLUMN [options]"
+DESCRIPTION = """\
+Look at a table, choose a K-NN classifier for it (how many neighbours, how much
+noise, or none), and say which share of its predictions is right and provably
+stays right whatever an attacker did to the training rows within his budget."""
+EPILOG = """\
+attackers (budgets as ROWS, a number or a share, and RADIUS, in scaled units):
+  mislabelled:ROWS        wrong labels, measurements right
+  planted:ROWS            rows that somebody added
+  removed:ROWS            rows that somebody took away
+  replaced:ROWS           other rows in the place of some
+  backdoor:ROWS:RADIUS    rows moved by at most RADIUS, with any labels
+  moved:ROWS:RADIUS       rows moved by at most RADIUS, labels right
+  query:RADIUS            the row that is to be predicted, moved
+
+what it does:
+  The table is read, and columns of text become numbers (yes and no, dates,
+  percentages, one-hot codes of a few words); ids are left out. A fifth of the
+  rows, at most 300, is held out to choose the settings on, and another fifth,
+  at most 500, to report on; a TEST table takes the place of the latter. Columns
+  are scaled by constants that are worked out from the training rows and are
+  part of what is certified; --constants FILE brings others.
+
+exit code:
+  0: done. 1: done, and a bar of --fail-under was not cleared. 2: something that
+  was passed in is wrong.
+
+examples:
+  knn-cert audit customers.csv --label churned
+  knn-cert audit train.csv test.csv --label kind --report audit.html
+  knn-cert audit table.csv --label y --against backdoor:1%:0.5 --report audit.md
+  knn-cert audit table.csv --label y --fail-under 0.8@mislabelled:1%
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the command, in groups."""
+    parser.add_argument(
+        "tables",
+        nargs="*",
+        metavar="TABLE, TEST",
+        help=f"tables: {table_options.TABLE_HELP}. TEST has the same columns, and labels",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--label", metavar="COLUMN", help="label column, by name or position (-1 is the last)")
+    table_options.add_reading_options(data, encode=False)
+    data.add_argument(
+        "--constants",
+        metavar="FILE",
+        help="scaling constants that do not come from this table (JSON, see FixedScaler.save)",
+    )
+    data.add_argument("--no-scaling", action="store_true", help="take the features as they are")
+    data.add_argument(
+        "--seed",
+        type=option_values.seed,
+        default=0,
+        help="which rows are held out (default: %(default)s)",
+    )
+
+    question = parser.add_argument_group("what is asked")
+    question.add_argument(
+        "--against",
+        metavar="ATTACKER:BUDGET",
+        action="append",
+        help="whom the settings are chosen for, as often as needed (default: mislabelled:1%%)",
+    )
+    question.add_argument(
+        "--fail-under",
+        metavar="SHARE@ATTACKER:BUDGET",
+        action="append",
+        default=[],
+        help="exit with 1 unless this share of the rows is predicted right and certified, as often as needed",
+    )
+    question.add_argument(
+        "--k", type=option_values.whole, action="append", help="this K, not one that is chosen; may be given again"
+    )
+    question.add_argument(
+        "--sigma",
+        type=option_values.sigma,
+        action="append",
+        help="this much noise on each scaled feature (0: none); may be given again",
+    )
+
+    result = parser.add_argument_group("results")
+    result.add_argument(
+        "--report",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="write a report: .html (a page), .md (for a pull request), .json (for programs); may be given again",
+    )
+    result.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
+    result.add_argument(
+        "--quiet",
+        action="store_true",
+        help="print nothing but warnings, errors and bars that were not cleared",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Audit what `args` names and return the exit code.
+
+    Raises
+    ------
+    InputError
+        If anything that was passed in is wrong. Nothing has been written then.
+    """
+    _check(args)
+    from knn_cert.auditing import audit
+    from knn_cert.gate.numbers import check_n_threads
+
+    with input_errors():
+        n_threads = check_n_threads(args.threads)
+    bar = ProgressBar("reading", enabled=not args.quiet)
+
+    def progress(what: str, done: int, total: int) -> None:
+        bar.relabel(what)
+        bar(done, total)
+
+    table, test = args.tables[0], args.tables[1] if len(args.tables) == 2 else None
+    with warnings.catch_warnings(), gate_errors(), input_errors(), bar:
+        found = audit(
+            table,
+            args.label,
+            test=test,
+            against=args.against or ["mislabelled:1%"],
+            bars=args.fail_under,
+            constants=args.constants,
+            scale=not args.no_scaling,
+            n_neighbors=args.k,
+            sigma=args.sigma,
+            reading=table_options.for_table(args),
+            seed=args.seed,
+            n_threads=n_threads,
+            progress=progress,
+            command=_command(args),
+        )
+    for path in args.report:
+        with input_errors():  # a full disk
+            found.save(path)
+    if not args.quiet:
+        print_report(str(found))
+    failed = [one for one in found.document["bars"] if not one["passed"]]
+    for one in failed:
+        print_report(
+            f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, {100 * one['needed']:g} % "
+            "were asked for"
+        )
+    return 1 if failed else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what is wrong before the work starts."""
+    args.test_size = None  # what two tables would contradict
+    check_tables(args)
+    if args.constants is not None and args.no_scaling:
+        raise InputError("--constants and --no-scaling contradict each other; leave one of them out")
+    from knn_cert.report import check_suffix
+
+    with input_errors():
+        for path in args.report:
+            check_suffix(path)
+            folder = os.path.dirname(os.path.abspath(path))
+            if not os.path.isdir(folder):
+                raise InputError(f"--report {printable(path)}: there is no folder {printable(folder)}; make it")
+            if any(os.path.exists(path) and os.path.samefile(path, table) for table in args.tables if os.path.exists(table)):
+                raise InputError(f"--report {printable(path)} would overwrite a table; choose another name")
+        from knn_cert.auditing import parse_asked, parse_bar
+
+        for text in args.against or ():
+            parse_asked(text)
+        for text in args.fail_under:
+            parse_bar(text)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """Return the command line as it was given, without folders, which are nobody's business."""
+    words = [os.path.basename(word) if os.path.exists(word) else word for word in sys.argv[1:]]
+    return shlex.join(["knn-cert", *words])
