@@ -17,10 +17,10 @@ from typing import Any, NoReturn, TextIO
 
 from knn_cert._printing import printable
 
-from . import certify, ensemble, info
+from . import certify, ensemble, info, text
 from .errors import InputError, message_of
 
-_COMMANDS = {"certify": certify, "ensemble": ensemble, "info": info}
+_COMMANDS = {"certify": certify, "ensemble": ensemble, "text": text, "info": info}
 _CLOSED = "standard output is closed, so the answer has nowhere to go; open it, or say --quiet and --out FILE"
 _WRONG = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it

@@ -12,7 +12,7 @@ from knn_cert._printing import printable
 from . import certify_data, report_parts, shared_checks, voting
 from .ensemble_models import DESCRIPTIONS, NamedTrainer
 from .ensemble_options import add_arguments
-from .errors import InputError, input_errors
+from .errors import InputError, gate_errors, input_errors
 from .report_parts import plural
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
         certificates = dataclasses.replace(votes.certificates, query=data.row_numbers)
         votes = votes._replace(certificates=certificates)
 
-    text = _report(args, data, votes, seed)
+    with gate_errors():
+        text = _report(args, data, votes, seed)
     if args.out is not None:
         with input_errors():  # a full disk
             votes.certificates.save(args.out)
@@ -140,7 +141,7 @@ def _report(args: argparse.Namespace, data: Data, votes: voting.Votes, seed: int
             ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
             ("training table", f"n = {plural(n, 'row')}, d = {plural(d, 'feature')}"),
             ("classes", report_parts.classes(data.y_train, "row", data.class_names)),
-            ("models", f"{args.n_models} of {DESCRIPTIONS[args.model]}"),
+            ("models", f"{args.n_models} of {voting.trainer(certificates)}"),
             ("noise", f"{args.noise}, sigma = {args.sigma:g}, on every feature of every training row"),
             ("certificates hold", voting.confidence(certificates)),
             ("threat", certificates.threat.describe(certificates.classifier.norm)),

@@ -44,6 +44,11 @@ def confidence(certificates: Certificates) -> str:
     return f"with probability 1 - {voters.alpha:g} over the noise, {scope}"
 
 
+def trainer(certificates: Certificates) -> str:
+    """Return what trained the models, in words."""
+    return _voters(certificates).trainer
+
+
 def noise_seed(args: argparse.Namespace) -> int:
     """Return the seed of the noise: a new one, which no attacker can know, unless one was asked for."""
     seed: int | None = args.noise_seed
