@@ -227,6 +227,22 @@ def test_what_is_wrong_is_said_in_one_line(folder, capsys, words, said):
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize("model", DESCRIPTIONS)
+@pytest.mark.parametrize(("table", "size"), [("train.csv", 1e39), ("test.csv", -1e39), ("train.csv", 1e200)])
+def test_features_that_are_too_large_for_a_model_are_refused(folder, capsys, model, table, size):
+    rows, labels = {"train.csv": (X, Y), "test.csv": (QUERIES, TRUE)}[table]
+    write_table(table, [*rows, (size, 0.0)], [*labels, "ham"])
+    assert certify("train.csv", "test.csv", *COMMON, "--model", model) == 2
+    assert "divide both by the same constant" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", DESCRIPTIONS)
+@pytest.mark.parametrize("sigma", ["1e-100", "1e30"])
+def test_features_of_any_other_size_are_taken(folder, model, sigma):
+    write_table("odd.csv", [(1e30, 0.0), (-1e30, 1e-30)] * 6, ["a", "b"] * 6)
+    assert certify("odd.csv", *COMMON, "--model", model, "--sigma", sigma) == 0
+
+
 def test_help_says_what_is_not_covered(capsys):
     assert main(["ensemble", "--help"]) == 0
     out = capsys.readouterr().out

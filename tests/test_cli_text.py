@@ -397,6 +397,11 @@ def test_a_first_line_of_data_is_no_header(folder, capsys):
     assert "--no-header" in failure(folder, capsys, "bare.csv", "--text", "1", "--label", "2")
 
 
+def test_a_class_may_have_the_name_of_its_column(folder):
+    write_table("spam.csv", enumerate_rows(TEXTS, LABELS), header=("id", "text", "good"))
+    assert certify("spam.csv", "--text", "text", "--label", "good", *COMMON[4:], "--out", "out.csv") == 0
+
+
 def test_a_damaged_packed_table_is_recognised(folder, capsys):
     Path("t.csv.gz").write_bytes(gzip.compress(Path("train.csv").read_bytes())[:-9])
     assert "cut off" in failure(folder, capsys, "t.csv.gz", *COMMON)

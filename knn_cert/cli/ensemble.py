@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DESCRIPTION", "EPILOG", "SUMMARY", "USAGE", "add_arguments", "run"]
 
+_MOST_SIGMAS = 40.0  # no number of double precision that is drawn from a normal law is farther out
+
 SUMMARY = "certify other models for a table, by votes"
 USAGE = """\
 knn-cert ensemble TRAIN [TEST] --label COLUMN [--model MODEL] [options]
@@ -89,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             NamedTrainer(args.model), sigma=args.sigma, noise=args.noise, **voting.settings(args, seed)
         )
         data = certify_data.read(args)
+    _check_size(args, data)
 
     votes = voting.run(args, ensemble, (data.X_train, data.y_train), data.X_test, threat)
     if data.row_numbers is not None:
@@ -120,6 +123,18 @@ def _check_noise(args: argparse.Namespace) -> None:
         raise InputError(
             f"--norm {args.norm} goes with --rows: changes of all rows together are certified in l1; add "
             "--rows R or leave --norm out"
+        )
+
+
+def _check_size(args: argparse.Namespace, data: Data) -> None:
+    """Refuse features that, with their noise, are no numbers of single precision, which trees compare."""
+    import numpy as np
+
+    largest = max(float(np.abs(X).max(initial=0.0)) for X in (data.X_train, data.X_test))
+    if largest + _MOST_SIGMAS * args.sigma > float(np.finfo(np.float32).max):
+        raise InputError(
+            f"features and --sigma must be numbers below 3e38 in size, got {largest:g} and {args.sigma:g}; "
+            "divide both by the same constant, which changes no certificate but its unit"
         )
 
 

@@ -131,10 +131,11 @@ def _read(
         found.n_tokens.append(n_tokens)
     if not found.texts:
         raise InvalidInput("expected rows below the header line, got none")
-    if header and label_at is not None and names[label_at] in labels:
+    by_position = text not in names and label not in names
+    if header and by_position and label_at is not None and names[label_at] in labels:
         raise InvalidInput(
             f"expected a header line with column names, got {listed(names, 3)}, whose label is that of "
-            "other rows: the first line seems to hold data; add a header line or say --no-header"
+            "other rows: the first line seems to hold data; say --no-header, or give columns by their names"
         )
     return found
 
