@@ -16,6 +16,10 @@ _FIRST_LINE_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 600.0
 """A log says nothing of short work; of longer work at 10, 20, 40, 80 seconds, later every ten minutes."""
 
+_LEAST_SHARE = 0.01
+"""The first news of long work has what processes take to start in its time: of less than this share it is no
+measure of the rest."""
+
 _SHORT_SECONDS, _LONG_SECONDS = 0.5, 2.0
 """Parts of the work that take about a second give news often enough, and hold enough work to be done well."""
 
@@ -62,8 +66,8 @@ class ProgressBar:
 
     Notes
     -----
-    The time left follows from the pace since the first call: what was done before, in an earlier run perhaps,
-    took no time of this one, and preparations are over.
+    The time left follows from the pace since the first part of the work was done, or where no other is, since
+    the first call: what was done in an earlier run took no time of this one, and preparations are over.
     """
 
     def __init__(self, label: str, *, enabled: bool = True, stream: TextIO | None = None) -> None:
@@ -74,11 +78,11 @@ class ProgressBar:
         self._start = time.monotonic()
         self._last_drawn: float | None = None
         self._next_line = _FIRST_LINE_SECONDS
-        self._first_call: tuple[int, float] | None = None  # how much was done, and when
+        self._marks: list[tuple[int, float]] = []
 
     def __enter__(self) -> ProgressBar:
         self._start = time.monotonic()
-        self._first_call = None
+        self._marks = []
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -91,8 +95,8 @@ class ProgressBar:
         if not self._enabled or total <= 0:
             return
         now = time.monotonic()
-        if self._first_call is None:
-            self._first_call = done, now
+        if len(self._marks) < 2 and (not self._marks or done > self._marks[0][0]):
+            self._marks.append((done, now))  # the first call, and the first that has news
         if self._is_terminal:
             self._draw(done, total, now)
         else:
@@ -111,16 +115,19 @@ class ProgressBar:
         if elapsed < self._next_line or not 0 < done < total:
             return
         left = self._time_left(done, total, now)
-        self._write(f"{self._label}: {done} of {total}, {_clock(elapsed)} gone, about {left} left\n")
+        estimate = f", about {left} left" if left else ""
+        self._write(f"{self._label}: {done} of {total}, {_clock(elapsed)} gone{estimate}\n")
         while self._next_line <= elapsed:
             self._next_line += min(self._next_line, _LONGEST_PAUSE_SECONDS)
 
     def _time_left(self, done: int, total: int, now: float) -> str:
-        """Return about how long the rest takes; nothing where nothing is done yet, or all of it."""
-        before, since = self._first_call or (0, self._start)
-        if done <= before:  # the first call is all that is known
-            before, since = 0, self._start
-        return _clock((now - since) * (total - done) / (done - before)) if before < done < total else ""
+        """Return about how long the rest takes; nothing where too little is done to tell, or all of it."""
+        known = [mark for mark in self._marks if mark[0] < done]
+        before, since = known[-1] if known else (0, self._start)
+        is_guess = len(known) < 2 and done - before < _LEAST_SHARE * total
+        if not before < done < total or is_guess:
+            return ""
+        return _clock((now - since) * (total - done) / (done - before))
 
     def _write(self, text: str) -> None:
         try:

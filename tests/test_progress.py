@@ -112,6 +112,20 @@ def test_what_was_done_before_does_not_count_as_fast_work(clock):
     assert log.getvalue() == "training: 910 of 1000, 0:15 gone, about 1:30 left\n"
 
 
+def test_what_processes_take_to_start_does_not_count_as_slow_work(clock):
+    log = io.StringIO()
+    with ProgressBar("training", stream=log) as bar:
+        bar(0, 1000)
+        clock.now += 13.0
+        bar(1, 1000)
+        clock.now += 10.0
+        bar(101, 1000)
+    assert log.getvalue().splitlines() == [
+        "training: 1 of 1000, 0:13 gone",
+        "training: 101 of 1000, 0:23 gone, about 1:30 left",
+    ]
+
+
 def test_rare_reports_of_slow_work_do_not_pile_up(clock):
     lines, times = log_of(clock, seconds=400, total=4, each=100)
     assert times == [100, 200]

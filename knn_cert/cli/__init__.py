@@ -74,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="knn-cert",
-        description="Certify K-NN predictions, plain or smoothed, against tampering with the training table.",
+        description="Certify predictions of K-NN classifiers, of other models and of classifiers of texts "
+        "against tampering with the training data.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"knn-cert {__version__}")

@@ -49,8 +49,10 @@ words:
 noise:
   It hides the tampering from most models, and costs accuracy. Without an
   option it is --delete 0.9 for words of training texts, --drop-texts 0.9 for
-  whole texts and labels, --delete 0.8 for words of the query. Long texts bear
-  more: --delete 0.98. Options add up, one after the other.
+  whole texts and labels, --delete 0.8 for words of the query. Options add up,
+  one after the other. Choose them, and the model, before you look at texts
+  that may have been tampered with, or the choice is one more thing that the
+  attacker has influenced.
 
 hold-out:
   Without TEST some rows of TRAIN are held out, shuffled and stratified by

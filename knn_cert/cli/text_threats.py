@@ -29,8 +29,10 @@ WHOLE_TEXTS = {
 THREATS = (*WORD_EDITS, *WHOLE_TEXTS, "query-words")
 QUERY_EDITS = ("inserted", "removed", "replaced", "any")
 
-# Chosen on SST-2 with 1000 models and the usual trainer: of the noise that leaves accuracy above 0.74, what
-# certifies most predictions against a few tampered texts, or one word of the query.
+# Chosen on SST-2 (sentences of 19 words, 1000 models). Right, and certified for one and for three texts:
+# with a trigger 0.69 and 0.59 at 0.9, 0.69 and 0.56 at 0.8, 0.68 and 0.61 at 0.95, which costs accuracy;
+# changed texts 0.61 and 0.43 at 0.9, 0.60 and 0.10 at 0.8, 0.60 and 0.49 at 0.95. For any edit of one word
+# of the query: 0.14 at 0.8, 0.13 at 0.7, and 0.16 at 0.9, where accuracy falls from 0.79 to 0.71.
 _DELETE, _DELETE_FOR_QUERY, _DROP = 0.9, 0.8, 0.9
 
 
