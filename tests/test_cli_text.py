@@ -244,6 +244,12 @@ def test_texts_come_back_as_they_were_written_whatever_separates_them(tmp_path, 
     assert (found.texts, found.labels) == (HARD, KINDS)
 
 
+def test_a_name_with_a_separator_in_it_stays_whole(tmp_path):
+    write_table(tmp_path / "t.csv", [("fine", "x"), ("dull", "y")], header=("review, in full", "mood; or so"))
+    found = read_texts(str(tmp_path / "t.csv"), "review, in full", "mood; or so")
+    assert (found.texts, found.labels) == (["fine", "dull"], ["x", "y"])
+
+
 def test_a_packed_table_with_a_byte_order_mark_is_read(tmp_path):
     (tmp_path / "t.csv.gz").write_bytes(
         gzip.compress("\ufeffreview,mood\r\nfine,x\r\n\r\ndull,y\r\n".encode())
@@ -255,9 +261,12 @@ def test_a_packed_table_with_a_byte_order_mark_is_read(tmp_path):
 def test_columns_may_be_given_by_position_with_a_header_or_without(tmp_path):
     write_table(tmp_path / "t.csv", enumerate_rows(HARD, KINDS))
     assert read_texts(str(tmp_path / "t.csv"), "1", "-1").texts == HARD
-    write_table(tmp_path / "u.csv", enumerate_rows(HARD, KINDS), header=None)
-    found = read_texts(str(tmp_path / "u.csv"), "1", "2", header=False)
-    assert (found.texts, found.labels) == (HARD, KINDS)
+    for delimiter in ",;|":
+        write_table(
+            tmp_path / "u.csv", enumerate_rows(["fine", *HARD], ["x", *KINDS]), None, delimiter=delimiter
+        )
+        found = read_texts(str(tmp_path / "u.csv"), "1", "2", header=False)
+        assert (found.texts, found.labels) == (["fine", *HARD], ["x", *KINDS])
 
 
 def test_quotes_may_be_part_of_the_texts(tmp_path):

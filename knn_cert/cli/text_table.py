@@ -76,7 +76,7 @@ def read_texts(
             first = next(lines, "")
             if not first.strip():
                 raise InvalidInput("expected a header line and rows, got an empty first line")
-            separator = _separator(first, (text, label), usual) if header else usual
+            separator = _separator(first, (text, label) if header else (), usual)
             rows = _rows(itertools.chain([first], lines), separator, quotes=quotes)
             return _read(rows, text, label, separator, header=header, needs_labels=needs_labels)
     except InvalidInput as error:
@@ -187,15 +187,22 @@ def _positions(names: list[str], text: str, label: str, *, needs_labels: bool) -
 
 
 def _separator(first: str, columns: Sequence[str], usual: str) -> str:
-    """Return what separates the cells of the header: the usual sign, if no other finds more columns."""
-    for separator in (usual, *_SEPARATORS):
-        names = {name.strip().strip('"') for name in first.split(separator)}
-        if all(column in names for column in columns):
-            return separator
-    for separator in (usual, *_SEPARATORS):  # of queries without labels
-        if columns[0] in {name.strip().strip('"') for name in first.split(separator)}:
-            return separator
-    return usual
+    """Return what separates the cells of the first line: the usual sign, unless another finds more columns.
+
+    Parameters
+    ----------
+    first : str
+    columns : sequence of str
+        Names that should be in it, the one that has to be first; none where the line holds data.
+    usual : str
+    """
+    candidates = (usual, *(sign for sign in _SEPARATORS if sign != usual))
+    found = {sign: {cell.strip().strip('"') for cell in first.split(sign)} for sign in candidates}
+    for names in (set(columns), set(columns[:1])):
+        for sign in candidates:
+            if names and names <= found[sign]:
+                return sign
+    return next((sign for sign in candidates if sign in first), usual)
 
 
 def _usual_separator(file: Path) -> str:
