@@ -60,8 +60,8 @@ hold-out:
   was held out, or the row of TEST where there is one. Both count from 0.
 
 time:
-  1000 models of 7,000 sentences take a minute on one core; --jobs shares them
-  among cores, and --n-models 200 takes a fifth of it, and certifies less.
+  1000 models of 7,000 sentences take half a minute on one core; --jobs shares
+  them among cores, and --n-models 200 takes a fifth of it, and certifies less.
 
 examples:
   knn-cert text train.csv test.csv --text review --label mood --out cert.csv
