@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from two_readers import both_readers
 
 from knn_cert import kernels
 
@@ -78,3 +79,13 @@ def write(tmp_path):
         return path
 
     return _write
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _both_readers_of_texts(request):
+    """Let pandas and our own reader read every text of the tests of tables, and compare."""
+    if not request.module.__name__.rpartition(".")[2].startswith("test_table"):
+        yield
+        return
+    with both_readers():
+        yield

@@ -137,6 +137,21 @@ def test_the_noise_is_new_each_time_and_its_seed_repeats_it(folder, capsys):
     assert Path("again.csv").read_bytes() == votes[1]
 
 
+def test_tables_are_read_as_certify_reads_them(folder, capsys):
+    """With words, holes, another separator and a decimal comma."""
+    with open("odd.txt", "w", encoding="utf-8") as file:
+        file.write("x;colour;y;kind\n")
+        for i, ((x, y), label) in enumerate(zip(X, Y, strict=True)):
+            cell = "" if i == 3 else f"{y:.2f}".replace(".", ",")
+            file.write(f"{f'{x:.2f}'.replace('.', ',')};{('red', 'blue')[i % 2]};{cell};{label}\n")
+    assert certify("odd.txt", *COMMON, "--encode", "--fill", "0", "--out", "out.csv") == 0
+    assert "n = 32 rows, d = 4 features" in capsys.readouterr().out
+    assert certify("odd.txt", *COMMON, "--encode", "--out", "out.csv") == 2
+    assert "--fill" in capsys.readouterr().err
+    assert certify("--dataset", "spambase", "--encode") == 2
+    assert "--encode goes with a table" in capsys.readouterr().err
+
+
 def test_a_data_set_is_certified_by_name(folder, capsys, monkeypatch):
     monkeypatch.setenv("KNN_CERT_CACHE", str(folder / "cache"))
     words = ("--dataset", "breast-cancer", "--no-download", "--limit", "3", "--model", "naive-bayes")

@@ -156,7 +156,18 @@ def test_tables_without_a_header_are_certified_as_those_with_one(folder, capsys)
     assert "d = 1 feature" in out
 
 
-@pytest.mark.parametrize("words", [("--drop", "x"), ("--no-header",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--drop", "x"),
+        ("--no-header",),
+        ("--separator", "tab"),
+        ("--decimal", ","),
+        ("--encode",),
+        ("--fill", "0"),
+        ("--drop-missing",),
+    ],
+)
 def test_options_for_tables_do_not_go_with_a_data_set(folder, capsys, words):
     assert f"{words[0]} goes with a table" in failure(capsys, "--dataset", "breast-cancer", *words)
 

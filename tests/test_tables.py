@@ -114,8 +114,6 @@ def test_labels_are_integers_if_all_of_them_are_and_text_otherwise(write, cells,
         ("label\n1\n", "expected feature columns beside the label"),
         ("a,a,label\n1,2,3\n", "expected different column names, got 'a' more than once"),
         (",a,label\n0,2,3\n", r"got none for column 1 \(counting from 1\).*numbers the rows"),
-        ("a;b;label\n1;2;3\n", "expected columns separated by ',', got ';'"),
-        ("a\tb\tlabel\n1\t2\t3\n", "as .tsv"),
         ("0,0.5,1\n1,2,3\n", "expected a header line with column names, got numbers"),
         (
             "a,b,label\n1,2,0\n1,2\n",
@@ -186,7 +184,7 @@ def test_a_path_that_is_no_table_is_refused(write, tmp_path):
         read_table(tmp_path / "none.csv", "label")
     with pytest.raises(IsADirectoryError, match="got a folder"):
         read_table(tmp_path, "label")
-    for name in ("t.xlsx", "t", "t.npz.gz", "t.txt"):
+    for name in ("t.xls", "t", "t.npz.gz", "t.sav"):
         with pytest.raises(ValueError, match="expected a file name that ends in one of .csv, .tsv"):
             read_table(write(name, CSV), "label")
     with pytest.raises(TypeError, match="label must be a column name"):

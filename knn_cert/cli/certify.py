@@ -42,6 +42,11 @@ scaling:
   fitted on a table that may be tampered with voids every certificate. So does
   a choice of features, of K or of sigma that looked at that table.
 
+encoding:
+  --encode works out on TRAIN what becomes of each column (which words are
+  categories, which columns are left out), and this is a part of the classifier
+  that is certified. The code of a row depends on its own cells alone.
+
 hold-out:
   Without TEST some rows of TRAIN are held out, shuffled and stratified by
   class, and certified. Column "query" of the result is the row of TRAIN that

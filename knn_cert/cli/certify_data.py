@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from knn_cert._printing import listed
 
+from . import table_options
 from .errors import InputError, input_errors
 
 if TYPE_CHECKING:
@@ -86,11 +87,15 @@ def _read_dataset(args: argparse.Namespace) -> Data:
 def _read_tables(args: argparse.Namespace) -> Data:
     from knn_cert import tables
 
-    columns = {"header": not args.no_header, "drop": args.drop}
-    train = tables.read_table(args.tables[0], args.label, **columns)
+    train = tables.read_table(args.tables[0], args.label, **table_options.for_table(args))
     if len(args.tables) == 2:
         X_test, y_test = tables.read_queries(
-            args.tables[1], train.feature_names, train.label_name, y_train=train.y, **columns
+            args.tables[1],
+            train.feature_names,
+            train.label_name,
+            y_train=train.y,
+            coding=train.decided,
+            **table_options.for_queries(args),
         )
         tables.warn_of_same_rows(train.X, X_test)
         X_test, y_test = X_test[: args.limit], None if y_test is None else y_test[: args.limit]

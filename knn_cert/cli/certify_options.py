@@ -1,10 +1,11 @@
-"""The options of `knn-cert certify`; those on tables are shared with `knn-cert ensemble`."""
+"""The options of `knn-cert certify`: what they are called, and what --help says of them."""
 
 from __future__ import annotations
 
 import argparse
 
 from . import option_values, shared_options
+from .data_options import add_table_arguments
 
 ROW_THREATS = {
     "label-flips": "LabelFlips",
@@ -13,42 +14,6 @@ ROW_THREATS = {
     "replacements": "Replacements",
 }
 THREATS = ("black-box", *ROW_THREATS, "row-shift", "query-shift")
-
-
-def add_table_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of every command that reads a table of numbers, or a data set by its name."""
-    parser.add_argument(
-        "tables",
-        nargs="*",
-        metavar="TRAIN, TEST",
-        help="tables: .csv, .tsv (also .gz), .parquet, .npz (arrays X and y); numbers in every column but "
-        "the label. TEST has the same columns; its label column may be absent. A compressed table may unpack "
-        "to 256 MiB, or to 100 times its size",
-    )
-
-    data = parser.add_argument_group("data")
-    data.add_argument(
-        "--label", metavar="COLUMN", help="label column of TRAIN (and TEST), by name or position"
-    )
-    data.add_argument(
-        "--drop",
-        metavar="COLUMN",
-        action="append",
-        default=[],
-        help="leave a column out, by name (an id, a date); once for each column",
-    )
-    data.add_argument(
-        "--no-header",
-        action="store_true",
-        help="the first line of the tables holds data; columns are then called 0, 1, 2, ...",
-    )
-    data.add_argument("--dataset", metavar="NAME", help="in place of tables: " + _dataset_names())
-    data.add_argument("--feature-map", metavar="MAP", help="for --dataset spambase: rab (default) or plain")
-    data.add_argument(
-        "--data-dir", metavar="DIR", help="for --dataset: where files lie (default: $KNN_CERT_DATA)"
-    )
-    data.add_argument("--no-download", action="store_true", help="for --dataset: never use the network")
-    shared_options.add_hold_out(data)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -142,9 +107,3 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
     shared_options.add_quiet(running)
-
-
-def _dataset_names() -> str:
-    from knn_cert.datasets import list_datasets
-
-    return ", ".join(list_datasets())

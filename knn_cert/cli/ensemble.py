@@ -44,6 +44,11 @@ scaling:
   that do not come from it. What a model fits on its own noised rows is part of
   the model and needs no such care.
 
+encoding:
+  What --encode makes of each column is worked out on TRAIN, and is a part of
+  the models that are certified. Noise is on the codes; a changed word moves a
+  row by 1.
+
 threat:
   Changed features of training rows: by less than the radius in total over all
   rows or, with --rows, by less than the radius in each of so many. Changed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from . import option_values, shared_options
-from .certify_options import add_table_arguments
+from .data_options import add_table_arguments
 from .ensemble_models import DESCRIPTIONS
 
 # Unanimous votes of 1000 models certify 2.4 sigma, of 200 models 1.8 sigma.

@@ -8,6 +8,7 @@ import os
 from knn_cert._printing import printable
 
 from .errors import InputError, input_errors
+from .table_options import given_reading_options
 
 
 def check_data(args: argparse.Namespace) -> None:
@@ -67,13 +68,8 @@ def _check_dataset(args: argparse.Namespace) -> None:
         raise InputError(
             f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
         )
-    for option, given in (
-        ("--label", args.label is not None),
-        ("--drop", bool(args.drop)),
-        ("--no-header", args.no_header),
-    ):
-        if given:
-            raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+    for option in (*(["--label"] if args.label is not None else []), *given_reading_options(args)):
+        raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
 
 
 def _check_out(args: argparse.Namespace) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
-import gzip
 import itertools
-import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from knn_cert._printing import listed, one_line, printable, quoted
+from knn_cert._printing import listed, one_line, quoted
 from knn_cert.gate.errors import InvalidInput
 from knn_cert.tables.cells import is_missing
 from knn_cert.tables.columns import column_position
-from knn_cert.tables.size import check_gzip
+from knn_cert.tables.files import errors_name
+from knn_cert.tables.lines import open_text
 from knn_cert.text.tokens import normalized, tokenize
 
 # What separates the cells in a file of each kind; where the header says otherwise, it counts.
@@ -67,20 +64,19 @@ def read_texts(
         If a column is missing; a text or a label is; a line has too many or too few cells; the file is empty,
         cut off or not UTF-8. The message names the file, and the line.
     """
-    file = Path(path).expanduser()
-    if not file.exists():
-        raise FileNotFoundError(f"{printable(file)}: there is no such file; check the path")
-    try:
-        usual = _usual_separator(file)
-        with _lines(file) as lines:
+    with errors_name(path) as (file, kind):
+        if kind not in _USUAL:
+            raise InvalidInput(
+                f"expected a table of texts that ends in one of {', '.join(_USUAL)} (also .gz), got "
+                f"{quoted(file.name)}; save it as CSV"
+            )
+        with open_text(file, check_size=True) as lines:
             first = next(lines, "")
             if not first.strip():
                 raise InvalidInput("expected a header line and rows, got an empty first line")
-            separator = _separator(first, (text, label) if header else (), usual)
+            separator = _separator(first, (text, label) if header else (), _USUAL[kind])
             rows = _rows(itertools.chain([first], lines), separator, quotes=quotes)
             return _read(rows, text, label, separator, header=header, needs_labels=needs_labels)
-    except InvalidInput as error:
-        raise InvalidInput(f"{printable(file)}: {error}") from error.__cause__
 
 
 _Row = tuple[int, list[str]]
@@ -203,41 +199,3 @@ def _separator(first: str, columns: Sequence[str], usual: str) -> str:
             if names and names <= found[sign]:
                 return sign
     return next((sign for sign in candidates if sign in first), usual)
-
-
-def _usual_separator(file: Path) -> str:
-    suffix = Path(file.name.lower().removesuffix(".gz")).suffix
-    if file.is_dir() or suffix not in _USUAL:
-        got = "a folder" if file.is_dir() else quoted(file.name)
-        raise InvalidInput(
-            f"expected a table of texts that ends in one of {', '.join(_USUAL)} (also .gz), got {got}; save "
-            "it as CSV"
-        )
-    return _USUAL[suffix]
-
-
-@contextlib.contextmanager
-def _lines(file: Path) -> Iterator[Iterator[str]]:
-    """Give the lines of a file, plain or gzipped, with their ends."""
-    with open(file, "rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-        raw.seek(0)
-        try:
-            if packed:
-                check_gzip(file)
-            yield _decoded(gzip.GzipFile(fileobj=raw) if packed else raw)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise InvalidInput(
-                f"expected a whole gzip file, got one that is cut off or corrupt: {error}"
-            ) from error
-
-
-def _decoded(lines: Any) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise InvalidInput(
-                f"expected UTF-8 text, got something else in line {number} (byte 0x{line[error.start]:02x}); "
-                "save the table with the encoding UTF-8"
-            ) from None

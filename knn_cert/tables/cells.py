@@ -14,6 +14,8 @@ _DATE = (
     r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[ t].*)?",
     r"[0-9]{1,4}[./][0-9]{1,2}[./][0-9]{1,4}(?: .*)?",
     r"[0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?",
+    r"[0-9]{1,2}-[0-9]{1,2}-[0-9]{4}(?:[ t].*)?",
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.? [0-9]{1,2},? [0-9]{4}",
     r"[0-9]{1,2}[ -](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -][0-9]{2,4}",
 )
 _SEPARATED = (
@@ -41,13 +43,25 @@ def is_missing(cell: str) -> bool:
     return cell.strip().lower() in _MISSING
 
 
-def is_number(cell: str) -> bool:
-    """Whether the cell is a number; Python's 1_000 is none in a table."""
+def number(cell: str, decimal: str = ".") -> float | None:
+    """Return the number in a cell, which may be NaN or infinite, or None; Python's 1_000 is none in a table.
+
+    ``decimal`` is the sign in front of the decimals, a point or a comma; the other one stands in no number.
+    """
+    if decimal == ",":
+        if "." in cell:
+            return None
+        cell = cell.replace(",", ".")
     try:
-        float(cell)
+        value = float(cell)
     except ValueError:
-        return False
-    return "_" not in cell
+        return None
+    return None if "_" in cell else value
+
+
+def is_number(cell: str) -> bool:
+    """Whether the cell is a number with a decimal point, if any."""
+    return number(cell) is not None
 
 
 def kind_of_text(cell: str) -> str:

@@ -6,24 +6,9 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._printing import listed, quoted
 from ..gate.errors import InvalidInput
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-
-class Columns(NamedTuple):
-    """What a reader of one kind of file returns; ``labels`` are not converted yet."""
-
-    X: NDArray[np.float64]
-    labels: Any
-    feature_names: list[str] | None
-    label_name: str | None
-
 
 # From the column names: the positions of the features, in the order wanted, and of the label if there is one.
 Select = Callable[[list[str]], "tuple[list[int], int | None]"]
@@ -34,9 +19,10 @@ def check_names(names: Sequence[str]) -> None:
     if not all(names):
         column = list(names).index("") + 1
         last = " (it may be the label)" if column == len(names) else ""
+        first = ", or say --encode (encode=True), which leaves row numbers out" if column == 1 else ""
         raise InvalidInput(
             f"expected a name for every column, got none for column {column} (counting from 1); name "
-            f"it{last} or remove it if it only numbers the rows (pandas: to_csv(..., index=False))"
+            f"it{last} or remove it if it only numbers the rows (pandas: to_csv(..., index=False)){first}"
         )
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:

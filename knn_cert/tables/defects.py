@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,24 +9,33 @@ import numpy as np
 
 from .._printing import quoted
 from ..gate.errors import InvalidInput
-from .cells import is_missing, is_number, kind_of_text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHOWN = 5  # columns of one kind that a message lists
 
+_ENCODE = "or let --encode (encode=True) do it"
 _REMEDIES = {
-    "text": "encode them as numbers (for example one-hot) or leave them out (--drop COLUMN)",
-    "true and false": "write 1 and 0",
-    "percentages": "write 5 % as 0.05, or as 5 in the whole column",
-    "dates or times": "turn them into numbers, for example days since a fixed day, or leave them out "
-    "(--drop COLUMN)",
-    "numbers with separators": "write 1234.5, with a decimal point and nothing between the thousands",
-    "numbers with a unit": "write the number alone, in one unit for the whole column",
-    "numbers stored as text": "store them as numbers, in pandas with astype(float)",
+    "text": "encode them as numbers (--encode, encode=True, makes one-hot codes of a few words) or leave "
+    "them out (--drop COLUMN)",
+    "true and false": f"write 1 and 0, {_ENCODE}",
+    "percentages": f"write 5 % as 0.05, or as 5 in the whole column, {_ENCODE}",
+    "dates or times": "turn them into numbers, for example days since a fixed day (--encode, encode=True, "
+    "does so where all are written alike, best as 2024-01-31), or leave them out (--drop COLUMN)",
+    "dates that can be read in two ways": "day and month cannot be told apart: write the year first, as "
+    "2024-01-31, or leave them out (--drop COLUMN)",
+    "numbers with separators": "write 1234.5, with a decimal point and nothing between the thousands, or "
+    f"say --decimal , (decimal=',') where a comma is the decimal sign, {_ENCODE}",
+    "numbers that can be read in two ways": "say what the sign of the decimals is: --decimal . or "
+    "--decimal , (decimal='.')",
+    "numbers with a unit": f"write the number alone, in one unit for the whole column, {_ENCODE}",
+    "numbers in different units": "write all cells of a column in one unit, or leave it out (--drop COLUMN)",
+    "numbers stored as text": f"store them as numbers, in pandas with astype(float), {_ENCODE}",
+    "other kinds": "write the column as in the training table",
     "missing values": "distances need every value: fill them in with constants that do not come from the "
-    "table, or remove those rows",
+    "table (--fill 0, --fill COLUMN=VALUE; fill=), or remove those rows (--drop-missing; "
+    "missing='drop-rows')",
     "infinity": "distances need finite values: remove those rows or put in finite values",
 }
 
@@ -50,14 +58,9 @@ class Defects:
         """Note a defect, unless the column has an earlier one of its kind."""
         self._found[kind].setdefault(column, (place, cell))
 
-    def add_cell(self, column: str, place: int, cell: str) -> None:
-        """Note the cell of a feature if it is not a finite number."""
-        if is_missing(cell):
-            self.add("missing values", column, place)
-        elif not is_number(cell):
-            self.add(kind_of_text(cell), column, place, cell)
-        elif not math.isfinite(float(cell)):
-            self.add("infinity", column, place)
+    def has(self, kind: str, column: str) -> bool:
+        """Whether the column has a defect of this kind already."""
+        return column in self._found[kind]
 
     def add_label(self, place: int, cell: str) -> None:
         """Note a row whose label is missing."""
@@ -88,6 +91,7 @@ class Defects:
             )
 
     def _told(self, kind: str, found: dict[str, tuple[int, str]]) -> str:
+        found = dict(sorted(found.items(), key=lambda entry: entry[1][0]))  # in the order of the file
         if kind in ("missing values", "infinity"):
             title = f"{kind} in {len(found)} column(s)"
             places = (f"(first in {self._unit} {place})" for place, _ in found.values())

@@ -30,7 +30,7 @@ class TableWarning(UserWarning):
 
 def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
     """Warn of columns that hold a different whole number in every row and are named id, or count the rows."""
-    suspects = [name for name, column in zip(names, X.T, strict=True) if _numbers_rows(column, name)]
+    suspects = [name for name, column in zip(names, X.T, strict=True) if numbers_rows(column, name)]
     if suspects:
         warnings.warn(
             "a different whole number in every row, as row numbers are: column "
@@ -41,12 +41,18 @@ def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
         )
 
 
-def _numbers_rows(column: NDArray[np.float64], name: str) -> bool:
+def numbers_rows(column: NDArray[np.float64], name: str) -> bool:
+    """Whether a column holds a different whole number in every row and is named id, or counts the rows."""
     n = len(column)
     counts = n >= _FEWEST_NUMBERED and column.max() - column.min() == n - 1
-    if n < 2 or not (counts or _ID_NAME.fullmatch(name)):  # most columns need no sorting
+    if n < 2 or not (counts or is_name_of_id(name)):  # most columns need no sorting
         return False
     return bool((column == np.floor(column)).all()) and len(np.unique(column)) == n
+
+
+def is_name_of_id(name: str) -> bool:
+    """Whether a name says that a column numbers the rows or names what they are about."""
+    return _ID_NAME.fullmatch(name) is not None
 
 
 def warn_of_same_rows(X_train: NDArray[np.float64], X_test: NDArray[np.float64]) -> None:

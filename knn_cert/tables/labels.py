@@ -31,11 +31,13 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
     """
     cells = [text_of(value) for value in _as_list(values)]
     missing = Defects("row")
-    for row, cell in enumerate(cells, start=1):
-        if is_missing(cell):
-            missing.add_label(row, cell)
+    different = dict.fromkeys(cells)  # in the order in which they come
+    if any(map(is_missing, different)):
+        for row, cell in enumerate(cells, start=1):
+            if is_missing(cell):
+                missing.add_label(row, cell)
     missing.check()
-    odd = next((cell for cell in dict.fromkeys(cells) if not _is_integer(cell)), None)
+    odd = next((cell for cell in different if not _is_integer(cell)), None)
     kind = None if y_train is None else np.asarray(y_train).dtype.kind
     if odd is not None and kind in ("i", "u"):
         raise InvalidInput(
@@ -43,14 +45,15 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
             f"{cells.index(odd) + 1}; give both tables the same labels"
         )
     # As text 10 would come before 2, and 1 and 1.0 would be two classes: one such row must not do that.
-    if odd is not None and kind is None and all(map(reads_as_number, dict.fromkeys(cells))):
+    if odd is not None and kind is None and all(map(reads_as_number, different)):
         raise InvalidInput(
             f"labels that are numbers must be whole ones of at most 64 bits, got {quoted(odd)} in row "
             f"{cells.index(odd) + 1}; correct it, or write all labels as words"
         )
     if odd is not None or kind in ("U", "S", "O"):
         return np.array(cells, dtype=str)
-    return np.array([_integer(cell) for cell in cells], dtype=np.int64)
+    values = {cell: _integer(cell) for cell in different}
+    return np.array([values[cell] for cell in cells], dtype=np.int64)
 
 
 def text_of(value: Any) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .._npz import open_npz
 from .._printing import listed, one_line, printable, quoted
 from ..gate.errors import InvalidInput
-from .columns import Columns, check_names
+from .columns import check_names, select_queries, select_training
 from .defects import check_finite
 from .labels import text_of
 from .size import check_unpacked_size
@@ -18,11 +18,47 @@ from .size import check_unpacked_size
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
 
-def read_npz(file: Path, label: str, *, required: bool) -> Columns:
-    """Read the arrays of an NPZ file; feature names are None if it has none.
 
-    ``label`` names the array of labels; where it is absent and not ``required``, ``y`` is taken.
+class Arrays(NamedTuple):
+    """What an NPZ file holds; ``labels`` are not converted yet, ``names`` are None if it has none."""
+
+    X: NDArray[np.float64]
+    labels: Any
+    names: list[str] | None
+    label_name: str
+
+    def without(self, drop: list[str]) -> Arrays:
+        """Leave columns out."""
+        if not drop:
+            return self
+        # The label is an array of its own, so no position is wanted of it.
+        names = [*(self.names or default_names(self.X.shape[1])), ""]
+        kept, _ = select_training(names, "", drop)
+        return self._replace(X=np.ascontiguousarray(self.X[:, kept]), names=[names[j] for j in kept])
+
+    def wanted(self, names: list[str], drop: list[str]) -> Arrays:
+        """Return the columns with these names, or all of them in their own order if they have none."""
+        own = self.names
+        if own is None and drop and self.X.shape[1] != len(names):
+            own = default_names(self.X.shape[1])
+        if own is not None:
+            kept, _ = select_queries(own, names, None, drop)
+            return self._replace(X=np.ascontiguousarray(self.X[:, kept]), names=names)
+        if self.X.shape[1] != len(names):
+            raise InvalidInput(
+                f"expected {len(names)} columns in X, as in the training table, got {self.X.shape[1]}; both "
+                "need the same features"
+            )
+        return self._replace(names=names)
+
+
+def read_npz(file: Path, label: str, *, required: bool, complete: bool) -> Arrays:
+    """Read the arrays of an NPZ file.
+
+    ``label`` names the array of labels; where it is absent and not ``required``, ``y`` is taken. With
+    ``complete`` a value that is missing or infinite is refused.
     """
     if not zipfile.is_zipfile(file):
         raise InvalidInput("expected a whole NPZ file, got one that is cut off or something else")
@@ -59,8 +95,9 @@ def read_npz(file: Path, label: str, *, required: bool) -> Columns:
         listed_names = [text_of(v) for v in names.tolist()]
         check_names(listed_names)
     X = np.ascontiguousarray(X, dtype=np.float64)
-    check_finite(X, listed_names or default_names(X.shape[1]), "row", range(1, len(X) + 1))
-    return Columns(X, y, listed_names, name)
+    if complete:
+        check_finite(X, listed_names or default_names(X.shape[1]), "row", range(1, len(X) + 1))
+    return Arrays(X, y, listed_names, name)
 
 
 def default_names(n_columns: int) -> list[str]:

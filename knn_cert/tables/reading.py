@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
-import stat
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,35 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._printing import printable, quoted
+from .._printing import listed
 from ..gate.errors import InvalidInput
-from .columns import Columns, Select, select_queries, select_training
+from .archives import table_in
+from .arrow import read_arrow
+from .coding import Coding, coding_of_numbers, plain_coding
+from .columns import Select, select_queries, select_training
+from .deciding import decide, decimal_sign_of
 from .delimited import read_delimited
 from .doubts import warn_of_row_numbers
+from .excel import read_excel
+from .files import ARROW, PARQUET, TEXT, errors_name
+from .frames import is_frame, read_frame
 from .labels import as_labels
-from .npz import default_names, read_npz
+from .layout import Manner
+from .missing import Fills, as_fills, drop_incomplete
+from .npz import Arrays, default_names, read_npz
 from .parquet import read_parquet
+from .raw import Raw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
-_PARQUET = (".parquet", ".pq")
-_KNOWN = ".csv, .tsv, .csv.gz, .tsv.gz, .parquet, .npz"
-_BY_SUFFIX = {
-    ".xlsx": "save the sheet as CSV (in Excel: Save As, CSV UTF-8)",
-    ".xls": "save the sheet as CSV (in Excel: Save As, CSV UTF-8)",
-    ".ods": "save the sheet as CSV",
-    ".data": "if its cells are separated by commas, rename it to .csv; without a header line say --no-header",
-    ".txt": "rename it to .csv if its cells are separated by commas, to .tsv if by tabs",
-    ".arff": "save it as CSV: the names behind @attribute make the header line, what follows @data the rows",
-    ".zip": "unpack it and give the table in it",
-    ".bz2": "unpack it, or pack it with gzip",
-    ".xz": "unpack it, or pack it with gzip",
-    ".npy": "save X and y with numpy.savez as .npz",
-    ".pkl": "save it as Parquet or CSV; pickles can run code and are never read",
-    ".pickle": "save it as Parquet or CSV; pickles can run code and are never read",
-}
+_FRAME = "frame"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,38 +50,72 @@ class Table:
     feature_names : list of str, length d
         The columns of ``X``, in the order of the file.
     label_name : str
+    decided : Coding or None
+        The coding by which ``X`` was made, where more than numbers was read; see `coding`.
     """
 
     X: NDArray[np.float64]
     y: NDArray[Any]
     feature_names: list[str]
     label_name: str
+    decided: Coding | None = None
+
+    @functools.cached_property
+    def coding(self) -> Coding:
+        """What became of each column but the label; `read_queries` codes another table in the same way."""
+        return self.decided or coding_of_numbers(self.feature_names, self.X.T)
 
 
 def read_table(
-    path: str | os.PathLike[str],
+    path: Any,
     label: str | int | None,
     *,
     header: bool = True,
     drop: Collection[str] = (),
+    separator: str | None = None,
+    decimal: str | None = None,
+    encode: bool = False,
+    fill: Any = None,
+    missing: str = "refuse",
 ) -> Table:
     """Read a labelled table.
 
     Parameters
     ----------
-    path : path-like
-        ``.csv`` or ``.tsv``, UTF-8, also gzipped; ``.parquet`` (needs pandas and pyarrow), where an index
-        with a name is a column; ``.npz`` with the arrays ``X`` (n, d) and ``y`` (n,), and optionally
-        ``feature_names`` (d,). A compressed file may unpack to 256 MiB, or to 100 times its size if that is
-        more.
+    path : path-like or data frame
+        Text in UTF-8: ``.csv``, ``.tsv``, ``.txt``, ``.data``, also gzipped, or alone in a ``.zip``; lines on
+        top that begin with # or % are comments. ``.xlsx`` with one sheet that is not empty (needs openpyxl).
+        ``.parquet``, a folder of them, whose subfolders ``name=value`` are columns, ``.feather`` and
+        ``.arrow`` (need pandas and pyarrow), where an index with a name is a column. ``.npz`` with the arrays
+        ``X`` (n, d) and ``y`` (n,), and optionally ``feature_names`` (d,). A compressed file may unpack to
+        256 MiB, or to 100 times its size if that is more. In the place of a file: a DataFrame of pandas or
+        polars, or a Table of pyarrow.
     label : str, int or None
         Name of the label column, or its position (0 is the first column, -1 the last) if no column has that
         name. For NPZ the name of the array with the labels. None means ``y`` in an NPZ file and is an error
         elsewhere.
     header : bool, default=True
-        Whether the first line of a CSV or TSV file names the columns; without it they are called 0, 1, 2, ...
+        Whether the first line of a text or a sheet names the columns; without it they are called 0, 1, 2, ...
     drop : collection of str
         Names of columns that are left out.
+    separator : str, optional
+        What stands between the cells of a text: one character, "tab", or "blanks" for runs of blanks. By
+        default it is found out.
+    decimal : {".", ","}, optional
+        The sign in front of decimals in a text. By default it is found out: a comma where the separator is
+        another one, every cell with a comma is a number with one, and not all of these may be thousands.
+    encode : bool, default=False
+        Whether columns of text become numbers: true and false, yes and no become 1 and 0; 5 % becomes 0.05;
+        1,234.5 and $7 become numbers; dates become days since 1970-01-01; text with at most 50 different
+        words, and at most half as many as rows, becomes one feature a word, in which 1/sqrt(2) stands for
+        yes, so that two rows of different words are at distance 1. Text with more words, columns of ids and
+        columns with one value are left out, which a warning says. See `Coding` for what a certificate then
+        says.
+    fill : float or mapping, optional
+        A constant that stands in for missing values, or constants by column names (None names all others).
+        Missing text becomes a category of its own, or the word that is given for its column.
+    missing : {"refuse", "drop-rows"}, default="refuse"
+        Whether a table with missing values is refused, or rows with one are left out, each for itself.
 
     Returns
     -------
@@ -100,49 +128,82 @@ def read_table(
         If the file cannot be opened.
     ValueError
         If the label column is missing; a label is missing or a word for a missing value (NA, ?, nan, none);
-        a feature holds text, missing values or infinity; a line has too many or too few cells; names repeat,
-        or are numbers as in a row of data; the table is empty or too large; the file is cut off, not UTF-8 or
-        of an unknown kind.
+        a feature holds text, missing values or infinity and nothing is said of them; a line has too many or
+        too few cells; names repeat, or are numbers as in a row of data; the table is empty or too large; the
+        file is cut off, not UTF-8 or of an unknown kind; separators, numbers or dates are ambiguous.
     ImportError
-        If Parquet is asked for without pandas and pyarrow.
+        If a package is missing that this kind of file needs; the message says how to install it.
 
     Warns
     -----
     TableWarning
-        If a feature seems to number the rows.
+        If a feature seems to number the rows; if columns or rows are left out.
     """
     if not (label is None or isinstance(label, (str, int))) or isinstance(label, bool):
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
-    drop = _as_names(drop)
-    with _errors_name(path) as file:
-        kind = _kind(file)
-        _check_header(header, kind)
+    drop, fills, drop_missing = _as_names(drop), as_fills(fill), _as_choice(missing)
+    is_plain = not encode and not drop_missing and fill is None
+    manner = Manner(header=header, separator=separator, decimal=decimal, encode=encode)
+    with _source(path, manner) as (file, kind):
         if kind == ".npz":
-            columns = _without(drop, read_npz(file, "y" if label is None else str(label), required=True))
+            name = "y" if label is None else str(label)
+            arrays = read_npz(file, name, required=True, complete=is_plain).without(drop)
+            if is_plain:
+                names = arrays.names or default_names(arrays.X.shape[1])
+                table = Table(arrays.X, as_labels(arrays.labels), names, arrays.label_name)
+            else:
+                table = _coded(_raw_of(arrays), fills, encode=encode, drop_missing=drop_missing)
         elif label is None:
             raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
         else:
-            columns = _read(file, kind, lambda names: select_training(names, str(label), drop), header=header)
-        names = columns.feature_names or default_names(columns.X.shape[1])
-        table = Table(columns.X, as_labels(columns.labels), names, str(columns.label_name))
-    warn_of_row_numbers(table.X, names)
+
+            def select(names: list[str]) -> tuple[list[int], int | None]:
+                return select_training(names, str(label), drop)
+
+            raw = _read(file, kind, select, manner)
+            if encode and raw.unit == "line" and raw.decimal is None and decimal_sign_of(raw) == ",":
+                # Other columns may have a point between thousands, which was read as if decimals followed.
+                raw = _read(file, kind, select, manner._replace(decimal=","))
+            if is_plain:
+                X = plain_coding(raw.names).apply(raw)
+                table = Table(X, as_labels(raw.labels), raw.names, str(raw.label_name))
+            else:
+                table = _coded(raw, fills, encode=encode, drop_missing=drop_missing)
+    if not encode:
+        warn_of_row_numbers(table.X, table.feature_names)
     return table
 
 
+def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table:
+    fills.check_names(raw.names)
+    if drop_missing:
+        raw = drop_incomplete(raw)
+    if encode:
+        coding = decide(raw, fills, drop_missing=drop_missing)
+    else:
+        coding = coding_of_numbers(raw.names, raw.columns, fills.of_number, drop_missing=drop_missing)
+    used = set(coding.column_names)
+    X = coding.apply(raw.with_columns([name in used for name in raw.names]))
+    return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding)
+
+
 def read_queries(
-    path: str | os.PathLike[str],
+    path: Any,
     feature_names: Sequence[str],
     label: str | None = None,
     *,
     y_train: NDArray[Any] | None = None,
     header: bool = True,
     drop: Collection[str] = (),
+    separator: str | None = None,
+    decimal: str | None = None,
+    coding: Coding | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
     """Read a table of queries whose columns have the names of a training table's.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like or data frame
         As in `read_table`.
     feature_names : sequence of str
         The training table's features. Columns may come in any order; an NPZ file without ``feature_names``,
@@ -152,8 +213,11 @@ def read_queries(
         gives its ``y``, if it has one.)
     y_train : ndarray, optional
         The training labels: labels are then given in their type, so that the two can be compared.
-    header, drop
+    header, drop, separator, decimal
         As in `read_table`; a column that is left out may be absent.
+    coding : Coding, optional
+        The training table's coding: columns become features in the same way, missing values are filled or
+        their rows left out as there, and columns that it leaves out may be absent.
 
     Returns
     -------
@@ -163,59 +227,105 @@ def read_queries(
     Raises
     ------
     ValueError
-        If columns are missing or superfluous, or for the reasons of `read_table`.
+        If columns are missing or superfluous, if the coding makes other features, or for the reasons of
+        `read_table`.
     FileNotFoundError, OSError, ImportError
         As in `read_table`.
+
+    Warns
+    -----
+    TableWarning
+        If words are no category of the coding (their features are all 0), or rows are left out.
     """
-    wanted, drop = list(feature_names), _as_names(drop)
-    with _errors_name(path) as file:
-        kind = _kind(file)
-        _check_header(header, kind)
+    drop = _as_names(drop)
+    if coding is not None and coding.feature_names != list(feature_names):
+        raise InvalidInput(
+            f"expected the features of the coding ({listed(coding.feature_names)}), got "
+            f"{listed(feature_names)}"
+        )
+    coding = plain_coding(feature_names) if coding is None else coding
+    wanted, in_order = coding.column_names, [column.name for column in coding.columns]
+    optional = [*drop, *coding.left_out]
+    words = frozenset(column.name for column in coding.columns if column.is_written)
+    encoded = any(column.encoded for column in coding.columns)
+    # What a point in front of three digits means, the file of the training table has settled.
+    signs = {column.decimal for column in coding.columns if column.encoded and column.features}
+    manner = Manner(header, separator, decimal, encode=encoded, words=words)._replace(
+        likely_decimal="," if signs == {","} else None
+    )
+
+    def select(names: list[str]) -> tuple[list[int], int | None]:
+        if not header and len(names) == len(in_order):
+            return [in_order.index(name) for name in wanted], None
+        return select_queries(names, wanted, label, optional)
+
+    with _source(path, manner) as (file, kind):
         if kind == ".npz":
-            columns = read_npz(file, label or "y", required=False)
-            X = _features_of_npz(columns, wanted, drop)
+            arrays = read_npz(file, label or "y", required=False, complete=False)
+            raw = _raw_of(arrays.wanted(wanted, optional))
         else:
-
-            def select(names: list[str]) -> tuple[list[int], int | None]:
-                if not header and len(names) == len(wanted):
-                    return list(range(len(wanted))), None
-                return select_queries(names, wanted, label, drop)
-
-            columns = _read(file, kind, select, header=header)
-            X = columns.X
-        return X, None if columns.labels is None else as_labels(columns.labels, y_train)
+            raw = _read(file, kind, select, manner)
+        if coding.drop_missing:
+            raw = drop_incomplete(raw)
+        X = coding.apply(raw)
+        return X, None if raw.labels is None else as_labels(raw.labels, y_train)
 
 
-def _read(file: Path, kind: str, select: Select, *, header: bool) -> Columns:
-    if kind in _PARQUET:
-        return read_parquet(file, select)
-    return read_delimited(file, _DELIMITERS[kind], select, header=header)
+@contextlib.contextmanager
+def _source(path: Any, manner: Manner) -> Iterator[tuple[Any, str]]:
+    """Give what is read and its kind; options for texts are refused for what is none."""
+    if is_frame(path):
+        try:
+            _check_manner(manner, _FRAME)
+            yield path, _FRAME
+        except InvalidInput as error:
+            raise InvalidInput(f"{type(path).__name__}: {error}") from error.__cause__
+        return
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(
+            "a table must be a path, a DataFrame of pandas or polars, or a Table of pyarrow, got "
+            f"{type(path).__module__}.{type(path).__name__}"
+        )
+    with errors_name(path) as (file, kind):
+        _check_manner(manner, kind)
+        if kind == ".zip":
+            with table_in(file) as member:
+                yield member, member.suffix
+        else:
+            yield file, kind
 
 
-def _without(drop: list[str], columns: Columns) -> Columns:
-    """Leave columns of an NPZ file out."""
-    if not drop:
-        return columns
-    # The label is an array of its own, so no position is wanted of it.
-    names = [*(columns.feature_names or default_names(columns.X.shape[1])), ""]
-    kept, _ = select_training(names, "", drop)
-    return columns._replace(
-        X=np.ascontiguousarray(columns.X[:, kept]), feature_names=[names[j] for j in kept]
+def _read(source: Any, kind: str, select: Select, manner: Manner) -> Raw:
+    if kind == _FRAME:
+        return read_frame(source, select)
+    if kind in PARQUET:
+        return read_parquet(source, select)
+    if kind in ARROW:
+        return read_arrow(source, select)
+    if kind == ".xlsx":
+        return read_excel(source, select, header=manner.header, encode=manner.encode)
+    return read_delimited(source, select, _named(source, manner))
+
+
+def _named(file: Path, manner: Manner) -> Manner:
+    """Add what the name of a text says of it."""
+    name = file.name.lower().removesuffix(".gz")
+    return manner._replace(
+        usual="\t" if name.endswith(".tsv") else ",", blanks=name.endswith((".txt", ".data"))
     )
 
 
-def _features_of_npz(columns: Columns, wanted: list[str], drop: list[str]) -> NDArray[np.float64]:
-    X, names = columns.X, columns.feature_names
-    if names is None and drop and X.shape[1] != len(wanted):
-        names = default_names(X.shape[1])
-    if names is not None:
-        return np.ascontiguousarray(X[:, select_queries(names, wanted, None, drop)[0]])
-    if X.shape[1] != len(wanted):
-        raise InvalidInput(
-            f"expected {len(wanted)} columns in X, as in the training table, got {X.shape[1]}; both need the "
-            "same features"
-        )
-    return X
+def _raw_of(arrays: Arrays) -> Raw:
+    names = arrays.names or default_names(arrays.X.shape[1])
+    places = range(1, len(arrays.X) + 1)
+    return Raw(names, list(arrays.X.T), arrays.labels, arrays.label_name, "row", places)
+
+
+def _check_manner(manner: Manner, kind: str) -> None:
+    if not manner.header and kind not in (*TEXT, ".zip", ".xlsx"):
+        raise InvalidInput("--no-header (header=False) is for CSV and TSV, texts and workbooks; leave it out")
+    if (manner.separator or manner.decimal) and kind not in (*TEXT, ".zip"):
+        raise InvalidInput("--separator and --decimal (separator=, decimal=) are for texts; leave them out")
 
 
 def _as_names(drop: Collection[str]) -> list[str]:
@@ -224,41 +334,8 @@ def _as_names(drop: Collection[str]) -> list[str]:
     return list(drop)
 
 
-# --- files --------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _errors_name(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give the file, which has to be one that can be read; name it in whatever is wrong with its content."""
-    file = Path(path).expanduser()
-    shown = printable(file)
-    if file.is_dir():
-        raise IsADirectoryError(f"{shown}: expected a file ({_KNOWN}), got a folder")
-    if not file.exists():
-        raise FileNotFoundError(f"{shown}: there is no such file; check the path")
-    try:
-        if not stat.S_ISREG(file.stat().st_mode):  # a pipe may never come, a device never end
-            raise InvalidInput("expected a file, got a device, a pipe or a socket; save the table as a file")
-        open(file, "rb").close()  # a file that may not be read fails here, as an OSError that says so
-        yield file
-    except InvalidInput as error:
-        raise InvalidInput(f"{shown}: {error}") from error.__cause__
-    except ImportError as error:
-        raise ImportError(f"{shown}: {error}") from error.__cause__
-
-
-def _kind(file: Path) -> str:
-    """Return the suffix that says how to read the file, in lower case and without .gz."""
-    name = file.name.lower()
-    suffix = Path(name.removesuffix(".gz")).suffix
-    if suffix in _DELIMITERS or (suffix in (*_PARQUET, ".npz") and not name.endswith(".gz")):
-        return suffix
-    remedy = "unpack it" if suffix in (*_PARQUET, ".npz") else _BY_SUFFIX.get(suffix, "rename or convert it")
-    raise InvalidInput(
-        f"expected a file name that ends in one of {_KNOWN}, got {quoted(file.name)}; {remedy}"
-    )
-
-
-def _check_header(header: bool, kind: str) -> None:
-    if not header and kind not in _DELIMITERS:
-        raise InvalidInput("--no-header (header=False) is for CSV and TSV; leave it out")
+def _as_choice(missing: str) -> bool:
+    """Return whether rows with missing values are left out."""
+    if missing not in ("refuse", "drop-rows"):
+        raise InvalidInput(f"missing must be 'refuse' or 'drop-rows', got {missing!r}")
+    return missing == "drop-rows"

@@ -15,7 +15,11 @@ _CHUNK = 1 << 20
 
 def check_unpacked_size(n_bytes: int, file: Path) -> None:
     """Raise InvalidInput where a file unpacks to more than 256 MiB and more than 100 times its own size."""
-    packed = file.stat().st_size
+    check_unpacked_bytes(n_bytes, file.stat().st_size)
+
+
+def check_unpacked_bytes(n_bytes: int, packed: int) -> None:
+    """Raise as `check_unpacked_size` does, for ``packed`` bytes."""
     limit = max(_ALWAYS_ALLOWED, _LARGEST_RATIO * packed)
     if n_bytes > limit:
         raise InvalidInput(
