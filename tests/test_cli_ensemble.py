@@ -144,7 +144,7 @@ def test_tables_are_read_as_certify_reads_them(folder, capsys):
         for i, ((x, y), label) in enumerate(zip(X, Y, strict=True)):
             cell = "" if i == 3 else f"{y:.2f}".replace(".", ",")
             file.write(f"{f'{x:.2f}'.replace('.', ',')};{('red', 'blue')[i % 2]};{cell};{label}\n")
-    assert certify("odd.txt", *COMMON, "--encode", "--fill", "0", "--out", "out.csv") == 0
+    assert certify("odd.txt", *COMMON, "--encode", "--fill", "y=0", "--out", "out.csv") == 0
     assert "n = 32 rows, d = 4 features" in capsys.readouterr().out
     assert certify("odd.txt", *COMMON, "--encode", "--out", "out.csv") == 2
     assert "--fill" in capsys.readouterr().err
