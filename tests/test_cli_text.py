@@ -331,6 +331,8 @@ def failure(folder, capsys, *words):
         ([*COLUMNS, "--n-models", "10"], "train at least 11"),
         ([*COLUMNS, "--classes", "good,fair"], "bad"),
         ([*COLUMNS, "--threat", "magic"], "trigger-inserted"),
+        ([*COLUMNS, "--budgets", "1.5"], "whole numbers of rows"),
+        ([*COLUMNS, "--rows", "2", "--budgets", "1,3"], "budgets must be at most 2"),
         ([*COLUMNS, "--quiet"], "--out"),
         ([*COLUMNS, "--out", "train.csv"], "overwrite"),
         ([*COLUMNS, "--out", "out.txt"], ".json"),
@@ -346,6 +348,11 @@ def test_options_that_do_not_go_together_are_named(folder, capsys, words, said):
     assert said in failure(
         folder, capsys, *(words if "--n-models" in words else [*words, "--n-models", "20"])
     )
+
+
+def test_budgets_are_looked_at_before_the_models_are_trained(folder, capsys, monkeypatch):
+    monkeypatch.setattr(SmoothedTextEnsemble, "fit", lambda *_, **__: pytest.fail("trained"))
+    assert "whole numbers" in failure(folder, capsys, "train.csv", *COMMON, "--budgets", "0.5")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from . import certify_data, shared_checks
 from .certify_options import ROW_THREATS, add_arguments
 from .certify_report import report
 from .errors import InputError, gate_errors, input_errors
-from .report_parts import print_report
+from .report_parts import deliver
 
 if TYPE_CHECKING:
     import numpy as np
@@ -113,11 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
     with gate_errors():  # budgets that are no whole number of rows
         text = report(args, data, certificates, seconds, n_threads)
-    if args.out is not None:
-        with input_errors():  # a full disk
-            certificates.save(args.out)
-    if not args.quiet:
-        print_report(text)
+    deliver(args, certificates, text)
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import warnings
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from knn_cert._printing import printable
 from . import certify_data, report_parts, shared_checks, voting
 from .ensemble_models import DESCRIPTIONS, NamedTrainer
 from .ensemble_options import add_arguments
-from .errors import InputError, gate_errors, input_errors
+from .errors import InputError, input_errors
 from .report_parts import plural
 
 if TYPE_CHECKING:
@@ -61,8 +60,8 @@ hold-out:
 time:
   1000 models of 3,680 rows and 56 features, on one core: naive-bayes 6 s,
   logistic-regression 15 s, linear-svm 30 s, decision-tree 2 minutes,
-  random-forest 5 minutes. --jobs shares the work among cores, and
-  --n-models 200 takes a fifth of it.
+  random-forest 5 minutes and 1 GB of memory. --jobs shares the work among
+  cores, and --n-models 200 takes a fifth of it.
 
 examples:
   knn-cert ensemble train.csv test.csv --label kind --sigma 0.25 --out cert.csv
@@ -98,18 +97,10 @@ def run(args: argparse.Namespace) -> int:
         data = certify_data.read(args)
     _check_size(args, data)
 
-    votes = voting.run(args, ensemble, (data.X_train, data.y_train), data.X_test, threat)
-    if data.row_numbers is not None:
-        certificates = dataclasses.replace(votes.certificates, query=data.row_numbers)
-        votes = votes._replace(certificates=certificates)
-
-    with gate_errors():
-        text = _report(args, data, votes, seed)
-    if args.out is not None:
-        with input_errors():  # a full disk
-            votes.certificates.save(args.out)
-    if not args.quiet:
-        report_parts.print_report(text)
+    queries = voting.Queries(data.X_test, data.row_numbers)
+    votes = voting.run(args, ensemble, (data.X_train, data.y_train), queries, threat)
+    text = _report(args, data, votes, seed)
+    report_parts.deliver(args, votes.certificates, text)
     return 0
 
 

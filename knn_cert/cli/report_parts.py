@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from knn_cert._printing import printable, shortened
 
+from .errors import input_errors
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -70,6 +72,21 @@ def duration(seconds: float) -> str:
     if seconds < 1e-3:
         return f"{1e6 * seconds:.3g} us"
     return f"{1e3 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
+
+
+def deliver(args: argparse.Namespace, certificates: Certificates, text: str) -> None:
+    """Write certificates where --out says, and print what the command reports.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, as on a full disk. There is none then, or the old one.
+    """
+    if args.out is not None:
+        with input_errors():
+            certificates.save(args.out)
+    if not args.quiet:
+        print_report(text)
 
 
 def print_report(text: str) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import warnings
 from typing import TYPE_CHECKING
 
 from knn_cert._printing import printable
 
 from . import certify_data, report_parts, shared_checks, text_threats, voting
-from .errors import InputError, gate_errors, input_errors
+from .errors import InputError, input_errors
 from .report_parts import plural
 from .text_options import MODELS, add_arguments
 
@@ -106,18 +105,10 @@ def run(args: argparse.Namespace) -> int:
             **voting.settings(args, seed),
         )
 
-    votes = voting.run(args, ensemble, (data.texts, data.y_train), data.queries, threat)
-    if data.row_numbers is not None:
-        certificates = dataclasses.replace(votes.certificates, query=data.row_numbers)
-        votes = votes._replace(certificates=certificates)
-
-    with gate_errors():  # budgets that are no whole number of texts
-        text = _report(args, data, votes, law.noise(query_noise=threat.moves_query).words, seed)
-    if args.out is not None:
-        with input_errors():  # a full disk
-            votes.certificates.save(args.out)
-    if not args.quiet:
-        report_parts.print_report(text)
+    queries = voting.Queries(data.queries, data.row_numbers)
+    votes = voting.run(args, ensemble, (data.texts, data.y_train), queries, threat)
+    text = _report(args, data, votes, law.noise(query_noise=threat.moves_query).words, seed)
+    report_parts.deliver(args, votes.certificates, text)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import secrets
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,7 +14,11 @@ from .errors import gate_errors
 from .report_parts import duration, plural
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from knn_cert.certificates import Certificates
+    from knn_cert.certificates.record import Threat
     from knn_cert.smoothing import VotingModels
 
 _SEED_BITS = 32  # as many as --noise-seed takes
@@ -69,20 +74,35 @@ def settings(args: argparse.Namespace, seed: int) -> dict[str, Any]:
     }
 
 
-def run(args: argparse.Namespace, ensemble: Any, train: tuple[Any, Any], queries: Any, threat: Any) -> Votes:
+class Queries(NamedTuple):
+    """What is to be certified, and its rows in the table that it was held out of; None: 0, 1, 2, ..."""
+
+    queries: Any
+    row_numbers: NDArray[np.int64] | None
+
+
+def run(
+    args: argparse.Namespace, ensemble: Any, train: tuple[Any, Any], asked: Queries, threat: Threat
+) -> Votes:
     """Train the models on rows and labels, ask them about queries, and return what the votes certify.
 
     Raises
     ------
     InputError
-        If the ensemble refuses something.
+        If the ensemble refuses something, or the summary cannot have the budgets that it should.
     """
+    from knn_cert.certificates.summary import checked_budgets
+
     start = time.perf_counter()
     with gate_errors(), ProgressBar("training models", enabled=not args.quiet) as progress:
+        if args.budgets is not None:  # not only when all is done
+            checked_budgets(args.budgets, threat, len(train[1]))
         ensemble.fit(*train, progress=progress)
     trained = time.perf_counter()
     with gate_errors(), ProgressBar("asking models", enabled=not args.quiet) as progress:
-        certificates = ensemble.certify(queries, threat, progress=progress)
+        certificates = ensemble.certify(asked.queries, threat, progress=progress)
+    if asked.row_numbers is not None:
+        certificates = dataclasses.replace(certificates, query=asked.row_numbers)
     return Votes(certificates, trained - start, time.perf_counter() - trained, ensemble.n_jobs)
 
 
