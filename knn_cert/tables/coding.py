@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .dates import ORDERS, days
 from .defects import Defects
 from .doubts import TableWarning
 from .labels import text_of
-from .raw import Raw, Words, missing_in
+from .raw import Raw, Words, missing_in, side_by_side
 from .written import grouped_number, split_unit, truth
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ KINDS = (
 )
 # Two rows of different categories differ in two features by this: their distance is 1, as between 0 and 1.
 ONE_HOT = 1.0 / math.sqrt(2.0)
-_ROWS_AT_ONCE = 1024
 # The category of a missing value, where a fill makes one: no cell that holds something is empty.
 MISSING = ""
 
@@ -181,7 +180,7 @@ class Coding:
             If a table has words that are no category: all features of their column are 0.
         """
         defects = Defects(raw.unit)
-        _note_labels(raw, defects)
+        note_labels(raw, defects)
         unknown: dict[str, tuple[int, str]] = {}
         used = [column for column in self.columns if column.features]
         parts = [
@@ -201,34 +200,7 @@ class Coding:
                 TableWarning,
                 stacklevel=3,
             )
-        return _side_by_side(parts, len(raw.places), len(self.feature_names))
-
-
-def plain_coding(names: Iterable[str]) -> Coding:
-    """Return the coding of a table in which every column is a feature of numbers; nothing is counted."""
-    return Coding(tuple(ColumnCoding(name, "number", (name,), 0, 0) for name in names))
-
-
-def coding_of_numbers(
-    names: Iterable[str],
-    columns: Iterable[NDArray[np.float64] | Words],
-    fill: Callable[[str], float | None] = lambda name: None,
-    *,
-    drop_missing: bool = False,
-) -> Coding:
-    """Return the coding of a table in which every column is a feature of numbers."""
-    described = []
-    for name, column in zip(names, columns, strict=True):
-        distinct, missing = count_values(column)
-        is_binary = not isinstance(column, Words) and distinct and bool(_is_0_or_1(column).all())
-        kind = "0 and 1" if is_binary else "number"
-        described.append(ColumnCoding(name, kind, (name,), distinct, missing, fill=fill(name)))
-    return Coding(tuple(described), drop_missing)
-
-
-def _is_0_or_1(column: NDArray[np.float64]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = np.isnan(column) | (column == 0.0) | (column == 1.0)
-    return found
+        return side_by_side(parts, len(raw.places), len(self.feature_names))
 
 
 def count_values(column: NDArray[np.float64] | Words) -> tuple[int, int]:
@@ -240,7 +212,8 @@ def count_values(column: NDArray[np.float64] | Words) -> tuple[int, int]:
     return len(np.unique(column[~missing])), int(missing.sum())
 
 
-def _note_labels(raw: Raw, defects: Defects) -> None:
+def note_labels(raw: Raw, defects: Defects) -> None:
+    """Note rows whose label is missing."""
     labels = raw.labels
     if labels is None or (isinstance(labels, np.ndarray) and labels.dtype.kind in "biu"):
         return
@@ -309,22 +282,6 @@ def _code_numbers(
     if infinite.any():
         defects.add("infinity", coding.name, places[int(np.argmax(infinite))])
     return values
-
-
-def _side_by_side(parts: Sequence[NDArray[np.float64]], n_rows: int, n_features: int) -> NDArray[np.float64]:
-    """Return the features as one array, row by row; some rows at a time, for these stay in the cache."""
-    X = np.empty((n_rows, n_features))
-    for start in range(0, n_rows, _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        at = 0
-        for part in parts:
-            if part.ndim == 1:
-                X[rows, at] = part[rows]
-                at += 1
-            else:
-                X[rows, at : at + part.shape[1]] = part[rows]
-                at += part.shape[1]
-    return X
 
 
 def _numbers_of(

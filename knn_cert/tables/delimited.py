@@ -5,9 +5,11 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..gate.errors import InvalidInput
 from . import quick
@@ -86,43 +88,80 @@ def _may_be_thousands(cell: str) -> bool:
 
 def _read_ourselves(file: Path, layout: Layout) -> Raw:
     """Read numbers in one pass, and columns of text in a second one."""
-    numbers, labels, lines = _read_numbers(file, layout)
-    text = [j for j, column in zip(layout.features, numbers, strict=True) if column is None]
-    words = dict(zip(text, _read_words(file, layout, text), strict=True)) if text else {}
+    numbers = _Numbers(layout)
+    labels: list[str] = []
+    lines = array("q")
+    for block in _blocks(file, layout):
+        numbers.add(block)
+        lines.extend(row.line for row in block)
+        if layout.label is not None:
+            labels.extend(row.cells[layout.label].strip() for row in block)
+    columns = numbers.columns()
+    text = [j for j, column in zip(layout.features, columns, strict=True) if column is None]
+    words: dict[int, NDArray[np.float64] | Words] = {}
+    if text:
+        words.update(zip(text, _read_words(file, layout, text), strict=True))
     return Raw(
         names=[layout.names[j] for j in layout.features],
-        columns=[
-            np.frombuffer(column)
-            if column is not None
-            else words[j]
-            if j in layout.words
-            else as_numbers(words[j], layout.decimal)
-            for j, column in zip(layout.features, numbers, strict=True)
-        ],
+        columns=[words[j] if c is None else c for j, c in zip(layout.features, columns, strict=True)],
         labels=labels if layout.label is not None else None,
         label_name=None if layout.label is None else layout.names[layout.label],
         unit="line",
         places=lines,
+        matrix=numbers.all_rows(),
     )
 
 
-def _read_numbers(file: Path, layout: Layout) -> tuple[list[array[float] | None], list[str], array[int]]:
-    """Return the numbers of each feature, or None if some cell is neither a number nor missing; the labels;
-    and the lines.
-    """
-    columns: list[array[float] | None] = [None if j in layout.words else array("d") for j in layout.features]
-    labels: list[str] = []
-    lines = array("q")
-    for block in _blocks(file, layout):
+class _Numbers:
+    """The numbers of a table: row by row while every cell is one, which is fast, then column by column."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._features, self._decimal = layout.features, layout.decimal
+        self._rows = array("d")
+        self._columns: list[array[float] | None] | None = None
+        if layout.words or layout.decimal != ".":
+            self._columns = [None if j in layout.words else array("d") for j in layout.features]
+
+    def add(self, block: list[Row]) -> None:
+        """Append some rows."""
+        if self._columns is None and self._add_rows(block):
+            return
+        if self._columns is None:
+            self._columns = [array("d", column.tobytes()) for column in self._by_rows().T]
         cells = list(zip(*(row.cells for row in block), strict=True))
-        lines.extend(row.line for row in block)
-        if layout.label is not None:
-            labels.extend(map(str.strip, cells[layout.label]))
-        for k, j in enumerate(layout.features):
-            column = columns[k]
-            if column is not None and not _extend(column, cells[j], layout.decimal):
-                columns[k] = None
-    return columns, labels, lines
+        for k, j in enumerate(self._features):
+            column = self._columns[k]
+            if column is not None and not _extend(column, cells[j], self._decimal):
+                self._columns[k] = None
+
+    def _add_rows(self, block: list[Row]) -> bool:
+        start = len(self._rows)
+        # One position alone gives a cell, and not a tuple of it.
+        pick = itemgetter(*self._features, self._features[0])
+        try:
+            for row in block:
+                cells = pick(row.cells)[:-1]
+                # Python's float() takes 1_000 for 1000; a table that says so means text
+                if "_" in "".join(cells):
+                    raise ValueError
+                self._rows.extend(map(float, cells))
+        except ValueError:
+            del self._rows[start:]
+            return False
+        return True
+
+    def _by_rows(self) -> NDArray[np.float64]:
+        return np.frombuffer(self._rows, dtype=np.float64).reshape(-1, len(self._features))
+
+    def all_rows(self) -> NDArray[np.float64] | None:
+        """Return the table row by row, or None if some cell is no number."""
+        return self._by_rows() if self._columns is None else None
+
+    def columns(self) -> list[NDArray[np.float64] | None]:
+        """Return each column, with NaN for missing values; None if it has a cell that is no number."""
+        if self._columns is None:
+            return list(self._by_rows().T)
+        return [None if column is None else np.frombuffer(column) for column in self._columns]
 
 
 def _extend(column: array[float], cells: tuple[str, ...], decimal: str) -> bool:
@@ -131,12 +170,11 @@ def _extend(column: array[float], cells: tuple[str, ...], decimal: str) -> bool:
     if decimal == ".":
         try:
             column.extend(map(float, cells))
-            # Python's float() takes 1_000 for 1000; a table that says so means text
             if "_" not in "".join(cells):
                 return True
         except ValueError:
             pass
-    del column[start:]
+        del column[start:]
     for cell in cells:
         value = np.nan if is_missing(cell) else number(cell, decimal)
         if value is None:
@@ -145,15 +183,16 @@ def _extend(column: array[float], cells: tuple[str, ...], decimal: str) -> bool:
     return True
 
 
-def _read_words(file: Path, layout: Layout, columns: list[int]) -> Iterator[Words]:
+def _read_words(file: Path, layout: Layout, columns: list[int]) -> Iterator[NDArray[np.float64] | Words]:
     places: list[dict[str, int]] = [{} for _ in columns]
     codes = [array("q") for _ in columns]
     for block in _blocks(file, layout):
         for k, j in enumerate(columns):
             place = places[k]
             codes[k].extend(place.setdefault(row.cells[j].strip(), len(place)) for row in block)
-    for place, code in zip(places, codes, strict=True):
-        yield Words(np.frombuffer(code, dtype=np.int64), list(place))
+    for j, place, code in zip(columns, places, codes, strict=True):
+        words = Words(np.frombuffer(code, dtype=np.int64), list(place))
+        yield words if j in layout.words else as_numbers(words, layout.decimal)
 
 
 def _blocks(file: Path, layout: Layout) -> Iterator[list[Row]]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_ROWS_AT_ONCE = 1024
+
+
 class Words(NamedTuple):
     """A column of text, in which each different cell is kept once.
 
@@ -63,6 +66,8 @@ class Raw:
         Where each row stands in the file.
     decimal : str or None
         The sign in front of decimals in this file, where it is known.
+    matrix : ndarray or None
+        The columns side by side, where all of them are parts of one array.
     """
 
     names: list[str]
@@ -72,12 +77,13 @@ class Raw:
     unit: str
     places: Sequence[int]
     decimal: str | None = None
+    matrix: NDArray[np.float64] | None = None
 
     def with_columns(self, kept: Sequence[bool]) -> Raw:
         """Return the table of some of its columns."""
         names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
         columns = [column for column, keep in zip(self.columns, kept, strict=True) if keep]
-        return replace(self, names=names, columns=columns)
+        return replace(self, names=names, columns=columns, matrix=None)
 
     def only(self, kept: NDArray[np.bool_]) -> Raw:
         """Return the table of some of its rows."""
@@ -89,7 +95,8 @@ class Raw:
             column._replace(codes=column.codes[rows]) if isinstance(column, Words) else column[rows]
             for column in self.columns
         ]
-        return replace(self, columns=columns, labels=labels, places=[self.places[i] for i in rows.tolist()])
+        places = [self.places[i] for i in rows.tolist()]
+        return replace(self, columns=columns, labels=labels, places=places, matrix=None)
 
 
 def missing_in(column: NDArray[np.float64] | Words) -> NDArray[np.bool_]:
@@ -119,3 +126,19 @@ def as_numbers(column: Words, decimal: str = ".") -> NDArray[np.float64] | Words
             return column
         values[code] = value
     return values[column.codes]
+
+
+def side_by_side(parts: Sequence[NDArray[np.float64]], n_rows: int, n_features: int) -> NDArray[np.float64]:
+    """Return the features as one array, row by row; some rows at a time, for these stay in the cache."""
+    X = np.empty((n_rows, n_features))
+    for start in range(0, n_rows, _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        at = 0
+        for part in parts:
+            if part.ndim == 1:
+                X[rows, at] = part[rows]
+                at += 1
+            else:
+                X[rows, at : at + part.shape[1]] = part[rows]
+                at += part.shape[1]
+    return X

@@ -16,7 +16,7 @@ from .._printing import listed
 from ..gate.errors import InvalidInput
 from .archives import table_in
 from .arrow import read_arrow
-from .coding import Coding, coding_of_numbers, plain_coding
+from .coding import Coding
 from .columns import Select, select_queries, select_training
 from .deciding import decide, decimal_sign_of
 from .delimited import read_delimited
@@ -29,6 +29,7 @@ from .layout import Manner
 from .missing import Fills, as_fills, drop_incomplete
 from .npz import Arrays, default_names, read_npz
 from .parquet import read_parquet
+from .plain import coding_of_numbers, plain_numbers
 from .raw import Raw
 
 if TYPE_CHECKING:
@@ -165,8 +166,7 @@ def read_table(
                 # Other columns may have a point between thousands, which was read as if decimals followed.
                 raw = _read(file, kind, select, manner._replace(decimal=","))
             if is_plain:
-                X = plain_coding(raw.names).apply(raw)
-                table = Table(X, as_labels(raw.labels), raw.names, str(raw.label_name))
+                table = Table(plain_numbers(raw), as_labels(raw.labels), raw.names, str(raw.label_name))
             else:
                 table = _coded(raw, fills, encode=encode, drop_missing=drop_missing)
     if not encode:
@@ -243,32 +243,43 @@ def read_queries(
             f"expected the features of the coding ({listed(coding.feature_names)}), got "
             f"{listed(feature_names)}"
         )
-    coding = plain_coding(feature_names) if coding is None else coding
-    wanted, in_order = coding.column_names, [column.name for column in coding.columns]
-    optional = [*drop, *coding.left_out]
-    words = frozenset(column.name for column in coding.columns if column.is_written)
-    encoded = any(column.encoded for column in coding.columns)
-    # What a point in front of three digits means, the file of the training table has settled.
-    signs = {column.decimal for column in coding.columns if column.encoded and column.features}
-    manner = Manner(header, separator, decimal, encode=encoded, words=words)._replace(
-        likely_decimal="," if signs == {","} else None
-    )
+    manner = Manner(header, separator, decimal)
+    wanted = in_order = list(feature_names)
+    if coding is not None:
+        wanted, in_order = coding.column_names, [column.name for column in coding.columns]
+        drop += coding.left_out
+        manner = _as_coded(coding, manner)
 
     def select(names: list[str]) -> tuple[list[int], int | None]:
         if not header and len(names) == len(in_order):
-            return [in_order.index(name) for name in wanted], None
-        return select_queries(names, wanted, label, optional)
+            position = {name: j for j, name in enumerate(in_order)}
+            return [position[name] for name in wanted], None
+        return select_queries(names, wanted, label, drop)
 
     with _source(path, manner) as (file, kind):
         if kind == ".npz":
-            arrays = read_npz(file, label or "y", required=False, complete=False)
-            raw = _raw_of(arrays.wanted(wanted, optional))
+            arrays = read_npz(file, label or "y", required=False, complete=coding is None)
+            arrays = arrays.wanted(wanted, drop)
+            if coding is None:
+                return arrays.X, None if arrays.labels is None else as_labels(arrays.labels, y_train)
+            raw = _raw_of(arrays)
         else:
             raw = _read(file, kind, select, manner)
-        if coding.drop_missing:
+        if coding is not None and coding.drop_missing:
             raw = drop_incomplete(raw)
-        X = coding.apply(raw)
+        X = plain_numbers(raw) if coding is None else coding.apply(raw)
         return X, None if raw.labels is None else as_labels(raw.labels, y_train)
+
+
+def _as_coded(coding: Coding, manner: Manner) -> Manner:
+    """Add how the file of the training table was read."""
+    # What a point in front of three digits means has been settled there.
+    signs = {column.decimal for column in coding.columns if column.encoded and column.features}
+    return manner._replace(
+        encode=any(column.encoded for column in coding.columns),
+        likely_decimal="," if signs == {","} else None,
+        words=frozenset(column.name for column in coding.columns if column.is_written),
+    )
 
 
 @contextlib.contextmanager
