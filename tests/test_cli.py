@@ -269,7 +269,10 @@ def test_version_prints_the_version(capsys):
     assert capsys.readouterr().out == f"knn-cert {__version__}\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["certify", "--help"], ["info", "--help"], ["--version"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--version"], ["--help"], *([name, "--help"] for name in ("certify", "ensemble", "text", "info"))],
+)
 def test_help_imports_nothing_heavy(words):
     code = f"""
 import sys

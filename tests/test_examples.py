@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import runpy
+import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from knn_cert import SmoothedKNNClassifier, load_dataset
+from knn_cert.cli import ensemble as ensemble_command
+from knn_cert.cli import main
+from knn_cert.cli import text as text_command
 from knn_cert.datasets import Dataset
 from knn_cert.montecarlo import SmoothedEnsemble
 
 ROOT = Path(__file__).parents[1]
 
 
+# Commands as they stand in a block, in a line, or in what --help prints.
+COMMAND = re.compile(r"knn-cert ((?:ensemble|text) (?!--help)[^`\n]*)")
+PAGES = {
+    **{
+        page: (ROOT / page).read_text(encoding="utf-8")
+        for page in ("README.md", "docs/ensembles.md", "docs/text.md")
+    },
+    "ensemble --help": ensemble_command.EPILOG,
+    "text --help": text_command.EPILOG,
+}
+COMMANDS = [(page, command) for page, content in PAGES.items() for command in COMMAND.findall(content)]
+
+
 def programs(page):
     return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
+
+
+def write_tables(words):
+    """Write the tables that a command names, with its columns and classes."""
+    options = dict(zip(words, words[1:], strict=False))
+    classes = options.get("--classes", "bad,good").split(",")
+    label = options.get("--label", "1")
+    rows = np.random.default_rng(0).normal(size=(60, 2))
+    for name in (word for word in words if re.fullmatch(r"t\w+\.csv|mails\.tsv", word)):
+        with open(name, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter="\t" if name.endswith(".tsv") else ",")
+            if words[0] == "ensemble":
+                writer.writerow(["width", "height", label])
+                writer.writerows([*row, classes[int(row[0] > 0.0)]] for row in rows)
+            else:
+                names = ["text", "kind"] if label == "1" else [options["--text"], label]
+                writer.writerow(names)
+                writer.writerows([("a dull film", "a fine film")[i % 2], classes[i % 2]] for i in range(60))
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)
@@ -82,3 +118,18 @@ def test_the_nets_of_the_page_on_ensembles_run(tmp_path, monkeypatch, capsys):
     exec(compile(program, "ensembles.md", "exec"), names)
     assert "certified accuracy" in capsys.readouterr().out
     assert len(list((tmp_path / "mnist-nets").glob("models-*.npz"))) == 12
+
+
+@pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}: {words}" for page, words in COMMANDS])
+def test_a_command_of_the_pages_and_of_help_runs(page, command, tmp_path, monkeypatch, capsys, request):
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(command)
+    write_tables(words)
+    if "--dataset" in words:
+        monkeypatch.setenv("KNN_CERT_DATA", str(request.getfixturevalue("shared") / "data"))
+    assert main([*words, "--n-models", "20", "--jobs", "1", "--limit", "5"]) == 0
+    assert "certified rate at" in capsys.readouterr().out
+
+
+def test_every_page_shows_commands():
+    assert {page for page, _ in COMMANDS} == set(PAGES)

@@ -88,17 +88,42 @@ def log_of(clock, seconds, total=1000, each=0.5):
 
 
 def test_short_work_says_nothing_in_a_log(clock):
-    assert log_of(clock, seconds=4.5) == ([], [])
+    assert log_of(clock, seconds=9.5) == ([], [])
 
 
-def test_a_log_gets_an_estimate_after_five_seconds_and_then_ever_more_rarely(clock):
+def test_a_log_gets_an_estimate_after_ten_seconds_and_then_ever_more_rarely(clock):
     lines, times = log_of(clock, seconds=100)
-    assert lines[0] == "certifying: 50 of 1000, 0:05 gone, about 1:35 left"
-    assert lines[1] == "certifying: 100 of 1000, 0:10 gone, about 1:30 left"
-    assert times == [5, 10, 20, 40, 80]
+    assert lines[0] == "certifying: 100 of 1000, 0:10 gone, about 1:30 left"
+    assert lines[1] == "certifying: 200 of 1000, 0:20 gone, about 1:20 left"
+    assert times == [10, 20, 40, 80]
     _, times = log_of(clock, seconds=7200)
-    assert times[:8] == [5, 10, 20, 40, 80, 160, 320, 640]
+    assert times[:7] == [10, 20, 40, 80, 160, 320, 640]
     assert max(b - a for a, b in zip(times, times[1:], strict=False)) <= 600
+
+
+def test_what_was_done_before_does_not_count_as_fast_work(clock):
+    """An ensemble that goes on from a checkpoint: 900 of 1000 models are there when it begins."""
+    log = io.StringIO()
+    with ProgressBar("training", stream=log) as bar:
+        clock.now += 5.0  # the trainer is tried, and models are read
+        bar(900, 1000)
+        clock.now += 10.0
+        bar(910, 1000)
+    assert log.getvalue() == "training: 910 of 1000, 0:15 gone, about 1:30 left\n"
+
+
+def test_what_processes_take_to_start_does_not_count_as_slow_work(clock):
+    log = io.StringIO()
+    with ProgressBar("training", stream=log) as bar:
+        bar(0, 1000)
+        clock.now += 13.0
+        bar(1, 1000)
+        clock.now += 10.0
+        bar(101, 1000)
+    assert log.getvalue().splitlines() == [
+        "training: 1 of 1000, 0:13 gone",
+        "training: 101 of 1000, 0:23 gone, about 1:30 left",
+    ]
 
 
 def test_rare_reports_of_slow_work_do_not_pile_up(clock):

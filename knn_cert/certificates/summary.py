@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._printing import listed, quoted
 from ..gate.arrays import as_float_array
 from ..gate.errors import InvalidInput
-from .record import Record
+from .record import Record, Threat
 
 # Budgets of a summary that was not asked for others.
 _BUDGETS = {"radius": (0.1, 0.5, 1.0), "rows": (1, 10, 100), "words": (1, 2, 3)}
@@ -83,27 +83,8 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
     """Count what was certified; parameters and errors as in `Certificates.summary`."""
     if len(certificates) == 0:
         raise InvalidInput("a summary needs at least one query, got none")
-    asked = np.atleast_1d(
-        as_float_array(_default_budgets(certificates) if budgets is None else budgets, "budgets")
-    )
-    if asked.ndim != 1 or not np.all(asked >= 0.0):
-        raise InvalidInput(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
-    if asked.size == 0:
-        raise InvalidInput("budgets must hold at least one number, got none; leave it out for the usual ones")
-    unit = certificates.threat.budget_name
-    if unit != "radius" and np.any(asked != np.floor(asked)):
-        raise InvalidInput(
-            f"budgets must be whole numbers of {unit}, got {listed(asked.tolist())}; for a share of the "
-            "table give that share times its number of rows"
-        )
-    if not certificates.threat.is_open:
-        largest = float(certificates.threat.asked_budget(certificates.n_train))
-        if np.any(asked > largest):
-            raise InvalidInput(
-                f"budgets must be at most {largest:g}, the one that was asked for, got "
-                f"{listed([f'{budget:g}' for budget in asked])}; nothing is known beyond: leave the {unit} "
-                "of the threat open to have the largest one"
-            )
+    threat, n_train = certificates.threat, certificates.n_train
+    asked = checked_budgets(_default_budgets(certificates) if budgets is None else budgets, threat, n_train)
     beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
     if y_true is not None:
@@ -122,6 +103,44 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
         certified_accuracy=certified_accuracy,
         abstained=float(np.mean(certificates.abstained)),
     )
+
+
+def checked_budgets(budgets: Sequence[float], threat: Threat, n_train: int) -> NDArray[np.float64]:
+    """Return the budgets of a summary as an array, shape (n_budgets,), if there can be such ones.
+
+    Parameters
+    ----------
+    budgets : sequence of float >= 0
+    threat : threat
+        What is certified; where it leaves its budget open, every budget can be asked for.
+    n_train : int
+        Number of training rows.
+
+    Raises
+    ------
+    InvalidInput
+        If one of them is negative, no whole number of rows or words, or beyond what was certified.
+    """
+    asked = np.atleast_1d(as_float_array(budgets, "budgets"))
+    if asked.ndim != 1 or not np.all(asked >= 0.0):
+        raise InvalidInput(f"budgets must be a 1-D sequence of numbers >= 0, got {asked!r}")
+    if asked.size == 0:
+        raise InvalidInput("budgets must hold at least one number, got none; leave it out for the usual ones")
+    unit = threat.budget_name
+    if unit != "radius" and np.any(asked != np.floor(asked)):
+        raise InvalidInput(
+            f"budgets must be whole numbers of {unit}, got {listed(asked.tolist())}; for a share of the "
+            "table give that share times its number of rows"
+        )
+    if not threat.is_open:
+        largest = float(threat.asked_budget(n_train))
+        if np.any(asked > largest):
+            raise InvalidInput(
+                f"budgets must be at most {largest:g}, the one that was asked for, got "
+                f"{listed([f'{budget:g}' for budget in asked])}; nothing is known beyond: leave the {unit} "
+                "of the threat open to have the largest one"
+            )
+    return asked
 
 
 def _default_budgets(certificates: Record) -> Sequence[float]:

@@ -17,10 +17,10 @@ from typing import Any, NoReturn, TextIO
 
 from knn_cert._printing import printable
 
-from . import certify, info
+from . import certify, ensemble, info, text
 from .errors import InputError, message_of
 
-_COMMANDS = {"certify": certify, "info": info}
+_COMMANDS = {"certify": certify, "ensemble": ensemble, "text": text, "info": info}
 _CLOSED = "standard output is closed, so the answer has nowhere to go; open it, or say --quiet and --out FILE"
 _WRONG = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -74,7 +74,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     parser = _Parser(
         prog="knn-cert",
-        description="Certify K-NN predictions, plain or smoothed, against tampering with the training table.",
+        description="Certify predictions of K-NN classifiers, of other models and of classifiers of texts "
+        "against tampering with the training data.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"knn-cert {__version__}")

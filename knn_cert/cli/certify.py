@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
 import time
 import warnings
 from typing import TYPE_CHECKING
 
-from knn_cert._printing import printable
 from knn_cert.progress import ProgressBar
 
-from . import certify_data
+from . import certify_data, shared_checks
 from .certify_options import ROW_THREATS, add_arguments
-from .certify_report import print_report, report
+from .certify_report import report
 from .errors import InputError, gate_errors, input_errors
-from .table_options import given_reading_options
+from .report_parts import deliver
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,8 +79,6 @@ def run(args: argparse.Namespace) -> int:
         If anything that was passed in is wrong. Nothing has been written then.
     """
     _check_combination(args)
-    with input_errors():
-        _check_out(args)
     from knn_cert import kernels
     from knn_cert.gate.numbers import check_n_threads, check_sigma_or_none
 
@@ -117,20 +113,13 @@ def run(args: argparse.Namespace) -> int:
 
     with gate_errors():  # budgets that are no whole number of rows
         text = report(args, data, certificates, seconds, n_threads)
-    if args.out is not None:
-        with input_errors():  # a full disk
-            certificates.save(args.out)
-    if not args.quiet:
-        print_report(text)
+    deliver(args, certificates, text)
     return 0
 
 
 def _check_combination(args: argparse.Namespace) -> None:
     """Refuse options that contradict each other, or that would silently do nothing."""
-    if args.dataset is None:
-        _check_tables(args)
-    else:
-        _check_dataset(args)
+    shared_checks.check_data(args)
     if args.shrink is not None and args.levels is None:
         raise InputError("--shrink goes with --levels; add --levels 200 or leave --shrink out")
     if args.k is not None and args.vote_radius is not None:
@@ -138,36 +127,7 @@ def _check_combination(args: argparse.Namespace) -> None:
     if args.levels is not None and (args.sigma == 0.0 or args.vote_radius is not None):
         raise InputError("--levels is for K-NN with noise, --sigma above 0; leave --levels out")
     _check_threat(args)
-    if args.quiet and args.out is None:
-        raise InputError("--quiet without --out would give no result at all; add --out FILE")
-
-
-def _check_tables(args: argparse.Namespace) -> None:
-    help_ = "; see knn-cert certify --help"
-    if not args.tables:
-        raise InputError(f"expected a table (TRAIN.csv [TEST.csv]) or --dataset NAME, got neither{help_}")
-    if len(args.tables) > 2:
-        raise InputError(f"expected at most two tables, TRAIN and TEST, got {len(args.tables)}{help_}")
-    for option, given in (
-        ("--feature-map", args.feature_map is not None),
-        ("--data-dir", args.data_dir is not None),
-        ("--no-download", args.no_download),
-    ):
-        if given:
-            raise InputError(f"{option} goes with --dataset, not with a table; leave it out")
-    if len(args.tables) == 2 and args.test_size is not None:
-        raise InputError(
-            "--test-size is for the hold-out, and with TEST there is none; leave one of them out"
-        )
-
-
-def _check_dataset(args: argparse.Namespace) -> None:
-    if args.tables:
-        raise InputError(
-            f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
-        )
-    for option in (*(["--label"] if args.label is not None else []), *given_reading_options(args)):
-        raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+    shared_checks.check_results(args)
 
 
 def _check_threat(args: argparse.Namespace) -> None:
@@ -190,21 +150,6 @@ def _check_threat(args: argparse.Namespace) -> None:
         )
     if args.levels is not None and args.threat != "black-box":
         raise InputError(f"--threat {args.threat} is for distances compared exactly; leave --levels out")
-
-
-def _check_out(args: argparse.Namespace) -> None:
-    """Find out now, not after the work, whether the result can be written."""
-    if args.out is None:
-        return
-    from knn_cert.certificates import check_writable
-
-    out = check_writable(args.out)
-    for table in args.tables:
-        if os.path.exists(table) and os.path.exists(out) and os.path.samefile(table, out):
-            raise InputError(
-                f"--out {printable(args.out)} would overwrite the table {printable(table)}; choose "
-                "another name"
-            )
 
 
 def _threat(args: argparse.Namespace) -> Threat:

@@ -1,4 +1,4 @@
-"""The tables or the data set that `knn-cert certify` works on, and doubts about them."""
+"""The tables or the data set that `knn-cert certify` and `ensemble` work on, and doubts about them."""
 
 from __future__ import annotations
 

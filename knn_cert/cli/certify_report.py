@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import sys
-import warnings
 from typing import TYPE_CHECKING
 
-from knn_cert._printing import printable, shortened
+from knn_cert._printing import printable
+
+from . import report_parts
+from .report_parts import duration, plural
 
 if TYPE_CHECKING:
     from knn_cert.certificates import Certificates
 
     from .certify_data import Data
-
-_CLASSES_SHOWN = 5
-_CLASS_WIDTH = 24
 
 
 def report(
@@ -23,27 +21,22 @@ def report(
 ) -> str:
     """Return what the user reads; names out of the table stand in it as `printable` makes them."""
     n, d = data.X_train.shape
-    m = len(certificates)
     backend = getattr(certificates.classifier, "backend", "")
     kernel = f"{backend}, " if backend else ""
-    price = f"{_duration(seconds)} in all; {kernel}{_plural(n_threads, 'thread')}"
-    lines = [
-        ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
-        ("training table", f"n = {_plural(n, 'row')}, d = {_plural(d, 'feature')}"),
-        ("classes", _classes(data)),
-        ("classifier", _vote(certificates)),
-        ("threat", certificates.threat.describe(certificates.classifier.norm)),
-        None,
-        ("time per query", f"{_duration(seconds / m)} ({price})"),
-        (
-            "certificates",
-            "not written (--out FILE)" if args.out is None else f"written to {printable(args.out)}",
-        ),
-    ]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of unknown labels, which were named with their table
-        table = str(certificates.summary(data.y_test, args.budgets))
-    return "\n".join(table if line is None else f"{line[0]:<24}  {line[1]}" for line in lines)
+    price = f"{duration(seconds)} in all; {kernel}{plural(n_threads, 'thread')}"
+    return report_parts.report(
+        args,
+        certificates,
+        data.y_test,
+        above=[
+            ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
+            ("training table", f"n = {plural(n, 'row')}, d = {plural(d, 'feature')}"),
+            ("classes", report_parts.classes(data.y_train, "row", data.class_names)),
+            ("classifier", _vote(certificates)),
+            ("threat", certificates.threat.describe(certificates.classifier.norm)),
+        ],
+        below=[("time per query", f"{duration(seconds / len(certificates))} ({price})")],
+    )
 
 
 def _vote(certificates: Certificates) -> str:
@@ -56,32 +49,3 @@ def _vote(certificates: Certificates) -> str:
         return f"smoothed K-NN, K = {classifier.n_neighbors}, sigma = {noise.sigma:g}, {kind}"
     sigma = f"sigma = {noise.sigma:g}" if noise.sigma > 0.0 else "without noise"
     return f"{classifier.describe().removeprefix('the ')}, {sigma}"
-
-
-def _classes(data: Data) -> str:
-    import numpy as np
-
-    classes, counts = np.unique(data.y_train, return_counts=True)
-    if len(classes) > _CLASSES_SHOWN:
-        return f"{len(classes)}, of {counts.min()} to {counts.max()} rows"
-    shown = []
-    for label, count in zip(classes.tolist(), counts.tolist(), strict=True):
-        name = str(label) if label not in data.class_names else f"{label} {data.class_names[label]}"
-        shown.append(f"{shortened(printable(name), _CLASS_WIDTH)} ({_plural(count, 'row')})")
-    return f"{len(classes)}: {', '.join(shown)}"
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1e-3:
-        return f"{1e6 * seconds:.3g} us"
-    return f"{1e3 * seconds:.3g} ms" if seconds < 1.0 else f"{seconds:.3g} s"
-
-
-def print_report(text: str) -> None:
-    # Labels and file names may hold characters that the terminal cannot show; the result is written already.
-    encoding = sys.stdout.encoding or "utf-8"
-    print(text.encode(encoding, "backslashreplace").decode(encoding))

@@ -8,6 +8,8 @@ from typing import Any
 
 from knn_cert._printing import quoted
 
+from . import option_values
+
 TABLE_HELP = (
     ".csv, .tsv, .txt, .data (also .gz), .zip with one of them, .xlsx, .parquet or a folder of them, "
     ".feather, .arrow, .npz (arrays X and y); numbers in every column but the label, or --encode. A "
@@ -98,10 +100,7 @@ def for_table(args: argparse.Namespace) -> dict[str, Any]:
 def _fill(text: str) -> tuple[str | None, float | str]:
     """Return the column, None for all, and its value: a number where it is one."""
     column, equals, value = text.rpartition("=")
-    try:
-        number = math.nan if "_" in value else float(value)
-    except ValueError:
-        number = math.nan
+    number = option_values.number(value)
     if math.isfinite(number):
         return (column if equals else None), number
     if not equals or not value.strip():

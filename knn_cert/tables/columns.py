@@ -32,7 +32,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def select_training(names: list[str], label: str, drop: Collection[str]) -> tuple[list[int], int]:
     """Return the positions of all columns that are neither the label nor dropped, and the label's."""
-    position = _label_position(names, label)
+    position = column_position(names, label)
     unknown = [name for name in drop if name not in names]
     if unknown:
         raise InvalidInput(
@@ -47,19 +47,26 @@ def select_training(names: list[str], label: str, drop: Collection[str]) -> tupl
     return features, position
 
 
-def _label_position(names: list[str], label: str) -> int:
-    if label in names:
-        return names.index(label)
-    if re.fullmatch(r"-?[0-9]{1,9}", label):
-        if -len(names) <= int(label) < len(names):
-            return int(label) % len(names)
+def column_position(names: list[str], column: str, what: str = "label") -> int:
+    """Return where a column stands that is given by its name or its position: 0 is the first, -1 the last.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such column; ``what`` says what it should hold.
+    """
+    if column in names:
+        return names.index(column)
+    if re.fullmatch(r"-?[0-9]{1,9}", column):
+        if -len(names) <= int(column) < len(names):
+            return int(column) % len(names)
         raise InvalidInput(
-            f"expected a label column between 0 and {len(names) - 1} (or -1 for the last), got "
-            f"{label}; the columns are {listed(names)}"
+            f"expected a {what} column between 0 and {len(names) - 1} (or -1 for the last), got "
+            f"{column}; the columns are {listed(names)}"
         )
-    near = difflib.get_close_matches(label, names[:1000], n=1)
+    near = difflib.get_close_matches(column, names[:1000], n=1)
     hint = f" (did you mean {quoted(near[0])}?)" if near else ""
-    raise InvalidInput(f"there is no label column {quoted(label)}{hint}; the columns are {listed(names)}")
+    raise InvalidInput(f"there is no {what} column {quoted(column)}{hint}; the columns are {listed(names)}")
 
 
 def select_queries(

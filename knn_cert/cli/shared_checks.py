@@ -1,0 +1,86 @@
+"""Refusals that several commands share: of data, and of places for results. All before the work starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from knn_cert._printing import printable
+
+from .errors import InputError, input_errors
+from .table_options import given_reading_options
+
+
+def check_data(args: argparse.Namespace) -> None:
+    """Refuse options on tables and data sets that contradict each other, or that would silently do nothing.
+
+    Raises
+    ------
+    InputError
+    """
+    if args.dataset is not None:
+        _check_dataset(args)
+        return
+    check_tables(args)
+    for option, given in (
+        ("--feature-map", args.feature_map is not None),
+        ("--data-dir", args.data_dir is not None),
+        ("--no-download", args.no_download),
+    ):
+        if given:
+            raise InputError(f"{option} goes with --dataset, not with a table; leave it out")
+
+
+def check_results(args: argparse.Namespace) -> None:
+    """Find out now, not after the work, whether there will be a result and can be written.
+
+    Raises
+    ------
+    InputError
+    """
+    if args.quiet and args.out is None:
+        raise InputError("--quiet without --out would give no result at all; add --out FILE")
+    with input_errors():
+        _check_out(args)
+
+
+def check_tables(args: argparse.Namespace) -> None:
+    """Refuse a number of tables that is neither one nor two, and a hold-out beside TEST.
+
+    Raises
+    ------
+    InputError
+    """
+    help_ = f"; see knn-cert {args.command} --help"
+    if not args.tables:
+        other = " or --dataset NAME, got neither" if hasattr(args, "dataset") else ", got none"
+        raise InputError(f"expected a table (TRAIN.csv [TEST.csv]){other}{help_}")
+    if len(args.tables) > 2:
+        raise InputError(f"expected at most two tables, TRAIN and TEST, got {len(args.tables)}{help_}")
+    if len(args.tables) == 2 and args.test_size is not None:
+        raise InputError(
+            "--test-size is for the hold-out, and with TEST there is none; leave one of them out"
+        )
+
+
+def _check_dataset(args: argparse.Namespace) -> None:
+    if args.tables:
+        raise InputError(
+            f"expected a table or --dataset, got both; leave out {printable(args.tables[0])} or --dataset"
+        )
+    for option in (*(["--label"] if args.label is not None else []), *given_reading_options(args)):
+        raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
+
+
+def _check_out(args: argparse.Namespace) -> None:
+    if args.out is None:
+        return
+    from knn_cert.certificates import check_writable
+
+    out = check_writable(args.out)
+    for table in args.tables:
+        if os.path.exists(table) and os.path.exists(out) and os.path.samefile(table, out):
+            raise InputError(
+                f"--out {printable(args.out)} would overwrite the table {printable(table)}; choose "
+                "another name"
+            )
