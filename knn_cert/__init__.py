@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from .exact.edges import rab_edges
     from .exact.estimator import SmoothedKNNClassifier
     from .exact.probabilities import race_probability, vote_probabilities
-    from .exact.sklearn_knn import certify_sklearn
+    from .pipelines import certified_accuracy_scorer, certify_sklearn
+    from .scaling import FixedScaler
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -35,6 +36,7 @@ __all__ = [
     "BlackBoxBall",
     "Certificates",
     "Deletions",
+    "FixedScaler",
     "Insertions",
     "LabelFlips",
     "QueryShift",
@@ -42,6 +44,7 @@ __all__ = [
     "RowShift",
     "SmoothedKNNClassifier",
     "__version__",
+    "certified_accuracy_scorer",
     "certify_sklearn",
     "gaussian_radius",
     "get_include",
@@ -64,13 +67,15 @@ _LAZY = {
     "BlackBoxBall": ".threats",
     "Certificates": ".certificates",
     "Deletions": ".threats",
+    "FixedScaler": ".scaling",
     "Insertions": ".threats",
     "LabelFlips": ".threats",
     "QueryShift": ".threats",
     "Replacements": ".threats",
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
-    "certify_sklearn": ".exact.sklearn_knn",
+    "certified_accuracy_scorer": ".pipelines",
+    "certify_sklearn": ".pipelines",
     "gaussian_radius": ".bounds",
     "get_include": "._config",
     "largest_budget": ".exact.budgets",
