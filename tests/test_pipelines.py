@@ -173,10 +173,9 @@ def test_what_ends_otherwise_is_refused():
 
 
 def enumerated_flips(y, rows):
-    """All labels with at most so many rows relabelled, also with labels that the table does not have."""
-    labels = [-1, 0, 1, 2]
+    """All labels with so many rows relabelled, also with one that the table does not have and sorts first."""
     for some in itertools.combinations(range(len(y)), rows):
-        for new in itertools.product(labels, repeat=rows):
+        for new in itertools.product(*((-1, 1 - y[i]) for i in some)):
             flipped = y.copy()
             flipped[list(some)] = new
             yield flipped
@@ -208,8 +207,8 @@ SMALL = {
 @pytest.mark.parametrize("steps", SMALL.values(), ids=SMALL)
 def test_no_table_tampered_with_before_fixed_steps_changes_a_certified_prediction(steps, threat):
     rng = np.random.default_rng(2)
-    y = np.arange(10) % 2
-    X, queries = rng.normal(size=(10, 2)) + 1.5 * y[:, None], rng.normal(size=(12, 2)) + 0.75
+    y = np.arange(8) % 2
+    X, queries = rng.normal(size=(8, 2)) + 1.5 * y[:, None], rng.normal(size=(12, 2)) + 0.75
     model = make_pipeline(*steps, KNeighborsClassifier(5)).fit(X, y)
     found = certify_sklearn(model, queries, threat)
     assert not found.abstained.any() and found.label.tolist() == model.predict(queries).tolist()
@@ -228,7 +227,7 @@ def test_rows_replaced_before_fixed_steps_do_not_change_a_certified_prediction()
     model = make_pipeline(of_people(), KNeighborsClassifier(5)).fit(frame, labels)
     found = certify_sklearn(model, queries, Replacements())
     assert (found.budget >= 1).any()
-    planted = pd.concat([queries, pd.DataFrame({"city": ["Paris"], "age": [1e6], "pay": [0.0]})])
+    planted = pd.concat([queries[:4], pd.DataFrame({"city": ["Paris"], "age": [1e6], "pay": [0.0]})])
     for row, (_, new), label in itertools.product(range(11), planted.iterrows(), ("no", "yes")):
         tampered, relabelled = frame.astype({"age": float}), labels.copy()
         tampered.iloc[row], relabelled[row] = new, label
@@ -331,15 +330,13 @@ def test_columns_chosen_by_their_types_are_chosen_by_the_table():
     frame, labels, queries = people()
     chosen = make_column_transformer((FixedScaler(), make_column_selector(dtype_include=np.number)))
     model = make_pipeline(chosen, KNeighborsClassifier(5)).fit(frame, labels)
-    with pytest.raises(InvalidInput, match="selects columns by what the table holds; give the names"):
+    with pytest.raises(InvalidInput, match="selects columns by what the table holds, .*; give the names"):
         certify_sklearn(model, queries)
 
 
 def test_an_encoder_that_looks_at_the_labels_of_others_is_never_taken():
     frame, labels, queries = people()
-    model = make_pipeline(TargetEncoder(cv=2, random_state=0), KNeighborsClassifier(5)).fit(
-        frame[["city"]], labels
-    )
+    model = make_pipeline(TargetEncoder(), KNeighborsClassifier(5)).fit(frame[["city"]], labels)
     for trusted in (False, True):
         with pytest.raises(
             InvalidInput, match="by the labels of the others.*use OneHotEncoder in its place$"
@@ -367,7 +364,7 @@ def test_trust_is_in_steps_by_their_names(trusted, error, message):
     X, y, queries = table()
     model = make_pipeline(StandardScaler(), KNeighborsClassifier(5)).fit(X, y)
     with pytest.raises(error, match=message):
-        certify_sklearn(model, queries, trusted_steps=trusted or False)
+        certify_sklearn(model, queries, trusted_steps=trusted)
 
 
 def test_given_categories_and_given_numbers_are_fixed():
@@ -411,7 +408,7 @@ def test_the_guarantee_names_the_steps_and_the_units_of_moves(tmp_path):
             "the pipeline of fixedscaler (FixedScaler), functiontransformer (FunctionTransformer) and" in said
         )
         assert "are in the units of the features behind the steps" in said
-        assert r"Taken as they are, whatever the table: fixedscaler (FixedScaler), from last\nyear." in said
+        assert r"Taken as they are, whatever the table: fixedscaler (FixedScaler), from last year." in said
         assert "functiontransformer (FunctionTransformer) must make of each row what it makes of that" in said
         for name in ("found.json", "found.npz"):
             found.save(tmp_path / name)

@@ -108,7 +108,6 @@ def certify_sklearn(
     check_is_fitted(knn)
     *before, (_, last) = knn.steps
     found = checked_steps(before, trusted_steps)
-    # also where all steps are "passthrough", which makes an array of nothing: the classifier checks X itself
     made = knn[:-1].transform(X) if before else X
     if found.from_data or found.by_functions:
         _check_rows_alone(knn[:-1], X, made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -37,7 +37,7 @@ class _CertifiedAccuracy:
 
 def certified_accuracy_scorer(
     threat: Threat, *, trusted_steps: bool | str | Sequence[str] = False
-) -> _CertifiedAccuracy:
+) -> Callable[[Any, Matrix, ArrayLike], float]:
     """Return a scorer of scikit-learn: the share of rows that are predicted right and certified.
 
     For ``GridSearchCV(..., scoring=...)``, ``cross_val_score`` and whatever else takes a scorer. Search on

@@ -37,7 +37,6 @@ from ..scaling import FixedScaler
 
 __all__ = ["FixedSteps", "checked_steps"]
 
-
 # Characters of the source of constants that a guarantee repeats.
 _SOURCE_SHOWN = 80
 
@@ -77,29 +76,22 @@ def checked_steps(steps: Sequence[tuple[str, Any]], trusted: bool | str | Sequen
         If a step learns from the table and is not trusted, or a trusted name is not that of a step.
     """
     names = _trusted_names(trusted)
-    known: set[str] = set()
+    leaves = list(_leaves(steps, ()))
+    known = {name for own, _, above in leaves for name in (own, *above)}
+    if not names <= known:
+        raise InvalidInput(
+            f"trusted_steps must be names of steps of this pipeline, {listed(sorted(known), 8) or 'none'}, "
+            f"got {listed(sorted(names - known), 8)}"
+        )
     found = FixedSteps([], [], [])
-    for name, step, above in _leaves(steps, ()):
-        known.update((name, *above))
+    for name, step, above in leaves:
         shown = f"{name} ({type(step).__name__})"
-        vouched = trusted is True or not names.isdisjoint((name, *above))
-        try:
-            kind = _kind_of(step)
-        except _Learns as problem:
-            if not vouched or type(step) is TargetEncoder:
-                raise InvalidInput(_refusal(name, step, problem)) from None
-            kind = "from data"
         found.all.append(shown)
+        kind = _kind_of(name, step, trusted=trusted is True or not names.isdisjoint((name, *above)))
         if kind == "from data":
             found.from_data.append(shown + _source(step))
         elif kind == "by a function":
             found.by_functions.append(shown)
-    unknown = sorted(names - known)
-    if unknown:
-        raise InvalidInput(
-            f"trusted_steps must be names of steps of this pipeline, {listed(sorted(known), 8) or 'none'}, "
-            f"got {listed(unknown, 8)}"
-        )
     return found
 
 
@@ -139,15 +131,24 @@ def _selects_by_the_table(step: Any) -> bool:
     return any(callable(columns) for _, _, columns in step.transformers)
 
 
-def _kind_of(step: Any) -> str:
-    """Return "fixed", "from data" or "by a function", or raise `_Learns`.
+def _kind_of(name: str, step: Any, *, trusted: bool) -> str:
+    """Return "fixed", "from data" or "by a function", or raise InvalidInput.
 
     The type is asked for exactly: a subclass may learn whatever it likes.
     """
-    rule = _RULES.get(type(step))
-    if rule is None:
-        raise _Learns("it may learn from the training table", _STAND_IN)
-    return rule(step)
+    try:
+        return _RULES.get(type(step), _by_unknown)(step)
+    except _Learns as problem:
+        # Behind it training rows are not what it makes of queries: no constants of it would do.
+        never = type(step) is TargetEncoder
+        if trusted and not never:
+            return "from data"
+        trust = f"; or, if no attacker reached what it was fitted on, say so: trusted_steps=[{name!r}]"
+        raise InvalidInput(
+            f"step {quoted(name)} ({type(step).__name__}) cannot stand before a certified classifier: "
+            f"{problem.why}, so that one tampered row can move every other; {problem.remedy}"
+            f"{'' if never else trust}"
+        ) from None
 
 
 def _fixed(step: Any) -> str:
@@ -163,8 +164,9 @@ def _frozen(step: Any) -> str:
 
 
 def _function(step: Any) -> str:
-    # A ufunc of NumPy is a function of each number.
-    return "fixed" if step.func is None or isinstance(step.func, np.ufunc) else "by a function"
+    # A ufunc of NumPy is a function of each number, unless its signature says of which axes.
+    by_numbers = isinstance(step.func, np.ufunc) and step.func.signature is None
+    return "fixed" if step.func is None or by_numbers else "by a function"
 
 
 def _hashing_vectorizer(step: Any) -> str:
@@ -215,14 +217,17 @@ def _by_others(step: Any) -> str:
     )
 
 
+def _by_unknown(step: Any) -> str:
+    raise _Learns(
+        "it may learn from the training table",
+        "put a step with given parameters in its place, such as FixedScaler, or FrozenEstimator(...) of one "
+        "that was fitted on data out of the attacker's reach",
+    )
+
+
 def _by_selection(step: Any) -> str:
     raise _Learns("it selects columns by what the table holds", "give the names of the columns")
 
-
-_STAND_IN = (
-    "put a step with given parameters in its place, such as FixedScaler, or FrozenEstimator(...) of one that "
-    "was fitted on data out of the attacker's reach"
-)
 
 _RULES: dict[type, Callable[[Any], str]] = {
     Binarizer: _fixed,
@@ -249,15 +254,3 @@ def _source(step: Any) -> str:
     """Return where the numbers of a step are said to be from; a file of constants may say anything."""
     known = isinstance(step, FixedScaler) and step.source is not None
     return f", from {one_line(step.source, _SOURCE_SHOWN)}" if known else ""
-
-
-def _refusal(name: str, step: Any, problem: _Learns) -> str:
-    trust = (
-        ""
-        if type(step) is TargetEncoder
-        else f"; or, if no attacker reached what it was fitted on, say so: trusted_steps=[{name!r}]"
-    )
-    return (
-        f"step {quoted(name)} ({type(step).__name__}) cannot stand before a certified classifier: "
-        f"{problem.why}, so that one tampered row can move every other; {problem.remedy}{trust}"
-    )
