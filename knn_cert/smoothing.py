@@ -251,7 +251,7 @@ class AfterSteps:
     @property
     def norm(self) -> str:
         """What moves of rows are measured in."""
-        return f"{self.nearest.norm} of the features behind the steps"
+        return f"{self.nearest.norm}, on the features behind the steps"
 
     def describe(self) -> str:
         return f"the pipeline of {self.steps} and {self.nearest.describe()}"

@@ -415,8 +415,9 @@ def test_the_guarantee_names_the_steps_and_the_units_of_moves(tmp_path):
             loaded = Certificates.load(tmp_path / name)
             assert loaded.guarantee == said and loaded.classifier.nearest.n_neighbors == 5
             np.testing.assert_array_equal(loaded.budget, found.budget)
-    assert "at most 2 training rows moved, each by at most the stated radius in L2 norm of the features " in (
-        certify_sklearn(model, queries, RowShift(rows=2)).guarantee
+    assert (
+        "at most 2 training rows moved, each by at most the stated radius in L2 norm, on the features "
+        in (certify_sklearn(model, queries, RowShift(rows=2)).guarantee)
     )
 
 
@@ -491,3 +492,5 @@ def test_a_scorer_trusts_steps_that_are_named():
 def test_a_scorer_needs_a_budget(threat, error, message):
     with pytest.raises(error, match=message):
         certified_accuracy_scorer(threat)
+    with pytest.raises(TypeError, match="must be names of steps"):
+        certified_accuracy_scorer(LabelFlips(1), trusted_steps=3)

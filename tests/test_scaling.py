@@ -121,6 +121,7 @@ def test_rows_are_not_changed():
         ({"log": {3: 1.0}}, ValueError, "log names the column 3, .*positions are 0 to 2"),
         ({"log": {0: 0.0}}, ValueError, "log must be finite and above 0, or NaN for no logarithm, got 0"),
         ({"log": {0: [1.0, 2.0, 3.0]}}, ValueError, "log of column 0 must be one number, got 3"),
+        ({"names": "abc"}, TypeError, "names must be names of columns, such as .*got 'abc'"),
         ({"names": ["a"]}, ValueError, "these constants are for 1 columns, a, got 3"),
     ],
 )
@@ -174,6 +175,15 @@ def test_proposed_constants_make_columns_comparable_and_say_where_they_are_from(
     assert scaler.source == "a table of 200 rows" == clone(scaler).source
     assert FixedScaler.from_table(X, source="last year").source == "last year"
     assert FixedScaler([0.0], [1.0]).source is None
+
+
+def test_centers_are_as_exact_as_scales():
+    wide = FixedScaler.from_table([[1234567.0, 0.12345], [1237567.0, 0.12355]])
+    assert (wide.center.tolist(), wide.scale.tolist()) == ([1236100.0, 0.1235], [1500.0, 5e-05])
+    narrow = FixedScaler.from_table([[0.0], [5e-324]])
+    assert narrow.scale.tolist() == [1.0] and narrow.transform([[1.0]]).tolist() == [[1.0]]
+    with pytest.raises(InvalidInput, match="scale must be finite and above 0, got inf for column 0"):
+        FixedScaler.from_table([[1e308], [-1e308]])
 
 
 def test_proposed_constants_hardly_depend_on_single_rows():

@@ -12,6 +12,7 @@ from ..gate.errors import InvalidInput
 from ..threats import Threat
 from ..threats.base import check_threat
 from .certify import certify_sklearn
+from .steps import trusted_names
 
 if TYPE_CHECKING:
     from ..exact.fitted_table import Matrix
@@ -27,8 +28,7 @@ class _CertifiedAccuracy:
     trusted_steps: bool | str | tuple[str, ...] = False
 
     def __call__(self, estimator: Any, X: Matrix, y: ArrayLike) -> float:
-        trusted = list(self.trusted_steps) if isinstance(self.trusted_steps, tuple) else self.trusted_steps
-        found = certify_sklearn(estimator, X, self.threat, trusted_steps=trusted)
+        found = certify_sklearn(estimator, X, self.threat, trusted_steps=self.trusted_steps)
         asked = self.threat.asked_budget(found.n_train)
         accuracy = found.summary(y, budgets=[asked]).certified_accuracy
         assert accuracy is not None  # as there are true labels
@@ -62,9 +62,9 @@ def certified_accuracy_scorer(
     Raises
     ------
     TypeError
-        If threat is no threat.
+        If threat is no threat, or trusted_steps no names.
     ValueError
-        If it leaves its budget open, as `BlackBoxBall` always does.
+        If the threat leaves its budget open, as `BlackBoxBall` always does.
 
     Examples
     --------
@@ -87,5 +87,6 @@ def certified_accuracy_scorer(
         raise InvalidInput(
             f"{threat!r} leaves its budget open, and a score needs one number for each classifier; {remedy}"
         )
+    trusted_names(trusted_steps)
     trusted = trusted_steps if isinstance(trusted_steps, (bool, str)) else tuple(trusted_steps)
     return _CertifiedAccuracy(threat, trusted)

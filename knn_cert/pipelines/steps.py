@@ -35,7 +35,7 @@ from .._printing import listed, one_line, quoted
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
 
-__all__ = ["FixedSteps", "checked_steps"]
+__all__ = ["FixedSteps", "checked_steps", "trusted_names"]
 
 # Characters of the source of constants that a guarantee repeats.
 _SOURCE_SHOWN = 80
@@ -75,7 +75,7 @@ def checked_steps(steps: Sequence[tuple[str, Any]], trusted: bool | str | Sequen
     InvalidInput
         If a step learns from the table and is not trusted, or a trusted name is not that of a step.
     """
-    names = _trusted_names(trusted)
+    names = trusted_names(trusted)
     leaves = list(_leaves(steps, ()))
     known = {name for own, _, above in leaves for name in (own, *above)}
     if not names <= known:
@@ -95,7 +95,8 @@ def checked_steps(steps: Sequence[tuple[str, Any]], trusted: bool | str | Sequen
     return found
 
 
-def _trusted_names(trusted: bool | str | Sequence[str]) -> set[str]:
+def trusted_names(trusted: bool | str | Sequence[str]) -> set[str]:
+    """Return the names of trusted steps, none for True and False, or raise TypeError."""
     if isinstance(trusted, bool):
         return set()
     names = [trusted] if isinstance(trusted, str) else trusted

@@ -119,7 +119,7 @@ class FixedScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         Raises
         ------
         ValueError
-            If X is empty or has missing values, or there is no such column.
+            If X is empty or has missing values or such as are too large, or there is no such column.
         """
         reject_text_columns(X)
         shell = cls(names=names)
@@ -131,12 +131,13 @@ class FixedScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
         constants = proposed(
             rows, chosen_columns(keep, d, known, "keep"), chosen_columns(log, d, known, "log")
         )
+        constants_for(d, known, center=constants.center, scale=constants.scale, log=constants.unit)
         return cls(
             constants.center,
             constants.scale,
             None if np.isnan(constants.unit).all() else constants.unit,
             names=None if known is None else list(known),
-            source=f"a table of {n} rows" if source is None else source,
+            source=f"a table of {n} row{'' if n == 1 else 's'}" if source is None else source,
         )
 
     def fit(self: _Self, X: ArrayLike, y: Any = None) -> _Self:
@@ -290,6 +291,8 @@ class FixedScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):  # typ
 
     def _constants(self, n_features: int, found: Sequence[str] | None) -> Constants:
         """Return the checked constants of so many columns, which have these names if this has none."""
+        if isinstance(self.names, str):
+            raise TypeError(f'names must be names of columns, such as ["age", "pay"], got {self.names!r}')
         if self.names is not None and len(self.names) != n_features:
             raise InvalidInput(
                 f"these constants are for {len(self.names)} columns, {listed(self.names, 5)}, got "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,10 +35,12 @@ def proposed(rows: FloatArray, keep: BoolArray, log: BoolArray) -> Constants:
             sizes = np.abs(values[values != 0.0])
             found.unit[j] = _rounded(float(np.median(sizes))) if sizes.size else 1.0
             values = np.sign(values) * np.log1p(np.abs(values) / found.unit[j])
+        with np.errstate(over="ignore"):  # infinite constants are refused afterwards
+            mean, deviation = float(values.mean()), float(values.std())
         if values.min() < values.max():
-            found.scale[j] = _rounded(float(values.std())) or 1.0
+            found.scale[j] = _rounded(deviation) or 1.0
         # A center is as exact as the scale is: 1234.5 beside a scale of 13 is 1234, beside 1300 it is 1200.
-        found.center[j] = _rounded_like(float(values.mean()), found.scale[j])
+        found.center[j] = _rounded_like(mean, found.scale[j])
     return found
 
 
@@ -68,5 +71,6 @@ def _rounded(value: float) -> float:
 
 def _rounded_like(value: float, scale: float) -> float:
     """Return a number rounded at the last digit that a scale of two digits has."""
-    place = int(f"{scale:e}".split("e")[1]) - (_DIGITS - 1)
-    return round(value, -place)
+    if not math.isfinite(scale):
+        return value
+    return round(value, _DIGITS - 1 - math.floor(math.log10(scale)))
