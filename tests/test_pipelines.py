@@ -10,12 +10,13 @@ import pytest
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_selector, make_column_transformer
+from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import (
@@ -257,6 +258,24 @@ def test_with_a_scaler_that_is_fitted_anew_the_same_enumeration_finds_a_violatio
     fixed = make_pipeline(FixedScaler(scaler.mean_, scaler.scale_), KNeighborsClassifier(3)).fit(X, y)
     assert certify_sklearn(fixed, queries, Deletions()).budget[0] == found.budget[0]
     assert not changed(fixed, X, y, queries, 1, Deletions())[0]
+
+
+def test_one_planted_row_breaks_predictions_behind_a_fitted_scaler_and_none_behind_a_fixed_one():
+    """The figures of the page on choosing."""
+    X, y = load_breast_cancer(return_X_y=True)
+    X, queries, y, truth = train_test_split(X, y, test_size=0.3, random_state=0, stratify=y)
+    planted = np.where(np.arange(30) == 19, X.mean(axis=0), 1e9)
+    broken = {}
+    for scaler in (StandardScaler(), FixedScaler.from_table(X)):
+        model = make_pipeline(scaler, KNeighborsClassifier(51)).fit(X, y)
+        found = certify_sklearn(model, queries, Insertions(5), trusted_steps=True)
+        before, again = model.predict(queries), clone(model).fit(np.vstack([X, planted]), np.append(y, 0))
+        change = again.predict(queries) != before
+        broken[type(scaler)] = np.count_nonzero(change & ~found.abstained)
+        if isinstance(scaler, StandardScaler):
+            assert np.mean(before == truth).round(3) == 0.947
+            assert again.score(queries, truth) == pytest.approx(0.532, abs=5e-4)
+    assert (len(X), len(queries), broken) == (398, 171, {StandardScaler: 68, FixedScaler: 0})
 
 
 # ----------------------------------------------------------------------------------------- what is refused
