@@ -413,6 +413,16 @@ def test_a_function_of_the_whole_table_is_found_out():
         certify_sklearn(model, asked)
 
 
+def test_what_a_function_leaves_missing_is_named_by_the_classifier():
+    X, y, queries = table()
+    model = make_pipeline(FunctionTransformer(lambda X: np.where(X > 90.0, np.nan, X)), LAST["plain"]).fit(
+        X, y
+    )
+    queries[0, 1] = 99.0
+    with pytest.raises(InvalidInput, match="row 0 of column 1 is NaN"):
+        certify_sklearn(model, queries)
+
+
 # ------------------------------------------------------------------------------------------- the guarantee
 
 
