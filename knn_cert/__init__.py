@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .exact.edges import rab_edges
     from .exact.estimator import SmoothedKNNClassifier
     from .exact.probabilities import race_probability, vote_probabilities
-    from .exact.sklearn_knn import certify_sklearn
+    from .pipelines import certified_accuracy_scorer, certify_sklearn
     from .scaling import FixedScaler
     from .threats import (
         BlackBoxBall,
@@ -47,6 +47,7 @@ __all__ = [
     "SmoothedKNNClassifier",
     "__version__",
     "audit",
+    "certified_accuracy_scorer",
     "certify_sklearn",
     "gaussian_radius",
     "get_include",
@@ -78,7 +79,8 @@ _LAZY = {
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
     "audit": ".auditing",
-    "certify_sklearn": ".exact.sklearn_knn",
+    "certified_accuracy_scorer": ".pipelines",
+    "certify_sklearn": ".pipelines",
     "gaussian_radius": ".bounds",
     "get_include": "._config",
     "largest_budget": ".exact.budgets",

@@ -13,6 +13,7 @@ from .gate.errors import InvalidInput
 from .gate.numbers import check_sigma_or_none
 
 __all__ = [
+    "AfterSteps",
     "Classifier",
     "DiscreteNoise",
     "NearestNeighbors",
@@ -226,6 +227,59 @@ class RadiusNeighbors:
 NearestNeighbors = SmoothedKNN | PlainKNN | RadiusNeighbors
 
 
+@dataclass(frozen=True, eq=False)
+class AfterSteps:
+    """A K-NN classifier behind steps that make its features of a row, each the same map whatever the table.
+
+    Parameters
+    ----------
+    nearest : SmoothedKNN, PlainKNN or RadiusNeighbors
+        What the steps end in.
+    steps : str
+        Their names and kinds.
+    from_data : str
+        Those of them that are taken as they are, though their numbers came from some data; empty if none is.
+    by_functions : str
+        Those that are functions of the user; empty if none is.
+    """
+
+    nearest: NearestNeighbors
+    steps: str
+    from_data: str = ""
+    by_functions: str = ""
+
+    @property
+    def norm(self) -> str:
+        """What moves of rows are measured in."""
+        return f"{self.nearest.norm}, on the features behind the steps"
+
+    def describe(self) -> str:
+        return f"the pipeline of {self.steps} and {self.nearest.describe()}"
+
+    def confidence(self, n_queries: int) -> str:
+        """How sure the guarantee is, as the beginning of a sentence."""
+        return self.nearest.confidence(n_queries)
+
+    def conditions(self) -> str:
+        """What else the guarantee asks of whoever computed it, as sentences."""
+        units = (
+            " Rows may be tampered with before the first step. Noise, and radii of moved rows or queries, "
+            "are in the units of the features behind the steps. Tables are such as the steps accept."
+        )
+        taken = (
+            f" Taken as they are, whatever the table: {self.from_data}. Fitted anew, or with constants taken "
+            "anew, they would be other steps: what an attacker did to the data that they were fitted on is "
+            "not covered."
+        )
+        functions = f" {self.by_functions} must make of each row what it makes of that row alone."
+        return (
+            self.nearest.conditions()
+            + units
+            + (taken if self.from_data else "")
+            + (functions if self.by_functions else "")
+        )
+
+
 def _norm_of(metric: str) -> str:
     return "L2 norm" if metric == "euclidean" else f"the metric {metric} of the classifier"
 
@@ -297,4 +351,4 @@ class VotingModels:
         )
 
 
-Classifier = NearestNeighbors | VotingModels
+Classifier = NearestNeighbors | AfterSteps | VotingModels

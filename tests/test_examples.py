@@ -86,6 +86,16 @@ def test_the_program_of_the_page_on_threats_runs(capsys):
     assert "Not covered" in capsys.readouterr().out
 
 
+def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for program in programs("docs/choosing.md"):
+        exec(compile(program, "choosing.md", "exec"), names)
+    assert names["search"].best_params_["knn__n_neighbors"] > 1
+    assert (names["cert"].budget > 0).any() and names["scaler"].source == "the table of 2025"
+    assert "OneHotEncoder" in capsys.readouterr().out
+
+
 def test_the_program_of_the_page_on_ensembles_runs(capsys):
     names = {}
     exec(compile(programs("docs/ensembles.md")[0], "ensembles.md", "exec"), names)

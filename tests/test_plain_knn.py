@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, RadiusNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -352,8 +352,10 @@ def test_what_cannot_be_certified_is_refused():
     X, y, queries = table()
     with pytest.raises(InvalidInput, match="weighed by distance"):
         certify_sklearn(KNeighborsClassifier(9, weights="distance").fit(X, y), queries)
-    with pytest.raises(TypeError, match="KNeighborsClassifier, got Pipeline"):
+    with pytest.raises(InvalidInput, match="'standardscaler' .*learns its constants from the training table"):
         certify_sklearn(make_pipeline(StandardScaler(), KNeighborsClassifier()).fit(X, y), queries)
+    with pytest.raises(TypeError, match="KNeighborsClassifier, .*got RadiusNeighborsClassifier; .*radius="):
+        certify_sklearn(RadiusNeighborsClassifier().fit(X, y), queries)
     with pytest.raises(InvalidInput, match="several outputs"):
         certify_sklearn(KNeighborsClassifier().fit(X, np.stack([y, y], axis=1)), queries)
     with pytest.raises(InvalidInput, match="one class"):

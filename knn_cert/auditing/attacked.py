@@ -65,7 +65,7 @@ class Attacked:
 
     @property
     def right_budgets(self) -> NDArray[Any]:
-        """Budgets of the predictions that are right and certified, increasing; infinite where nothing hurts."""
+        """Budgets of the predictions that are right and certified, increasing; perhaps infinite."""
         held = self.right & ~self.certificates.abstained
         return np.sort(self.certificates.budget[held])
 

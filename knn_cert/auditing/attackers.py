@@ -54,7 +54,12 @@ class Attacker:
         return _OF_ROWS[self.name](rows)
 
 
-_OF_ROWS = {"mislabelled": LabelFlips, "planted": Deletions, "removed": Insertions, "replaced": Replacements}
+_OF_ROWS: dict[str, type[LabelFlips | Deletions | Insertions | Replacements]] = {
+    "mislabelled": LabelFlips,
+    "planted": Deletions,
+    "removed": Insertions,
+    "replaced": Replacements,
+}
 
 ATTACKERS = {
     one.name: one

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._types import BoolArray, FloatArray, WholeArray
+from .._types import FloatArray, WholeArray
 from ..exact.estimator import SmoothedKNNClassifier
 from ..gate.errors import InvalidInput
 from ..gate.numbers import check_sigma_or_none
@@ -113,7 +113,7 @@ def audit(
     parts = split(source.y, report=source.test is None, seed=seed)
     X_train, y_train = source.X[parts.train], source.y[parts.train]
     X_report, y_report, report_rows = _reported(source, parts.report)
-    scaling, scalers = _scalers(X_train, source.names, source.fixed, constants, scale)
+    scaling, scalers = _scalers(source, X_train, constants, scale)
 
     tell("describing", 0, 1)
     scaled = [
@@ -149,7 +149,7 @@ def audit(
             "fingerprint": documents.fingerprint(source.X, source.y),
             "query_fingerprint": documents.fingerprint(X_report, y_report),
             "n_rows": len(source.y),
-            "label": source.label_name,
+            "label": source.table.label_name,
         },
         columns=source.columns(scaler),
         remarks=[*source.remarks, *whole.remarks],
@@ -227,23 +227,21 @@ def _reported(source: Source, rows: WholeArray) -> tuple[FloatArray, NDArray[Any
 
 
 def _scalers(
-    X_train: FloatArray,
-    names: list[str],
-    fixed: BoolArray,
-    constants: FixedScaler | str | os.PathLike[str] | None,
-    scale: bool,
+    source: Source, X_train: FloatArray, constants: FixedScaler | str | os.PathLike[str] | None, scale: bool
 ) -> tuple[dict[str, str], list[FixedScaler | None]]:
+    names = source.table.feature_names
     if constants is not None:
-        given = constants if isinstance(constants, FixedScaler) else FixedScaler.load(constants)
+        given = constants if isinstance(constants, FixedScaler) else FixedScaler.load(constants, names=names)
         name = "given constants" if isinstance(constants, FixedScaler) else os.path.basename(constants)
-        return {"from": name, "meaning": GIVEN}, [given]
+        meaning = GIVEN if given.source is None else f"{GIVEN} They were taken from: {given.source}."
+        return {"from": name, "meaning": meaning}, [given]
     if not scale:
         return {"from": "none", "meaning": UNSCALED}, [None]
-    return {"from": "this table", "meaning": FROM_TABLE}, [*proposed_scalers(X_train, names, fixed)]
+    return {"from": "this table", "meaning": FROM_TABLE}, [*proposed_scalers(X_train, names, source.fixed)]
 
 
 def _transform(scaler: FixedScaler | None, X: FloatArray) -> FloatArray:
-    return X if scaler is None else np.ascontiguousarray(scaler.fit(X).transform(X))
+    return X if scaler is None else np.ascontiguousarray(scaler.transform(X))
 
 
 def _rows(scaler: FixedScaler | None, X: FloatArray, y: NDArray[Any]) -> Rows:

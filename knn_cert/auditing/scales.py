@@ -38,9 +38,10 @@ def proposed_scalers(X: FloatArray, names: list[str], fixed: BoolArray) -> list[
     fixed : ndarray of bool, shape (d,)
         Features that stay as they are: codes of words, 0 and 1.
     """
-    scalers = [FixedScaler.propose(X, names=names, keep=fixed)]
+    kept = fixed.tolist()
+    scalers = [FixedScaler.from_table(X, names=names, keep=kept)]
     mean, spread = X.mean(axis=0), X.std(axis=0)
     skewed = ~fixed & (X.min(axis=0) >= 0.0) & (spread > _SKEWED * mean)
     if skewed.any():
-        scalers.append(FixedScaler.propose(X, names=names, keep=fixed, log=skewed))
+        scalers.append(FixedScaler.from_table(X, names=names, keep=kept, log=skewed.tolist()))
     return scalers

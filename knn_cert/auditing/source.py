@@ -11,12 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_X_y
 
+from .._printing import quoted
 from .._types import BoolArray, FloatArray
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
+from ..scaling.constants import constants_for
 from ..tables import Table, TableWarning, read_queries, read_table
 
 __all__ = ["Source", "read_source"]
+
+
+# Codes of words, and 0 and 1, are as far apart as one spread of a column of numbers: they are not scaled.
+_CODES = ("category", "0 and 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +31,8 @@ class Source:
 
     Attributes
     ----------
-    name, label_name : str
-    X : ndarray of shape (n, d)
-    y : ndarray of shape (n,)
-    names : list of str, length d
-    fixed : ndarray of bool, shape (d,)
-        Features that are not scaled: codes of words, 0 and 1.
+    name : str
+    table : Table
     test : (ndarray, ndarray) or None
         Rows to report on, where the user gave some.
     test_name : str
@@ -39,44 +41,63 @@ class Source:
     """
 
     name: str
-    label_name: str
-    X: FloatArray
-    y: NDArray[Any]
-    names: list[str]
-    fixed: BoolArray
+    table: Table
     test: tuple[FloatArray, NDArray[Any]] | None
     test_name: str
     remarks: list[str]
-    coding: Any = None
+
+    @property
+    def X(self) -> FloatArray:
+        """Features, not scaled."""
+        return self.table.X
+
+    @property
+    def y(self) -> NDArray[Any]:
+        """Labels."""
+        return self.table.y
+
+    @property
+    def fixed(self) -> BoolArray:
+        """Which features are not scaled: codes of words, 0 and 1."""
+        return np.array([kind in _CODES for kind, n in self._kinds() for _ in range(n)], dtype=bool)
 
     def columns(self, scaler: FixedScaler | None) -> list[dict[str, Any]]:
         """Return a line for each column, as the document has it."""
-        lines = []
-        for j, name in enumerate(self.names):
-            values = self.X[:, j]
-            lines.append(
-                {
-                    "name": name,
-                    "kind": "0 and 1" if self.fixed[j] else "number",
-                    "features": 1,
-                    "distinct": len(np.unique(values)),
-                    "missing": 0,
-                    "low": float(values.min()),
-                    "median": float(np.median(values)),
-                    "high": float(values.max()),
-                    "center": None if scaler is None else float(scaler.center[j]),
-                    "scale": None if scaler is None else float(scaler.scale[j]),
-                    "log": scaler is not None
-                    and scaler.log_unit is not None
-                    and not np.isnan(scaler.log_unit[j]),
-                    "remark": "always the same" if values.min() == values.max() else None,
-                }
+        lines, first = [], 0
+        names = self.table.feature_names
+        constants = None
+        if scaler is not None:
+            constants = constants_for(
+                len(names), names, center=scaler.center, scale=scaler.scale, log=scaler.log
             )
+        for column in self.table.coding.columns:
+            n = len(column.features)
+            line: dict[str, Any] = {
+                "name": column.name,
+                "kind": column.kind,
+                "features": n,
+                "distinct": column.distinct,
+                "missing": column.missing,
+                **dict.fromkeys(("low", "median", "high", "center", "scale")),
+                "log": False,
+                "remark": column.remark,
+            }
+            if n == 1:
+                values = self.X[:, first]
+                line |= {"low": values.min(), "median": np.median(values), "high": values.max()}
+                if constants is not None and column.kind not in _CODES:
+                    line |= {"center": constants.center[first], "scale": constants.scale[first]}
+                    line["log"] = bool(np.isfinite(constants.unit[first]))
+            lines.append({key: float(x) if isinstance(x, np.floating) else x for key, x in line.items()})
+            first += n
         return lines
+
+    def _kinds(self) -> list[tuple[str, int]]:
+        return [(column.kind, len(column.features)) for column in self.table.coding.columns]
 
 
 def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> Source:
-    """Read what is audited; what the reader warns of becomes a remark.
+    """Read what is audited, with words encoded; what the reader warns of becomes a remark.
 
     Raises
     ------
@@ -85,22 +106,30 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
     """
     if not isinstance(label, (str, int, type(None))):
         return _of_arrays(table, label, test, reading)
+    rows = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", TableWarning)
-        found = read_table(table, label, **reading)
-        rows = None
+        found = read_table(table, label, **{"encode": True, **reading})
         if test is not None:
             X, y = read_queries(
-                test, found.feature_names, found.label_name, y_train=found.y, **_for_queries(reading)
+                test,
+                found.feature_names,
+                found.label_name,
+                y_train=found.y,
+                coding=found.coding,
+                **{key: reading[key] for key in _OF_QUERIES if key in reading},
             )
             if y is None:
                 raise InvalidInput(
                     "an audit reports on rows with labels, and the test table has no column "
-                    f"{found.label_name!r}; "
-                    "add it, or leave the test table out for a hold-out"
+                    f"{quoted(found.label_name)}; add it, or leave the test table out for a hold-out"
                 )
             rows = X, y
     return _source(found, _name_of(table), rows, _name_of(test), [str(one.message) for one in caught])
+
+
+# What `read_queries` wants to be told again; the rest is in the coding.
+_OF_QUERIES = ("header", "drop", "separator", "decimal")
 
 
 def _source(
@@ -112,21 +141,10 @@ def _source(
 ) -> Source:
     if len(np.unique(found.y)) < 2:
         raise InvalidInput(
-            f"expected labels of two classes at least in {found.label_name!r}, got one: there is nothing to "
-            "predict"
+            f"expected labels of two classes at least in {quoted(found.label_name)}, got one: there is "
+            "nothing to predict"
         )
-    fixed = np.array([bool(np.isin(column, (0.0, 1.0)).all()) for column in found.X.T])
-    return Source(
-        name=name,
-        label_name=found.label_name,
-        X=found.X,
-        y=found.y,
-        names=found.feature_names,
-        fixed=fixed,
-        test=test,
-        test_name=test_name,
-        remarks=remarks,
-    )
+    return Source(name, found, test, test_name, remarks)
 
 
 def _of_arrays(X: ArrayLike, y: ArrayLike, test: Any, reading: dict[str, Any]) -> Source:
@@ -153,10 +171,6 @@ def _of_arrays(X: ArrayLike, y: ArrayLike, test: Any, reading: dict[str, Any]) -
         np.ascontiguousarray(checked), labels, names or [str(j) for j in range(checked.shape[1])], "y"
     )
     return _source(table, "arrays", rows, "arrays", [])
-
-
-def _for_queries(reading: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in reading.items() if name in ("header", "drop")}
 
 
 def _name_of(table: Any) -> str:

@@ -58,7 +58,7 @@ class Certificates(Record):
     abstained : ndarray of bool, shape (n_queries,)
         True where nothing is certified: not even the untampered table, or not the budget asked for.
     classes : ndarray of shape (C,)
-    classifier : SmoothedKNN, PlainKNN, RadiusNeighbors or VotingModels
+    classifier : SmoothedKNN, PlainKNN, RadiusNeighbors, AfterSteps or VotingModels
         Whose predictions these are: its settings, and how its probabilities became known.
     noise : Noise or DiscreteNoise
         What was smoothed with: ``noise.sigma`` on each feature, or the law on words, labels and rows.

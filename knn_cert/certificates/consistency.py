@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ..bounds.confidence import VoteBounds
 from ..gate.distances import check_edges
 from ..gate.numbers import as_radius, as_whole_number, check_sigma
 from ..smoothing import (
+    AfterSteps,
     DiscreteNoise,
     NearestNeighbors,
     Noise,
@@ -55,6 +57,9 @@ _ROOM_OF_VOTES = 1e-12
 
 def check(certificates: Record) -> None:
     """Raise ValueError or TypeError, with what was expected and what came, if these cannot be."""
+    if isinstance(certificates.classifier, AfterSteps):
+        # fixed steps change nothing but what a feature is
+        certificates = replace(certificates, classifier=certificates.classifier.nearest)
     _check_shapes(certificates)
     _check_settings(certificates)
     _check_numbers_of_queries(certificates)
@@ -96,6 +101,7 @@ def _check_settings(certificates: Record) -> None:
     if certificates.n_features is not None:
         as_whole_number(certificates.n_features, "n_features", least=1)
     if not isinstance(classifier, VotingModels):
+        assert not isinstance(classifier, AfterSteps)  # taken off by `check`
         _check_nearest_neighbors(certificates, classifier)
         possible = isinstance(noise, Noise) and isinstance(threat, TableThreat)
     else:

@@ -1,7 +1,7 @@
 """The entry point of the `knn-cert` command: finds the subcommand and turns every outcome into an exit code.
 
-0: done. 2: something passed in is wrong, or there is no room for the work or the answer; stderr says what.
-130: Ctrl-C. 141: the reader of stdout left.
+0: done. 1: done, but a bar of `audit --fail-under` was not cleared. 2: something passed in is wrong, or there
+is no room for the work or the answer; stderr says what. 130: Ctrl-C. 141: the reader of stdout left.
 A defect of the program itself keeps its traceback. Importing this package imports nothing heavy.
 """
 
@@ -17,10 +17,10 @@ from typing import Any, NoReturn, TextIO
 
 from knn_cert._printing import printable
 
-from . import certify, ensemble, info, text
+from . import audit, certify, ensemble, info, text
 from .errors import InputError, message_of
 
-_COMMANDS = {"certify": certify, "ensemble": ensemble, "text": text, "info": info}
+_COMMANDS = {"audit": audit, "certify": certify, "ensemble": ensemble, "text": text, "info": info}
 _CLOSED = "standard output is closed, so the answer has nowhere to go; open it, or say --quiet and --out FILE"
 _WRONG = 2
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it

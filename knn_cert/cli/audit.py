@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shlex
 import sys
-import warnings
 
 from knn_cert._printing import printable
 from knn_cert.progress import ProgressBar
@@ -93,7 +93,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 unless this share of the rows is predicted right and certified, as often as needed",
     )
     question.add_argument(
-        "--k", type=option_values.whole, action="append", help="this K, not one that is chosen; may be given again"
+        "--k",
+        type=option_values.whole,
+        action="append",
+        help="this K, not one that is chosen; may be given again",
     )
     question.add_argument(
         "--sigma",
@@ -108,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="write a report: .html (a page), .md (for a pull request), .json (for programs); may be given again",
+        help="write a report: .html (a page), .md (for a pull request), .json (for programs); again for others",
     )
     result.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
     result.add_argument(
@@ -132,14 +135,8 @@ def run(args: argparse.Namespace) -> int:
 
     with input_errors():
         n_threads = check_n_threads(args.threads)
-    bar = ProgressBar("reading", enabled=not args.quiet)
-
-    def progress(what: str, done: int, total: int) -> None:
-        bar.relabel(what)
-        bar(done, total)
-
     table, test = args.tables[0], args.tables[1] if len(args.tables) == 2 else None
-    with warnings.catch_warnings(), gate_errors(), input_errors(), bar:
+    with gate_errors(), input_errors(), _Stages(enabled=not args.quiet) as progress:
         found = audit(
             table,
             args.label,
@@ -164,15 +161,38 @@ def run(args: argparse.Namespace) -> int:
     failed = [one for one in found.document["bars"] if not one["passed"]]
     for one in failed:
         print_report(
-            f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, {100 * one['needed']:g} % "
+            f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, "
+            f"{100 * one['needed']:g} % "
             "were asked for"
         )
     return 1 if failed else 0
 
 
+class _Stages:
+    """A progress bar for each stage of the work."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._what: str | None = None
+        self._open = contextlib.ExitStack()
+        self._bar: ProgressBar | None = None
+
+    def __enter__(self) -> _Stages:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._open.close()
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what != self._what or self._bar is None:
+            self._open.close()
+            self._what, self._bar = what, self._open.enter_context(ProgressBar(what, enabled=self._enabled))
+        self._bar(done, total)
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse what is wrong before the work starts."""
-    args.test_size = None  # what two tables would contradict
+    args.test_size, args.encode = None, True  # the one that two tables would contradict; what is always done
     check_tables(args)
     if args.constants is not None and args.no_scaling:
         raise InputError("--constants and --no-scaling contradict each other; leave one of them out")
@@ -183,8 +203,14 @@ def _check(args: argparse.Namespace) -> None:
             check_suffix(path)
             folder = os.path.dirname(os.path.abspath(path))
             if not os.path.isdir(folder):
-                raise InputError(f"--report {printable(path)}: there is no folder {printable(folder)}; make it")
-            if any(os.path.exists(path) and os.path.samefile(path, table) for table in args.tables if os.path.exists(table)):
+                raise InputError(
+                    f"--report {printable(path)}: there is no folder {printable(folder)}; make it"
+                )
+            if any(
+                os.path.exists(path) and os.path.samefile(path, table)
+                for table in args.tables
+                if os.path.exists(table)
+            ):
                 raise InputError(f"--report {printable(path)} would overwrite a table; choose another name")
         from knn_cert.auditing import parse_asked, parse_bar
 

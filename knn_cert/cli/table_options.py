@@ -17,8 +17,8 @@ TABLE_HELP = (
 )
 
 
-def add_reading_options(group: argparse._ArgumentGroup) -> None:
-    """Add the options of reading a table."""
+def add_reading_options(group: argparse._ArgumentGroup, *, encode: bool = True) -> None:
+    """Add the options of reading a table; `encode` False where words are encoded without being asked."""
     group.add_argument(
         "--drop",
         metavar="COLUMN",
@@ -43,12 +43,13 @@ def add_reading_options(group: argparse._ArgumentGroup) -> None:
         metavar="SIGN",
         help="the sign in front of decimals in a text, a point or a comma (default: found out)",
     )
-    group.add_argument(
-        "--encode",
-        action="store_true",
-        help="make numbers of text: yes and no, 5 %%, 1,234.5, $7, dates (days), one-hot codes of a few "
-        "words; what cannot be encoded, ids and columns with one value are left out, which a warning says",
-    )
+    if encode:
+        group.add_argument(
+            "--encode",
+            action="store_true",
+            help="make numbers of text: yes and no, 5 %%, 1,234.5, $7, dates (days), one-hot codes of a few "
+            "words; what cannot be encoded, ids and columns with one value are left out, with a warning",
+        )
     group.add_argument(
         "--fill",
         metavar="[COLUMN=]VALUE",

@@ -50,8 +50,8 @@ class SmoothedKNNClassifier(FittedTable):
         K, odd or even, at most the number of training rows.
     sigma : float >= 0, default=1.0
         Standard deviation of the noise on each feature, in the units of the features; 0 is plain K-NN. Scale
-        features beforehand with constants that do not come from the training table, or the certificates do
-        not hold.
+        features beforehand with constants that do not come from the training table (`FixedScaler`), or the
+        certificates do not hold.
     radius : float, optional
         In the place of `n_neighbors`, which is then left out: all rows within this distance of the query
         vote, however many. It must not be chosen from the training table. Where nobody votes, the class that

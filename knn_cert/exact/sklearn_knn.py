@@ -1,9 +1,9 @@
-"""certify_sklearn: certificates for the K-NN classifier of scikit-learn that a user has fitted."""
+"""Certificates for the K-NN classifier of scikit-learn that a user has fitted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,8 +16,7 @@ from ..certificates import Certificates
 from ..certificates.issue import withdraw
 from ..gate.errors import InvalidInput
 from ..kernels.contract import Kernel
-from ..threats import LabelFlips, QueryShift, RowShift, Threat
-from ..threats.base import check_threat
+from ..threats import QueryShift, RowShift, Threat
 from .classifiers import checked_vote
 from .evaluate import Question, certificates_of, evaluate
 from .fitted_table import checked_queries
@@ -27,7 +26,7 @@ from .table import Table
 if TYPE_CHECKING:
     from .fitted_table import Matrix
 
-__all__ = ["certify_sklearn"]
+__all__ = ["certify_neighbors"]
 
 # Other names of one metric, as scikit-learn has them. Squares are in the order of the distances themselves.
 _ALIASES = {
@@ -144,60 +143,26 @@ class _MetricTable:
         return np.ascontiguousarray(distances, dtype=np.float64)
 
 
-def certify_sklearn(
+def certify_neighbors(
     knn: KNeighborsClassifier,
     X: Matrix,
-    threat: Threat | None = None,
+    threat: Threat,
     *,
     n_threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Certificates:
-    """Say how much tampering with its training table each prediction of a fitted K-NN classifier survives.
+    """Say how much tampering with its training table each prediction of this classifier survives.
 
-    Parameters
-    ----------
-    knn : sklearn.neighbors.KNeighborsClassifier
-        Fitted, with weights="uniform"; any metric. It is not changed.
-    X : {array_like, CSR matrix} of shape (n_queries, d)
-        Queries, as ``knn.predict`` takes them.
-    threat : threat, optional
-        As in `SmoothedKNNClassifier.certify`; ``LabelFlips()`` if left out. `RowShift` and `QueryShift`
-        measure moves in the metric of the classifier; `BlackBoxBall` is for Euclidean distances.
-    n_threads : int, optional
-        Threads that measure Euclidean distances; None takes every core of this process.
-    progress : callable(done, total), optional
-        Called after each chunk of queries, and once before the first with done = 0.
-
-    Returns
-    -------
-    Certificates
-        They hold for K-NN that compares true distances and for the distances that ``knn`` computes, which are
-        rounded: rows that its rounding may exchange are not told apart. Distances by a function of yours are
-        taken as it returns them. Where distances are tied, ``label`` may be another class than
-        ``knn.predict`` gives, and such a query abstains.
+    Parameters and what is returned are those of `knn_cert.certify_sklearn`, which also takes pipelines.
 
     Raises
     ------
-    TypeError
-        If knn is no KNeighborsClassifier, or threat is no threat.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
     ValueError
-        If it weighs votes by distance, has several outputs, a metric whose parameters come from the training
-        table, or one in which moved rows mean nothing while the threat moves them; or as ``knn.predict``.
-
-    Examples
-    --------
-    >>> from sklearn.neighbors import KNeighborsClassifier
-    >>> from knn_cert import LabelFlips, certify_sklearn
-    >>> X, y = [[0.0], [0.1], [0.2], [0.3], [0.4], [5.0]], [0, 0, 0, 0, 0, 1]
-    >>> knn = KNeighborsClassifier(n_neighbors=5).fit(X, y)
-    >>> certify_sklearn(knn, [[0.2]], LabelFlips()).budget.tolist()
-    [2]
+        If it cannot be certified, or X is not what ``knn.predict`` takes.
     """
     metric = _checked_metric(knn)
-    threat = LabelFlips() if threat is None else threat
-    check_threat(threat, get_args(Threat))
     if metric != "euclidean":
         _check_moves(knn, threat, metric)
     asked, X = X, checked_queries(knn, X)
@@ -227,13 +192,6 @@ def certify_sklearn(
 
 def _checked_metric(knn: Any) -> str:
     """Return the name of the metric of a classifier that can be certified, or raise."""
-    if not isinstance(knn, KNeighborsClassifier):
-        raise TypeError(
-            f"knn must be a sklearn.neighbors.KNeighborsClassifier, got {type(knn).__name__}; of a pipeline "
-            "give the last step, and queries as the steps before it make them: these steps must not have "
-            "been fitted on the table, or the certificates do not hold. Of a grid search give "
-            "best_estimator_; for votes within a radius there is SmoothedKNNClassifier(radius=..., sigma=0)"
-        )
     check_is_fitted(knn)
     if knn.weights not in (None, "uniform"):
         raise InvalidInput(

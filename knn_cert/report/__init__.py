@@ -9,8 +9,8 @@ is how many of the budgets in the document reach the budget that a reader asks a
 from __future__ import annotations
 
 from .document import validate
-from .files import REPORT_SUFFIXES, write
+from .files import REPORT_SUFFIXES, check_suffix, write
 from .markdown import render_markdown
 from .page import render_html
 
-__all__ = ["REPORT_SUFFIXES", "render_html", "render_markdown", "validate", "write"]
+__all__ = ["REPORT_SUFFIXES", "check_suffix", "render_html", "render_markdown", "validate", "write"]
