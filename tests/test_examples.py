@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from knn_cert import SmoothedKNNClassifier, load_dataset
+from knn_cert.cli import audit as audit_command
 from knn_cert.cli import ensemble as ensemble_command
 from knn_cert.cli import main
 from knn_cert.cli import text as text_command
@@ -22,12 +23,13 @@ ROOT = Path(__file__).parents[1]
 
 
 # Commands as they stand in a block, in a line, or in what --help prints.
-COMMAND = re.compile(r"knn-cert ((?:ensemble|text) (?!--help)[^`\n]*)")
+COMMAND = re.compile(r"knn-cert ((?:audit|ensemble|text) (?!--help|TABLE)[^`\n]*)")
 PAGES = {
     **{
         page: (ROOT / page).read_text(encoding="utf-8")
-        for page in ("README.md", "docs/ensembles.md", "docs/text.md")
+        for page in ("README.md", "docs/audit.md", "docs/ensembles.md", "docs/text.md")
     },
+    "audit --help": audit_command.EPILOG,
     "ensemble --help": ensemble_command.EPILOG,
     "text --help": text_command.EPILOG,
 }
@@ -96,6 +98,14 @@ def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys)
     assert "OneHotEncoder" in capsys.readouterr().out
 
 
+def test_the_programs_of_the_page_on_audits_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for program in programs("docs/audit.md"):
+        exec(compile(program, "audit.md", "exec"), {})
+    assert "verdict:" in capsys.readouterr().out
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.html", "constants.json"]
+
+
 def test_the_program_of_the_page_on_ensembles_runs(capsys):
     names = {}
     exec(compile(programs("docs/ensembles.md")[0], "ensembles.md", "exec"), names)
@@ -130,10 +140,29 @@ def test_the_nets_of_the_page_on_ensembles_run(tmp_path, monkeypatch, capsys):
     assert len(list((tmp_path / "mnist-nets").glob("models-*.npz"))) == 12
 
 
+def write_audited(words):
+    """Write the tables that an audit names: of 200 rows, or no share of rows would be certified."""
+    rng = np.random.default_rng(0)
+    label = words[words.index("--label") + 1]
+    for name in (word for word in words if word.endswith(".csv")):
+        Path(name).parent.mkdir(exist_ok=True)
+        with open(name, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["age", "balance", label])
+            for _ in range(200):
+                kind = rng.integers(0, 2)
+                writer.writerow([rng.normal() + 3 * kind, rng.normal(), ("no", "yes")[kind]])
+
+
 @pytest.mark.parametrize(("page", "command"), COMMANDS, ids=[f"{page}: {words}" for page, words in COMMANDS])
 def test_a_command_of_the_pages_and_of_help_runs(page, command, tmp_path, monkeypatch, capsys, request):
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command)
+    if words[0] == "audit":
+        write_audited(words)
+        assert main(words) == 0
+        assert all(Path(word).exists() for word in words if word.startswith("audit."))
+        return
     write_tables(words)
     if "--dataset" in words:
         monkeypatch.setenv("KNN_CERT_DATA", str(request.getfixturevalue("shared") / "data"))

@@ -111,7 +111,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="write a report: .html (a page), .md (for a pull request), .json (for programs); again for others",
+        help="write a report: .html (a page), .md (for a pull request), .json (for programs); again for more",
     )
     result.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
     result.add_argument(
