@@ -141,7 +141,7 @@ def test_bars_are_read_in_percent_as_well():
 
 
 def candidate(k, accuracy, balanced, certified, sigma=0.0):
-    return choosing.Candidate(0, k, sigma, 100, accuracy, balanced, certified)
+    return choosing.Candidate(0, k, sigma, 100, accuracy, balanced, (certified,))
 
 
 def test_who_always_says_the_same_is_not_chosen():
@@ -277,6 +277,34 @@ def test_rare_classes_are_not_given_up_for_certificates():
     assert any("97." in remark or "96." in remark for remark in said["table"]["remarks"])
 
 
+def test_a_class_of_which_nothing_is_certified_is_named():
+    X, y = blobs(n=1500, share=0.03, apart=1.8, seed=2)
+    said = audit(X, y, sigma=0.0, n_neighbors=51).document
+    rare = next(one for one in said["classes"] if one["label"] == "1")
+    assert rare["certified"]["mislabelled"] == 0.0
+    assert "class(es) 1 nothing is right and certified" in said["classifier"]["warning"]
+    told = said["lines"][0 if said["classifier"]["useless"] else 1]
+    assert told.startswith(("beware:", "verdict:     NO USE SHOWN"))
+
+
+def test_rows_that_are_training_rows_are_told_of():
+    X, y = blobs()
+    said = audit(X, y, test=(X, y)).document
+    assert any("of the 400 reported rows are also training rows" in one for one in said["table"]["remarks"])
+
+
+def test_nothing_is_held_out_to_choose_on_where_all_is_given():
+    X, y = blobs()
+    given = {"test": (X[300:], y[300:]), "n_neighbors": 15, "sigma": 0.0, "scale": False}
+    document = audit(X[:300], y[:300], **given).document
+    assert (document["split"]["train"], document["split"]["choose"], document["choice"]) == (300, 0, None)
+    clf = SmoothedKNNClassifier(15, sigma=0).fit(X[:300], y[:300])
+    assert document["classifier"]["accuracy"] == np.mean(clf.predict(X[300:]) == y[300:])
+    # whoever plants a row has the same rows trained, and his own
+    planted = audit(np.vstack([X[:300], [[9.0] * 4]]), np.append(y[:300], 1), **given).document
+    assert planted["split"]["train"] == 301
+
+
 def test_given_constants_scale_and_are_named(tmp_path):
     X, y = blobs()
     scaler = FixedScaler([1.0] * 4, [2.0] * 4, names=list("0123"))
@@ -287,7 +315,7 @@ def test_given_constants_scale_and_are_named(tmp_path):
         by_file.document["attackers"][0]["right_budgets"]
         == by_object.document["attackers"][0]["right_budgets"]
     )
-    assert "nothing is left open" in by_file.document["scaling"]["meaning"]
+    assert "that door is closed" in by_file.document["scaling"]["meaning"]
     assert audit(X, y, scale=False).document["scaling"]["from"] == "none"
 
 
@@ -311,6 +339,7 @@ def test_rows_of_another_table_are_reported_on(tmp_path):
     ("arguments", "said"),
     [
         ({"against": []}, "at least one attacker"),
+        ({"against": ["mislabelled:1%", "mislabelled:8%"]}, "every attacker once"),
         ({"against": "thief:1%"}, "expected an attacker"),
         ({"bars": ["0.8"]}, "SHARE@ATTACKER"),
         ({"against": "backdoor:1%:0.5", "bars": ["0.5@backdoor:2%:0.5"]}, "different numbers of rows"),

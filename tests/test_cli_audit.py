@@ -99,3 +99,13 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_written(table, words, sa
 def test_a_second_table_is_reported_on(table, capsys):
     assert main(["audit", table, table, "--label", "churned", "--k", "15", "--sigma", "0"]) == 0
     assert "reported on 240 others" in capsys.readouterr().out
+
+
+def test_no_folder_of_the_machine_stands_in_the_report(table, tmp_path, monkeypatch):
+    words = ["audit", str(tmp_path / table), "--label", "churned", f"--report={tmp_path}/a.json", "--quiet"]
+    monkeypatch.setattr("sys.argv", ["knn-cert", *words])
+    assert main(words) == 0
+    text = (tmp_path / "a.json").read_text()
+    assert str(tmp_path) not in text
+    command = "knn-cert audit bank.csv --label churned --report=a.json --quiet"
+    assert json.loads(text)["made_by"]["command"] == command

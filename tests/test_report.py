@@ -494,8 +494,8 @@ def test_the_weakest_classes_are_those_that_stay():
 def test_a_useless_classifier_is_called_so_in_the_first_line():
     document = report_documents.useless()
     page = report.render_html(document)
-    assert Page(page[page.index("<header>") :]).texts[0].startswith("This classifier is useless")
-    assert report.render_markdown(document).startswith("# This classifier is useless")
+    assert Page(page[page.index("<header>") :]).texts[0].startswith("No use shown")
+    assert report.render_markdown(document).startswith("# No use shown")
     assert "useless" not in report.render_markdown(report_documents.real())
 
 

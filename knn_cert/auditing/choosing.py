@@ -64,8 +64,8 @@ class Candidate:
         Share predicted right.
     balanced : float
         The same share, as the mean over the classes.
-    certified_accuracy : float
-        Share predicted right and certified at the asked budget; with several budgets, the mean of the shares.
+    certified : tuple of float
+        Share predicted right and certified at each of the asked budgets.
     chosen : bool
     """
 
@@ -75,8 +75,13 @@ class Candidate:
     n_queries: int
     accuracy: float
     balanced: float
-    certified_accuracy: float
+    certified: tuple[float, ...]
     chosen: bool = False
+
+    @property
+    def certified_accuracy(self) -> float:
+        """What candidates are chosen by: the mean over the asked budgets."""
+        return sum(self.certified) / len(self.certified)
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ def candidates(
             n_queries=len(queries.y),
             accuracy=float(np.mean(shares[0][0])),
             balanced=balanced_accuracy(shares[0][0], queries.y),
-            certified_accuracy=float(np.mean([np.mean(held) for _, held in shares])),
+            certified=tuple(float(np.mean(held)) for _, held in shares),
         )
         for (k, sigma), shares in found.items()
     ]
@@ -231,7 +236,7 @@ def _best(tried: list[Candidate], n_classes: int) -> Candidate:
 
 
 def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked]) -> str:
-    budgets = ", ".join(map(str, asked))
+    budgets = ", ".join(map(str, asked)) + (" (in the mean)" if len(asked) > 1 else "")
     if chosen.certified_accuracy == 0.0:
         return f"No useful setting is certified at {budgets} anywhere; the most accurate one was taken."
     beats = (

@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 from .._printing import listed, quoted
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Description", "Duplicates", "describe"]
+__all__ = ["Description", "Duplicates", "describe", "known_rows"]
 
 # Nearest rows are looked for from at most so many rows, among at most so many: a second at 50 columns.
 _MOST_LOOKED_AT, _MOST_AMONG = 2000, 20_000
@@ -21,6 +21,9 @@ _MOST_LOOKED_AT, _MOST_AMONG = 2000, 20_000
 _NEAR = 0.1
 
 _EXAMPLES = 5
+
+# So large a share of the reported rows may be training rows as well, before it is said.
+_KNOWN = 0.05
 
 # A class is rare below this share of the rows, and one is nearly all of the table above this.
 _RARE, _NEARLY_ALL = 0.05, 0.9
@@ -106,6 +109,18 @@ def _twins(X: FloatArray, y: NDArray[Any]) -> tuple[int, int, list[tuple[int, in
         for members in mixed[:_EXAMPLES]
     ]
     return sum(map(len, twins)), sum(map(len, mixed)), pairs
+
+
+def known_rows(X_train: FloatArray, X_report: FloatArray) -> list[str]:
+    """Return a remark on reported rows that are training rows as well, where there are many."""
+    trained = {row.tobytes() for row in X_train + 0.0}
+    known = sum(row.tobytes() in trained for row in X_report + 0.0)
+    if known <= _KNOWN * len(X_report):
+        return []
+    return [
+        f"{known} of the {len(X_report)} reported rows are also training rows: shares say less of rows that "
+        "are new."
+    ]
 
 
 def _near_others(X: FloatArray, y: NDArray[Any], seed: int) -> tuple[int, int, list[tuple[int, int]], float]:

@@ -11,6 +11,7 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
+from .._printing import listed
 from .._types import BoolArray, FloatArray, WholeArray
 from .._version import __version__
 from ..exact.estimator import SmoothedKNNClassifier
@@ -27,8 +28,18 @@ __all__ = ["Findings", "fingerprint", "document_of"]
 FORMAT, VERSION = "knn_cert audit", 1
 
 _QUERIES_SHOWN = 10
+# Of a class with fewer reported rows than these nothing is said.
+_FEW = 5
 
 NOT_COVERED = (
+    "How cells became numbers was decided on this table: which columns are left out, which words are "
+    "categories, how "
+    "dates are read. One planted row can change that. The certificates hold for tables that are read in "
+    "this same way; "
+    "a table that is audited anew may be read otherwise.",
+    "Budgets count changes of the training rows that were used here. With other rows in the table other "
+    "rows are held "
+    "out, and others are trained on; with a TEST table, one K and one noise given, all rows are trained on.",
     "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
     "reached those rows may have "
     "influenced it. Choose on rows that nobody could reach, or keep the settings of an earlier audit.",
@@ -53,7 +64,7 @@ class Findings(NamedTuple):
     seed: int
     numbers: tuple[WholeArray, int, WholeArray]  # of the training rows, how many chose, of the reported rows
     report_from: str
-    choice: Choice
+    choice: Choice | None
     classifier: SmoothedKNNClassifier
     y_train: NDArray[Any]
     X_report: FloatArray
@@ -104,12 +115,13 @@ def document_of(found: Findings) -> dict[str, Any]:
             "report": len(report_rows),
             "report_from": found.report_from,
         },
-        "choice": _choice(found, first),
+        "choice": None if found.choice is None else _choice(found.choice, first),
         "classifier": {
             "n_neighbors": int(classifier.n_neighbors),
             "sigma": float(classifier.sigma),
             "words": _in_words(classifier),
             "useless": len(np.unique(labels)) == 1 or not tells_apart(right, found.y_report),
+            "warning": _warning(found, first, right),
             "accuracy": float(np.mean(right)),
             "majority_accuracy": majority_share(found.y_train, found.y_report),
             "n_queries": len(right),
@@ -158,6 +170,25 @@ def fingerprint(X: FloatArray, y: NDArray[Any] | None) -> str:
     return digest.hexdigest()
 
 
+def _warning(found: Findings, first: Attacked, right: BoolArray) -> str | None:
+    """Return what shares over all classes hide: a constant answer does as well, a class has nothing."""
+    said = []
+    share = first.certified_accuracy(first.budget)
+    majority = majority_share(found.y_train, found.y_report)
+    if share <= majority < float(np.mean(right)):
+        said.append(
+            f"Against this attacker no more is right and certified ({100 * share:.1f} %) than always saying "
+            "the "
+            f"largest class would get right ({100 * majority:.1f} %)."
+        )
+    y, held = found.y_report[first.positions], first.right_and_certified
+    tested = [label for label in np.unique(y) if np.count_nonzero(y == label) >= _FEW]
+    nothing = [label for label in tested if not held[y == label].any()]
+    if nothing and held.any():
+        said.append(f"Of the class(es) {listed(map(str, nothing), 5)} nothing is right and certified.")
+    return " ".join(said) or None
+
+
 def _duplicates(description: Description) -> dict[str, Any]:
     found = description.duplicates
     return {
@@ -168,24 +199,24 @@ def _duplicates(description: Description) -> dict[str, Any]:
     }
 
 
-def _choice(found: Findings, first: Attacked) -> dict[str, Any]:
+def _choice(choice: Choice, first: Attacked) -> dict[str, Any]:
     return {
         "asked": {
             "attacker": first.asked.attacker.name,
             "budget": first.budget,
             "share": first.asked.rows if isinstance(first.asked.rows, float) else None,
         },
-        "majority_accuracy": found.choice.majority_accuracy,
-        "why": found.choice.why,
+        "majority_accuracy": choice.majority_accuracy,
+        "why": choice.why,
         "candidates": [
             {
                 "n_neighbors": one.n_neighbors,
                 "sigma": one.sigma,
                 "accuracy": one.accuracy,
-                "certified_accuracy": one.certified_accuracy,
+                "certified_accuracy": one.certified[0],
                 "chosen": one.chosen,
             }
-            for one in found.choice.candidates
+            for one in choice.candidates
         ],
     }
 

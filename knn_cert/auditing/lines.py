@@ -15,7 +15,9 @@ _FEW = 30  # reported rows, below which chance decides
 
 def lines_of(document: dict[str, Any]) -> list[str]:
     """Return what an audit found, a line for each thing that matters; names in it are printable."""
-    lines = [_verdict(document), _table(document)]
+    warning = document["classifier"]["warning"]
+    beware = [f"beware:      {warning}"] if warning and not document["classifier"]["useless"] else []
+    lines = [_verdict(document), *beware, _table(document)]
     remarks = document["table"]["remarks"]
     if remarks:
         more = f" ({len(remarks) - 1} more remark(s) in the report)" if len(remarks) > 1 else ""
@@ -43,7 +45,7 @@ def _verdict(document: dict[str, Any]) -> str:
         )
     right, held = chosen["accuracy"], first["certified_accuracy"]
     return (
-        f"verdict:     of rows that it has not seen {100 * right:.1f} % are predicted right, and "
+        f"verdict:     {100 * right:.1f} % of the reported rows are predicted right, and "
         f"{100 * held:.1f} % stay right whatever this attacker did: {first['title'].lower()}, "
         f"{_budget(first)}"
     )
@@ -69,9 +71,9 @@ def _table(document: dict[str, Any]) -> str:
 
 def _setting(document: dict[str, Any]) -> str:
     chosen, split = document["classifier"], document["split"]
+    chosen_on = f"chosen on {split['choose']}" if split["choose"] else "settings as they were given"
     return (
-        f"classifier:  {chosen['words']}; {split['train']} training rows, chosen on {split['choose']}, "
-        "reported on "
+        f"classifier:  {chosen['words']}; {split['train']} training rows, {chosen_on}, reported on "
         f"{split['report']} others; always saying the largest class is right for "
         f"{100 * chosen['majority_accuracy']:.1f} %"
     )
@@ -106,6 +108,10 @@ def _percent(share: float) -> str:
 
 
 def _not_covered(document: dict[str, Any]) -> str:
+    doors = ["how columns are read"]
     if document["scaling"]["from"] == "this table":
-        return "what an attacker did to the scaling constants and to this choice of settings; see the report"
-    return "what an attacker did to this choice of settings; see the report"
+        doors.append("their scaling")
+    if document["split"]["choose"]:
+        doors.append("this choice of settings")
+    what = doors[0] if len(doors) == 1 else f"{', '.join(doors[:-1])} and {doors[-1]}"
+    return f"what an attacker did to {what}; see the report"

@@ -21,7 +21,7 @@ from .attacked import Attacked, attack_report
 from .attackers import DEFAULT_ATTACKERS, DEFAULT_SHARE, Asked, parse_asked
 from .bars import Bar, parse_bar
 from .choosing import Rows, choose
-from .describing import describe
+from .describing import describe, known_rows
 from .examples import Example, find_example
 from .hinges import hinges
 from .lines import lines_of
@@ -105,12 +105,14 @@ def audit(
     began = time.perf_counter()
     tell = progress or (lambda what, done, total: None)
     asked, cleared = _asked(against, attackers, bars)
-    sigmas = _as_list(sigma, "sigma")
+    neighbors, sigmas = _as_list(n_neighbors, "n_neighbors"), _as_list(sigma, "sigma")
     for one in sigmas or ():
         check_sigma_or_none(one)
+    scaled_as_given = constants is not None or not scale
+    settled = len(neighbors or ()) == 1 and len(sigmas or ()) == 1 and scaled_as_given
     tell("reading", 0, 1)
     source = read_source(table, label, test, dict(reading or {}))
-    parts = split(source.y, report=source.test is None, seed=seed)
+    parts = split(source.y, choose=not settled, report=source.test is None, seed=seed)
     X_train, y_train = source.X[parts.train], source.y[parts.train]
     X_report, y_report, report_rows = _reported(source, parts.report)
     scaling, scalers = _scalers(source, X_train, constants, scale)
@@ -121,19 +123,23 @@ def audit(
         for scaler in scalers
     ]
     described = [describe(train.X, train.y, seed=seed) for train, _ in scaled]
-    choice = choose(
-        scaled,
-        [one.usual_distance for one in described],
-        [one for one, chosen_for in asked if chosen_for],
-        neighbors=_as_list(n_neighbors, "n_neighbors"),
-        sigmas=sigmas,
-        progress=lambda done, total: tell("choosing", done, total),
-        n_threads=n_threads,
-    )
-    scaler, train = scalers[choice.chosen.scaling], scaled[choice.chosen.scaling][0]
-    classifier = SmoothedKNNClassifier(n_threads=n_threads).set_params(
-        n_neighbors=choice.chosen.n_neighbors, sigma=choice.chosen.sigma
-    )
+    choice, scaling_chosen = None, 0
+    settings = {"n_neighbors": (neighbors or [0])[0], "sigma": (sigmas or [0.0])[0]}
+    if not settled:
+        choice = choose(
+            scaled,
+            [one.usual_distance for one in described],
+            [one for one, chosen_for in asked if chosen_for],
+            neighbors=neighbors,
+            sigmas=sigmas,
+            progress=lambda done, total: tell("choosing", done, total),
+            n_threads=n_threads,
+        )
+        chosen = choice.chosen
+        scaling_chosen = chosen.scaling
+        settings = {"n_neighbors": chosen.n_neighbors, "sigma": chosen.sigma}
+    scaler, train = scalers[scaling_chosen], scaled[scaling_chosen][0]
+    classifier = SmoothedKNNClassifier(n_threads=n_threads).set_params(**settings)
     classifier.fit(train.X, train.y)
     reported = _rows(scaler, X_report, y_report)
     attacked = []
@@ -152,7 +158,7 @@ def audit(
             "label": source.table.label_name,
         },
         columns=source.columns(scaler),
-        remarks=[*source.remarks, *whole.remarks],
+        remarks=[*known_rows(X_train, X_report), *source.remarks, *whole.remarks],
         description=whole,
         scaling=scaling,
         seed=seed,
@@ -204,6 +210,15 @@ def _asked(
     budgets answer for the others. But shares of moved rows are a part of the threat.
     """
     chosen_for = [parse_asked(text) for text in ([against] if isinstance(against, str) else against)]
+    twice = {
+        one.attacker.name for one in chosen_for if sum(o.attacker is one.attacker for o in chosen_for) > 1
+    }
+    if twice:
+        raise InvalidInput(
+            f"against must name every attacker once, got {', '.join(sorted(twice))} several times; the "
+            "report has "
+            "all budgets of each"
+        )
     if not chosen_for:
         raise InvalidInput("against must name at least one attacker, such as mislabelled:1%, got none")
     cleared = [parse_bar(text) for text in bars]

@@ -19,9 +19,9 @@ FROM_TABLE = (
 GIVEN = (
     "Features are scaled by constants that were given, the same for every table; as long as they do not "
     "come from a table that "
-    "an attacker may have reached, nothing is left open."
+    "an attacker may have reached, that door is closed."
 )
-UNSCALED = "Features are used as they are: no constants, nothing left open."
+UNSCALED = "Features are used as they are: there are no constants that could be tampered with."
 
 # A column of numbers >= 0 is skewed where its spread is so many times its mean, as counts and amounts are.
 _SKEWED = 1.0

@@ -16,7 +16,7 @@ from .._types import BoolArray, FloatArray
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
 from ..scaling.constants import constants_for
-from ..tables import Table, TableWarning, read_queries, read_table
+from ..tables import Table, TableWarning, read_queries, read_table, warn_of_same_rows
 
 __all__ = ["Source", "read_source"]
 
@@ -124,6 +124,7 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
                     "an audit reports on rows with labels, and the test table has no column "
                     f"{quoted(found.label_name)}; add it, or leave the test table out for a hold-out"
                 )
+            warn_of_same_rows(found.X, X)
             rows = X, y
     return _source(found, _name_of(table), rows, _name_of(test), [str(one.message) for one in caught])
 

@@ -28,16 +28,16 @@ class Parts(NamedTuple):
     report: WholeArray
 
 
-def split(y: NDArray[Any], *, report: bool, seed: int) -> Parts:
-    """Hold rows out, each class in proportion, to choose on and (if wanted) to report on; the rest trains.
+def split(y: NDArray[Any], *, choose: bool = True, report: bool = True, seed: int) -> Parts:
+    """Hold rows out, each class in proportion, to choose on and to report on, if wanted; the rest trains.
 
     Classes of fewer than three rows stay in the training table.
 
     Parameters
     ----------
     y : ndarray of shape (n,)
-    report : bool
-        Whether rows to report on are held out, too.
+    choose, report : bool
+        Whether rows to choose on, and to report on, are held out.
     seed : int
 
     Raises
@@ -49,8 +49,8 @@ def split(y: NDArray[Any], *, report: bool, seed: int) -> Parts:
     _, inverse, counts = np.unique(y, return_inverse=True, return_counts=True)
     testable = np.flatnonzero(counts[inverse] >= _FEWEST_OF_A_CLASS)
     sizes = [min(int(_SHARE * len(testable)), most) for most in (_MOST_REPORTED, _MOST_CHOSEN_ON)]
-    reported, chosen_on = sizes if report else (0, sizes[1])
-    if chosen_on < 1 or (report and reported < 1):
+    reported, chosen_on = sizes[0] if report else 0, sizes[1] if choose else 0
+    if (choose and chosen_on < 1) or (report and reported < 1):
         raise InvalidInput(
             f"an audit holds rows out to choose settings and to report on, and needs 5 rows at least of "
             f"classes that have 3 rows or more, got {len(testable)}; give a larger table (and check that "

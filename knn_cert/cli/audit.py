@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import shlex
 import sys
 
@@ -222,5 +223,5 @@ def _check(args: argparse.Namespace) -> None:
 
 def _command(args: argparse.Namespace) -> str:
     """Return the command line as it was given, without folders, which are nobody's business."""
-    words = [os.path.basename(word) if os.path.exists(word) else word for word in sys.argv[1:]]
-    return shlex.join(["knn-cert", *words])
+    separators = "".join(re.escape(one) for one in (os.sep, os.altsep) if one)
+    return shlex.join(["knn-cert", *(re.sub(rf"[^=]*[{separators}]", "", word) for word in sys.argv[1:])])

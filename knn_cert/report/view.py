@@ -54,14 +54,14 @@ class View:
 
     @property
     def is_useless(self) -> bool:
-        """Whether the classifier always says the same label."""
+        """Whether the classifier is not shown to tell the classes apart."""
         return bool(self.document["classifier"]["useless"])
 
     @property
     def headline(self) -> str:
         """The verdict in one sentence."""
         if self.is_useless:
-            return "This classifier is useless: it always says the same label."
+            return "No use shown: this classifier does not tell the classes apart better than guesses."
         title = self.title(self.main)
         if title[1:2].islower():
             title = title[0].lower() + title[1:]
@@ -75,10 +75,12 @@ class View:
         """What a reader of the numbers has to know before all else; mostly nothing."""
         if self.is_useless:
             return (
-                "What always says the same needs no attack and fears none: it is certified against a lot, "
-                "and worth nothing. Its certified accuracy is at most the share of that label."
+                "What says the same whatever the table holds needs no attack and fears none: that it is "
+                "certified against a lot is worth nothing."
             )
         classifier = self.document["classifier"]
+        if classifier.get("warning"):
+            return wording.text(classifier["warning"])
         if classifier["accuracy"] <= classifier["majority_accuracy"]:
             return (
                 f"The classifier is right on {wording.share(classifier['accuracy'])}; always saying the most "
@@ -149,7 +151,7 @@ class View:
     def asked(self, attacker: dict[str, Any]) -> str:
         """Return the budget that was asked about."""
         share = attacker["asked_share"]
-        of_table = "" if share is None else f" ({wording.rate(share)} of the table)"
+        of_table = "" if share is None else f" ({wording.rate(share)} of the training rows)"
         return f"up to {wording.budget(attacker['asked'], attacker['unit'])}{of_table}"
 
     def n_certified(self, attacker: dict[str, Any], budget: float) -> int:
@@ -229,9 +231,10 @@ class View:
         pairs = first(found["examples"], 5)
         examples = ", ".join(f"{a} and {b}" for a, b in pairs.items)
         return (
-            f"{wording.count(found['rows'])} rows are equal to an earlier one; "
-            f"{wording.count(found['other_label'])} are equal to one with another label, "
-            f"{wording.count(found['near_other_label'])} nearly so"
+            f"{wording.count(found['rows'])} rows stand in the table more than once, "
+            f"{wording.count(found['other_label'])} of them with different labels; "
+            f"{wording.count(found['near_other_label'])} of the rows looked at lie right beside one "
+            "with another label"
             f"{f' (rows {examples})' if examples else ''}."
         )
 
