@@ -16,10 +16,11 @@ from ..exact.estimator import SmoothedKNNClassifier
 from ..exact.together.result import Together
 from ..threats import Deletions, LabelFlips, Replacements
 from .attackers import Asked
+from .splits import sample
 
 __all__ = ["Attacked", "attack_report"]
 
-# Certificates that take longer are worked out for fewer rows, evenly spread: those with noise (milliseconds
+# Certificates that take longer are worked out for fewer rows: those with noise (milliseconds
 # each),
 # of radii with noise (tens of them), of more than two classes with noise, and of moved queries without
 # noise, which
@@ -80,7 +81,13 @@ class Attacked:
 
 
 def attack_report(
-    classifier: SmoothedKNNClassifier, X: FloatArray, y: NDArray[Any], asked: Asked
+    classifier: SmoothedKNNClassifier,
+    X: FloatArray,
+    y: NDArray[Any],
+    asked: Asked,
+    *,
+    seed: int = 0,
+    all_rows: bool = False,
 ) -> Attacked:
     """Certify rows against an attacker, with the largest budget that each prediction survives.
 
@@ -91,10 +98,14 @@ def attack_report(
     X, y : ndarray of shape (m, d), (m,)
         Rows with true labels.
     asked : Asked
+    seed : int, default=0
+        Which rows are taken where certificates take too long for all.
+    all_rows : bool, default=False
+        Whether all are taken, however long that is: where a bar has to be cleared.
     """
     began = time.perf_counter()
-    noisy, most = float(classifier.sigma) > 0.0, _most_rows(classifier, asked)
-    positions = np.arange(len(y)) if len(y) <= most else np.linspace(0, len(y) - 1, most).astype(np.int64)
+    noisy = float(classifier.sigma) > 0.0
+    positions = sample(y, sys.maxsize if all_rows else _most_rows(classifier, asked), seed)
     certificates = classifier.certify(X[positions], asked.open_threat)
     together = None
     if not noisy and isinstance(asked.threat, (LabelFlips, Deletions, Replacements)):

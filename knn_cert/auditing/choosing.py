@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .._types import BoolArray, FloatArray
 from ..exact.estimator import SmoothedKNNClassifier
 from .attackers import Asked
+from .splits import sample
 
 __all__ = [
     "Candidate",
@@ -91,7 +92,7 @@ class Choice:
     Attributes
     ----------
     candidates : list of Candidate
-        One of them chosen.
+        Those of the chosen scaling, one of them chosen.
     majority_accuracy : float
         Share of the rows to choose on that are of the largest class of the training rows.
     why : str
@@ -115,6 +116,7 @@ def choose(
     *,
     neighbors: Sequence[int] | None = None,
     sigmas: Sequence[float] | None = None,
+    seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
     n_threads: int | None = None,
 ) -> Choice:
@@ -130,6 +132,8 @@ def choose(
         The budgets to choose for, at least one.
     neighbors, sigmas : sequence of numbers, optional
         What to choose from, where not all are to be tried.
+    seed : int, default=0
+        Which rows settings with noise are tried on, where they take too long for all.
     progress : callable(done, total), optional
     n_threads : int, optional
 
@@ -152,15 +156,16 @@ def choose(
         best = _best(tried, n_classes).scaling
     train, queries = scaled[best]
     few = n_classes > 2 or n_train > _LARGE_TABLE
-    queries = _evenly(queries, _NOISY_QUERIES_MORE_CLASSES if few else _NOISY_QUERIES)
+    some = sample(queries.y, _NOISY_QUERIES_MORE_CLASSES if few else _NOISY_QUERIES, seed)
+    queries = Rows(queries.X[some], queries.y[some])
     noisy = _noisy_neighbors(n_train, n_classes) if neighbors is None else neighbors
     for sigma in noises[best] if noisy else ():
         tried += candidates(train, queries, asked, noisy, [sigma], best, n_threads)
         done = _report(progress, done, total)
     chosen = _best(tried, n_classes)
     majority = majority_share(train.y, scaled[best][1].y)
-    tried = [replace(one, chosen=one is chosen) for one in tried]
-    return Choice(tried, majority, _reason(chosen, majority, asked))
+    of_scaling = [replace(one, chosen=one is chosen) for one in tried if one.scaling == chosen.scaling]
+    return Choice(of_scaling, majority, _reason(chosen, majority, asked, len(queries.y)))
 
 
 def candidates(
@@ -206,10 +211,13 @@ def tells_apart(right: BoolArray, y: NDArray[Any]) -> bool:
     """Whether predictions are right more often, class by class, than guesses would be by chance.
 
     Guesses that say each class equally often are right with probability 1/C in every class; the mean over the
-    classes has to be 1.64 of its standard deviations above that, which one of twenty such guesses reaches.
+    classes has to be 1.64 of its standard deviations above that, which one of twenty such guesses reaches. Of
+    one class alone nothing can be told.
     """
     labels, counts = np.unique(y, return_counts=True)
-    chance = 1.0 / max(len(labels), 2)
+    if len(labels) < 2:
+        return False
+    chance = 1.0 / len(labels)
     deviation = np.sqrt(np.sum(chance * (1.0 - chance) / counts)) / len(labels)
     return balanced_accuracy(right, y) > chance + 1.64 * float(deviation)
 
@@ -232,10 +240,10 @@ def _best(tried: list[Candidate], n_classes: int) -> Candidate:
     useful = [one for one in useful if one.accuracy >= accurate - _ACCURACY_LOSS]
     certified = max(one.certified_accuracy for one in useful)
     level = [one for one in useful if one.certified_accuracy >= certified - _SAME]
-    return min(level, key=lambda one: (-one.accuracy, one.sigma, one.n_neighbors))
+    return min(level, key=lambda one: (-one.accuracy, -one.certified_accuracy, one.sigma, one.n_neighbors))
 
 
-def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked]) -> str:
+def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked], n_noisy: int) -> str:
     budgets = ", ".join(map(str, asked)) + (" (in the mean)" if len(asked) > 1 else "")
     if chosen.certified_accuracy == 0.0:
         return f"No useful setting is certified at {budgets} anywhere; the most accurate one was taken."
@@ -243,8 +251,12 @@ def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked]) -> str:
         "" if chosen.accuracy > majority else " It is not more accurate than always saying the largest class."
     )
     return (
-        f"Most rows are predicted right and certified at {budgets}, among settings whose accuracy is within "
-        f"{_ACCURACY_LOSS:g} of the best and that tell the classes apart.{beats}"
+        f"Among settings whose accuracy is within {_ACCURACY_LOSS:g} of the best and that tell the classes "
+        "apart, "
+        f"those were looked for that are right and certified most at {budgets}; of those within {_SAME:g} "
+        "of the "
+        f"most the more accurate one was taken. Settings with noise were tried on {n_noisy} of the "
+        f"rows.{beats}"
     )
 
 
@@ -265,13 +277,6 @@ def _noises(usual_distances: Sequence[float], sigmas: Sequence[float] | None) ->
         return [[sigma for sigma in sigmas if sigma > 0.0]] * len(usual_distances)
     proposed = [[_two_digits(share * usual) for share in _NOISE_SHARES] for usual in usual_distances]
     return [[sigma for sigma in some if sigma > 0.0] for some in proposed]
-
-
-def _evenly(rows: Rows, most: int) -> Rows:
-    if len(rows.y) <= most:
-        return rows
-    some = np.linspace(0, len(rows.y) - 1, most).astype(np.int64)
-    return Rows(rows.X[some], rows.y[some])
 
 
 def _two_digits(value: float) -> float:

@@ -76,7 +76,7 @@ class Description:
     remarks: list[str] = field(default_factory=list)
 
 
-def describe(X: FloatArray, y: NDArray[Any], *, seed: int) -> Description:
+def describe(X: FloatArray, y: NDArray[Any], *, seed: int, numbers: WholeArray | None = None) -> Description:
     """Describe a table of scaled features.
 
     Parameters
@@ -86,13 +86,17 @@ def describe(X: FloatArray, y: NDArray[Any], *, seed: int) -> Description:
     y : ndarray of shape (n,)
     seed : int
         Which rows are looked at where there are many.
+    numbers : ndarray of int, shape (n,), optional
+        What the rows are called in examples; left out, their positions.
     """
     labels, counts = np.unique(y, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     classes = [(labels[k], int(counts[k])) for k in order]
     twins, with_other, pairs = _twins(X, y)
     near, looked_at, near_pairs, usual = _near_others(X, y, seed)
-    duplicates = Duplicates(twins, with_other, near, looked_at, [*pairs, *near_pairs][:_EXAMPLES])
+    called = np.arange(len(y)) if numbers is None else numbers
+    examples = [(int(called[a]), int(called[b])) for a, b in [*pairs, *near_pairs][:_EXAMPLES]]
+    duplicates = Duplicates(twins, with_other, near, looked_at, examples)
     return Description(classes, duplicates, usual, _remarks(classes, len(y), X.shape[1], duplicates))
 
 

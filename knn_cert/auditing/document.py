@@ -16,6 +16,7 @@ from .._types import BoolArray, FloatArray, WholeArray
 from .._version import __version__
 from ..exact.estimator import SmoothedKNNClassifier
 from ..exact.together.result import Together
+from ..threats.base import RowsThreat
 from .attacked import Attacked
 from .bars import Bar
 from .choosing import Choice, majority_share, tells_apart
@@ -244,9 +245,9 @@ def _classes(found: Findings, right: BoolArray) -> list[dict[str, Any]]:
 def _attacker(one: Attacked, n_train: int) -> dict[str, Any]:
     attacker, asked, certificates = one.asked.attacker, one.asked, one.certificates
     budgets = np.where(certificates.abstained, 0, certificates.budget)
-    share = asked.rows if isinstance(asked.rows, float) else None
-    if share is None and asked.rows is not None:
-        share = asked.rows / n_train
+    share = None
+    if isinstance(asked.threat, RowsThreat):
+        share = asked.threat.tampered_rows(n_train) / n_train  # shares are rounded up to whole rows
     return {
         "name": attacker.name,
         "title": attacker.title,
@@ -281,7 +282,11 @@ def _together(together: Together, rows: float | int) -> dict[str, Any]:
 def _queries(found: Findings, labels: NDArray[Any]) -> dict[str, list[dict[str, Any]]]:
     first = found.attacked[0]
     strength = np.where(first.certificates.abstained, -1.0, first.certificates.budget.astype(np.float64))
+    looked_at = first.positions
+    for one in found.attacked:
+        looked_at = np.intersect1d(looked_at, one.positions)  # by every attacker
     order = np.argsort(strength, kind="stable")
+    order = order[np.isin(first.positions[order], looked_at)]
     report_rows = found.numbers[2]
 
     def line(i: int) -> dict[str, Any]:

@@ -44,9 +44,10 @@ def _verdict(document: dict[str, Any]) -> str:
             f"{few}. That no attack changes them is worth nothing."
         )
     right, held = chosen["accuracy"], first["certified_accuracy"]
+    fewer = "" if first["n_queries"] == chosen["n_queries"] else f" (of {first['n_queries']} of them)"
     return (
         f"verdict:     {100 * right:.1f} % of the reported rows are predicted right, and "
-        f"{100 * held:.1f} % stay right whatever this attacker did: {first['title'].lower()}, "
+        f"{100 * held:.1f} %{fewer} stay right whatever this attacker did: {first['title'].lower()}, "
         f"{_budget(first)}"
     )
 
@@ -93,14 +94,16 @@ def _attacker(one: dict[str, Any], n_report: int) -> str:
 def _budget(one: dict[str, Any]) -> str:
     share = "" if one["asked_share"] is None else f" ({100 * one['asked_share']:.3g} % of the training rows)"
     if one["unit"] == "rows":
-        return f"{one['asked']} rows{share}"
+        return f"{_amount(one['asked'], 'rows')}{share}"
     return f"radius {_amount(one['asked'], 'radius')}{share.replace(' (', ' on ', 1).rstrip(')')}"
 
 
 def _amount(value: float | None, unit: str) -> str:
     if value is None:
-        return "any budget"
-    return f"{value:g} rows" if unit == "rows" else f"{value:.3g}"
+        return "any number of rows" if unit == "rows" else "any radius"
+    if unit == "radius":
+        return f"{value:.3g}"
+    return "1 row" if value == 1 else f"{value:g} rows"
 
 
 def _percent(share: float) -> str:

@@ -132,6 +132,7 @@ def audit(
             [one for one, chosen_for in asked if chosen_for],
             neighbors=neighbors,
             sigmas=sigmas,
+            seed=seed,
             progress=lambda done, total: tell("choosing", done, total),
             n_threads=n_threads,
         )
@@ -145,9 +146,10 @@ def audit(
     attacked = []
     for k, (each, _) in enumerate(asked):
         tell("certifying", k, len(asked))
-        attacked.append(attack_report(classifier, reported.X, reported.y, each))
+        barred = any(bar.asked.attacker is each.attacker for bar in cleared)
+        attacked.append(attack_report(classifier, reported.X, reported.y, each, seed=seed, all_rows=barred))
     tell("looking for attacks", 0, 1)
-    whole = describe(_transform(scaler, source.X), source.y, seed=seed)
+    whole = describe(_transform(scaler, source.X), source.y, seed=seed, numbers=source.row_numbers)
     first = attacked[0]
     found = documents.Findings(
         table={
@@ -162,7 +164,7 @@ def audit(
         description=whole,
         scaling=scaling,
         seed=seed,
-        numbers=(parts.train, len(parts.choose), report_rows),
+        numbers=(source.row_numbers[parts.train], len(parts.choose), report_rows),
         report_from="held-out rows" if source.test is None else f"rows of {source.test_name}",
         choice=choice,
         classifier=classifier,
@@ -178,7 +180,7 @@ def audit(
             first.certificates.abstained,
             first.budget,
         ),
-        examples=_examples(classifier, reported.X, attacked, (parts.train, report_rows)),
+        examples=_examples(classifier, reported.X, attacked, (source.row_numbers[parts.train], report_rows)),
         bars=[(bar, _share(bar, attacked)) for bar in cleared],
         seconds=time.perf_counter() - began,
         date=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -236,7 +238,7 @@ def _asked(
 
 def _reported(source: Source, rows: WholeArray) -> tuple[FloatArray, NDArray[Any], WholeArray]:
     if source.test is None:
-        return source.X[rows], source.y[rows], rows
+        return source.X[rows], source.y[rows], source.row_numbers[rows]
     X, y = source.test
     return X, y, np.arange(len(y))
 

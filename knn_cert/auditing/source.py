@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_X_y
 
 from .._printing import quoted
-from .._types import BoolArray, FloatArray
+from .._types import BoolArray, FloatArray, WholeArray
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
 from ..scaling.constants import constants_for
@@ -61,6 +61,12 @@ class Source:
         """Which features are not scaled: codes of words, 0 and 1."""
         return np.array([kind in _CODES for kind, n in self._kinds() for _ in range(n)], dtype=bool)
 
+    @property
+    def row_numbers(self) -> WholeArray:
+        """What the rows are called: their numbers in the file, from 0."""
+        numbers = self.table.row_numbers
+        return np.arange(len(self.y)) if numbers is None else numbers
+
     def columns(self, scaler: FixedScaler | None) -> list[dict[str, Any]]:
         """Return a line for each column, as the document has it."""
         lines, first = [], 0
@@ -80,6 +86,7 @@ class Source:
                 "missing": column.missing,
                 **dict.fromkeys(("low", "median", "high", "center", "scale")),
                 "log": False,
+                "log_unit": None,
                 "remark": column.remark,
             }
             if n == 1:
@@ -87,7 +94,8 @@ class Source:
                 line |= {"low": values.min(), "median": np.median(values), "high": values.max()}
                 if constants is not None and column.kind not in _CODES:
                     line |= {"center": constants.center[first], "scale": constants.scale[first]}
-                    line["log"] = bool(np.isfinite(constants.unit[first]))
+                    if np.isfinite(constants.unit[first]):
+                        line |= {"log": True, "log_unit": constants.unit[first]}
             lines.append({key: float(x) if isinstance(x, np.floating) else x for key, x in line.items()})
             first += n
         return lines
@@ -126,8 +134,12 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
                 )
             warn_of_same_rows(found.X, X)
             rows = X, y
-    return _source(found, _name_of(table), rows, _name_of(test), [str(one.message) for one in caught])
+    remarks = [str(one.message).replace(_COUNTED, "") for one in caught]
+    return _source(found, _name_of(table), rows, _name_of(test), remarks)
 
+
+# What the reader says of row numbers; an audit calls rows by their numbers in the file.
+_COUNTED = "; row numbers count those that are left"
 
 # What `read_queries` wants to be told again; the rest is in the coding.
 _OF_QUERIES = ("header", "drop", "separator", "decimal")

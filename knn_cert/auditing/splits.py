@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._types import WholeArray
 from ..gate.errors import InvalidInput
 
-__all__ = ["Parts", "split"]
+__all__ = ["Parts", "sample", "split"]
 
 # Reported figures rest on at most so many rows, choices on so many; with 500 a share is known to 0.02.
 _MOST_REPORTED, _MOST_CHOSEN_ON = 500, 300
@@ -61,6 +61,14 @@ def split(y: NDArray[Any], *, choose: bool = True, report: bool = True, seed: in
     to_choose = _spread(rest, inverse, chosen_on, rng)
     train = np.setdiff1d(np.arange(len(y)), np.concatenate([to_report, to_choose]))
     return Parts(train, to_choose, to_report)
+
+
+def sample(y: NDArray[Any], most: int, seed: int) -> WholeArray:
+    """Return at most so many rows, each class in proportion, drawn by the seed whatever their order is."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    _, inverse = np.unique(y, return_inverse=True)
+    return _spread(np.arange(len(y)), inverse, most, np.random.default_rng(seed))
 
 
 def _spread(rows: WholeArray, inverse: WholeArray, size: int, rng: np.random.Generator) -> WholeArray:

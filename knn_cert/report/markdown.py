@@ -182,7 +182,7 @@ def _hinges(view: View) -> Iterator[str]:
         return
     shown = first(hinges["rows"], _MOST_ROWS)
     yield "## Rows that certificates hinge on"
-    yield _sentence(hinges["words"])
+    yield f"{_sentence(hinges['words'])} Rows are counted from 0."
     rows = [
         (
             str(one["row"]),

@@ -179,7 +179,8 @@ class View:
             else f" At least {wording.share(one['accuracy_at_least'])} are right in every such table."
         )
         return (
-            f"One attack with {wording.budget(one['rows'], 'rows')} on all queries at once changes {exact} "
+            f"One attack with {wording.budget(one['rows'], 'rows')} on all queries at once "
+            f"({self.title(attacker)}) changes {exact} "
             f"{wording.count(one['changed_at_most'])} of {wording.count(attacker['n_queries'])} predictions."
             f"{accuracy}"
         )
@@ -272,5 +273,7 @@ class View:
         """Return what was done to the numbers of a column."""
         if column["center"] is None or column["scale"] is None:
             return "–"
-        logarithm = "log(1 + x), then " if column["log"] else ""
+        unit = column.get("log_unit")
+        of_unit = "" if unit is None else f" / {wording.measure(unit)}"
+        logarithm = f"sign(x) log(1 + |x|{of_unit}), then " if column["log"] else ""
         return f"{logarithm}(x − {wording.measure(column['center'])}) / {wording.measure(column['scale'])}"

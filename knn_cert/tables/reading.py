@@ -53,6 +53,8 @@ class Table:
     label_name : str
     decided : Coding or None
         The coding by which ``X`` was made, where more than numbers was read; see `coding`.
+    row_numbers : ndarray of shape (n,), or None
+        Which rows of the file these are, from 0, where others were left out.
     """
 
     X: NDArray[np.float64]
@@ -60,6 +62,7 @@ class Table:
     feature_names: list[str]
     label_name: str
     decided: Coding | None = None
+    row_numbers: NDArray[np.int64] | None = None
 
     @functools.cached_property
     def coding(self) -> Coding:
@@ -176,15 +179,18 @@ def read_table(
 
 def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table:
     fills.check_names(raw.names)
+    row_numbers = None
     if drop_missing:
+        every = np.asarray(raw.places)
         raw = drop_incomplete(raw)
+        row_numbers = np.searchsorted(every, np.asarray(raw.places))
     if encode:
         coding = decide(raw, fills, drop_missing=drop_missing)
     else:
         coding = coding_of_numbers(raw.names, raw.columns, fills.of_number, drop_missing=drop_missing)
     used = set(coding.column_names)
     X = coding.apply(raw.with_columns([name in used for name in raw.names]))
-    return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding)
+    return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding, row_numbers)
 
 
 def read_queries(
