@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from knn_cert import FixedScaler, SmoothedKNNClassifier, audit
 from knn_cert.auditing import attackers, bars, choosing, describing, splits
+from knn_cert.report import validate
 from knn_cert.threats import Deletions, LabelFlips, QueryShift, RowShift
 
 
@@ -118,6 +120,7 @@ def test_attackers_are_threats_with_budgets(text, threat, open_threat):
         ("query:-1", "radius >= 0"),
         ("backdoor:1%:far", "radius >= 0"),
         ("query:nan", "radius >= 0"),
+        ("backdoor:1%:inf", "finite radius"),
     ],
 )
 def test_what_is_no_attacker_is_refused(text, said):
@@ -131,6 +134,17 @@ def test_what_is_no_attacker_is_refused(text, said):
 def test_what_is_no_bar_is_refused(text):
     with pytest.raises(ValueError, match="expected"):
         bars.parse_bar(text)
+
+
+def test_a_bar_is_cleared_by_the_share_that_it_names():
+    assert all(Fraction(n, 500) >= bars.parse_bar(f"{n / 5:.1f}%@query:1").share for n in range(501))
+
+
+def test_more_rows_than_there_are_can_be_asked_about():
+    X, y = blobs(n=120)
+    found = audit(X, y, against="removed:5000", n_neighbors=5, sigma=0.0)
+    assert found.document["attackers"][0]["asked"] == 5000
+    validate(found.document)
 
 
 def test_bars_are_read_in_percent_as_well():
@@ -259,6 +273,26 @@ def test_hinges_vote_for_the_predictions_that_are_counted(found):
             for q, label in zip(queries, labels, strict=True)
         ]
         assert (one["queries"], one["weak"]) == (sum(near), int(np.sum(np.array(near) & weak)))
+
+
+def test_fewer_rows_are_a_fair_sample_whatever_order_they_are_in():
+    y = np.arange(199) % 2
+    some = splits.sample(y, 100, seed=3)
+    assert len(set(some.tolist())) == 100
+    assert abs(np.mean(y[some]) - np.mean(y)) < 0.02
+
+
+def test_rows_are_called_by_their_numbers_in_the_file(tmp_path):
+    X, y = blobs(n=120)
+    with open(tmp_path / "holes.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "c", "d", "kind"])
+        writer.writerows([["", 1, 1, 1, 0]] * 10)
+        writer.writerows([*row, label] for row, label in zip(X.tolist(), y, strict=True))
+    holes = audit(tmp_path / "holes.csv", "kind", reading={"missing": "drop-rows"}, n_neighbors=5, sigma=0.0)
+    whole = audit(X, y, n_neighbors=5, sigma=0.0)
+    rows = [[one["row"] for one in found.document["hinges"]["rows"]] for found in (holes, whole)]
+    assert rows[0] == [row + 10 for row in rows[1]]
 
 
 def test_noise_is_called_of_no_use():

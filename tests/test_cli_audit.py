@@ -109,3 +109,25 @@ def test_no_folder_of_the_machine_stands_in_the_report(table, tmp_path, monkeypa
     assert str(tmp_path) not in text
     command = "knn-cert audit bank.csv --label churned --report=a.json --quiet"
     assert json.loads(text)["made_by"]["command"] == command
+
+
+def test_constants_are_saved_and_brought_again(table, capsys):
+    words = ["audit", table, table, "--label", "churned", "--k", "15", "--sigma", "0", "--quiet"]
+    assert main([*words, "--save-constants", "c.json", "--report", "a.json"]) == 0
+    assert main([*words, "--constants", "c.json", "--report", "b.json"]) == 0
+    with open("b.json") as file:
+        document = json.load(file)
+    assert document["scaling"]["from"] == "c.json" and document["split"]["train"] == 240
+    assert main([*words, "--constants", "c.json", "--save-constants", "c.json"]) == 2
+    assert "would overwrite" in capsys.readouterr().err
+
+
+def test_no_bar_is_cleared_where_no_use_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    with open("noise.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "kind"])
+        writer.writerows([*rng.normal(size=2), int(rng.random() < 0.03)] for _ in range(400))
+    assert main(["audit", "noise.csv", "--label", "kind", "--fail-under", "0.5@mislabelled:1"]) == 1
+    assert "FAILED: no use of the classifier is shown" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -229,6 +230,6 @@ def _radius(word: str, text: str) -> float:
         radius = float(word)
     except ValueError:
         radius = -1.0
-    if not radius >= 0.0 or "_" in word:
-        raise InvalidInput(f"expected a radius >= 0, got {quoted(word)} in {quoted(text)}")
+    if not 0.0 <= radius < math.inf or "_" in word:
+        raise InvalidInput(f"expected a finite radius >= 0, got {quoted(word)} in {quoted(text)}")
     return radius

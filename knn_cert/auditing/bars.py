@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import NamedTuple
 
 from .._printing import quoted
@@ -14,11 +15,11 @@ __all__ = ["Bar", "parse_bar"]
 class Bar(NamedTuple):
     """A share of the reported rows that has to be predicted right and certified at a budget."""
 
-    share: float
+    share: Fraction
     asked: Asked
 
     def __str__(self) -> str:
-        return f"{self.share:g}@{self.asked}"
+        return f"{float(self.share):g}@{self.asked}"
 
 
 def parse_bar(text: str) -> Bar:
@@ -39,9 +40,10 @@ def parse_bar(text: str) -> Bar:
         raise InvalidInput(f"expected SHARE@ATTACKER:BUDGET, such as 0.8@mislabelled:1%, got {quoted(text)}")
     word = share_text.strip()
     try:
-        share = float(word[:-1]) / 100.0 if word.endswith("%") else float(word)
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= 1.0 or "_" in word:
+        # as the decimal number that was written: 7.2% of 500 rows are 36
+        share = Fraction(word[:-1]) / 100 if word.endswith("%") else Fraction(word)
+    except (ValueError, ZeroDivisionError):
+        share = Fraction(-1)
+    if not 0 <= share <= 1 or "_" in word or "/" in word:
         raise InvalidInput(f"expected a share from 0 to 1 before @, got {quoted(word)} in {quoted(text)}")
     return Bar(share, parse_asked(asked_text.strip()))

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 # On a geometric scale; beyond a third of the table the largest class wins nearly everywhere.
-_NEIGHBORS = (1, 5, 15, 31, 51, 101, 151, 251, 501, 1001, 1501, 2501, 5001, 10001, 25001)
+_NEIGHBORS = (1, 5, 15, 31, 51, 101, 151, 251, 501, 1001, 1501, 2501, 5001, 10001, 25001, 50001)
 _LARGEST_SHARE = 1.0 / 3.0
 
 # Noise for small K: a vote of many rows is hardly moved by it, and without noise costs next to nothing. With

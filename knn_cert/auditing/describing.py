@@ -147,7 +147,8 @@ def _near_others(X: FloatArray, y: NDArray[Any], seed: int) -> tuple[int, int, l
         (int(looked_at[i]), int(among[found[i, np.argmin(others[i])]]))
         for i in close[np.argsort(others[close].min(axis=1), kind="stable")][:_EXAMPLES]
     ]
-    return len(close), len(looked_at), pairs, usual
+    once = list(dict.fromkeys((min(pair), max(pair)) for pair in pairs))
+    return len(close), len(looked_at), once, usual
 
 
 def _sample(n: int, most: int, rng: np.random.Generator) -> WholeArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,7 +74,7 @@ class Findings(NamedTuple):
     attacked: list[Attacked]
     hinges: list[Hinge]
     examples: list[Example]
-    bars: list[tuple[Bar, float]]
+    bars: list[tuple[Bar, Fraction]]
     seconds: float
     date: str
     command: str
@@ -155,7 +156,12 @@ def document_of(found: Findings) -> dict[str, Any]:
             for one in found.examples
         ],
         "bars": [
-            {"bar": str(bar), "share": share, "needed": bar.share, "passed": share >= bar.share}
+            {
+                "bar": str(bar),
+                "share": float(share),
+                "needed": float(bar.share),
+                "passed": share >= bar.share,
+            }
             for bar, share in found.bars
         ],
         "not_covered": [*NOT_COVERED],
@@ -248,6 +254,7 @@ def _attacker(one: Attacked, n_train: int) -> dict[str, Any]:
     share = None
     if isinstance(asked.threat, RowsThreat):
         share = asked.threat.tampered_rows(n_train) / n_train  # shares are rounded up to whole rows
+        share = share if share <= 1.0 else None  # more rows may be removed than there are
     return {
         "name": attacker.name,
         "title": attacker.title,

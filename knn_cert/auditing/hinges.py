@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.neighbors import NearestNeighbors
 
 from .._types import BoolArray, FloatArray
 from ..exact.estimator import SmoothedKNNClassifier
+from ..kernels import get_backend
 
 __all__ = ["WORDS", "Hinge", "hinges"]
 
@@ -71,9 +71,11 @@ def hinges(
         for i, own in zip(chosen, found.rows, strict=True):
             votes[:, own] += np.array([[1], [int(weak[i])]])
     else:
-        nearest = NearestNeighbors(n_neighbors=int(classifier.n_neighbors), algorithm="brute").fit(rows)
+        kernel, k = get_backend("auto"), int(classifier.n_neighbors)
         labels = classifier.predict(X)
-        for i, own in enumerate(nearest.kneighbors(X, return_distance=False)):
+        for i in range(len(X)):
+            distances = kernel.distances(X[i : i + 1], rows, n_threads=1)[0]
+            own = np.argpartition(distances, k - 1)[:k]
             own = own[y[own] == labels[i]]
             votes[:, own] += np.array([[1], [int(weak[i])]])
     order = np.lexsort([-votes[0], -votes[1]])[:_SHOWN]

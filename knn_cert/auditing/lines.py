@@ -27,7 +27,7 @@ def lines_of(document: dict[str, Any]) -> list[str]:
     rows = document["hinges"]["rows"]
     if rows:
         named = ", ".join(str(one["row"]) for one in rows[:_ROWS_NAMED])
-        lines.append(f"hinges:      most depends on training rows {named}")
+        lines.append(f"hinges:      most depends on training rows {named} (rows count from 0)")
     if document["examples"]:
         lines.append(f"example:     {document['examples'][0]['words']}")
     lines.append("not covered: " + _not_covered(document))

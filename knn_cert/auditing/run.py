@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -258,7 +259,8 @@ def _scalers(
 
 
 def _transform(scaler: FixedScaler | None, X: FloatArray) -> FloatArray:
-    return X if scaler is None else np.ascontiguousarray(scaler.transform(X))
+    # no rows to choose on, where nothing is to be chosen
+    return X if scaler is None or not len(X) else np.ascontiguousarray(scaler.transform(X))
 
 
 def _rows(scaler: FixedScaler | None, X: FloatArray, y: NDArray[Any]) -> Rows:
@@ -286,7 +288,8 @@ def _examples(
     return [one for one in found if one is not None]
 
 
-def _share(bar: Bar, attacked: list[Attacked]) -> float:
+def _share(bar: Bar, attacked: list[Attacked]) -> Fraction:
     one = next(one for one in attacked if one.asked.attacker is bar.asked.attacker)
-    n_train = one.certificates.n_train
-    return one.certified_accuracy(bar.asked.budget(n_train))
+    budget = bar.asked.budget(one.certificates.n_train)
+    held = np.count_nonzero(one.right & one.certificates.certified(budget))
+    return Fraction(int(held), len(one.right))

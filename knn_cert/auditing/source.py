@@ -92,7 +92,7 @@ class Source:
             if n == 1:
                 values = self.X[:, first]
                 line |= {"low": values.min(), "median": np.median(values), "high": values.max()}
-                if constants is not None and column.kind not in _CODES:
+                if constants is not None and (constants.center[first], constants.scale[first]) != (0.0, 1.0):
                     line |= {"center": constants.center[first], "scale": constants.scale[first]}
                     if np.isfinite(constants.unit[first]):
                         line |= {"log": True, "log_unit": constants.unit[first]}

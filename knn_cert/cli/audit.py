@@ -114,6 +114,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="write a report: .html (a page), .md (for a pull request), .json (for programs); again for more",
     )
+    result.add_argument(
+        "--save-constants",
+        metavar="FILE",
+        help="write the scaling constants that were used (JSON), to read, correct and bring the next time",
+    )
     result.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
     result.add_argument(
         "--quiet",
@@ -154,19 +159,25 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             command=_command(args),
         )
-    for path in args.report:
-        with input_errors():  # a full disk
+    with input_errors():  # a full disk
+        for path in args.report:
             found.save(path)
+        if args.save_constants is not None and found.scaler is not None:
+            found.scaler.save(args.save_constants)
     if not args.quiet:
         print_report(str(found))
-    failed = [one for one in found.document["bars"] if not one["passed"]]
+    bars = found.document["bars"]
+    failed = [one for one in bars if not one["passed"]]
     for one in failed:
         print_report(
             f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, "
             f"{100 * one['needed']:g} % "
             "were asked for"
         )
-    return 1 if failed else 0
+    no_use = bool(bars) and found.document["classifier"]["useless"]
+    if no_use:
+        print_report("FAILED: no use of the classifier is shown, so that no bar means anything")
+    return 1 if failed or no_use else 0
 
 
 class _Stages:
@@ -195,6 +206,8 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what is wrong before the work starts."""
     args.test_size, args.encode = None, True  # the one that two tables would contradict; what is always done
     check_tables(args)
+    if args.save_constants is not None and args.no_scaling:
+        raise InputError("--save-constants and --no-scaling contradict each other; leave one of them out")
     if args.constants is not None and args.no_scaling:
         raise InputError("--constants and --no-scaling contradict each other; leave one of them out")
     from knn_cert.report import check_suffix
@@ -202,23 +215,28 @@ def _check(args: argparse.Namespace) -> None:
     with input_errors():
         for path in args.report:
             check_suffix(path)
-            folder = os.path.dirname(os.path.abspath(path))
-            if not os.path.isdir(folder):
-                raise InputError(
-                    f"--report {printable(path)}: there is no folder {printable(folder)}; make it"
-                )
-            if any(
-                os.path.exists(path) and os.path.samefile(path, table)
-                for table in args.tables
-                if os.path.exists(table)
-            ):
-                raise InputError(f"--report {printable(path)} would overwrite a table; choose another name")
+        for option, paths in (("--report", args.report), ("--save-constants", [args.save_constants])):
+            for path in paths:
+                if path is not None:
+                    _check_output(option, path, [*args.tables, args.constants])
         from knn_cert.auditing import parse_asked, parse_bar
 
         for text in args.against or ():
             parse_asked(text)
         for text in args.fail_under:
             parse_bar(text)
+
+
+def _check_output(option: str, path: str, inputs: list[str | None]) -> None:
+    """Refuse a file that cannot be written, or that is one of those that are read."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise InputError(f"{option} {printable(path)}: there is no folder {printable(folder)}; make it")
+    read = [one for one in inputs if one is not None and os.path.exists(one)]
+    if os.path.exists(path) and any(os.path.samefile(path, one) for one in read):
+        raise InputError(
+            f"{option} {printable(path)} would overwrite a file that is read; choose another name"
+        )
 
 
 def _command(args: argparse.Namespace) -> str:

@@ -165,8 +165,10 @@ def _frozen(step: Any) -> str:
 
 
 def _function(step: Any) -> str:
-    # A ufunc of NumPy is a function of each number, unless its signature says of which axes.
-    by_numbers = isinstance(step.func, np.ufunc) and step.func.signature is None
+    # A ufunc of NumPy's own is a function of each number, unless its signature says of which axes; those that
+    # users make are functions like any other.
+    is_numpys = isinstance(step.func, np.ufunc) and getattr(np, step.func.__name__, None) is step.func
+    by_numbers = is_numpys and step.func.signature is None and not step.kw_args
     return "fixed" if step.func is None or by_numbers else "by a function"
 
 
