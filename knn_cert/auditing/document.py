@@ -40,8 +40,10 @@ NOT_COVERED = (
     "this same way; "
     "a table that is audited anew may be read otherwise.",
     "Budgets count changes of the training rows that were used here. With other rows in the table other "
-    "rows are held "
-    "out, and others are trained on; with a TEST table, one K and one noise given, all rows are trained on.",
+    "rows are "
+    "held out, and others are trained on; with a TEST table, and one K, one noise and the constants given, "
+    "all rows "
+    "are trained on.",
     "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
     "reached those rows may have "
     "influenced it. Choose on rows that nobody could reach, or keep the settings of an earlier audit.",
