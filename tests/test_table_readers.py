@@ -110,7 +110,7 @@ def seen_by_pandas(monkeypatch):
         '"a","b","y"\n"1",2,"p, q"\n3,4,"q"\n\n',
         "# comment\n\na\tb\ty\n1\t2\tp\n3\t4\tq\n",
         "\ufeff1,2,p\n3,4,q\n",
-        gzip.compress(b"a,b,y\n1,2,p\n3,4,q\n"),
+        gzip.compress(b"a,b,y\n1,2,p\n3,4,q\n", mtime=0),
         "a,b,y\n1,2,p\nnan,4,q\n",
         "a,b,y\n1,red,p\n3,blue,q\n",
         "a,b,y\n1,\u00e9,p\n3,,q\n",
