@@ -69,6 +69,7 @@ def test_the_only_table_of_an_archive_is_read(write, members):
         (b"", "expected a whole zip archive"),
         (zipped(t_dot_csv=CSV.replace("6", "x")), r"t.csv: expected numbers .*'b' \(e.g. 'x', line 4\)"),
     ],
+    ids=range(10),  # the bytes of an archive hold the time
 )
 def test_an_archive_without_one_sound_table_is_refused(write, content, message):
     path = write(content, "t.zip")
