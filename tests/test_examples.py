@@ -67,7 +67,7 @@ def test_an_example_runs(path, tmp_path, monkeypatch, capsys):
 
 def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    fitted, first, second, together, grid, ensemble, texts, *_ = programs("README.md")
+    fitted, first, second, together, grid, ensemble, texts, verifiers = programs("README.md")
     names = {}
     for program in (fitted, first, second, together, grid):
         exec(compile(program, "README.md", "exec"), names)
@@ -76,6 +76,8 @@ def test_the_first_programs_of_the_readme_run(tmp_path, monkeypatch, capsys):
     assert names["ensemble"].n_models == 20
     exec(compile(texts, "README.md", "exec"), names)
     assert names["cert"].label.tolist() == ["good"] and names["cert"].budget[0] > 0
+    exec(compile(verifiers, "README.md", "exec"), names)
+    assert names["q"].shape == (1, 2)
     assert "certified accuracy" in capsys.readouterr().out
     assert (tmp_path / "certificates.json").exists()
 
@@ -101,9 +103,12 @@ def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys)
 def test_the_programs_of_the_page_on_audits_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for program in programs("docs/audit.md"):
-        exec(compile(program, "audit.md", "exec"), {})
+        names = {}
+        exec(compile(program, "audit.md", "exec"), names)
     assert "verdict:" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["audit.html", "constants.json"]
+    (program,) = programs("docs/report.md")
+    exec(compile(program, "report.md", "exec"), {"document": names["found"].document})
 
 
 def test_the_program_of_the_page_on_ensembles_runs(capsys):
