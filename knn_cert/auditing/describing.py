@@ -160,7 +160,7 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     largest, most = classes[0]
     if most >= _NEARLY_ALL * n:
         remarks.append(
-            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(_plain(largest))}: a classifier "
+            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(largest)}: a classifier "
             "that always says so is "
             "right as often, and no attack changes it. Look at the accuracy of each class."
         )
@@ -200,7 +200,3 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     if d > n:
         remarks.append(f"More features ({d}) than rows ({n}): distances say little.")
     return remarks
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label

@@ -74,7 +74,7 @@ def find_example(
     example = found.counterexamples[0]
     if example is None:
         return None
-    label, becomes = _plain(certificates.label[one]), _plain(example.label)
+    label, becomes = certificates.label[one], example.label
     budget, certified = float(found.budget[0]), float(certificates.budget[one])
     words = (
         f"Row {row_names[1][query]} is predicted {quoted(label)}, certified up to {_number(certified)}. "
@@ -109,7 +109,3 @@ def _deed(example: Counterexample, train_rows: WholeArray, attacked: Attacked, b
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _plain(label: Any) -> Any:
-    return label.item() if isinstance(label, np.generic) else label
