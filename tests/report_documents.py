@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
 
 HOSTILE = [
     "</script><img src=x onerror=alert(1)>",
@@ -33,6 +34,14 @@ def count(right_budgets: list[float | None], budget: float) -> int:
         if one is None or one >= budget:
             number += 1
     return number
+
+
+def interval(right_budgets: list[float | None], budget: float, n: int) -> list[float]:
+    """The Clopper-Pearson interval of 95 % of the share that is certified at this budget."""
+    k = count(right_budgets, budget)
+    low = beta.ppf(0.025, k, n - k + 1) if k > 0 else 0.0
+    high = beta.ppf(0.975, k + 1, n - k) if k < n else 1.0
+    return [float(low), float(high)]
 
 
 @cache
@@ -101,6 +110,7 @@ def _real() -> str:
                 "n_queries": len(report),
                 "right_budgets": budgets if threat.budget_name == "radius" else [int(b) for b in budgets],
                 "certified_accuracy": count(budgets, budget) / len(report),
+                "certified_interval": interval(budgets, budget, len(report)),
                 "median_budget": float(np.median(cert.budget)),
                 "guarantee": cert.guarantee,
                 "not_covered": threat.not_covered(),
@@ -254,6 +264,7 @@ def _real() -> str:
             "words": "K-NN without noise, K = 25",
             "useless": False,
             "accuracy": accuracy,
+            "accuracy_interval": interval([None] * int((first.label == y[report]).sum()), 0.0, len(report)),
             "majority_accuracy": majority,
             "n_queries": len(report),
         },
@@ -322,8 +333,9 @@ def useless() -> dict[str, Any]:
     n_right = round(classifier["accuracy"] * classifier["n_queries"])
     for attacker in document["attackers"]:
         attacker.update(
-            right_budgets=[None] * n_right, certified_accuracy=classifier["accuracy"], median_budget=None
-        )
+            right_budgets=[None] * n_right, certified_accuracy=classifier["accuracy"], median_budget=None,
+            certified_interval=interval([None] * n_right, 0.0, classifier["n_queries"]),
+        )  # fmt: skip
     for bar in document["bars"]:
         bar.update(share=classifier["accuracy"], passed=classifier["accuracy"] >= bar["needed"])
     return document
@@ -336,7 +348,7 @@ def small() -> dict[str, Any]:
     attacker = document["attackers"][0]
     attacker.update(
         asked=0, asked_share=None, n_queries=1, right_budgets=[], certified_accuracy=0.0, together=None,
-        median_budget=0,
+        median_budget=0, certified_interval=interval([], 0.0, 1),
     )  # fmt: skip
     document["classifier"].update(n_queries=1, accuracy=0.0)
     document["choice"] = document["hinges"] = document["table"]["duplicates"] = None
@@ -390,6 +402,7 @@ def large(n_classes: int = 300, n_columns: int = 1000, n_queries: int = 1000) ->
             one["n_queries"] = n_queries
             one["together"] = None
             one["certified_accuracy"] = count(one["right_budgets"], one["asked"]) / n_queries
+            one["certified_interval"] = interval(one["right_budgets"], one["asked"], n_queries)
             attackers.append(one)
     names = [one["name"] for one in attackers]
     document["attackers"] = attackers

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from knn_cert import FixedScaler, SmoothedKNNClassifier, audit
 from knn_cert.auditing import attackers, bars, choosing, describing, splits
@@ -155,7 +156,7 @@ def test_bars_are_read_in_percent_as_well():
 
 
 def candidate(k, accuracy, balanced, certified, sigma=0.0):
-    return choosing.Candidate(0, k, sigma, 100, accuracy, balanced, (certified,))
+    return choosing.Candidate(0, k, sigma, accuracy, balanced, (certified,))
 
 
 def test_who_always_says_the_same_is_not_chosen():
@@ -295,6 +296,34 @@ def test_rows_are_called_by_their_numbers_in_the_file(tmp_path):
     assert rows[0] == [row + 10 for row in rows[1]]
 
 
+def test_rows_of_a_test_table_are_called_by_their_numbers_in_the_file(tmp_path):
+    X, y = blobs()
+    rows = [[*row, f"k{label}"] for row, label in zip(X.tolist(), y, strict=True)]
+    for name, written in (("train.csv", rows[:300]), ("test.csv", [["", 1, 1, 1, "k0"]] * 7 + rows[300:])):
+        with open(tmp_path / name, "w", newline="") as file:
+            csv.writer(file).writerows([["a", "b", "c", "d", "kind"], *written])
+    given = {"n_neighbors": 15, "sigma": 0.0, "reading": {"missing": "drop-rows"}}
+    said = audit(tmp_path / "train.csv", "kind", test=tmp_path / "test.csv", **given).document
+    shown = {one["query"] for kind in said["queries"].values() for one in kind}
+    assert shown and min(shown) >= 7 and max(shown) > 100 - 7
+    assert "7 of 107 rows have missing values and are left out" in said["table"]["remarks"]
+
+
+def test_shares_of_few_rows_are_told_with_their_interval():
+    X, y = blobs(n=60)
+    said = audit(X, y, n_neighbors=5, sigma=0.0)
+    for one in said.document["attackers"]:
+        k = sum(budget is None or budget >= one["asked"] for budget in one["right_budgets"])
+        low, high = binomtest(k, one["n_queries"]).proportion_ci(0.95, "exact")
+        assert one["certified_interval"] == pytest.approx([low, high], abs=1e-12)
+    k = round(said.document["classifier"]["accuracy"] * 12)
+    interval = binomtest(k, 12).proportion_ci(0.95, "exact")
+    assert said.document["classifier"]["accuracy_interval"] == pytest.approx(list(interval), abs=1e-12)
+    assert "of others like them" in said.document["lines"][0]
+    many = audit(*blobs(n=4000, apart=4.0), n_neighbors=15, sigma=0.0)
+    assert "of others like them" not in many.document["lines"][0]
+
+
 def test_noise_is_called_of_no_use():
     X, y = blobs(apart=0.0)
     said = audit(X, y)
@@ -325,6 +354,9 @@ def test_rows_that_are_training_rows_are_told_of():
     X, y = blobs()
     said = audit(X, y, test=(X, y)).document
     assert any("of the 400 reported rows are also training rows" in one for one in said["table"]["remarks"])
+    given = {"n_neighbors": 15, "sigma": 0.0, "scale": False}
+    same = audit(X, y, test=(X, y), **given).document
+    assert sum("TEST is TRAIN" in one for one in same["table"]["remarks"]) == 1
 
 
 def test_nothing_is_held_out_to_choose_on_where_all_is_given():
@@ -385,6 +417,22 @@ def test_wrong_arguments_are_refused(arguments, said):
     X, y = blobs()
     with pytest.raises(ValueError, match=said):
         audit(X, y, **arguments)
+
+
+@pytest.mark.parametrize("where", ["table", "test"])
+def test_holes_and_words_in_arrays_are_named_by_their_place(where):
+    X, y = blobs()
+    holes = X.copy()
+    holes[7, 2] = np.nan
+    words = X.astype(object)
+    words[3, 1] = "x"
+    for features, kind, said in (
+        (holes, ValueError, "row 7 of column 2 is NaN"),
+        (words, TypeError, "the features must be an array of real numbers"),
+    ):
+        arguments = (features, y) if where == "table" else (X, y)
+        with pytest.raises(kind, match=said):
+            audit(*arguments, test=(features, y) if where == "test" else None)
 
 
 def test_one_class_is_refused():

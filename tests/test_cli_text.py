@@ -387,7 +387,7 @@ def test_tables_that_cannot_be_used_are_named(folder, capsys, words, said):
         (b'review,mood\nfine,good\n"dull,bad\n', "say --no-quotes"),
         (
             b"review,mood\nfine,good\ncaf\xe9,bad\n",
-            "line 3 (byte 0xe9); save the table with the encoding UTF-8",
+            "line 3 (byte 0xe9); name its encoding (--encoding cp1252, say)",
         ),
         (b"review,review,mood\na,b,c\n", "expected one column 'review', got 2"),
     ],

@@ -173,11 +173,9 @@ def test_the_same_seed_gives_the_same_model_bit_for_bit(network):
 
 def test_the_same_seed_gives_the_same_model_in_another_process():
     program = (
-        "import sys, numpy as np, torch\n"
-        "torch.set_num_threads(1)\n"
-        "sys.path.insert(0, sys.argv[1])\n"
-        "from test_deep_training import stripes, trainer\n"
-        "np.savez(sys.argv[2], **trainer().pack([trainer()(*stripes(), 4)]))\n"
+        "import sys, numpy as np, torch\ntorch.set_num_threads(1)\nsys.path.insert(0, sys.argv[1])\nfrom "
+        "test_deep_training import stripes, trainer\nnp.savez(sys.argv[2], "
+        "**trainer().pack([trainer()(*stripes(), 4)]))\n"
     )
     file = io.BytesIO()
     here = os.path.dirname(__file__)

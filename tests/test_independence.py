@@ -320,14 +320,10 @@ def test_looking_at_a_trainer_changes_nothing_of_its_class():
 
 def test_variables_of_the_trainers_module_are_not_shared_with_its_copies(tmp_path, monkeypatch):
     (tmp_path / "module_with_a_scaler.py").write_text(
-        "from sklearn.naive_bayes import GaussianNB\n"
-        "from sklearn.pipeline import make_pipeline\n"
-        "from sklearn.preprocessing import StandardScaler\n"
-        "scaler = None\n"
-        "def train(X, y, seed):\n"
-        "    global scaler\n"
-        "    scaler = scaler or StandardScaler().fit(X)\n"
-        "    return make_pipeline(scaler, GaussianNB().fit(scaler.transform(X), y))\n"
+        "from sklearn.naive_bayes import GaussianNB\nfrom sklearn.pipeline import make_pipeline\nfrom "
+        "sklearn.preprocessing import StandardScaler\nscaler = None\ndef train(X, y, seed):\n    global "
+        "scaler\n    scaler = scaler or StandardScaler().fit(X)\n    return make_pipeline(scaler, "
+        "GaussianNB().fit(scaler.transform(X), y))\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     import module_with_a_scaler
@@ -341,11 +337,8 @@ def test_a_trainer_without_a_module_is_tried_too():
     """What is executed in a bare dictionary, as notebooks and tests of documents do, belongs to no module."""
     names = {"GaussianNB": GaussianNB, "StandardScaler": StandardScaler, "kept": []}
     exec(
-        "def honest(X, y, seed):\n"
-        "    return GaussianNB().fit(X, y)\n"
-        "def keeps(X, y, seed):\n"
-        "    kept.append(GaussianNB().fit(X, y))\n"
-        "    return lambda Q, model=kept[0]: model.predict(Q)\n",
+        "def honest(X, y, seed):\n    return GaussianNB().fit(X, y)\ndef keeps(X, y, seed):\n    "
+        "kept.append(GaussianNB().fit(X, y))\n    return lambda Q, model=kept[0]: model.predict(Q)\n",
         names,
     )
     assert len(fit(names["honest"]).models_) == 14

@@ -212,6 +212,7 @@ def set_in(*path, value):
         (set_in("attackers", 0, "right_budgets", value=[None, 1]), "null at the end"),
         (set_in("attackers", 0, "n_queries", value=10), "103 budgets, but there are 10 queries"),
         (set_in("classifier", "accuracy", value=0.8), "more than are right"),
+        (set_in("attackers", 0, "certified_interval", value=[0.0, 0.9]), "must hold certified_accuracy"),
         (set_in("attackers", 1, "name", value="mislabelled"), "must differ"),
         (set_in("choice", "asked", "attacker", value="other"), r"choice\.asked\.attacker names 'other'"),
         (set_in("hinges", "attacker", value="other"), r"hinges\.attacker names 'other'"),
@@ -539,6 +540,7 @@ def test_every_attack_that_is_infinitely_certified_has_a_chart(real):
     for attacker in real["attackers"]:
         attacker["right_budgets"] = [0] * 50 + [None] * 50
         attacker["certified_accuracy"] = 50 / attacker["n_queries"]
+        attacker["certified_interval"] = [0.0, 1.0]
     assert "any number of rows" not in report.render_html(real).split("<details")[0]
     assert report.render_html(real).count('class="curve"') == len(real["attackers"])
 
@@ -551,7 +553,7 @@ def test_budgets_of_any_size_are_drawn(real, largest, unit):
         largest = max(1, int(largest))
     attacker.update(
         unit=unit, asked=largest, right_budgets=[0, largest], median_budget=largest, together=None,
-        certified_accuracy=1 / attacker["n_queries"],
+        certified_accuracy=1 / attacker["n_queries"], certified_interval=[0.0, 1.0],
     )  # fmt: skip
     for name in ("choice", "hinges"):
         real[name] = None
@@ -618,7 +620,9 @@ def test_each_markup_is_shown_as_it_is_written(text):
 def test_nobody_is_called_by_a_label():
     from knn_cert.report.markdown import _escaped
 
-    assert re.findall(r"@\w|#\d|://|www\.", _escaped("@somebody #12 http://x www.x")) == []
+    assert (
+        re.findall(r"@\w|#\d|://|www\.", _escaped("@somebody #12 http://x www.x a@b.org a.b@c-d.e.f")) == []
+    )
     assert _escaped("0.8@mislabelled:1%") == "0.8@mislabelled:1%"
 
 

@@ -29,7 +29,7 @@ def test_columns_can_be_left_out_by_name(write, tmp_path):
     with no_warning():
         table = read_table(path, "y", drop=["id", "when"])
     assert table.feature_names == ["a"] and table.X.tolist() == [[1.5], [2.5]]
-    X, y = read_queries(path, ["a"], "y", drop=["id", "when"])
+    X, y, _ = read_queries(path, ["a"], "y", drop=["id", "when"])
     assert X.tolist() == [[1.5], [2.5]] and y.tolist() == ["p", "q"]
     assert read_queries(write("a\n1\n", "q.csv"), ["a"], "y", drop=["id"])[0].tolist() == [[1]]
     np.savez(tmp_path / "t.npz", X=np.eye(3)[:2], y=[0, 1], feature_names=["a", "b", "c"])

@@ -231,7 +231,7 @@ def test_an_index_of_pandas_is_left_out_if_it_numbers_the_rows(write):
         table = read_table(path, "y", encode=True)
     assert table.feature_names == ["a"] and "'Unnamed: 0' (a different whole number" in text[0]
     assert read_table(path, "y", encode=True, drop=["Unnamed: 0"]).feature_names == ["a"]
-    X, _ = read_queries(write(",a\n7,1.5\n"), ["a"], "y", coding=table.coding)
+    X, _, _ = read_queries(write(",a\n7,1.5\n"), ["a"], "y", coding=table.coding)
     assert X.tolist() == [[1.5]]
     with pytest.raises(ValueError, match="got none for column 2"):
         read_table(write("a,,y\n0,1.5,p\n1,2.5,q\n"), "y", encode=True)
@@ -258,7 +258,7 @@ def test_tampering_with_other_rows_changes_no_code_under_the_same_coding(tmp_pat
     write([row if j == kept else "black,99,1" for j, row in enumerate(rows)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", TableWarning)
-        X, _ = read_queries(path, table.feature_names, "y", coding=table.coding)
+        X, _, _ = read_queries(path, table.feature_names, "y", coding=table.coding)
     assert X[kept].tolist() == table.X[6 + kept].tolist()
 
 
@@ -343,7 +343,7 @@ def test_rows_with_missing_values_are_left_out_each_for_itself(write):
     assert table.X[:, 0].tolist() == [1, 3, 5, 6] and table.y.tolist() == ["p", "p", "q", "q"]
     assert table.coding.drop_missing and [c.missing for c in table.coding.columns] == [0, 0]
     with pytest.warns(TableWarning, match="1 of 2 rows have missing values"):
-        X, y = read_queries(write("b,y,a\n,p,3\n2,q,8\n"), table.feature_names, "y", coding=table.coding)
+        X, y, _ = read_queries(write("b,y,a\n,p,3\n2,q,8\n"), table.feature_names, "y", coding=table.coding)
     assert X[:, 0].tolist() == [8] and y.tolist() == ["q"]
     with pytest.warns(TableWarning, match="1 of 2 rows"):
         assert read_table(write("a,y\n1,p\n,q\n"), "y", missing="drop-rows").X.tolist() == [[1]]
@@ -373,11 +373,11 @@ def train(write):
 
 def test_queries_are_coded_as_the_training_table(write, train):
     assert train.feature_names == ["c=blue", "c=red", "r", "when", "v"]
-    X, y = read_queries(write(TRAIN), train.feature_names, "y", coding=train.coding)
+    X, y, _ = read_queries(write(TRAIN), train.feature_names, "y", coding=train.coding)
     assert X.tolist() == train.X.tolist() and y.tolist() == train.y.tolist()
     # what is left out may be absent, and columns come in any order
     rows = "v,when,c,r\n5,1970-01-01,blue,100 %\n"
-    X, y = read_queries(write(rows), train.feature_names, "y", coding=train.coding)
+    X, y, _ = read_queries(write(rows), train.feature_names, "y", coding=train.coding)
     assert X.tolist() == [[HALF, 0, 1, 0, 5]] and y is None
     with pytest.raises(ValueError, match="missing: r; not expected: z"):
         read_queries(
@@ -388,7 +388,7 @@ def test_queries_are_coded_as_the_training_table(write, train):
 def test_words_that_are_no_category_are_far_from_all_and_counted(write, train):
     rows = "c,r,when,v\nred,1 %,1970-01-01,5\nblack,1 %,1970-01-01,5\nwhite,1 %,1970-01-01,5\n"
     with pytest.warns(TableWarning, match=r"in column 'c' \(2 row\(s\), e.g. 'black'\): no category"):
-        X, _ = read_queries(write(rows), train.feature_names, "y", coding=train.coding)
+        X, _, _ = read_queries(write(rows), train.feature_names, "y", coding=train.coding)
     assert X[:, :2].tolist() == [[0, HALF], [0, 0], [0, 0]]
 
 
@@ -413,20 +413,20 @@ def test_queries_of_another_kind_are_refused(write, train, row, message):
 def test_numbers_of_queries_are_read_as_those_of_the_training_table(write):
     """1.234 is 1234 where the training table wrote 1.234,5; and 01 is another word than 1."""
     table = column(write, ["1.234,5", "7", "0,25"])
-    X, _ = read_queries(write("a;other\n1.234;1\n2.000;2\n"), ["a", "other"], coding=table.coding)
+    X, _, _ = read_queries(write("a;other\n1.234;1\n2.000;2\n"), ["a", "other"], coding=table.coding)
     assert X.tolist() == [[1234, 1], [2000, 2]]
     table = column(write, ["01", "x", "1", "01", "x", "1"])
-    X, _ = read_queries(write("a;other\n1;1\n01;2\n"), table.feature_names, coding=table.coding)
+    X, _, _ = read_queries(write("a;other\n1;1\n01;2\n"), table.feature_names, coding=table.coding)
     assert X.tolist() == [[0, HALF, 0, 1], [HALF, 0, 0, 2]]
 
 
 def test_the_sign_of_the_decimals_of_the_training_table_holds_for_queries(write):
     table = read_table(write("a;c;y\n1,5;u;p\n2,25;v;q\n3;u;p\n4;v;p\n"), "y", encode=True)
-    X, _ = read_queries(write("a;c\n1,234;u\n7;v\n"), table.feature_names, coding=table.coding)
+    X, _, _ = read_queries(write("a;c\n1,234;u\n7;v\n"), table.feature_names, coding=table.coding)
     assert X.tolist() == [[1.234, HALF, 0], [7, 0, HALF]]
     with pytest.raises(ValueError, match=r"other kinds: 'a' \(e.g. '1.000', line 2\)"):
         read_queries(write("a;c\n1.000;u\n"), table.feature_names, coding=table.coding)
-    X, _ = read_queries(write("a;c\n1.5;u\n"), table.feature_names, coding=table.coding, decimal=".")
+    X, _, _ = read_queries(write("a;c\n1.5;u\n"), table.feature_names, coding=table.coding, decimal=".")
     assert X.tolist() == [[1.5, HALF, 0]]
 
 
@@ -434,7 +434,7 @@ def test_queries_may_be_frames(train):
     pd = pytest.importorskip("pandas")
     when = pd.to_datetime(["1970-01-03 00:00", "1970-01-01 12:00"])
     frame = pd.DataFrame({"c": ["red", "blue"], "r": ["1 %", "2 %"], "when": when, "v": [1, 2]})
-    X, _ = read_queries(frame, train.feature_names, coding=train.coding)
+    X, _, _ = read_queries(frame, train.feature_names, coding=train.coding)
     assert X.tolist() == [[0, HALF, 0.01, 2, 1], [HALF, 0, 0.02, 0.5, 2]]
     with pytest.raises(ValueError, match="other kinds: 'r'"):
         read_queries(frame.assign(r=[0.01, 0.02]), train.feature_names, coding=train.coding)
@@ -444,13 +444,13 @@ def test_queries_without_a_header_are_coded_by_position(write):
     table = read_table(write("red,1,p\nblue,2.5,q\nred,3,p\nblue,4,p\n"), "-1", header=False, encode=True)
     assert table.feature_names == ["0=blue", "0=red", "1"]
     for rows in ("blue,7\n", "blue,7,p\n"):
-        X, _ = read_queries(write(rows), table.feature_names, "2", header=False, coding=table.coding)
+        X, _, _ = read_queries(write(rows), table.feature_names, "2", header=False, coding=table.coding)
         assert X.tolist() == [[HALF, 0, 7]]
 
 
 def test_fills_hold_for_queries_too(write):
     table = read_table(write("a,c,y\n1,x,p\n2.5,x,q\n3,z,p\n4,z,p\n"), "y", encode=True, fill={None: 9})
-    X, _ = read_queries(write("a,c\n,\n"), table.feature_names, coding=table.coding)
+    X, _, _ = read_queries(write("a,c\n,\n"), table.feature_names, coding=table.coding)
     assert X.tolist() == [[9, HALF, 0, 0]] and table.feature_names == ["a", "c=(missing)", "c=x", "c=z"]
 
 
@@ -466,7 +466,7 @@ def test_a_coding_is_written_and_read_back(train, write):
     document = json.loads(json.dumps(train.coding.to_dict()))
     again = Coding.from_dict(document)
     assert again == train.coding
-    X, _ = read_queries(write(TRAIN), train.feature_names, "y", coding=again)
+    X, _, _ = read_queries(write(TRAIN), train.feature_names, "y", coding=again)
     assert X.tolist() == train.X.tolist()
     assert [entry["kind"] for entry in document["columns"]] == [
         "left out",
@@ -488,7 +488,7 @@ def test_a_table_of_numbers_has_a_coding_too(write):
         ("a", "number", ("a",), 2, 0),
         ("b", "0 and 1", ("b",), 2, 0),
     ]
-    X, y = read_queries(write("b,a,y\n0.5,7,p\n"), ["a", "b"], "y", coding=table.coding)
+    X, y, _ = read_queries(write("b,a,y\n0.5,7,p\n"), ["a", "b"], "y", coding=table.coding)
     assert X.tolist() == [[7, 0.5]] and y.tolist() == ["p"]
     with pytest.raises(ValueError, match="1 text column"):
         read_queries(write("b,a\nx,7\n"), ["a", "b"], coding=table.coding)

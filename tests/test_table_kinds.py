@@ -136,7 +136,7 @@ def test_a_workbook_with_one_table_is_read(workbook):
             and table.feature_names == ["a", "b"]
             and table.y.tolist() == ["p", "q", "p"]
         )
-    queries, y = read_queries(workbook([["b", "a"], [2, 1.5]]), ["a", "b"], "y")
+    queries, y, _ = read_queries(workbook([["b", "a"], [2, 1.5]]), ["a", "b"], "y")
     assert queries.tolist() == [[1.5, 2]] and y is None
     assert read_table(workbook(rows[1:]), "-1", header=False).feature_names == ["0", "1"]
 
@@ -276,7 +276,7 @@ def test_a_folder_of_parquet_files_is_one_table_and_its_subfolders_are_columns(t
     assert sorted(encoded.X.tolist()) == sorted(table.X.tolist())
     by_place = read_table(tmp_path / "t", "place", drop=["y"])
     assert sorted(by_place.y.tolist()) == ["x", "x", "z"]
-    queries, y = read_queries(tmp_path / "t", ["year", "b"], "y", drop=["a", "place"])
+    queries, y, _ = read_queries(tmp_path / "t", ["year", "b"], "y", drop=["a", "place"])
     assert sorted(queries.tolist()) == [[2023, 400], [2024, 2], [2024, 6]] and sorted(y) == ["p", "p", "q"]
 
 
@@ -326,7 +326,7 @@ def test_a_frame_is_read_in_the_place_of_a_file(make):
         "p",
     ]
     assert table.feature_names == ["a", "b", "c"] and table.label_name == "y" and table.X.flags.c_contiguous
-    queries, y = read_queries(make({"b": [2], "a": [1.5]}), ["a", "b"], "y")
+    queries, y, _ = read_queries(make({"b": [2], "a": [1.5]}), ["a", "b"], "y")
     assert queries.tolist() == [[1.5, 2]] and y is None
 
 

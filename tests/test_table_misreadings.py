@@ -70,9 +70,9 @@ def test_without_a_header_columns_are_called_by_their_position(write):
 
 def test_queries_without_a_header_are_taken_by_position_with_and_without_labels(write):
     names, label = ["1", "2"], "0"
-    X, y = read_queries(write("p,1.5,2.5\nq,3,4\n"), names, label, header=False)
+    X, y, _ = read_queries(write("p,1.5,2.5\nq,3,4\n"), names, label, header=False)
     assert X.tolist() == [[1.5, 2.5], [3, 4]] and y.tolist() == ["p", "q"]
-    X, y = read_queries(write("1.5,2.5\n3,4\n"), names, label, header=False)
+    X, y, _ = read_queries(write("1.5,2.5\n3,4\n"), names, label, header=False)
     assert X.tolist() == [[1.5, 2.5], [3, 4]] and y is None
 
 

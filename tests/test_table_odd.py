@@ -68,12 +68,9 @@ def test_a_file_of_uci_without_a_header(write):
 
 def test_a_file_of_uci_with_blanks_behind_commas_and_question_marks(write):
     rows = (
-        "39, State-gov, 77516, Male, <=50K\n"
-        "50, Private, 83311, Male, <=50K\n"
-        "38, Private, 215646, Female, >50K\n"
-        "53, ?, 234721, Male, >50K\n"
-        "28, State-gov, 338409, Female, <=50K\n"
-        "37, Private, 284582, Female, >50K\n"
+        "39, State-gov, 77516, Male, <=50K\n50, Private, 83311, Male, <=50K\n38, Private, 215646, Female, "
+        ">50K\n53, ?, 234721, Male, >50K\n28, State-gov, 338409, Female, <=50K\n37, Private, 284582, "
+        "Female, >50K\n"
     )
     path = write(rows, "adult.data")
     table = read_table(path, "-1", header=False, encode=True, fill=0)
@@ -122,7 +119,7 @@ PassengerId,Survived,Pclass,Name,Sex,Age,Ticket,Fare,Cabin,Embarked
     assert table.X[4].tolist() == [3, 0, HALF, 30, 8.05, 0, HALF] and table.y.tolist() == [0, 1, 1, 1, 0, 0]
     queries = "Embarked,Fare,Age,Sex,Pclass\nQ,7.5,,male,3\n"
     with pytest.warns(TableWarning, match=r"'Embarked' \(1 row\(s\), e.g. 'Q'\)"):
-        X, y = read_queries(write(queries), table.feature_names, "Survived", coding=table.coding)
+        X, y, _ = read_queries(write(queries), table.feature_names, "Survived", coding=table.coding)
     assert X.tolist() == [[3, 0, HALF, 30, 7.5, 0, 0]] and y is None
 
 

@@ -99,7 +99,7 @@ def test_a_text_that_can_be_cut_in_two_ways_is_refused_with_the_remedy(write, co
 def test_a_separator_can_be_said(write, separator, sign):
     path = write("a,b,y\n1,2,p\n3,4,q\n".replace(",", sign))
     assert read_table(path, "y", separator=separator).X.tolist() == [[1, 2], [3, 4]]
-    X, y = read_queries(path, ["b", "a"], "y", separator=separator)
+    X, y, _ = read_queries(path, ["b", "a"], "y", separator=separator)
     assert X.tolist() == [[2, 1], [4, 3]] and y.tolist() == ["p", "q"]
 
 

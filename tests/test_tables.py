@@ -8,6 +8,7 @@ import gzip
 import importlib.util
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import knn_cert
-from knn_cert.tables import holdout_rows, read_queries, read_table, split_holdout
+from knn_cert.tables import TableWarning, holdout_rows, read_queries, read_table, split_holdout
 
 ROOT = Path(knn_cert.__file__).resolve().parents[1]  # the copy under test, in a checkout or installed
 CSV = "a,b,label\n1,2.5,0\n-3,4e2,1\n.5, 6 ,0\n"
@@ -166,8 +167,74 @@ def test_text_that_is_not_utf8_is_refused_with_its_line(write):
             ValueError, match=r"expected UTF-8 text, got something else in line 5 \(byte 0xf6\)"
         ):
             read_table(write(name, data), "label")
-    with pytest.raises(ValueError, match="expected UTF-8 text"):
-        read_table(write("u.csv", CSV.encode("utf-16")), "label")
+    with pytest.raises(ValueError, match=r"in line 5 .*name its encoding \(--encoding cp1252, say\)"):
+        read_table(write("u.csv", content), "label")
+
+
+CITIES = "city;size;label\nKöln;1,5;gro\u00df\nOpole;2,25;klein\nKöln;3,5;gro\u00df\nOpole;4,5;klein\n"
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (CITIES.encode("cp1252"), "cp1252"),
+        (CITIES.encode("latin-1"), "ISO-8859-1"),
+        (CITIES.encode("utf-16-be"), "utf-16-be"),
+        (CITIES.encode("utf-16"), None),
+        (CITIES.encode("utf-16"), "utf-16"),
+        (b"\xfe\xff" + CITIES.encode("utf-16-be"), None),
+        (CITIES.encode("utf-8-sig"), None),
+        (CITIES.encode(), "UTF8"),
+    ],
+    ids=["cp1252", "latin-1", "utf-16-be", "marked", "utf-16", "marked-be", "utf-8-sig", "utf-8"],
+)
+def test_a_text_in_another_encoding_is_the_same_table(write, content, encoding, packed):
+    path = write("t.csv.gz" if packed else "t.csv", gzip.compress(content) if packed else content)
+    table = read_table(path, "label", encoding=encoding, encode=True)
+    assert table.y.tolist() == ["groß", "klein"] * 2
+    assert table.feature_names == ["city=Köln", "city=Opole", "size"]
+    assert table.X[:, 2].tolist() == [1.5, 2.25, 3.5, 4.5]
+    queries = read_queries(
+        path, table.feature_names, "label", y_train=table.y, coding=table.coding, encoding=encoding
+    )
+    assert np.array_equal(queries.X, table.X) and queries.y.tolist() == table.y.tolist()
+
+
+def test_a_text_in_a_zip_may_have_another_encoding(tmp_path):
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+        archive.writestr("t.csv", CITIES.encode("cp1252"))
+    table = read_table(tmp_path / "t.zip", "label", encoding="cp1252", encode=True)
+    assert table.y.tolist() == ["groß", "klein"] * 2
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "", "hex", "rot13", "utf-8\0", 7])
+def test_what_is_no_encoding_of_text_is_refused(write, encoding):
+    with pytest.raises(ValueError, match="encoding must be one that Python knows"):
+        read_table(write("t.csv", CSV), "label", encoding=encoding)
+
+
+def test_a_wrong_encoding_is_told_with_the_line(write):
+    with pytest.raises(ValueError, match="in the encoding ascii|expected UTF-8"):
+        read_table(write("t.csv", CITIES.encode("cp1252")), "label", encoding="ascii")
+    with pytest.raises(ValueError, match=r"text in the encoding utf-16.* below line \d"):
+        read_table(write("t.csv", CITIES.encode("utf-16-le")[:-1]), "label", encoding="utf-16-le")
+    arrays = write("t.npz", b"")
+    np.savez(arrays, X=np.eye(2), y=[0, 1])
+    with pytest.raises(ValueError, match="--encoding .* are for texts"):
+        read_table(arrays, encoding="cp1252", label="y")
+
+
+def test_rows_of_queries_are_called_by_their_numbers_in_the_file(write):
+    text = "a,b,label\n1,5,x\n,5,x\n2,6,y\n3,,y\n4,9,x\n"
+    with pytest.warns(TableWarning, match="2 of 5 rows"):
+        train = read_table(write("t.csv", text), "label", missing="drop-rows")
+    with pytest.warns(TableWarning, match="2 of 5 rows"):
+        queries = read_queries(
+            write("q.csv", text), train.feature_names, "label", y_train=train.y, coding=train.coding
+        )
+    assert queries.row_numbers.tolist() == train.row_numbers.tolist() == [0, 2, 4]
+    assert queries.y.tolist() == ["x", "y", "x"]
 
 
 def test_a_gzip_file_that_is_cut_off_or_damaged_is_refused(write):
@@ -407,14 +474,14 @@ def test_a_damaged_file_gives_finite_numbers_or_a_value_error_that_names_it(soun
 
 
 def test_query_columns_are_matched_by_name(write):
-    queries, y = read_queries(write("q.csv", "label,b,a\n1,2,3\n0,5,6\n"), ["a", "b"], "label")
+    queries, y, _ = read_queries(write("q.csv", "label,b,a\n1,2,3\n0,5,6\n"), ["a", "b"], "label")
     assert queries.tolist() == [[3, 2], [6, 5]] and y.tolist() == [1, 0]
 
 
 def test_queries_need_no_label_column(write):
-    queries, y = read_queries(write("q.csv", "b,a\n2,3\n"), ["a", "b"], "label")
+    queries, y, _ = read_queries(write("q.csv", "b,a\n2,3\n"), ["a", "b"], "label")
     assert queries.tolist() == [[3, 2]] and y is None
-    queries, y = read_queries(write("q.csv", "a\n2\n3\n"), ["a"])
+    queries, y, _ = read_queries(write("q.csv", "a\n2\n3\n"), ["a"])
     assert queries.tolist() == [[2], [3]] and y is None
 
 
@@ -438,16 +505,16 @@ def test_query_labels_take_the_type_of_the_training_labels(write):
 
 def test_queries_from_npz_are_matched_by_name_or_else_by_position(tmp_path):
     path = npz(tmp_path, X=X, feature_names=np.array(["a", "b"]), y=np.array([0, 1, 0]))
-    queries, y = read_queries(path, ["b", "a"], "label")
+    queries, y, _ = read_queries(path, ["b", "a"], "label")
     assert np.array_equal(queries, X[:, ::-1]) and queries.flags.c_contiguous and y.tolist() == [0, 1, 0]
-    queries, y = read_queries(npz(tmp_path, X=X), ["b", "a"], "label")
+    queries, y, _ = read_queries(npz(tmp_path, X=X), ["b", "a"], "label")
     assert np.array_equal(queries, X) and y is None
     with pytest.raises(ValueError, match="expected 3 columns in X, as in the training table, got 2"):
         read_queries(npz(tmp_path, X=X), ["a", "b", "c"])
 
 
 def test_queries_from_parquet_are_matched_by_name(tmp_path):
-    queries, y = read_queries(parquet(tmp_path, b=[1, 2], a=[3, 4]), ["a", "b"], "label")
+    queries, y, _ = read_queries(parquet(tmp_path, b=[1, 2], a=[3, 4]), ["a", "b"], "label")
     assert queries.tolist() == [[3, 1], [4, 2]] and y is None
 
 

@@ -36,10 +36,8 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     report.opening("Audits", SEED)
     report.text(
         "All rows of a data set in one CSV, audited with a page as report in a process of its own: seconds "
-        "with the "
-        "import, largest memory of the process, size of the page. Shares at 1 % of the training rows; "
-        "*together*: "
-        "under one attack on all reported rows."
+        "with the import, largest memory of the process, size of the page. Shares at 1 % of the training "
+        "rows; *together*: under one attack on all reported rows."
     )
     rows, said = [], []
     for name in _TABLES:

@@ -59,8 +59,6 @@ class Candidate:
         Which of the proposed scalings.
     n_neighbors : int
     sigma : float
-    n_queries : int
-        How many rows it was tried on.
     accuracy : float
         Share predicted right.
     balanced : float
@@ -73,7 +71,6 @@ class Candidate:
     scaling: int
     n_neighbors: int
     sigma: float
-    n_queries: int
     accuracy: float
     balanced: float
     certified: tuple[float, ...]
@@ -193,7 +190,6 @@ def candidates(
             scaling=scaling,
             n_neighbors=int(k),
             sigma=float(sigma),
-            n_queries=len(queries.y),
             accuracy=float(np.mean(shares[0][0])),
             balanced=balanced_accuracy(shares[0][0], queries.y),
             certified=tuple(float(np.mean(held)) for _, held in shares),
@@ -252,11 +248,9 @@ def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked], n_noisy:
     )
     return (
         f"Among settings whose accuracy is within {_ACCURACY_LOSS:g} of the best and that tell the classes "
-        "apart, "
-        f"those were looked for that are right and certified most at {budgets}; of those within {_SAME:g} "
-        "of the "
-        f"most the more accurate one was taken. Settings with noise were tried on {n_noisy} of the "
-        f"rows.{beats}"
+        f"apart, those were looked for that are right and certified most at {budgets}; of those within "
+        f"{_SAME:g} of the most the more accurate one was taken. Settings with noise were tried on "
+        f"{n_noisy} of the rows.{beats}"
     )
 
 

@@ -121,6 +121,8 @@ def known_rows(X_train: FloatArray, X_report: FloatArray) -> list[str]:
     known = sum(row.tobytes() in trained for row in X_report + 0.0)
     if known <= _KNOWN * len(X_report):
         return []
+    if np.array_equal(X_train, X_report):
+        return ["TEST is TRAIN: each query is its own nearest row; shares say nothing of rows that are new."]
     return [
         f"{known} of the {len(X_report)} reported rows are also training rows: shares say less of rows that "
         "are new."
@@ -160,16 +162,14 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     largest, most = classes[0]
     if most >= _NEARLY_ALL * n:
         remarks.append(
-            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(largest)}: a classifier "
-            "that always says so is "
-            "right as often, and no attack changes it. Look at the accuracy of each class."
+            f"{100.0 * most / n:.1f} % of the rows are of class {quoted(largest)}: a classifier that always "
+            "says so is right as often, and no attack changes it. Look at the accuracy of each class."
         )
     few = [label for label, count in classes if count < 3]
     if few:
         remarks.append(
             f"{len(few)} class(es) have fewer than 3 rows ({listed(map(str, few), 5)}): they are trained on "
-            "and never "
-            "tested."
+            "and never tested."
         )
     rare = [label for label, count in classes if 3 <= count < _RARE * n]
     if rare and len(classes) <= 20:
@@ -182,14 +182,13 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     if duplicates.other_label:
         remarks.append(
             f"{duplicates.other_label} rows have a twin with other labels: one of the two is wrong, or the "
-            "features do not "
-            f"tell them apart (rows {listed([f'{a} and {b}' for a, b in duplicates.examples[:3]])})."
+            "features do not tell them apart (rows "
+            f"{listed([f'{a} and {b}' for a, b in duplicates.examples[:3]])})."
         )
     if duplicates.rows:
         remarks.append(
             f"{duplicates.rows} of {n} rows stand in the table more than once; a query that has a twin in "
-            "the training rows "
-            "is easier than a new one."
+            "the training rows is easier than a new one."
         )
     if duplicates.near_other_label:
         share = 100.0 * duplicates.near_other_label / duplicates.looked_at

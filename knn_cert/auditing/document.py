@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .._printing import listed
 from .._types import BoolArray, FloatArray, WholeArray
 from .._version import __version__
+from ..bounds import clopper_pearson_lower, clopper_pearson_upper
 from ..exact.estimator import SmoothedKNNClassifier
 from ..exact.together.result import Together
 from ..threats.base import RowsThreat
@@ -30,20 +31,18 @@ __all__ = ["Findings", "fingerprint", "document_of"]
 FORMAT, VERSION = "knn_cert audit", 1
 
 _QUERIES_SHOWN = 10
+# Probability that a share lies below its interval, and that it lies above.
+_HALF_ERROR = 0.025
 # Of a class with fewer reported rows than these nothing is said.
 _FEW = 5
 
 NOT_COVERED = (
     "How cells became numbers was decided on this table: which columns are left out, which words are "
-    "categories, how "
-    "dates are read. One planted row can change that. The certificates hold for tables that are read in "
-    "this same way; "
-    "a table that is audited anew may be read otherwise.",
+    "categories, how dates are read. One planted row can change that. The certificates hold for tables "
+    "that are read in this same way; a table that is audited anew may be read otherwise.",
     "Budgets count changes of the training rows that were used here. With other rows in the table other "
-    "rows are "
-    "held out, and others are trained on; with a TEST table, and one K, one noise and the constants given, "
-    "all rows "
-    "are trained on.",
+    "rows are held out, and others are trained on; with a TEST table, and one K, one noise and the "
+    "constants given, all rows are trained on.",
     "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
     "reached those rows may have "
     "influenced it. Choose on rows that nobody could reach, or keep the settings of an earlier audit.",
@@ -52,8 +51,7 @@ NOT_COVERED = (
     "Attacks on the program itself, on the queries (but for the attacker of that name), or on what happens "
     "after a prediction.",
     "A certificate says that the prediction stays the same, not that it is right. The shares above count "
-    "right ones, by the labels "
-    "of the reported rows, and hold for rows like these.",
+    "right ones, by the labels of the reported rows, and hold for rows like these.",
 )
 
 
@@ -127,6 +125,7 @@ def document_of(found: Findings) -> dict[str, Any]:
             "useless": len(np.unique(labels)) == 1 or not tells_apart(right, found.y_report),
             "warning": _warning(found, first, right),
             "accuracy": float(np.mean(right)),
+            "accuracy_interval": _interval(right),
             "majority_accuracy": majority_share(found.y_train, found.y_report),
             "n_queries": len(right),
         },
@@ -187,8 +186,7 @@ def _warning(found: Findings, first: Attacked, right: BoolArray) -> str | None:
     if share <= majority < float(np.mean(right)):
         said.append(
             f"Against this attacker no more is right and certified ({100 * share:.1f} %) than always saying "
-            "the "
-            f"largest class would get right ({100 * majority:.1f} %)."
+            f"the largest class would get right ({100 * majority:.1f} %)."
         )
     y, held = found.y_report[first.positions], first.right_and_certified
     tested = [label for label in np.unique(y) if np.count_nonzero(y == label) >= _FEW]
@@ -270,12 +268,19 @@ def _attacker(one: Attacked, n_train: int) -> dict[str, Any]:
         "n_queries": len(certificates),
         "right_budgets": [_number(budget) for budget in one.right_budgets],
         "certified_accuracy": one.certified_accuracy(one.budget),
+        "certified_interval": _interval(one.right_and_certified),
         "median_budget": _number(np.quantile(budgets, 0.5, method="lower")),
         "guarantee": certificates.guarantee,
         "not_covered": asked.open_threat.not_covered(),
         "seconds": one.seconds,
         "together": None if one.together is None else _together(one.together, one.budget),
     }
+
+
+def _interval(held: BoolArray) -> list[float]:
+    """Return where a share lies for rows like the reported ones, with 95 % confidence."""
+    k, n = int(np.count_nonzero(held)), len(held)
+    return [clopper_pearson_lower(k, n, _HALF_ERROR), clopper_pearson_upper(k, n, _HALF_ERROR)]
 
 
 def _together(together: Together, rows: float | int) -> dict[str, Any]:

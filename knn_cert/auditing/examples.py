@@ -31,8 +31,6 @@ class Example:
         The prediction, and what it becomes.
     budget : float
         How many rows, or which radius, it takes.
-    certified : float
-        What the prediction provably survives.
     words : str
         What is done, in a sentence.
     """
@@ -42,7 +40,6 @@ class Example:
     label: Any
     becomes: Any
     budget: float
-    certified: float
     words: str
 
 
@@ -80,7 +77,7 @@ def find_example(
         f"Row {row_names[1][query]} is predicted {quoted(label)}, certified up to {_number(certified)}. "
         f"{_deed(example, row_names[0], attacked, budget)} makes it {quoted(becomes)}."
     )
-    return Example(attacked.asked.attacker.name, query, label, becomes, budget, certified, words)
+    return Example(attacked.asked.attacker.name, query, label, becomes, budget, words)
 
 
 # What is done to rows of the table by each attacker.

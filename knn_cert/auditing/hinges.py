@@ -21,10 +21,8 @@ _NOISY_QUERIES, _NOISY_ROWS = 40, 10
 
 WORDS = (
     "Queries: how many of the reported predictions this training row votes for (with noise: of how many of "
-    "the weakest "
-    "ones it is among the ten rows whose loss costs most). Weak: how many of them survive no more than the "
-    "asked budget, so that "
-    "they depend on every such row. Look at these rows first."
+    "the weakest ones it is among the ten rows whose loss costs most). Weak: how many of them survive no "
+    "more than the asked budget, so that they depend on every such row. Look at these rows first."
 )
 
 

@@ -10,6 +10,7 @@ __all__ = ["lines_of"]
 
 _CLASSES_NAMED = 4
 _ROWS_NAMED = 5
+_WIDE = 0.15  # an interval of a share, beyond which it is said
 _FEW = 30  # reported rows, below which chance decides
 
 
@@ -40,15 +41,20 @@ def _verdict(document: dict[str, Any]) -> str:
         few = f" ({chosen['n_queries']} rows are few to show it)" if chosen["n_queries"] < _FEW else ""
         return (
             "verdict:     NO USE SHOWN. Class by class the predictions are not right more often than "
-            "guesses would be"
-            f"{few}. That no attack changes them is worth nothing."
+            f"guesses would be{few}. That no attack changes them is worth nothing."
         )
     right, held = chosen["accuracy"], first["certified_accuracy"]
+    low, high = first["certified_interval"]
+    likely = (
+        f". Rows are few: of others like them {100 * low:.0f} to {100 * high:.0f} % would"
+        if high - low > _WIDE
+        else ""
+    )
     fewer = "" if first["n_queries"] == chosen["n_queries"] else f" (of {first['n_queries']} of them)"
     return (
         f"verdict:     {100 * right:.1f} % of the reported rows are predicted right, and "
         f"{100 * held:.1f} %{fewer} stay right whatever this attacker did: {first['title'].lower()}, "
-        f"{_budget(first)}"
+        f"{_budget(first)}{likely}"
     )
 
 
@@ -86,8 +92,8 @@ def _attacker(one: dict[str, Any], n_report: int) -> str:
     fewer = "" if one["n_queries"] == n_report else f" (of {one['n_queries']} rows)"
     return (
         f"{one['name'] + ':':<13}{_percent(one['certified_accuracy'])} right and certified at "
-        f"{_budget(one)}{fewer}; "
-        f"half of the predictions survive {_amount(one['median_budget'], one['unit'])}{at_once}"
+        f"{_budget(one)}{fewer}; half of the predictions survive "
+        f"{_amount(one['median_budget'], one['unit'])}{at_once}"
     )
 
 

@@ -33,9 +33,8 @@ from .splits import split
 
 __all__ = ["audit"]
 
-# Attacks are shown for these, where they are looked at; on large tables the search for directions of a query
-# takes
-# minutes.
+# Attacks are shown for these, where they are looked at; on large tables the search for directions of a
+# query takes minutes.
 _EXAMPLES_OF, _EXAMPLES_OF_LARGE = ("mislabelled", "planted", "backdoor", "query"), ("mislabelled", "planted")
 _LARGE_TABLE = 20_000
 
@@ -219,8 +218,7 @@ def _asked(
     if twice:
         raise InvalidInput(
             f"against must name every attacker once, got {', '.join(sorted(twice))} several times; the "
-            "report has "
-            "all budgets of each"
+            "report has all budgets of each"
         )
     if not chosen_for:
         raise InvalidInput("against must name at least one attacker, such as mislabelled:1%, got none")
@@ -240,8 +238,7 @@ def _asked(
 def _reported(source: Source, rows: WholeArray) -> tuple[FloatArray, NDArray[Any], WholeArray]:
     if source.test is None:
         return source.X[rows], source.y[rows], source.row_numbers[rows]
-    X, y = source.test
-    return X, y, np.arange(len(y))
+    return source.test
 
 
 def _scalers(

@@ -9,17 +9,14 @@ __all__ = ["FROM_TABLE", "GIVEN", "UNSCALED", "proposed_scalers"]
 
 FROM_TABLE = (
     "Each column is divided by its spread in the training rows, rounded to two digits. These constants are "
-    "part of the classifier "
-    "that is certified: every table that an attacker may have made is scaled by these same numbers. What he "
-    "did to the constants "
-    "themselves, by what the table held when they were worked out, is not covered. Give constants that do "
-    "not come from the "
-    "table (--constants FILE) to close that door."
+    "part of the classifier that is certified: every table that an attacker may have made is scaled by "
+    "these same numbers. What he did to the constants themselves, by what the table held when they were "
+    "worked out, is not covered. Give constants that do not come from the table (--constants FILE) to "
+    "close that door."
 )
 GIVEN = (
     "Features are scaled by constants that were given, the same for every table; as long as they do not "
-    "come from a table that "
-    "an attacker may have reached, that door is closed."
+    "come from a table that an attacker may have reached, that door is closed."
 )
 UNSCALED = "Features are used as they are: there are no constants that could be tampered with."
 

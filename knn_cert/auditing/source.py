@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,16 +13,25 @@ from sklearn.utils.validation import check_X_y
 
 from .._printing import quoted
 from .._types import BoolArray, FloatArray, WholeArray
+from ..gate.arrays import as_float_array, reject_missing_values, reject_text_columns
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
 from ..scaling.constants import constants_for
-from ..tables import Table, TableWarning, read_queries, read_table, warn_of_same_rows
+from ..tables import Table, TableWarning, read_queries, read_table
 
 __all__ = ["Source", "read_source"]
 
 
 # Codes of words, and 0 and 1, are as far apart as one spread of a column of numbers: they are not scaled.
 _CODES = ("category", "0 and 1")
+
+
+class Test(NamedTuple):
+    """Rows to report on, with labels, and what they are called: their numbers in the file, from 0."""
+
+    X: FloatArray
+    y: NDArray[Any]
+    row_numbers: WholeArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +42,7 @@ class Source:
     ----------
     name : str
     table : Table
-    test : (ndarray, ndarray) or None
+    test : Test or None
         Rows to report on, where the user gave some.
     test_name : str
     remarks : list of str
@@ -42,7 +51,7 @@ class Source:
 
     name: str
     table: Table
-    test: tuple[FloatArray, NDArray[Any]] | None
+    test: Test | None
     test_name: str
     remarks: list[str]
 
@@ -119,7 +128,7 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
         warnings.simplefilter("always", TableWarning)
         found = read_table(table, label, **{"encode": True, **reading})
         if test is not None:
-            X, y = read_queries(
+            found_test = read_queries(
                 test,
                 found.feature_names,
                 found.label_name,
@@ -127,13 +136,12 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
                 coding=found.coding,
                 **{key: reading[key] for key in _OF_QUERIES if key in reading},
             )
-            if y is None:
+            if found_test.y is None:
                 raise InvalidInput(
                     "an audit reports on rows with labels, and the test table has no column "
                     f"{quoted(found.label_name)}; add it, or leave the test table out for a hold-out"
                 )
-            warn_of_same_rows(found.X, X)
-            rows = X, y
+            rows = Test(found_test.X, found_test.y, found_test.row_numbers)
     remarks = [str(one.message).replace(_COUNTED, "") for one in caught]
     return _source(found, _name_of(table), rows, _name_of(test), remarks)
 
@@ -142,13 +150,13 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
 _COUNTED = "; row numbers count those that are left"
 
 # What `read_queries` wants to be told again; the rest is in the coding.
-_OF_QUERIES = ("header", "drop", "separator", "decimal")
+_OF_QUERIES = ("header", "drop", "separator", "decimal", "encoding")
 
 
 def _source(
     found: Table,
     name: str,
-    test: tuple[FloatArray, NDArray[Any]] | None,
+    test: Test | None,
     test_name: str,
     remarks: list[str],
 ) -> Source:
@@ -167,23 +175,32 @@ def _of_arrays(X: ArrayLike, y: ArrayLike, test: Any, reading: dict[str, Any]) -
             f"options of the reader ({', '.join(reading)}) are for tables, got arrays; leave them out"
         )
     names = [str(name) for name in getattr(X, "columns", [])]
-    checked, labels = check_X_y(X, y, dtype=np.float64, ensure_min_samples=2)
+    checked, labels = _checked(X, y)
     rows = None
     if test is not None:
         if not isinstance(test, tuple) or len(test) != 2:
             raise TypeError(
                 f"test must be (X, y), as the table is given in arrays, got {type(test).__name__}"
             )
-        X_test, y_test = check_X_y(*test, dtype=np.float64)
+        X_test, y_test = _checked(*test)
         if X_test.shape[1] != checked.shape[1]:
             raise InvalidInput(
                 f"test must have {checked.shape[1]} features, as the table has, got {X_test.shape[1]}"
             )
-        rows = np.ascontiguousarray(X_test), y_test
-    table = Table(
-        np.ascontiguousarray(checked), labels, names or [str(j) for j in range(checked.shape[1])], "y"
-    )
+        rows = Test(X_test, y_test, np.arange(len(y_test)))
+    table = Table(checked, labels, names or [str(j) for j in range(checked.shape[1])], "y")
     return _source(table, "arrays", rows, "arrays", [])
+
+
+def _checked(X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
+    """Return features and labels as arrays; what is no number, or is missing, is named by its place."""
+    reject_text_columns(X)
+    columns = getattr(X, "columns", None)
+    features = as_float_array(X, "the features")
+    if features.ndim == 2:
+        reject_missing_values(features, None if columns is None else list(columns), "rows")
+    checked, labels = check_X_y(features, y, dtype=np.float64)
+    return np.ascontiguousarray(checked), labels
 
 
 def _name_of(table: Any) -> str:

@@ -175,9 +175,8 @@ def equal_labels(label: NDArray[Any], y_true: ArrayLike, classes: NDArray[Any]) 
             quoted(one) for one, is_strange in zip(true, unknown, strict=True) if is_strange
         )
         message = (
-            "y_true has labels that the classifier does not know: "
-            f"{listed(strange, _LABELS_NAMED)}; expected those of training: "
-            f"{listed(map(quoted, classes.tolist()), _LABELS_NAMED)}"
+            f"y_true has labels that the classifier does not know: {listed(strange, _LABELS_NAMED)}; "
+            f"expected those of training: {listed(map(quoted, classes.tolist()), _LABELS_NAMED)}"
         )
         if all(unknown):
             raise InvalidInput(f"{message}; no query has one of them, so nothing is right or wrong")

@@ -9,13 +9,12 @@ import re
 import shlex
 import sys
 
-from knn_cert._printing import printable
 from knn_cert.progress import ProgressBar
 
 from . import option_values, table_options
 from .errors import InputError, gate_errors, input_errors
 from .report_parts import print_report
-from .shared_checks import check_tables
+from .shared_checks import check_place, check_tables
 
 __all__ = ["DESCRIPTION", "EPILOG", "SUMMARY", "USAGE", "add_arguments", "run"]
 
@@ -171,8 +170,7 @@ def run(args: argparse.Namespace) -> int:
     for one in failed:
         print_report(
             f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, "
-            f"{100 * one['needed']:g} % "
-            "were asked for"
+            f"{100 * one['needed']:g} % were asked for"
         )
     no_use = bool(bars) and found.document["classifier"]["useless"]
     if no_use:
@@ -218,25 +216,13 @@ def _check(args: argparse.Namespace) -> None:
         for option, paths in (("--report", args.report), ("--save-constants", [args.save_constants])):
             for path in paths:
                 if path is not None:
-                    _check_output(option, path, [*args.tables, args.constants])
+                    check_place(option, path, [*args.tables, args.constants])
         from knn_cert.auditing import parse_asked, parse_bar
 
         for text in args.against or ():
             parse_asked(text)
         for text in args.fail_under:
             parse_bar(text)
-
-
-def _check_output(option: str, path: str, inputs: list[str | None]) -> None:
-    """Refuse a file that cannot be written, or that is one of those that are read."""
-    folder = os.path.dirname(os.path.abspath(path))
-    if not os.path.isdir(folder):
-        raise InputError(f"{option} {printable(path)}: there is no folder {printable(folder)}; make it")
-    read = [one for one in inputs if one is not None and os.path.exists(one)]
-    if os.path.exists(path) and any(os.path.samefile(path, one) for one in read):
-        raise InputError(
-            f"{option} {printable(path)} would overwrite a file that is read; choose another name"
-        )
 
 
 def _command(args: argparse.Namespace) -> str:

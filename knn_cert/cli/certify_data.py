@@ -89,7 +89,7 @@ def _read_tables(args: argparse.Namespace) -> Data:
 
     train = tables.read_table(args.tables[0], args.label, **table_options.for_table(args))
     if len(args.tables) == 2:
-        X_test, y_test = tables.read_queries(
+        X_test, y_test, _ = tables.read_queries(
             args.tables[1],
             train.feature_names,
             train.label_name,

@@ -72,15 +72,27 @@ def _check_dataset(args: argparse.Namespace) -> None:
         raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
 
 
+def check_place(option: str, path: str | os.PathLike[str], inputs: list[str | None]) -> None:
+    """Refuse a place for a result that has no folder, or that is one of the files that are read.
+
+    Raises
+    ------
+    InputError
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.isdir(folder):
+        raise InputError(f"{option} {printable(path)}: there is no folder {printable(folder)}; make it")
+    read = [one for one in inputs if one is not None and os.path.exists(one)]
+    if os.path.exists(path) and any(os.path.samefile(path, one) for one in read):
+        raise InputError(
+            f"{option} {printable(path)} would overwrite a file that is read; choose another name"
+        )
+
+
 def _check_out(args: argparse.Namespace) -> None:
     if args.out is None:
         return
     from knn_cert.certificates import check_writable
 
-    out = check_writable(args.out)
-    for table in args.tables:
-        if os.path.exists(table) and os.path.exists(out) and os.path.samefile(table, out):
-            raise InputError(
-                f"--out {printable(args.out)} would overwrite the table {printable(table)}; choose "
-                "another name"
-            )
+    check_writable(args.out)
+    check_place("--out", args.out, args.tables)

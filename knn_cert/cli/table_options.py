@@ -43,6 +43,7 @@ def add_reading_options(group: argparse._ArgumentGroup, *, encode: bool = True) 
         metavar="SIGN",
         help="the sign in front of decimals in a text, a point or a comma (default: found out)",
     )
+    add_encoding(group)
     if encode:
         group.add_argument(
             "--encode",
@@ -64,6 +65,15 @@ def add_reading_options(group: argparse._ArgumentGroup, *, encode: bool = True) 
     )
 
 
+def add_encoding(group: argparse._ArgumentGroup) -> None:
+    """Add the option that names the encoding of texts."""
+    group.add_argument(
+        "--encoding",
+        metavar="NAME",
+        help="the encoding of a text, such as cp1252 (default: UTF-8, or UTF-16 where the file says so)",
+    )
+
+
 def given_reading_options(args: argparse.Namespace) -> list[str]:
     """Return the options of reading a table that were given."""
     given = {
@@ -71,6 +81,7 @@ def given_reading_options(args: argparse.Namespace) -> list[str]:
         "--no-header": args.no_header,
         "--separator": args.separator is not None,
         "--decimal": args.decimal is not None,
+        "--encoding": args.encoding is not None,
         "--encode": args.encode,
         "--fill": args.fill,
         "--drop-missing": args.drop_missing,
@@ -85,6 +96,7 @@ def for_queries(args: argparse.Namespace) -> dict[str, Any]:
         "drop": args.drop,
         "separator": args.separator,
         "decimal": args.decimal,
+        "encoding": args.encoding,
     }
 
 

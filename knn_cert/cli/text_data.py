@@ -38,7 +38,7 @@ def read(args: argparse.Namespace) -> TextData:
     ValueError, OSError
         If a table is refused.
     """
-    how = {"header": not args.no_header, "quotes": not args.no_quotes}
+    how = {"header": not args.no_header, "quotes": not args.no_quotes, "encoding": args.encoding}
     train = read_texts(args.tables[0], args.text, args.label, **how)
     y_train = as_labels(train.labels)
     if len(args.tables) == 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from . import option_values, shared_options
+from . import option_values, shared_options, table_options
 from .text_threats import QUERY_EDITS, THREATS
 
 # Many models tell classes apart that few leave undecided: see docs/text.md.
@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "tables",
         nargs="*",
         metavar="TRAIN, TEST",
-        help="tables with a column of texts and one of labels: .csv, .tsv, .txt (also .gz), UTF-8; "
+        help="tables with a column of texts and one of labels: .csv, .tsv, .txt (also .gz); "
         "other columns are not looked at. TEST may do without labels",
     )
 
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="quotes are part of the texts, and cells end at the next tab or comma",
     )
+    table_options.add_encoding(data)
     shared_options.add_hold_out(data)
 
     _add_noise(parser)

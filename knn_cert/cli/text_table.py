@@ -11,6 +11,7 @@ from knn_cert._printing import listed, one_line, quoted
 from knn_cert.gate.errors import InvalidInput
 from knn_cert.tables.cells import is_missing
 from knn_cert.tables.columns import column_position
+from knn_cert.tables.encodings import check_encoding, in_utf8
 from knn_cert.tables.files import errors_name
 from knn_cert.tables.lines import open_text
 from knn_cert.text.tokens import normalized, tokenize
@@ -40,9 +41,16 @@ class Texts(NamedTuple):
 
 
 def read_texts(
-    path: str, text: str, label: str, *, header: bool = True, quotes: bool = True, needs_labels: bool = True
+    path: str,
+    text: str,
+    label: str,
+    *,
+    header: bool = True,
+    quotes: bool = True,
+    encoding: str | None = None,
+    needs_labels: bool = True,
 ) -> Texts:
-    """Read the texts and the labels of a CSV or TSV file, plain or gzipped, in UTF-8.
+    """Read the texts and the labels of a CSV or TSV file, plain or gzipped.
 
     Parameters
     ----------
@@ -53,6 +61,8 @@ def read_texts(
         Whether the first line names the columns; without it they are called 0, 1, 2, ...
     quotes : bool, default=True
         Whether cells may stand in quotes, as CSV has them; otherwise quotes are characters of the texts.
+    encoding : str, optional
+        By default UTF-8, or UTF-16 where the first bytes say so.
     needs_labels : bool, default=True
         Whether a table without the label column is refused.
 
@@ -62,7 +72,7 @@ def read_texts(
         If the file cannot be opened.
     InvalidInput
         If a column is missing; a text or a label is; a line has too many or too few cells; the file is empty,
-        cut off or not UTF-8. The message names the file, and the line.
+        cut off or in another encoding. The message names the file, and the line.
     """
     with errors_name(path) as (file, kind):
         if kind not in _USUAL:
@@ -70,7 +80,8 @@ def read_texts(
                 f"expected a table of texts that ends in one of {', '.join(_USUAL)} (also .gz), got "
                 f"{quoted(file.name)}; save it as CSV"
             )
-        with open_text(file, check_size=True) as lines:
+        check_encoding(encoding)
+        with in_utf8(file, encoding) as utf8, open_text(utf8, check_size=True) as lines:
             first = next(lines, "")
             if not first.strip():
                 raise InvalidInput("expected a header line and rows, got an empty first line")

@@ -90,8 +90,7 @@ class Counterexample:
         if X.ndim != 2 or X.shape[1] != d or len(X) < n or y.shape != (len(X),):
             raise InvalidInput(
                 f"expected the training table that was attacked, of {n} rows at least with {d} features and "
-                "a "
-                f"label each, got features of shape {X.shape} and labels of shape {y.shape}"
+                f"a label each, got features of shape {X.shape} and labels of shape {y.shape}"
             )
 
 

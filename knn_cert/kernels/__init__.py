@@ -67,9 +67,8 @@ def get_backend(name: str = "auto") -> Kernel:
     if numba is None:
         raise ImportError(
             f"no fast backend can be imported from {os.path.dirname(__file__)}. native: {native_error}; "
-            f"{_REMEDIES['native']}. numba: "
-            f"{numba_error}; {_REMEDIES['numba']}. backend='reference' always works, hundreds of times "
-            "slower"
+            f"{_REMEDIES['native']}. numba: {numba_error}; {_REMEDIES['numba']}. backend='reference' always "
+            "works, hundreds of times slower"
         )
     _warn_of_fallback(native_error)
     return numba

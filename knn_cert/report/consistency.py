@@ -63,6 +63,11 @@ def _check_attacker(attacker: dict[str, Any], place: str, classifier: dict[str, 
             f"{place}.certified_accuracy is {attacker['certified_accuracy']}, but {share} of the queries "
             f"have a right budget of at least {attacker['asked']}"
         )
+    low, high = attacker["certified_interval"]
+    if not low - _ROUNDING <= share <= high + _ROUNDING:
+        raise InvalidInput(
+            f"{place}.certified_interval must hold certified_accuracy, {share}; got {low} to {high}"
+        )
     if n_queries == classifier["n_queries"] and len(budgets) / n_queries > classifier["accuracy"] + _ROUNDING:
         raise InvalidInput(
             f"{place}.right_budgets has {len(budgets)} of {n_queries} queries, more than are right: "

@@ -21,10 +21,10 @@ _MOST_SENTENCES = 20
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|&~$^])")
 _START = re.compile(r"^()([-+#=])|^(\d+)([.)])(?=\s|$)")
 
-# What becomes a link by itself; names of people and numbers of issues do so after Markdown has been rendered,
-# where only a character between helps, and it has no width.
+# What becomes a link by itself; mail addresses, names of people and numbers of issues do so after Markdown
+# has been rendered, where only a character between helps, and it has no width.
 _LINK = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
-_MENTION = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)|@(?=[\w-]+\.)|#(?=\d)")
 _NOTHING = "\u200b"
 
 
@@ -96,11 +96,13 @@ def _attackers(view: View) -> str:
             view.asked(one),
             f"{view.certified(one)} ({wording.count(view.n_certified(one, one['asked']))} of "
             f"{wording.count(one['n_queries'])})",
+            view.likely(one),
             view.median(one),
         )
         for one in view.attackers
     ]
-    return _table(("Attacker", "Budget", "Certified accuracy", "Median prediction survives"), rows, "llrl")
+    head = ("Attacker", "Budget", "Certified accuracy", "For rows like these (95 %)", "Median survives")
+    return _table(head, rows, "llrll")
 
 
 def _classes(view: View) -> Iterator[str]:

@@ -123,8 +123,16 @@ class View:
         source = wording.text(self.document["split"]["report_from"])
         rows = f"of {wording.count(classifier['n_queries'])} {source}"
         return [
-            ("Certified accuracy", self.certified(main), f"{self.title(main)}, {self.asked(main)}"),
-            ("Accuracy", wording.share(classifier["accuracy"]), rows),
+            (
+                "Certified accuracy",
+                self.certified(main),
+                f"{self.title(main)}, {self.asked(main)}; {self.likely(main)} for rows like these",
+            ),
+            (
+                "Accuracy",
+                wording.share(classifier["accuracy"]),
+                f"{rows}; {wording.interval(classifier['accuracy_interval'])} for rows like these",
+            ),
             ("Always the most frequent label", wording.share(classifier["majority_accuracy"]), rows),
             (
                 "The median prediction survives",
@@ -163,6 +171,10 @@ class View:
         asked = attacker["asked"] if budget is None else budget
         return wording.part(self.n_certified(attacker, asked), attacker["n_queries"])
 
+    def likely(self, attacker: dict[str, Any]) -> str:
+        """Return where the certified accuracy at the asked budget lies for rows like the reported ones."""
+        return wording.interval(attacker["certified_interval"])
+
     def median(self, attacker: dict[str, Any]) -> str:
         """Return the budget that the median prediction survives."""
         return wording.budget(attacker["median_budget"], attacker["unit"])
@@ -180,9 +192,8 @@ class View:
         )
         return (
             f"One attack with {wording.budget(one['rows'], 'rows')} on all queries at once "
-            f"({self.title(attacker)}) changes {exact} "
-            f"{wording.count(one['changed_at_most'])} of {wording.count(attacker['n_queries'])} predictions."
-            f"{accuracy}"
+            f"({self.title(attacker)}) changes {exact} {wording.count(one['changed_at_most'])} of "
+            f"{wording.count(attacker['n_queries'])} predictions.{accuracy}"
         )
 
     def attacker_title(self, name: str) -> str:
@@ -234,9 +245,8 @@ class View:
         return (
             f"{wording.count(found['rows'])} rows stand in the table more than once, "
             f"{wording.count(found['other_label'])} of them with different labels; "
-            f"{wording.count(found['near_other_label'])} of the rows looked at lie right beside one "
-            "with another label"
-            f"{f' (rows {examples})' if examples else ''}."
+            f"{wording.count(found['near_other_label'])} of the rows looked at lie right beside one with "
+            f"another label{f' (rows {examples})' if examples else ''}."
         )
 
     @property

@@ -12,6 +12,7 @@ __all__ = [
     "budget",
     "count",
     "guarantee",
+    "interval",
     "length",
     "measure",
     "part",
@@ -58,6 +59,12 @@ def share(value: float | None) -> str:
 def part(number: int, n: int) -> str:
     """Return the share that a number of n is, as `share` writes it, without a division of floats."""
     return _per_cent((2000 * number + n) // (2 * n), number == 0, number == n)
+
+
+def interval(shares: list[float]) -> str:
+    """Return where a share lies, in per cent, with one decimal: the bounds of 95 % confidence."""
+    low, high = (int(one * 1000) for one in shares)
+    return f"{low // 10}.{low % 10} to {share(min(1.0, (high + 1) / 1000))}"
 
 
 def rate(value: float) -> str:

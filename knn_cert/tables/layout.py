@@ -24,6 +24,7 @@ class Manner(NamedTuple):
     encode: bool = False  # whether text is read too, and a first column without a name
     likely_decimal: str | None = None  # taken where nothing is said: that of the training table
     words: frozenset[str] = frozenset()  # columns whose cells stay as they are written, numbers too
+    encoding: str | None = None
 
 
 class Layout(NamedTuple):

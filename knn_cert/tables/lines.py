@@ -92,12 +92,20 @@ def open_text(file: Path, *, skip: int = 0, check_size: bool = False) -> Iterato
     """
     try:
         with (
+            errors_of_gzip(),
             open_bytes(file, check_size=check_size) as binary,
             io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream,
         ):
             yield _lines(stream, skip)
     except UnicodeDecodeError:
         raise InvalidInput(_where_not_utf8(file)) from None
+
+
+@contextlib.contextmanager
+def errors_of_gzip() -> Iterator[None]:
+    """Say of a damaged gzip file what it is, as InvalidInput."""
+    try:
+        yield
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InvalidInput(
             f"expected a whole gzip file, got one that is cut off or corrupt: {error}"
@@ -144,4 +152,7 @@ def _where_not_utf8(file: Path) -> str:
             except UnicodeDecodeError as error:
                 where = f" in line {number} (byte 0x{line[error.start]:02x})"
                 break
-    return f"expected UTF-8 text, got something else{where}; save the table with the encoding UTF-8"
+    return (
+        f"expected UTF-8 text, got something else{where}; name its encoding (--encoding cp1252, say), or "
+        "save the table with the encoding UTF-8"
+    )

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from .columns import Select, select_queries, select_training
 from .deciding import decide, decimal_sign_of
 from .delimited import read_delimited
 from .doubts import warn_of_row_numbers
+from .encodings import check_encoding, in_utf8
 from .excel import read_excel
 from .files import ARROW, PARQUET, TEXT, errors_name
 from .frames import is_frame, read_frame
@@ -70,6 +71,24 @@ class Table:
         return self.decided or coding_of_numbers(self.feature_names, self.X.T)
 
 
+class Queries(NamedTuple):
+    """Rows to certify.
+
+    Attributes
+    ----------
+    X : ndarray of shape (m, d), float64
+        Finite numbers, columns in the order of the training table's features.
+    y : ndarray of shape (m,), or None
+        Labels, if the file has any.
+    row_numbers : ndarray of shape (m,)
+        Which rows of the file these are, from 0.
+    """
+
+    X: NDArray[np.float64]
+    y: NDArray[Any] | None
+    row_numbers: NDArray[np.int64]
+
+
 def read_table(
     path: Any,
     label: str | int | None,
@@ -78,6 +97,7 @@ def read_table(
     drop: Collection[str] = (),
     separator: str | None = None,
     decimal: str | None = None,
+    encoding: str | None = None,
     encode: bool = False,
     fill: Any = None,
     missing: str = "refuse",
@@ -87,7 +107,7 @@ def read_table(
     Parameters
     ----------
     path : path-like or data frame
-        Text in UTF-8: ``.csv``, ``.tsv``, ``.txt``, ``.data``, also gzipped, or alone in a ``.zip``; lines on
+        Text: ``.csv``, ``.tsv``, ``.txt``, ``.data``, also gzipped, or alone in a ``.zip``; lines on
         top that begin with # or % are comments. ``.xlsx`` with one sheet that is not empty (needs openpyxl).
         ``.parquet``, a folder of them, whose subfolders ``name=value`` are columns, ``.feather`` and
         ``.arrow`` (need pandas and pyarrow), where an index with a name is a column. ``.npz`` with the arrays
@@ -108,6 +128,9 @@ def read_table(
     decimal : {".", ","}, optional
         The sign in front of decimals in a text. By default it is found out: a comma where the separator is
         another one, every cell with a comma is a number with one, and not all of these may be thousands.
+    encoding : str, optional
+        That of a text, by a name that Python knows, such as "cp1252". By default UTF-8, or UTF-16 where the
+        first bytes say so.
     encode : bool, default=False
         Whether columns of text become numbers: true and false, yes and no become 1 and 0; 5 % becomes 0.05;
         1,234.5 and $7 become numbers; dates become days since 1970-01-01; text with at most 50 different
@@ -147,7 +170,7 @@ def read_table(
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
     drop, fills, drop_missing = _as_names(drop), as_fills(fill), _as_choice(missing)
     is_plain = not encode and not drop_missing and fill is None
-    manner = Manner(header=header, separator=separator, decimal=decimal, encode=encode)
+    manner = Manner(header, separator, decimal, encode=encode, encoding=encoding)
     with _source(path, manner) as (file, kind):
         if kind == ".npz":
             name = "y" if label is None else str(label)
@@ -181,9 +204,7 @@ def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table
     fills.check_names(raw.names)
     row_numbers = None
     if drop_missing:
-        every = np.asarray(raw.places)
-        raw = drop_incomplete(raw)
-        row_numbers = np.searchsorted(every, np.asarray(raw.places))
+        raw, row_numbers = _complete(raw)
     if encode:
         coding = decide(raw, fills, drop_missing=drop_missing)
     else:
@@ -191,6 +212,13 @@ def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table
     used = set(coding.column_names)
     X = coding.apply(raw.with_columns([name in used for name in raw.names]))
     return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding, row_numbers)
+
+
+def _complete(raw: Raw) -> tuple[Raw, NDArray[np.int64]]:
+    """Leave out rows with missing values, and return the numbers of the others as well."""
+    every = np.asarray(raw.places)
+    raw = drop_incomplete(raw)
+    return raw, np.searchsorted(every, np.asarray(raw.places))
 
 
 def read_queries(
@@ -203,8 +231,9 @@ def read_queries(
     drop: Collection[str] = (),
     separator: str | None = None,
     decimal: str | None = None,
+    encoding: str | None = None,
     coding: Coding | None = None,
-) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+) -> Queries:
     """Read a table of queries whose columns have the names of a training table's.
 
     Parameters
@@ -219,7 +248,7 @@ def read_queries(
         gives its ``y``, if it has one.)
     y_train : ndarray, optional
         The training labels: labels are then given in their type, so that the two can be compared.
-    header, drop, separator, decimal
+    header, drop, separator, decimal, encoding
         As in `read_table`; a column that is left out may be absent.
     coding : Coding, optional
         The training table's coding: columns become features in the same way, missing values are filled or
@@ -227,8 +256,7 @@ def read_queries(
 
     Returns
     -------
-    X : ndarray of shape (m, d), float64, columns in the order of ``feature_names``
-    y : ndarray of shape (m,), or None if the file has no labels
+    Queries
 
     Raises
     ------
@@ -249,7 +277,7 @@ def read_queries(
             f"expected the features of the coding ({listed(coding.feature_names)}), got "
             f"{listed(feature_names)}"
         )
-    manner = Manner(header, separator, decimal)
+    manner = Manner(header, separator, decimal, encoding=encoding)
     wanted = in_order = list(feature_names)
     if coding is not None:
         wanted, in_order = coding.column_names, [column.name for column in coding.columns]
@@ -267,14 +295,16 @@ def read_queries(
             arrays = read_npz(file, label or "y", required=False, complete=coding is None)
             arrays = arrays.wanted(wanted, drop)
             if coding is None:
-                return arrays.X, None if arrays.labels is None else as_labels(arrays.labels, y_train)
+                y = None if arrays.labels is None else as_labels(arrays.labels, y_train)
+                return Queries(arrays.X, y, np.arange(len(arrays.X)))
             raw = _raw_of(arrays)
         else:
             raw = _read(file, kind, select, manner)
+        row_numbers = np.arange(len(raw.places))
         if coding is not None and coding.drop_missing:
-            raw = drop_incomplete(raw)
+            raw, row_numbers = _complete(raw)
         X = plain_numbers(raw) if coding is None else coding.apply(raw)
-        return X, None if raw.labels is None else as_labels(raw.labels, y_train)
+        return Queries(X, None if raw.labels is None else as_labels(raw.labels, y_train), row_numbers)
 
 
 def _as_coded(coding: Coding, manner: Manner) -> Manner:
@@ -306,8 +336,11 @@ def _source(path: Any, manner: Manner) -> Iterator[tuple[Any, str]]:
     with errors_name(path) as (file, kind):
         _check_manner(manner, kind)
         if kind == ".zip":
-            with table_in(file) as member:
-                yield member, member.suffix
+            with table_in(file) as member, in_utf8(member, manner.encoding) as text:
+                yield text, text.suffix
+        elif kind in TEXT:
+            with in_utf8(file, manner.encoding) as text:
+                yield text, kind
         else:
             yield file, kind
 
@@ -341,8 +374,12 @@ def _raw_of(arrays: Arrays) -> Raw:
 def _check_manner(manner: Manner, kind: str) -> None:
     if not manner.header and kind not in (*TEXT, ".zip", ".xlsx"):
         raise InvalidInput("--no-header (header=False) is for CSV and TSV, texts and workbooks; leave it out")
-    if (manner.separator or manner.decimal) and kind not in (*TEXT, ".zip"):
-        raise InvalidInput("--separator and --decimal (separator=, decimal=) are for texts; leave them out")
+    if (manner.separator or manner.decimal or manner.encoding) and kind not in (*TEXT, ".zip"):
+        raise InvalidInput(
+            "--separator, --decimal and --encoding (separator=, decimal=, encoding=) are for texts; leave "
+            "them out"
+        )
+    check_encoding(manner.encoding)
 
 
 def _as_names(drop: Collection[str]) -> list[str]:
