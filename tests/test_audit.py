@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import warnings
 from fractions import Fraction
 
 import numpy as np
@@ -180,6 +181,13 @@ def test_guesses_do_not_tell_classes_apart():
     assert 0.02 < np.mean(passed) < 0.09
     assert not choosing.tells_apart(y == 0, y)
     assert choosing.tells_apart(np.ones(400, bool), y)
+    # one row of a third class decides nothing
+    right = rng.random(400) < 0.8
+    assert choosing.tells_apart(right, y)
+    y[0], right[0] = 2, False
+    assert choosing.tells_apart(right, y)
+    assert not choosing.tells_apart(y == 0, y)
+    assert choosing.tells_apart(np.ones(40, bool), np.arange(40) % 20)
 
 
 def test_candidates_are_what_the_classifier_says():
@@ -417,6 +425,21 @@ def test_wrong_arguments_are_refused(arguments, said):
     X, y = blobs()
     with pytest.raises(ValueError, match=said):
         audit(X, y, **arguments)
+
+
+def test_labels_that_the_table_does_not_have_are_told_of_once():
+    X, y = blobs()
+    other = y[:50] + 0
+    other[3] = 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        said = audit(X[50:], y[50:], test=(X[:50], other)).document
+    assert (
+        sum("labels that TRAIN does not have: 7 (1 row(s))" in one for one in said["table"]["remarks"]) == 1
+    )
+    assert not said["classifier"]["useless"]
+    with pytest.raises(ValueError, match="expected labels of the table in the test rows"):
+        audit(X[50:], y[50:], test=(X[:50], y[:50] + 5))
 
 
 @pytest.mark.parametrize("where", ["table", "test"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +21,8 @@ from .splits import sample
 
 __all__ = ["Attacked", "attack_report"]
 
-# Certificates that take longer are worked out for fewer rows: those with noise (milliseconds
-# each),
-# of radii with noise (tens of them), of more than two classes with noise, and of moved queries without
-# noise, which
+# Certificates that take longer are worked out for fewer rows: those with noise (milliseconds each), of radii
+# with noise (tens of them), of more than two classes with noise, and of moved queries without noise, which
 # compare each of K rows with each of K others.
 _NOISY, _NOISY_RADII, _NOISY_MORE_CLASSES = 500, 100, 50
 _PAIRS = 500 * 501**2
@@ -109,9 +108,11 @@ def attack_report(
     certificates = classifier.certify(X[positions], asked.open_threat)
     together = None
     if not noisy and isinstance(asked.threat, (LabelFlips, Deletions, Replacements)):
-        together = classifier.certify_together(
-            X[positions], asked.threat, y[positions], seconds=_SECONDS_TOGETHER
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of unknown labels, which a remark names
+            together = classifier.certify_together(
+                X[positions], asked.threat, y[positions], seconds=_SECONDS_TOGETHER
+            )
     return Attacked(
         asked=asked,
         budget=asked.budget(classifier.n_samples_fit_),

@@ -37,6 +37,9 @@ _NOISE_SHARES = (0.1, 0.3, 1.0)
 # With noise a certificate costs milliseconds, more the larger the table: as many queries as take seconds.
 _NOISY_QUERIES, _NOISY_QUERIES_MORE_CLASSES, _LARGE_TABLE = 200, 50, 20_000
 
+# So many rows of a class say something of it.
+_TESTED = 5
+
 # Accuracy that may be given up for certificates, and how near two shares are that count as equal.
 _ACCURACY_LOSS, _SAME = 0.1, 0.01
 
@@ -208,13 +211,17 @@ def tells_apart(right: BoolArray, y: NDArray[Any]) -> bool:
 
     Guesses that say each class equally often are right with probability 1/C in every class; the mean over the
     classes has to be 1.64 of its standard deviations above that, which one of twenty such guesses reaches. Of
-    one class alone nothing can be told.
+    one class alone nothing can be told. Classes of very few rows, whose chance would decide, are left out
+    where there are two others.
     """
     labels, counts = np.unique(y, return_counts=True)
-    if len(labels) < 2:
+    if np.count_nonzero(counts >= _TESTED) >= 2:
+        tested = np.isin(y, labels[counts >= _TESTED])
+        right, y, counts = right[tested], y[tested], counts[counts >= _TESTED]
+    if len(counts) < 2:
         return False
-    chance = 1.0 / len(labels)
-    deviation = np.sqrt(np.sum(chance * (1.0 - chance) / counts)) / len(labels)
+    chance = 1.0 / len(counts)
+    deviation = np.sqrt(np.sum(chance * (1.0 - chance) / counts)) / len(counts)
     return balanced_accuracy(right, y) > chance + 1.64 * float(deviation)
 
 

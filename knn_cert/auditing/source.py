@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_X_y
 
-from .._printing import quoted
+from .._printing import listed, quoted
 from .._types import BoolArray, FloatArray, WholeArray
 from ..gate.arrays import as_float_array, reject_missing_values, reject_text_columns
 from ..gate.errors import InvalidInput
 from ..scaling import FixedScaler
 from ..scaling.constants import constants_for
-from ..tables import Table, TableWarning, read_queries, read_table
+from ..tables import Table, TableWarning, read_queries, read_table, warn_of_unknown_labels
 
 __all__ = ["Source", "read_source"]
 
@@ -142,6 +142,7 @@ def read_source(table: Any, label: Any, test: Any, reading: dict[str, Any]) -> S
                     f"{quoted(found.label_name)}; add it, or leave the test table out for a hold-out"
                 )
             rows = Test(found_test.X, found_test.y, found_test.row_numbers)
+            _check_labels(found.y, rows.y)
     remarks = [str(one.message).replace(_COUNTED, "") for one in caught]
     return _source(found, _name_of(table), rows, _name_of(test), remarks)
 
@@ -188,8 +189,20 @@ def _of_arrays(X: ArrayLike, y: ArrayLike, test: Any, reading: dict[str, Any]) -
                 f"test must have {checked.shape[1]} features, as the table has, got {X_test.shape[1]}"
             )
         rows = Test(X_test, y_test, np.arange(len(y_test)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", TableWarning)
+        if rows is not None:
+            _check_labels(labels, rows.y)
     table = Table(checked, labels, names or [str(j) for j in range(checked.shape[1])], "y")
-    return _source(table, "arrays", rows, "arrays", [])
+    return _source(table, "arrays", rows, "arrays", [str(one.message) for one in caught])
+
+
+def _check_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> None:
+    if not warn_of_unknown_labels(y_train, y_test):
+        raise InvalidInput(
+            f"expected labels of the table in the test rows ({listed(map(quoted, np.unique(y_train)), 5)}), "
+            f"got others alone ({listed(map(quoted, np.unique(y_test)), 5)}); write both in the same way"
+        )
 
 
 def _checked(X: Any, y: Any) -> tuple[FloatArray, NDArray[Any]]:
