@@ -3,6 +3,9 @@ from numpy.typing import NDArray
 
 _Doubles = NDArray[np.float64]
 _Integers = NDArray[np.int64]
+_Summaries = tuple[
+    _Doubles, _Integers, _Doubles, _Integers, _Integers, _Integers, _Integers, _Integers, _Doubles, _Doubles
+]
 
 def ncx2_cdf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
 def ncx2_sf(x: _Doubles, dof: _Doubles, nonc: _Doubles) -> _Doubles: ...
@@ -64,8 +67,36 @@ def race_families(
     dof: float,
     tolerance: float,
     recurrence: bool = False,
+    far: tuple[_Summaries, _Integers] | None = None,
+    far_kind: str = "counting",
     n_threads: int,
 ) -> tuple[_Doubles, _Doubles]: ...
+def needs_of_vote(n_lists: int, n_neighbors: int) -> tuple[int, bool]: ...
+def summarise(
+    queries: _Doubles,
+    rows: _Doubles,
+    labels: _Integers,
+    *,
+    n_classes: int,
+    n_near: int,
+    far_kind: str,
+    sigma: float,
+    dof: float,
+    n_threads: int,
+) -> _Summaries: ...
+def merge_summaries(
+    parts: list[_Summaries], *, n_near: int, far_kind: str, dof: float, n_threads: int
+) -> _Summaries: ...
+def vote_summaries(
+    summaries: _Summaries,
+    *,
+    n_classes: int,
+    n_neighbors: int,
+    far_kind: str,
+    dof: float,
+    dim: int,
+    n_threads: int,
+) -> tuple[_Doubles, _Doubles, _Integers]: ...
 def moved_races(
     distances: _Doubles,
     start: _Integers,

@@ -81,6 +81,7 @@ void register_votes(py::module_& module);
 void register_rivals(py::module_& module);
 void register_distances(py::module_& module);
 void register_moves(py::module_& module);
+void register_summaries(py::module_& module);
 void register_build(py::module_& module);
 
 }  // namespace knn_cert_python

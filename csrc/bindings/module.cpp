@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, module) {
     knn_cert_python::register_rivals(module);
     knn_cert_python::register_distances(module);
     knn_cert_python::register_moves(module);
+    knn_cert_python::register_summaries(module);
     knn_cert_python::register_build(module);
 }

@@ -1,8 +1,10 @@
 // register_votes.cpp: vote, votes by a scan, bucketed votes, races and families of races, for arrays.
 #include <vector>
 
-#include "bindings.hpp"
+#include <memory>
+
 #include "knn_cert/queries.hpp"
+#include "summary_tuples.hpp"
 
 namespace knn_cert_python {
 namespace {
@@ -98,7 +100,7 @@ py::tuple vote_bucketed(const Doubles& distances, const Integers& labels, int n_
 
 py::tuple race_families(const Doubles& distances, const Integers& first, const Integers& end, const Integers& start,
                         const Integers& n_members, const Integers& m_a, const Integers& m_b, double sigma, double dof, double tolerance,
-                        bool recurrence, int n_threads) {
+                        bool recurrence, const py::object& far, const std::string& far_kind, int n_threads) {
     const py::ssize_t n_rows = distances.size();
     const py::ssize_t n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
@@ -121,6 +123,19 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     request.recurrence = recurrence;
     request.n_threads = n_threads;
     request.checkpoint = &python_checkpoint;
+    std::unique_ptr<HeldSummaries> held;
+    Integers far_of;
+    if (!far.is_none()) {
+        const auto pair = far.cast<py::tuple>();
+        expect(pair.size() == 2, "far must be summaries and the list of each side");
+        held = std::make_unique<HeldSummaries>(pair[0].cast<py::tuple>());
+        far_of = pair[1].cast<Integers>();
+        expect(far_of.size() == 2 * n_families, "far needs a list, or -1, for each side");
+        for (py::ssize_t i = 0; i < far_of.size(); ++i) expect(far_of.data()[i] < held->bound.size(), "far names a list that is none");
+        request.far = held->view();
+        request.far_of = far_of.data();
+        request.far_kind = far_kind_of(far_kind);
+    }
     std::int64_t total = 0;
     for (std::int64_t f = 0; f < n_families; ++f) {
         expect(request.m_a[f] >= 1 && request.m_b[f] >= 1 && request.n_members[f] >= 1 &&
@@ -176,7 +191,7 @@ void register_votes(py::module_& module) {
                py::arg("sigma"), py::arg("dof"), py::arg("recurrence") = false);
     module.def("race_families", &race_families, py::arg("distances"), py::arg("first"), py::arg("end"), py::arg("start"),
                py::arg("n_members"), py::arg("m_a"), py::arg("m_b"), py::kw_only(), py::arg("sigma"), py::arg("dof"), py::arg("tolerance"),
-               py::arg("recurrence") = false, py::arg("n_threads"));
+               py::arg("recurrence") = false, py::arg("far") = py::none(), py::arg("far_kind") = "counting", py::arg("n_threads"));
 }
 
 }  // namespace knn_cert_python

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Between", "ByClass", "Measured", "TieGroups", "change_by_shift", "lengthened", "shortened"]
+__all__ = ["Between", "ByClass", "Measured", "TieGroups", "change_by_norm", "change_by_shift", "lengthened", "shortened"]
 
 # Training rows and others, by their numbers -> their distances.
 Between = Callable[[WholeArray, WholeArray], FloatArray]
@@ -68,6 +68,8 @@ class Measured:
     between : callable(rows, others), optional
         Euclidean distances of training rows to others by their numbers, (rows, others), as wrong as those of
         queries; None where only distances of queries are known, or they are no Euclidean distances.
+    n_beyond : int, default=0
+        Training rows besides these, too far from every query to matter; rows at infinity are none.
     """
 
     distances: FloatArray
@@ -75,10 +77,12 @@ class Measured:
     relative_error: float
     between: Between | None = None
 
+    n_beyond: int = 0
+
     @property
     def n_rows(self) -> int:
         """Number of training rows."""
-        return len(self.labels)
+        return len(self.labels) + self.n_beyond
 
     @property
     def widening(self) -> float:
@@ -111,7 +115,7 @@ class Measured:
     @cached_property
     def tie_groups(self) -> TieGroups:
         """Groups of rows in the order of `increasing` that the errors do not tell apart."""
-        n = self.n_rows
+        n = len(self.labels)
         ranks = np.arange(n, dtype=np.int32)
         first, last = np.empty((2, len(self), n), dtype=np.int32)
         for i, line in enumerate(self.increasing):
@@ -126,7 +130,7 @@ class Measured:
 
     def of(self, queries: slice) -> Measured:
         """Return some of the queries."""
-        return Measured(self.distances[queries], self.labels, self.relative_error, self.between)
+        return Measured(self.distances[queries], self.labels, self.relative_error, self.between, self.n_beyond)
 
     def __len__(self) -> int:
         return len(self.distances)
@@ -150,4 +154,9 @@ def change_by_shift(distances: FloatArray, widening: float, sigma: float) -> flo
     The law of a noisy distance depends on the distance alone, so the true rows may be taken to lie on the
     same rays: the table moves by the widening of every distance.
     """
-    return _STEEPEST * widening * float(np.linalg.norm(distances)) / sigma
+    return change_by_norm(float(np.linalg.norm(distances)), widening, sigma)
+
+
+def change_by_norm(norm: float, widening: float, sigma: float) -> float:
+    """Return what `change_by_shift` does, by the L2 norm of all distances."""
+    return _STEEPEST * widening * norm / sigma

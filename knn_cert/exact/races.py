@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from .._types import FloatArray
 from ..certificates.issue import RaceBounds
-from ..kernels.families import RaceFamily, pack
+from ..kernels.families import RaceFamily, far_rows, pack
 from .search import margin_to_half
 from .settings import VoteSettings
 
@@ -25,10 +26,19 @@ _TOLERANCES = (1e-3, 1e-6, 0.0)
 
 
 class RaceRequest(NamedTuple):
-    """Races of one query, with m and m' of the race, see `knn_cert.exact.majority`."""
+    """Races of one query, with m and m' of the race, see `knn_cert.exact.majority`.
+
+    Attributes
+    ----------
+    family : RaceFamily
+    ranks : tuple of int
+    more_error : float
+        What probabilities may be off besides the errors that the kernel knows.
+    """
 
     family: RaceFamily
     ranks: tuple[int, int]
+    more_error: float = 0.0
 
 
 def evaluate_races(settings: VoteSettings, requests: list[RaceRequest], tolerance: float) -> list[RaceBounds]:
@@ -81,8 +91,13 @@ def _evaluate_chunk(
     settings: VoteSettings, requests: list[RaceRequest], tolerance: float
 ) -> list[RaceBounds]:
     m_a, m_b = np.array([request.ranks for request in requests], dtype=np.int64).T
-    p, error = settings.kernel.race_families(
-        *pack([request.family for request in requests]),
+    families = [request.family for request in requests]
+    far, evaluate = far_rows(families), settings.kernel.race_families
+    if far is not None and settings.kernel.summaries is not None:
+        arrays, lists, kind = far
+        evaluate = partial(settings.kernel.summaries.race_families, far=(arrays, lists), far_kind=kind)
+    p, error = evaluate(
+        *pack(families),
         np.ascontiguousarray(m_a),
         np.ascontiguousarray(m_b),
         sigma=settings.sigma,
@@ -92,6 +107,6 @@ def _evaluate_chunk(
     )
     ends = np.cumsum([request.family.n_members for request in requests])
     return [
-        RaceBounds(p[end - n : end], error[end - n : end])
-        for end, n in zip(ends, np.diff(ends, prepend=0), strict=True)
+        RaceBounds(p[end - n : end], error[end - n : end] + request.more_error)
+        for request, end, n in zip(requests, ends, np.diff(ends, prepend=0), strict=True)
     ]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from .._types import FloatArray, WholeArray
+from .summaries import SummaryKernel
 
 __all__ = ["Kernel", "MovedRaces", "PairFamilies", "RivalScores"]
 
@@ -98,6 +99,7 @@ class Kernel(Protocol):
     moved_races: MovedRaces | None
     pair_families: PairFamilies | None
     rival_scores: RivalScores | None
+    summaries: SummaryKernel | None
 
     def ncx2_cdf(self, x: FloatArray, dof: FloatArray, nonc: FloatArray) -> FloatArray:
         """Lower tail of the law of one squared distance over sigma^2; arrays of one length."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .summaries import FarRows, SummaryArrays
+
 
 class FamilyRows(NamedTuple):
     """Rows of one list: row i belongs to the members first[i], ..., end[i] - 1.
@@ -33,11 +35,12 @@ class FamilyRows(NamedTuple):
 
 
 class RaceFamily(NamedTuple):
-    """One race a member: the rows of list A and those of list B."""
+    """One race a member: the rows of list A and those of list B, and far rows of every member, if any."""
 
     n_members: int
     a: FamilyRows
     b: FamilyRows
+    far: FarRows | None = None
 
 
 class PairFamily(NamedTuple):
@@ -86,6 +89,18 @@ def join(*lists: FamilyRows) -> FamilyRows:
 def pack(families: Sequence[RaceFamily]) -> PackedFamilies:
     """Put families, at least one of them, into flat arrays."""
     return _pack([side for family in families for side in (family.a, family.b)], families)
+
+
+def far_rows(families: Sequence[RaceFamily]) -> tuple[SummaryArrays, np.ndarray, str] | None:
+    """Return the far rows of families, the list of each side and their kind; None where there are none.
+
+    All of them are lists of the same summaries.
+    """
+    known = [family.far for family in families if family.far is not None]
+    if not known:
+        return None
+    lists = [[-1, -1] if family.far is None else [family.far.a, family.far.b] for family in families]
+    return known[0].summaries, np.array(lists, dtype=np.int64).ravel(), known[0].kind
 
 
 def pack_pairs(families: Sequence[PairFamily]) -> PackedFamilies:

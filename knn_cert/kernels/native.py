@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from knn_cert import _core as summaries
 from knn_cert._core import (
     compiler,
     distances,
@@ -35,6 +36,7 @@ __all__ = [
     "race_families",
     "rival_scores",
     "simd_level",
+    "summaries",
     "vote",
     "vote_bucketed",
     "vote_scan",

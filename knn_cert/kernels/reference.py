@@ -19,6 +19,8 @@ from .reference_loops import (
 )
 from .reference_moves import moved_races
 
+summaries = None  # all rows are looked at one by one here
+
 __all__ = [
     "distances",
     "distances_csr",
@@ -31,6 +33,7 @@ __all__ = [
     "race",
     "race_families",
     "rival_scores",
+    "summaries",
     "vote",
     "vote_bucketed",
     "vote_scan",

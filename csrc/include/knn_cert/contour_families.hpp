@@ -26,7 +26,7 @@ public:
         for (Side& side : sides_) side.move_to(static_cast<std::int64_t>(member), leaf_);
         const std::array<const ContourRows*, 2> points = {&sides_[0].points, &sides_[1].points};
         Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
-        if (outcome.settled) return outcome;
+        if (outcome.settled || rows_[0]->far.n_rows > 0 || rows_[1]->far.n_rows > 0) return outcome;
         for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member, race_.start());
         const std::array<PlacedRows*, 2> placed = {&sides_[0].placed, &sides_[1].placed};
         outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), placed);
@@ -68,14 +68,15 @@ private:
             }
             std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) { return a.member < b.member; });
             next = 0;
-            n_rows = static_cast<std::int64_t>(changing.size());
             summary.start_moments(dof, leaf, farthest);
-            summary.add(changing.data(), n_rows, 1.0);
+            if (rows.far.n_rows > 0) summary.absorb(rows.far);
+            summary.add(changing.data(), static_cast<std::int64_t>(changing.size()), 1.0);
             summary.finish();
+            n_rows = static_cast<std::int64_t>(summary.n_rows());
             const std::size_t n_pieces = summary.n_pieces();
             moments.assign(summary.moments(0), summary.moments(0) + n_pieces * kMoments);
             of_changes.assign((n_pieces + 1) * kMoments, 0.0);
-            points.set(moments.data(), n_pieces, changing.size());
+            points.set(moments.data(), n_pieces, summary.n_rows(), summary.n_merged());
         }
 
         void move_to(std::int64_t member, const LeafLoops& leaf) {

@@ -15,16 +15,17 @@ namespace knn_cert {
 
 class ContourRows {
 public:
-    // Moments of piece i at moments[kMoments i]; n_rows: of the list, those beyond the pieces too.
-    void set(const double* moments, std::size_t n_pieces, std::size_t n_rows) {
+    // Moments of piece i at moments[kMoments i]; n_rows: of the list, those beyond the pieces too; n_merged: sums more that are in them.
+    void set(const double* moments, std::size_t n_pieces, std::size_t n_rows, std::int64_t n_merged = 0) {
         n_rows_ = static_cast<double>(n_rows);
+        n_merged_ = static_cast<double>(n_merged);
         dense_.resize(n_pieces);
         pieces_.clear();
         counted_ = 0.0;
         for (std::size_t i = 0; i < n_pieces; ++i) set_piece(i, moments + i * kMoments);
         gather();
     }
-    void set(const RowSummary& rows) { set(rows.moments(0), rows.n_pieces(), rows.n_rows()); }
+    void set(const RowSummary& rows) { set(rows.moments(0), rows.n_pieces(), rows.n_rows(), rows.n_merged()); }
 
     // One piece anew, among those of the call of `set`; then `gather`.
     void set_piece(std::size_t i, const double* moments) {
@@ -89,14 +90,16 @@ public:
 
 private:
     // Row after row in up to 4096 terms, then of these sums (row_summary.hpp); the number of rows is exact.
-    static double rounding_of(double n) { return std::ldexp(n, -53) * (std::min(n, 4096.0) + n / 4096.0 + 32.0); }
+    [[nodiscard]] double rounding_of(double n) const {
+        return std::ldexp(n, -53) * (std::min(n, 4096.0) + n / 4096.0 + 32.0 + std::min(n, n_merged_));
+    }
 
     struct Dense {
         double count = 0.0, mean = 0.0, magnitude = 0.0;
         double weights[kMoments];
     };
     std::vector<Dense> dense_;  // of every piece
-    double n_rows_ = 0.0, counted_ = 0.0;
+    double n_rows_ = 0.0, counted_ = 0.0, n_merged_ = 0.0;
     // of the pieces that hold rows, in order of s
     std::vector<std::size_t> pieces_;
     std::vector<double> weights_, circle_weights_, magnitude_, rounding_, count_;

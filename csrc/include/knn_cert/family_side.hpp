@@ -65,20 +65,29 @@ public:
             used_[static_cast<std::size_t>(record)] = 1;
         }
         std::vector<std::int32_t> order;
-        summary_.add(of_all.data(), static_cast<std::int64_t>(of_all.size()), 1.0);
+        if (from.far.n_rows > 0) {
+            summary_.absorb(from.far);
+            SummaryView near;
+            near.near = {of_all.data(), of_all.size()};
+            near.n_rows = static_cast<std::int64_t>(of_all.size());
+            summary_.absorb(near);
+        } else {
+            summary_.add(of_all.data(), static_cast<std::int64_t>(of_all.size()), 1.0);
+        }
         summary_.finish();
+        complete_ = summary_.complete() && summary_.has_near(near_rows_for(degree));
         shared_.set(summary_, degree, one_by_one);
         rows_.place(of_some.data(), of_some.size(), one_by_one, &order);
         record_of_.clear();
         for (const std::int32_t i : order) record_of_.push_back(records_of_some[static_cast<std::size_t>(i)]);
         horizon_.degree = degree;
-        horizon_.n_rows = static_cast<double>(of_all.size() + of_some.size());
+        horizon_.n_rows = static_cast<double>(of_all.size() + of_some.size()) + static_cast<double>(from.far.n_rows);
         for (const double s : summary_.near()) spans_.push_back({s, 0, n});
         horizon_.s = last_needed(spans_, n_members, degree);
     }
 
-    // Whether the rows summed by moments are all within their reach.
-    [[nodiscard]] bool complete() const { return summary_.complete(); }
+    // Whether the rows summed by moments are all within their reach, and near rows enough beside them.
+    [[nodiscard]] bool complete() const { return complete_; }
     // rows that are tallied one by one, and all rows
     [[nodiscard]] std::size_t n_one_by_one() const { return shared_.n_near() + rows_.size(); }
     [[nodiscard]] std::size_t n_all() const { return static_cast<std::size_t>(horizon_.n_rows); }
@@ -156,6 +165,7 @@ private:
     }
 
     RowSummary summary_;  // rows of every member
+    bool complete_ = true;
     ListTallies shared_;
     PlacedRows rows_;  // rows of some members
     PlacedRows::Horizon horizon_;

@@ -33,7 +33,7 @@ public:
         law_.refresh();
         n_members_ = n_members;
         contest_ = Contest::of_race(m_a, m_b);
-        const std::size_t all_rows = rows[0].s.size() + rows[1].s.size();
+        const std::size_t all_rows = rows[0].n_all() + rows[1].n_all();
         start_ = expected_radius(decided(rows, n_members / 2, m_a, m_b), law_.dof());
         const bool one_by_one = without_tables(all_rows, start_);
         n_rows_ = 0;

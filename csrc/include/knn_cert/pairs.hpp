@@ -56,7 +56,7 @@ public:
                     if (all[list].in(row, i)) s.push_back(all[list].s[row]);
                 first_[list].assign(s.size(), 0);
                 end_[list].assign(s.size(), 1);
-                rows_[list] = {std::move(s), first_[list].data(), end_[list].data()};
+                rows_[list] = {std::move(s), first_[list].data(), end_[list].data(), {}};
             }
             integrate(family, 1, probability + 2 * i, error + 2 * i);
         }

@@ -5,4 +5,5 @@
 #include "pairs.hpp"
 #include "races.hpp"
 #include "scores.hpp"
+#include "summaries.hpp"
 #include "votes.hpp"

@@ -4,6 +4,7 @@
 #include "contest_solver.hpp"
 #include "contour_families.hpp"
 #include "family_tallies.hpp"
+#include "summary_arrays.hpp"
 
 namespace knn_cert {
 
@@ -60,6 +61,11 @@ struct FamilyRequest {
     double sigma = 0.0, dof = 0.0;
     double tolerance = 0.0;   // absolute error that is good enough; 0: full relative accuracy
     bool recurrence = false;  // every row one by one
+    // Further rows of every member, by moments alone: list far_of[k] of these summaries goes to list k, none if that is negative; without
+    // far_of none at all.
+    SummaryArrays far;
+    const std::int64_t* far_of = nullptr;
+    FarKind far_kind = FarKind::counting;
     int n_threads = 1;
     Checkpoint checkpoint = no_checkpoint;
 
@@ -80,7 +86,7 @@ public:
         error_ = error;
         take_rows(family);
         write_certain();
-        if (!request_.recurrence && many_votes()) write_by_contours();
+        if (!request_.recurrence && many_votes() && !far_is_cut_off()) write_by_contours();
         if (open_.empty()) return;
         const bool apart = far_apart();
         if (!apart && open_.size() == n_members_) return integrate(0, n_members_);
@@ -99,6 +105,9 @@ private:
             rows_[side].s.resize(static_cast<std::size_t>(start[1] - start[0]));
             for (std::size_t i = 0; i < rows_[side].s.size(); ++i)
                 rows_[side].s[i] = request_.distances[start[0] + static_cast<std::int64_t>(i)] / request_.sigma;
+            const std::int64_t far = request_.far_of ? request_.far_of[2 * family + static_cast<std::int64_t>(side)] : -1;
+            rows_[side].far = far < 0 ? SummaryView{} : request_.far.list(far);
+            rows_[side].far.near = {nullptr, 0};
         }
     }
 
@@ -117,6 +126,9 @@ private:
             if (both_arrive) open_.push_back(i);
         }
     }
+
+    // Whether there are rows of which only the number is known.
+    [[nodiscard]] bool far_is_cut_off() const { return request_.far_kind != FarKind::all && rows_[0].far.n_rows + rows_[1].far.n_rows > 0; }
 
     // The recurrence shares most of its work among members, so that more of them pay for it up to more votes (measured).
     [[nodiscard]] bool many_votes() const {
@@ -177,6 +189,10 @@ private:
             if (outcome.settled || (request_.recurrence && !accuracy.any_doubt)) continue;
             tallies_.set(rows_, n, m_[0], m_[1], more_near);
             if (tallies_.complete()) outcome = integral_.solve(tallies_, accuracy);
+        }
+        if (outcome.probability.empty()) {  // too few near rows beside those that are known by moments alone
+            outcome.probability.assign(2 * n, 0.0);
+            outcome.error.assign(2 * n, 1.0);
         }
         for (std::size_t j = 0; j < n; ++j) write(open_[from + j], outcome, 2 * j);
     }

@@ -105,8 +105,9 @@ class Contest(Standing):
         are wrong by the width of a group and the error of a distance, and a move by twice as much.
         """
         order, groups = self._rivals.everything.lines[i], self._rivals.groups
-        width = float((order[groups.last[i]] - order[groups.first[i]]).max())
-        slack = 2.0 * (width + 2.0 * self._measured.widening * float(order[-1]))
+        known = np.isfinite(order)  # rows at infinity are there to be as many as others have
+        width = float((order[groups.last[i][known]] - order[groups.first[i][known]]).max())
+        slack = 2.0 * (width + 2.0 * self._measured.widening * float(order[known][-1]))
         labels = self._labels_in_order(i)
         for c in np.argsort(limits):
             if limits[c] <= 0.0 or np.isposinf(limits[c]) or limits[c] > limits.min():

@@ -42,12 +42,12 @@ class PlainQueries(CertainQueries):
         Rows, -1 where not even 0 is certified; or a radius, NaN likewise, and inf where any is survived.
         """
         if isinstance(threat, RowBudget):
-            return self._standing.most_rows(type(threat), self._brings_new_labels(threat))
+            return self._most_rows(type(threat), self._brings_new_labels(threat))
         if isinstance(threat, BlackBoxBall):
             threat.check_noise(self._settings.noise.kind)
             if threat.rows is None:
-                return _below(self._standing.ball_limit())
-            return _below(self._standing.shift_limit(threat.tampered_rows(self.n_rows)))
+                return _below(self._limit_of_ball())
+            return _below(self._limit_of_moves(threat.tampered_rows(self.n_rows)))
         if isinstance(threat, QueryShift):
             return self._query_radius(threat)
         return self._row_radius(threat)
@@ -56,9 +56,21 @@ class PlainQueries(CertainQueries):
         rows = threat.tampered_rows(self.n_rows)
         if threat.relabel:
             # Among flips, which need no moves, and replacements, which may move anywhere: both survive alike.
-            survived = self._standing.most_rows(LabelFlips, self._brings_new_labels(threat)) >= rows
+            survived = self._most_rows(LabelFlips, self._brings_new_labels(threat)) >= rows
             return np.where(survived, np.inf, np.nan)
-        return _below(self._standing.shift_limit(rows))
+        return _below(self._limit_of_moves(rows))
+
+    def _most_rows(self, kind: type[RowBudget], new_labels: bool) -> WholeArray:
+        """Return the largest numbers of tampered rows that change nothing, -1 where 0 are too many."""
+        return self._standing.most_rows(kind, new_labels)
+
+    def _limit_of_moves(self, rows: int) -> FloatArray:
+        """Return how far so many rows can be moved each."""
+        return self._standing.shift_limit(rows)
+
+    def _limit_of_ball(self) -> FloatArray:
+        """Return how far the table can be moved, in L2 norm over all rows."""
+        return self._standing.ball_limit()
 
     def _query_radius(self, threat: QueryShift) -> FloatArray:
         if threat.is_beyond(self.n_rows, self._settings.n_neighbors):

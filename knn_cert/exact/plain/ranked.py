@@ -90,7 +90,7 @@ def of_classes(measured: Measured, classes: WholeArray) -> Ranked:
 
 def everything(measured: Measured) -> Ranked:
     """Return all rows."""
-    size = np.full((len(measured), 1), measured.n_rows)
+    size = np.full((len(measured), 1), len(measured.labels))
     return Ranked(measured.increasing, np.zeros_like(size), size, measured.widening)
 
 

@@ -41,6 +41,7 @@ __all__ = [
     "race",
     "race_families",
     "rival_scores",
+    "summaries",
     "vote",
     "vote_bucketed",
     "vote_scan",
@@ -201,6 +202,7 @@ def race_families(
 moved_races = None
 pair_families = None
 rival_scores = None
+summaries = None
 
 
 class _Classes:

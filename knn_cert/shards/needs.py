@@ -1,0 +1,96 @@
+"""What a vote and a threat need of each part of a table, and which threats parts can answer for.
+
+A part leaves its nearest rows of each class one by one, and sums over the others. That is enough
+
+* for the vote itself, and with it for the ball of the whole table;
+* for flipped labels, deleted, inserted and replaced rows: the worst case changes the nearest rows alone;
+* without noise for moved rows: where more rows move than are kept, all of them are taken to move.
+
+It is not enough where rows that are known by sums alone are moved under noise, where the query moves (without
+noise its certificate compares training rows with one another), or where more than two classes vote with noise
+and rows are changed: what such rows cost is worked out row by row. These threats are refused.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..gate.errors import InvalidInput
+from ..gate.numbers import is_whole_number
+from ..kernels.summaries import SummaryKernel
+from ..threats import BlackBoxBall, Deletions, RowShift, Threat
+from ..threats.rows import RowBudget
+
+__all__ = ["Needs", "check_offered", "needs_of"]
+
+# Rows of each class that are kept beside those that the vote needs, where budgets are open: a first guess.
+_SPARE = 64
+
+
+class Needs(NamedTuple):
+    """What each part keeps of its rows.
+
+    Attributes
+    ----------
+    n_near : int
+        How many of the nearest rows of each class.
+    far_kind : str
+        What the others leave, see `knn_cert.kernels.summaries.SummaryKernel`.
+    """
+
+    n_near: int
+    far_kind: str
+
+
+def needs_of(
+    kernel: SummaryKernel, *, n_neighbors: int, n_classes: int, sigma: float, threat: Threat | None
+) -> Needs:
+    """Return what each part keeps for a vote of K neighbours, and for a threat if there is one."""
+    rows = getattr(threat, "rows", None)
+    known = int(rows) if is_whole_number(rows) else None
+    if sigma == 0.0:
+        # no more than K flipped, inserted or replaced rows are ever survived
+        more = 0 if threat is None else n_neighbors if known is None else min(known, n_neighbors)
+        if isinstance(threat, (Deletions, RowShift)):
+            more = max(more, known or 0) + _SPARE
+        return Needs(n_neighbors + more, "none")
+    n_near, by_contours = kernel.needs_of_vote(n_classes, n_neighbors)
+    if by_contours:
+        n_near = _SPARE
+    if isinstance(threat, RowBudget):
+        n_near += _SPARE if known is None else known
+    return Needs(n_near, "all" if by_contours else "counting")
+
+
+def check_offered(threat: Threat, *, sigma: float, n_classes: int) -> None:
+    """Refuse a threat that parts of a table cannot answer for.
+
+    Raises
+    ------
+    InvalidInput
+        With the reason.
+    """
+    offered = "LabelFlips, Deletions, Insertions and Replacements"
+    if isinstance(threat, RowBudget):
+        if sigma > 0.0 and n_classes > 2:
+            raise InvalidInput(
+                f"{threat!r} is not certified for a table in parts with noise and {n_classes} classes: what "
+                "rows cost each rival is worked out row by row; take sigma=0, or certify with the whole table"
+            )
+        return
+    if isinstance(threat, BlackBoxBall):
+        if sigma > 0.0 or threat.rows is not None or n_classes == 2:
+            return
+        raise InvalidInput(
+            f"{threat!r} is not certified for a table in parts without noise and {n_classes} classes; give "
+            f"the ball a number of rows, take sigma > 0, or ask for {offered}"
+        )
+    if isinstance(threat, RowShift) and sigma == 0.0:
+        return
+    remedy = f"take sigma=0, or ask for {offered}" if isinstance(threat, RowShift) else f"ask for {offered}"
+    raise InvalidInput(
+        f"{threat!r} is not certified for a table in parts: rows that are known by sums alone would have to "
+        f"be compared one by one; {remedy}, or certify with the whole table"
+    )
+
+

@@ -1,0 +1,84 @@
+"""The rows of a part of a table, and queries, as they come from outside: checked, some at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .._types import FloatArray, WholeArray
+from ..gate.arrays import as_float_array, reject_missing_values, reject_text_columns
+from ..gate.distances import check_scale, is_resolved
+from ..gate.errors import InvalidInput
+
+__all__ = ["Rows", "check_reach", "features", "numbered"]
+
+# Rows are converted, and summarised, so many bytes at a time.
+_CHUNK_BYTES = 64 * 2**20
+
+
+class Rows(NamedTuple):
+    """Feature rows of any type of floats, as they came."""
+
+    values: Any
+    n: int
+    dim: int
+
+    @classmethod
+    def of(cls, X: ArrayLike, name: str) -> Rows:
+        """Take rows of any kind; those of floats stay as they are."""
+        reject_text_columns(X)
+        values = X if isinstance(X, np.ndarray) and X.dtype.kind == "f" else as_float_array(X, name)
+        if values.ndim != 2:
+            raise InvalidInput(f"{name} must have shape (n, d), got {values.shape}")
+        return cls(values, *values.shape)
+
+    def chunks(self) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield slices of the rows, and these as checked float64."""
+        size = max(1, _CHUNK_BYTES // (8 * max(1, self.dim)))
+        for start in range(0, self.n, size):
+            part = slice(start, min(start + size, self.n))
+            yield part, features(self.values[part], "X")
+
+
+def features(X: ArrayLike, name: str) -> FloatArray:
+    """Return features as finite float64 of shape (n, d)."""
+    reject_text_columns(X)
+    values = as_float_array(X, name)
+    if values.ndim != 2:
+        raise InvalidInput(f"{name} must have shape (n, d), got {values.shape}")
+    reject_missing_values(values, None, "queries" if name == "Q" else "rows")
+    if not np.isfinite(values).all():
+        raise InvalidInput(f"{name} must hold finite numbers, got infinity")
+    return values
+
+
+def check_reach(queries: FloatArray, rows: FloatArray, sigma: float) -> None:
+    """Refuse distances whose squares overflow, or at which double precision loses the noise."""
+    largest = float(np.abs(queries).max(initial=0.0)) + float(np.abs(rows).max(initial=0.0))
+    with np.errstate(over="ignore"):
+        square = rows.shape[1] * np.float64(largest) ** 2
+    check_scale(square, sigma or 1.0)
+    if sigma > 0.0 and not is_resolved(float(np.sqrt(square)), sigma):
+        raise InvalidInput(
+            f"sigma is too small against the features: rows may be {np.sqrt(square) / sigma:.3g} sigma from a "
+            "query, expected at most 1e11; use a larger sigma, or 0, which the smoothed classifier then equals"
+        )
+
+
+def numbered(labels: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], WholeArray]:
+    """Return the classes, and the position of each label among them."""
+    if classes is None:
+        found, numbers = np.unique(labels, return_inverse=True)
+        return found, numbers.astype(np.int64)
+    found = np.unique(np.asarray(classes))
+    place = np.searchsorted(found, labels).clip(0, len(found) - 1)
+    unknown = labels[found[place] != labels] if len(labels) else labels
+    if len(unknown):
+        raise InvalidInput(
+            f"labels must be among classes, {found.tolist()}, got {np.unique(unknown)[:5].tolist()}; correct "
+            "these rows, or add the label to classes"
+        )
+    return found, place.astype(np.int64)

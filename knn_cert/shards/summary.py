@@ -1,0 +1,386 @@
+"""Summary: what a part of a table leaves to some queries, and what parts together say of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import kernels
+from .._types import BoolArray, FloatArray, WholeArray
+from ..certificates import Certificates
+from ..gate.errors import InvalidInput
+from ..gate.labels import check_kind_of_labels
+from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_n_threads, check_sigma_or_none
+from ..kernels.summaries import SummaryArrays, SummaryKernel
+from ..threats import Threat
+from .needs import check_offered, needs_of
+from .rows import Rows, check_reach, features, numbered
+
+__all__ = ["Summary", "SummaryVote", "summarise"]
+
+
+class SummaryVote(NamedTuple):
+    """The vote of all rows that a summary stands for.
+
+    Attributes
+    ----------
+    probabilities, errors : ndarray of shape (m, C)
+        Of the classes to win, and bounds on how far they are from the truth; an error of 1 says that nothing
+        is known.
+    in_doubt : ndarray of bool, shape (m,)
+        Where summaries with more near rows would say more.
+    """
+
+    probabilities: FloatArray
+    errors: FloatArray
+    in_doubt: BoolArray
+
+
+class _Asked(NamedTuple):
+    """What summaries must have in common to be put together."""
+
+    queries: str
+    sigma: float
+    dof: int | float
+    n_features: int
+    far_kind: str
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Some training rows as some queries see them: plain arrays, which may be sent, kept and put together.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (C,)
+        Labels of the rows, increasing.
+    n_queries : int
+        m.
+    n_near : int
+        How many of the nearest rows of each class are kept one by one, if there are as many.
+    arrays : SummaryArrays
+        Near rows, and what the others leave, for every query and class.
+    """
+
+    classes: NDArray[Any]
+    n_queries: int
+    n_near: int
+    arrays: SummaryArrays
+    asked: _Asked
+    classes_are_given: bool = False
+
+    @property
+    def rows_of_classes(self) -> WholeArray:
+        """How many rows of each class there are: an array of shape (C,)."""
+        if not self.n_queries:
+            return np.zeros(len(self.classes), dtype=np.int64)
+        rows: WholeArray = self.arrays.n_rows[: len(self.classes)]
+        return rows
+
+    @property
+    def n_rows(self) -> int:
+        """How many training rows it stands for."""
+        return int(self.rows_of_classes.sum())
+
+    @property
+    def nbytes(self) -> int:
+        """Size of its arrays in bytes: what is sent."""
+        return self.arrays.nbytes
+
+    def merge(self, *others: Summary, n_threads: int | None = None) -> Summary:
+        """Return the summary of all rows; in whatever order, but for roundings, it is the same.
+
+        Parameters
+        ----------
+        *others : Summary
+            Of other rows for the same queries, with the same sigma.
+        n_threads : int, optional
+
+        Raises
+        ------
+        InvalidInput
+            If they are no summaries for the same queries and settings.
+        """
+        parts = (self, *others)
+        for other in others:
+            if not isinstance(other, Summary):
+                raise TypeError(f"expected a Summary, got {type(other).__name__}")
+            for what, mine, its in zip(_Asked._fields, self.asked, other.asked, strict=True):
+                if mine != its:
+                    raise InvalidInput(
+                        f"summaries can be merged that have the same {what.replace('_', ' ')}, got {mine} and "
+                        f"{its}; summarise all parts for the same queries with the same settings"
+                    )
+        if len(parts) == 1:
+            return self
+        classes = _all_classes(parts)
+        n_near = min(part.n_near for part in parts)
+        arrays = _kernel().merge_summaries(
+            [part._with_classes(classes).arrays for part in parts],
+            n_near=n_near,
+            far_kind=self.asked.far_kind,
+            dof=self.asked.dof,
+            n_threads=check_n_threads(n_threads),
+        )
+        return replace(self, classes=classes, n_near=n_near, arrays=SummaryArrays(*arrays))
+
+    def vote(self, n_neighbors: int, *, n_threads: int | None = None) -> SummaryVote:
+        """Return the probabilities of the classes under the noise; without noise 0 or 1.
+
+        Parameters
+        ----------
+        n_neighbors : int
+            K, not above the number for which the parts were summarised, or more is in doubt.
+        n_threads : int, optional
+
+        Raises
+        ------
+        TypeError, ValueError
+            If K is none, or larger than the number of rows.
+        """
+        from .certify import vote_of
+
+        return vote_of(self, self._checked_n_neighbors(n_neighbors), check_n_threads(n_threads))
+
+    def probabilities(self, n_neighbors: int) -> FloatArray:
+        """Return the probabilities of `vote`."""
+        return self.vote(n_neighbors).probabilities
+
+    def doubt(self, n_neighbors: int, threat: Threat | None = None) -> BoolArray:
+        """Return of which queries summaries with more near rows would say more: (m,) of bool."""
+        if threat is None:
+            return self.vote(n_neighbors).in_doubt
+        return self.certify(threat, n_neighbors=n_neighbors)[1]
+
+    def certify(
+        self, threat: Threat, *, n_neighbors: int, n_threads: int | None = None
+    ) -> tuple[Certificates, BoolArray]:
+        """Return certificates of all queries, and of which more near rows would leave less in doubt.
+
+        What is certified holds in any case: doubt makes budgets smaller, never larger.
+
+        Parameters
+        ----------
+        threat : threat
+            Flipped labels, deleted, inserted or replaced rows; the ball; without noise also moved rows.
+        n_neighbors : int
+        n_threads : int, optional
+
+        Raises
+        ------
+        InvalidInput
+            If a table in parts cannot answer for this threat.
+        """
+        from .certify import certificates_of
+
+        return certificates_of(
+            self, threat, self._checked_n_neighbors(n_neighbors), check_n_threads(n_threads)
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything as named arrays, for a file or a message without pickles."""
+        head = {
+            "classes": self.classes,
+            "counts": np.array([self.n_queries, self.n_near, int(self.classes_are_given)]),
+            "queries": np.array(self.asked.queries),
+            "settings": np.array([self.asked.sigma, self.asked.dof, self.asked.n_features], dtype=np.float64),
+            "far_kind": np.array(self.asked.far_kind),
+        }
+        return head | self.arrays._asdict()
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Summary:
+        """Return the summary of arrays that `to_arrays` gave."""
+        n_queries, n_near, given = (int(one) for one in arrays["counts"])
+        sigma, dof, n_features = (float(one) for one in arrays["settings"])
+        asked = _Asked(
+            str(arrays["queries"]), sigma, check_dof(dof), int(n_features), str(arrays["far_kind"])
+        )
+        packed = SummaryArrays(*(arrays[name] for name in SummaryArrays._fields))
+        return cls(arrays["classes"], n_queries, n_near, packed, asked, bool(given))
+
+    def _checked_n_neighbors(self, n_neighbors: int) -> int:
+        if len(self.classes) < 2:
+            raise InvalidInput(
+                f"at least two classes are needed to vote, got {len(self.classes)}; merge the other parts "
+                "first, or say which classes there are (classes=)"
+            )
+        if not self.classes_are_given:
+            check_kind_of_labels(self.classes)
+        return check_n_neighbors(n_neighbors, self.n_rows)
+
+    def _with_classes(self, classes: NDArray[Any]) -> Summary:
+        """Return the same rows among more classes, of which there are none here."""
+        if len(classes) == len(self.classes):
+            return self
+        place = np.searchsorted(classes, self.classes)
+        lists = np.full((self.n_queries, len(classes)), -1)
+        lists[:, place] = np.arange(self.n_queries * len(self.classes)).reshape(self.n_queries, -1)
+        return replace(self, classes=classes, arrays=_spread(self.arrays, lists.ravel()))
+
+
+def summarise(
+    Q: ArrayLike,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    n_neighbors: int,
+    sigma: float,
+    dof: int | float | None = None,
+    threat: Threat | None = None,
+    n_near: int | None = None,
+    classes: ArrayLike | None = None,
+    n_classes: int | None = None,
+    n_threads: int | None = None,
+) -> Summary:
+    """Return what some rows of a training table leave to queries.
+
+    The summaries of all parts of a table, merged in any order, answer as the whole table does
+    (`Summary.vote`, `Summary.certify`), and their size does not depend on the number of rows.
+
+    Parameters
+    ----------
+    Q : array_like of shape (m, d)
+        Queries, the same for every part.
+    X : array_like of shape (n, d)
+        Some training rows, perhaps none; float32 is converted some rows at a time.
+    y : array_like of shape (n,)
+        Their labels.
+    n_neighbors : int
+        K of the vote.
+    sigma : float >= 0
+        The noise on each feature; 0 is plain K-NN.
+    dof : int or float, optional
+        The number of features that carry noise; left out, d.
+    threat : threat, optional
+        What will be asked, so that enough rows are kept.
+    n_near : int, optional
+        How many of the nearest rows of each class are kept at least, if there are as many; more than needed
+        leave less in doubt.
+    classes : array_like, optional
+        All labels that there can be. Without them those of all parts together are the classes, and tampered
+        rows may bring others.
+    n_classes : int, optional
+        How many classes the whole table has, where this part may have fewer; left out, 2 or more.
+    n_threads : int, optional
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    TypeError, ValueError
+        If arrays do not fit together or hold no finite numbers; if parameters are out of their range; if a
+        table in parts cannot answer for the threat.
+    ImportError
+        If there is no compiled kernel: only it knows summaries.
+    """
+    kernel = _kernel()
+    queries, rows = features(Q, "Q"), Rows.of(X, "X")
+    labels = np.asarray(y)
+    if labels.ndim != 1 or len(labels) != rows.n:
+        raise InvalidInput(f"y must have shape ({rows.n},), one label a row of X, got {labels.shape}")
+    if queries.shape[1] != rows.dim and rows.n:
+        raise InvalidInput(f"X must have {queries.shape[1]} features, as Q has, got {rows.dim}")
+    amount = check_sigma_or_none(sigma)
+    neighbors = as_whole_number(n_neighbors, "n_neighbors", least=1)
+    found, numbers = numbered(labels, classes)
+    expected = max(2, len(found), 2 if n_classes is None else as_whole_number(n_classes, "n_classes", least=2))
+    if threat is not None:
+        check_offered(threat, sigma=amount, n_classes=expected)
+    needs = needs_of(kernel, n_neighbors=neighbors, n_classes=expected, sigma=amount, threat=threat)
+    if n_near is not None:
+        needs = needs._replace(n_near=max(needs.n_near, as_whole_number(n_near, "n_near", least=1)))
+    checked_dof = check_dof(max(1, queries.shape[1]) if dof is None else dof)
+    summary = Summary(
+        classes=found,
+        n_queries=len(queries),
+        n_near=needs.n_near,
+        arrays=_no_rows(len(queries) * len(found)),
+        asked=_Asked(_digest(queries), amount, checked_dof, queries.shape[1], needs.far_kind),
+        classes_are_given=classes is not None,
+    )
+    threads = check_n_threads(n_threads)
+    for part, of_part in rows.chunks():
+        check_reach(queries, of_part, amount)
+        arrays = kernel.summarise(
+            queries,
+            of_part,
+            numbers[part],
+            n_classes=len(found),
+            n_near=needs.n_near,
+            far_kind=needs.far_kind,
+            sigma=amount or 1.0,
+            dof=checked_dof,
+            n_threads=threads,
+        )
+        more = replace(summary, arrays=SummaryArrays(*arrays))
+        summary = more if part.start == 0 else summary.merge(more, n_threads=threads)
+    return summary
+
+
+def _all_classes(parts: tuple[Summary, ...]) -> NDArray[Any]:
+    kinds = {part.classes.dtype.kind for part in parts if len(part.classes)}
+    if len(kinds - {"i", "u", "b"}) > 1 or (kinds & {"U", "S", "O"} and kinds & {"i", "u", "b", "f"}):
+        raise InvalidInput(
+            "summaries can be merged whose labels have one type, got numbers and texts; write the labels of "
+            "all parts in the same way"
+        )
+    return np.unique(np.concatenate([part.classes for part in parts if len(part.classes)] or [np.empty(0)]))
+
+
+def _digest(queries: FloatArray) -> str:
+    return hashlib.sha256(repr(queries.shape).encode() + (queries + 0.0).tobytes()).hexdigest()
+
+
+def _no_rows(n_lists: int) -> SummaryArrays:
+    zeros = np.zeros(n_lists, dtype=np.int64)
+    return SummaryArrays(
+        near=np.empty(0),
+        near_start=np.zeros(n_lists + 1, dtype=np.int64),
+        bound=np.full(n_lists, np.inf),
+        n_rows=zeros,
+        n_merged=zeros,
+        complete=np.ones(n_lists, dtype=np.int64),
+        piece=np.empty(0, dtype=np.int64),
+        piece_start=np.zeros(n_lists + 1, dtype=np.int64),
+        moments=np.empty(0),
+        squares=np.zeros(n_lists),
+    )
+
+
+def _spread(arrays: SummaryArrays, lists: WholeArray) -> SummaryArrays:
+    """Return lists of summaries in their order among others, -1 for those without rows."""
+    empty = _no_rows(len(lists))
+    known = lists >= 0
+
+    def filled(of_none: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+        out = of_none.copy()
+        out[known] = values[lists[known]]
+        return out
+
+    def starts(old: WholeArray) -> WholeArray:
+        sizes = np.where(known, np.diff(old)[lists.clip(0)] if len(old) > 1 else 0, 0)
+        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+
+    return arrays._replace(
+        near_start=starts(arrays.near_start),
+        piece_start=starts(arrays.piece_start),
+        **{
+            name: filled(getattr(empty, name), getattr(arrays, name))
+            for name in ("bound", "n_rows", "n_merged", "complete", "squares")
+        },
+    )
+
+
+def _kernel() -> SummaryKernel:
+    kernel = kernels.get_backend("native").summaries
+    if kernel is None:
+        raise ImportError("the native backend knows no summaries; reinstall knn-cert")
+    return kernel
