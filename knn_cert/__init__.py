@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .exact.probabilities import race_probability, vote_probabilities
     from .pipelines import certified_accuracy_scorer, certify_sklearn
     from .scaling import FixedScaler
+    from .shards import Summary, summarise
     from .threats import (
         BlackBoxBall,
         Deletions,
@@ -45,6 +46,7 @@ __all__ = [
     "Replacements",
     "RowShift",
     "SmoothedKNNClassifier",
+    "Summary",
     "__version__",
     "audit",
     "certified_accuracy_scorer",
@@ -60,6 +62,7 @@ __all__ = [
     "rab_edges",
     "race_probability",
     "show_config",
+    "summarise",
     "uniform_certified",
     "uniform_radius",
     "vote_probabilities",
@@ -78,6 +81,7 @@ _LAZY = {
     "Replacements": ".threats",
     "RowShift": ".threats",
     "SmoothedKNNClassifier": ".exact.estimator",
+    "Summary": ".shards",
     "audit": ".auditing",
     "certified_accuracy_scorer": ".pipelines",
     "certify_sklearn": ".pipelines",
@@ -92,6 +96,7 @@ _LAZY = {
     "rab_edges": ".exact.edges",
     "race_probability": ".exact.probabilities",
     "show_config": "._config",
+    "summarise": ".shards",
     "uniform_certified": ".bounds",
     "uniform_radius": ".bounds",
     "vote_probabilities": ".exact.probabilities",

@@ -20,7 +20,7 @@ FLOORS = [
     {"threats"},
     {"certificates", "word_threats"},
     {"exact", "tables", "scaling", "_config"},
-    {"montecarlo", "datasets", "deep", "pipelines"},
+    {"montecarlo", "datasets", "deep", "pipelines", "shards"},
     {"text"},
     {"attacks", "auditing"},
     {"__init__"},

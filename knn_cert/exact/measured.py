@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 
 from .._types import FloatArray, WholeArray
 
-__all__ = ["Between", "ByClass", "Measured", "TieGroups", "change_by_norm", "change_by_shift", "lengthened", "shortened"]
+__all__ = [
+    "Between",
+    "ByClass",
+    "Measured",
+    "TieGroups",
+    "change_by_norm",
+    "change_by_shift",
+    "lengthened",
+    "shortened",
+]
 
 # Training rows and others, by their numbers -> their distances.
 Between = Callable[[WholeArray, WholeArray], FloatArray]
@@ -130,7 +139,9 @@ class Measured:
 
     def of(self, queries: slice) -> Measured:
         """Return some of the queries."""
-        return Measured(self.distances[queries], self.labels, self.relative_error, self.between, self.n_beyond)
+        return Measured(
+            self.distances[queries], self.labels, self.relative_error, self.between, self.n_beyond
+        )
 
     def __len__(self) -> int:
         return len(self.distances)

@@ -92,5 +92,3 @@ def check_offered(threat: Threat, *, sigma: float, n_classes: int) -> None:
         f"{threat!r} is not certified for a table in parts: rows that are known by sums alone would have to "
         f"be compared one by one; {remedy}, or certify with the whole table"
     )
-
-

@@ -125,7 +125,9 @@ class SmoothedSharded(UncertainQueries):
         most = min(limit, len(a) + len(b))
         family = threat.worst_rows(a, b, np.array([0, most]))
         settings = self._settings
-        return min(expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof), most)
+        return min(
+            expected_count(family, self._ranks(i, threat), sigma=settings.sigma, dof=settings.dof), most
+        )
 
     def _request(self, i: int, threat: RowBudget, rows: WholeArray) -> RaceRequest:
         """Return the races of a query after so many rows were tampered with, far rows among the lists."""

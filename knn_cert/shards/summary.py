@@ -291,7 +291,9 @@ def summarise(
     amount = check_sigma_or_none(sigma)
     neighbors = as_whole_number(n_neighbors, "n_neighbors", least=1)
     found, numbers = numbered(labels, classes)
-    expected = max(2, len(found), 2 if n_classes is None else as_whole_number(n_classes, "n_classes", least=2))
+    expected = max(
+        2, len(found), 2 if n_classes is None else as_whole_number(n_classes, "n_classes", least=2)
+    )
     if threat is not None:
         check_offered(threat, sigma=amount, n_classes=expected)
     needs = needs_of(kernel, n_neighbors=neighbors, n_classes=expected, sigma=amount, threat=threat)
