@@ -359,9 +359,9 @@ def test_a_class_of_which_nothing_is_certified_is_named():
 
 
 def test_rows_that_are_training_rows_are_told_of():
-    X, y = blobs()
+    X, y = blobs(n=150)
     said = audit(X, y, test=(X, y)).document
-    assert any("of the 400 reported rows are also training rows" in one for one in said["table"]["remarks"])
+    assert any("of the 150 reported rows are also training rows" in one for one in said["table"]["remarks"])
     given = {"n_neighbors": 15, "sigma": 0.0, "scale": False}
     same = audit(X, y, test=(X, y), **given).document
     assert sum("TEST is TRAIN" in one for one in same["table"]["remarks"]) == 1
@@ -380,7 +380,7 @@ def test_nothing_is_held_out_to_choose_on_where_all_is_given():
 
 
 def test_given_constants_scale_and_are_named(tmp_path):
-    X, y = blobs()
+    X, y = blobs(n=150)
     scaler = FixedScaler([1.0] * 4, [2.0] * 4, names=list("0123"))
     scaler.save(tmp_path / "constants.json")
     by_file, by_object = audit(X, y, constants=tmp_path / "constants.json"), audit(X, y, constants=scaler)
