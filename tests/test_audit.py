@@ -457,7 +457,7 @@ def test_nothing_is_held_out_to_choose_on_where_all_is_given():
 
 
 def test_given_constants_scale_and_are_named(tmp_path):
-    X, y = blobs()
+    X, y = blobs(n=150)
     scaler = FixedScaler([1.0] * 4, [2.0] * 4, names=list("0123"))
     scaler.save(tmp_path / "constants.json")
     by_file, by_object = audit(X, y, constants=tmp_path / "constants.json"), audit(X, y, constants=scaler)
