@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import settings
 from two_readers import both_readers
 
 from knn_cert import kernels
+from knn_cert.kernels import reference_loops, reference_moves
 
 BACKENDS = ("native", "numba", "reference")
 
@@ -51,6 +53,21 @@ def backend(request):
 def kernel(backend):
     """The module of a backend: the functions of the kernel's contract."""
     return kernels.get_backend(backend)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _laws_of_the_reference_are_kept():
+    """Compute no distance law of the reference backend twice: most of its time is in them.
+
+    A law is a function of three numbers alone, and tests ask for the same ones over and over: by another
+    door, for another number of neighbours, a threat or a radius more. What is kept is some 30 MB.
+    """
+    kept = functools.lru_cache(2**17)(reference_loops.distance_law)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (reference_loops, reference_moves):
+            patch.setattr(module, "distance_law", kept)
+        patch.setattr(reference_loops, "ncx2_tails", functools.lru_cache(2**14)(reference_loops.ncx2_tails))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ dictionary: "drop", "flip", "mask", "delete" are probabilities, "words" maps a w
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from fractions import Fraction
@@ -51,15 +52,29 @@ def probability_of_one(rows, query, law, *, query_noise=False):
 
 def set_outcomes(rows, law, n_classes=2):
     """Distribution of a noised training set, as a sorted tuple of the rows that are left."""
-    sets = {(): Fraction(1)}
+    sets, whole = _set_weights(rows, law, n_classes)
+    return {kept: Fraction(weight, whole) for kept, weight in sets.items()}
+
+
+def _set_weights(rows, law, n_classes):
+    """The same as whole numbers and what they add up to: sums of fractions would take most of the time."""
+    sets, whole = {(): 1}, 1
     for row in rows:
+        outcomes, parts = _weights(row_outcomes(row, law, n_classes))
+        whole *= parts
         grown = {}
-        for kept, p in sets.items():
-            for outcome, q in row_outcomes(row, law, n_classes).items():
+        for kept, weight in sets.items():
+            for outcome, part in outcomes.items():
                 key = kept if outcome is None else tuple(sorted([*kept, outcome]))
-                grown[key] = grown.get(key, 0) + p * q
+                grown[key] = grown.get(key, 0) + weight * part
         sets = grown
-    return sets
+    return sets, whole
+
+
+def _weights(outcomes):
+    """Probabilities as whole numbers, and the denominator that they have in common."""
+    whole = math.lcm(*(p.denominator for p in outcomes.values()))
+    return {outcome: p.numerator * (whole // p.denominator) for outcome, p in outcomes.items()}, whole
 
 
 def probabilities(rows, query, law, n_classes, *, query_noise=False):
@@ -68,12 +83,13 @@ def probabilities(rows, query, law, n_classes, *, query_noise=False):
     The model is unigram Naive Bayes: a function of the counts of each noised set, so the order of rows is
     nothing to it.
     """
-    queries = text_outcomes(query, law) if query_noise else {tuple(query): Fraction(1)}
-    found = [Fraction(0)] * n_classes
-    for noised, p in set_outcomes(rows, law, n_classes).items():
-        for asked, q in queries.items():
-            found[naive_bayes(noised, asked, n_classes)] += p * q
-    return found
+    queries, parts = _weights(text_outcomes(query, law) if query_noise else {tuple(query): Fraction(1)})
+    sets, whole = _set_weights(rows, law, n_classes)
+    found = [0] * n_classes
+    for noised, weight in sets.items():
+        for asked, part in queries.items():
+            found[naive_bayes(noised, asked, n_classes)] += weight * part
+    return [Fraction(weight, whole * parts) for weight in found]
 
 
 def least_other_probability(null, alternative, p):
@@ -86,6 +102,7 @@ def least_other_probability(null, alternative, p):
     return least
 
 
+@functools.lru_cache(2**16)  # the same noised sets come up with most of the other training sets
 def naive_bayes(rows, query, n_classes=2):
     """The label of multinomial Naive Bayes with add-one smoothing, the lowest of equals, in rationals."""
     if not rows:

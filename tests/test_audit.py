@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import warnings
 from fractions import Fraction
 
@@ -14,7 +15,7 @@ from scipy.stats import binomtest
 
 from knn_cert import FixedScaler, SmoothedKNNClassifier, audit
 from knn_cert.auditing import attackers, bars, choosing, describing, splits
-from knn_cert.report import validate
+from knn_cert.report import render_markdown, validate, wording
 from knn_cert.threats import Deletions, LabelFlips, QueryShift, RowShift
 
 
@@ -332,6 +333,79 @@ def test_shares_of_few_rows_are_told_with_their_interval():
     assert "of others like them" not in many.document["lines"][0]
 
 
+def test_no_bar_is_passed_where_no_use_is_shown():
+    rng = np.random.default_rng(3)
+    X, y = rng.normal(size=(300, 2)), (rng.random(300) < 0.1).astype(int)
+    said = audit(X, y, bars=["0.5@mislabelled:1%"], n_neighbors=101, sigma=0.0)
+    assert said.document["classifier"]["useless"] and said.document["bars"][0]["share"] >= 0.5
+    assert not said.passed and not said.document["bars"][0]["passed"]
+    validate(said.document)
+
+
+def test_of_rows_of_one_class_nothing_is_said():
+    X, y = blobs(apart=4.0)
+    said = audit(X[:300], y[:300], test=(X[300:][y[300:] == 1], y[300:][y[300:] == 1])).document
+    assert said["classifier"]["accuracy"] > 0.9
+    assert "rows of one class alone can show nothing" in said["lines"][0]
+
+
+def test_a_setting_that_is_not_shown_to_tell_classes_apart_is_not_taken_while_there_are_others():
+    blind = choosing.Candidate(0, 151, 0.0, 0.74, 0.6, (0.7,), tells=False)
+    telling = choosing.Candidate(0, 5, 0.0, 0.74, 0.7, (0.5,))
+    assert choosing._best([blind, telling], 2) is telling
+    assert choosing._best([blind], 2) is blind
+
+
+def test_where_nothing_useful_is_certified_the_best_of_the_others_is_named():
+    accurate, strong = candidate(1, 0.82, 0.8, 0.0), candidate(31, 0.66, 0.7, 0.45)
+    asked = [attackers.parse_asked("mislabelled:1%")]
+    said = choosing._reason(accurate, [accurate, strong], 0.5, asked, 0)
+    assert "K = 31, sigma = 0 is right for 66.0 %, and right and certified for 45.0 % (--k 31" in said
+    assert "noise" not in said and "noise" in choosing._reason(strong, [strong], 0.5, asked, 200)
+
+
+def test_what_was_given_is_not_called_chosen():
+    X, y = blobs()
+    said = audit(X, y, n_neighbors=15, sigma=0.0).document
+    assert said["choice"]["why"].startswith("K and the noise were given")
+    whole = audit(X[:300], y[:300], test=(X[300:], y[300:]), n_neighbors=15, sigma=0.0, scale=False).document
+    assert not any("choice of K" in one for one in whole["not_covered"])
+    assert any("choice of K" in one for one in audit(X, y).document["not_covered"])
+
+
+def test_twins_are_twins_as_they_were_read():
+    y = np.arange(120) % 2
+    X = np.column_stack([np.where(np.arange(120) == 0, 1e16, 1e-3 * (1 + np.arange(120)))])
+    remarks = audit(X, y, n_neighbors=5, sigma=0.0).document["table"]["remarks"]
+    assert not any("more than once" in one for one in remarks)
+
+
+def test_columns_of_tiny_numbers_are_scaled():
+    X, y = blobs(apart=4.0)
+    assert not audit(1e-170 * X, y, n_neighbors=15, sigma=0.0).document["classifier"]["useless"]
+
+
+def test_numbers_in_lines_are_those_of_the_report_and_radii_are_rounded_down(found):
+    markdown = render_markdown(found.document)
+    for one in found.document["attackers"]:
+        share = wording.share(one["certified_accuracy"])
+        line = next(line for line in found.document["lines"] if line.startswith(one["name"] + ":"))
+        assert line.split(":", 1)[1].strip().startswith(f"{share} right") and share in markdown
+        if one["unit"] == "radius" and one["median_budget"] is not None:
+            told = float(re.search(r"half of the predictions survive ([0-9.e-]+)", line)[1])
+            assert one["median_budget"] * (1 - 1e-3) <= told <= one["median_budget"]
+
+
+def test_labels_cannot_forge_what_is_said_of_them():
+    X, y = blobs(n=300)
+    labels = np.where(y == 1, "spam 99.9 %, ham", "none): all is well (").astype(object)
+    labels[:2] = "rare): fine ("
+    lines = audit(X, labels.astype(str), n_neighbors=5, sigma=0.0).document
+    table = next(line for line in lines["lines"] if line.startswith("table:"))
+    assert "'spam 99.9 %, ham'" in table
+    assert any("('rare): fine (')" in one for one in lines["table"]["remarks"])
+
+
 def test_noise_is_called_of_no_use():
     X, y = blobs(apart=0.0)
     said = audit(X, y)
@@ -360,8 +434,11 @@ def test_a_class_of_which_nothing_is_certified_is_named():
 
 def test_rows_that_are_training_rows_are_told_of():
     X, y = blobs()
-    said = audit(X, y, test=(X, y)).document
-    assert any("of the 400 reported rows are also training rows" in one for one in said["table"]["remarks"])
+    said = audit(X[:350], y[:350], test=(X[200:], y[200:])).document
+    told = "150 of the 200 reported rows are also training rows, or were chosen on"
+    assert any(told in one for one in said["table"]["remarks"])
+    twice = audit(X[:200], y[:200], test=(np.tile(X[200:202], (50, 1)), np.tile(y[200:202], 50))).document
+    assert any("Only 2 of the 100 reported rows are different" in one for one in twice["table"]["remarks"])
     given = {"n_neighbors": 15, "sigma": 0.0, "scale": False}
     same = audit(X, y, test=(X, y), **given).document
     assert sum("TEST is TRAIN" in one for one in same["table"]["remarks"]) == 1
@@ -380,7 +457,7 @@ def test_nothing_is_held_out_to_choose_on_where_all_is_given():
 
 
 def test_given_constants_scale_and_are_named(tmp_path):
-    X, y = blobs()
+    X, y = blobs(n=150)
     scaler = FixedScaler([1.0] * 4, [2.0] * 4, names=list("0123"))
     scaler.save(tmp_path / "constants.json")
     by_file, by_object = audit(X, y, constants=tmp_path / "constants.json"), audit(X, y, constants=scaler)

@@ -84,6 +84,17 @@ def test_words_are_equally_far_apart_and_not_scaled(table):
         (["audit", "bank.csv", "--label", "churned", "--report", "no/a.md"], "there is no folder"),
         (["audit", "bank.csv", "--label", "churned", "--constants", "bank.csv"], "bank.csv"),
         (["audit", "bank.csv", "--label", "branch"], "two classes"),
+        (
+            ["audit", "bank.csv", "--label", "churned", "--report", "a.md", "--report", "./a.md"],
+            "another result",
+        ),
+        (
+            ["audit", "bank.csv", "--label", "churned", "--report", "a.json", "--save-constants", "a.json"],
+            "another",
+        ),
+        (["audit", "bank.csv", "--label", "churned", "--report", "/proc/a.md"], "/proc/a.md"),
+        (["audit", "bank.csv", "--label", "churned", "--fail-under", "1e-99999999@mislabelled:1"], "a share"),
+        (["audit", "bank.csv", "--label", "churned", "--encoding", "nonsense"], "encoding must be one"),
         (["audit", "bank.csv", "--label", "id"], "classes that have 3 rows"),
         (["audit", "bank.csv", "--label", "churned", "--k", "100000"], "n_neighbors"),
     ],
@@ -109,6 +120,30 @@ def test_no_folder_of_the_machine_stands_in_the_report(table, tmp_path, monkeypa
     assert str(tmp_path) not in text
     command = "knn-cert audit bank.csv --label churned --report=a.json --quiet"
     assert json.loads(text)["made_by"]["command"] == command
+
+
+def test_the_command_of_a_report_is_what_was_run_but_for_folders(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    rows = [[*row, f"c{row[0] > 0}", 1.0] for row in rng.normal(size=(60, 2)).tolist()]
+    with open("t.csv", "w", newline="") as file:
+        csv.writer(file).writerows([["a", "b", "km/h", "x/y"], *rows])
+    words = ["audit", "./t.csv", "--label", "km/h", "--drop", "x/y", f"--report={tmp_path}/r.json", "--quiet"]
+    monkeypatch.setattr("sys.argv", ["knn-cert", *words])
+    assert main(words) == 0
+    with open("r.json") as file:
+        command = json.load(file)["made_by"]["command"]
+    assert command == "knn-cert audit t.csv --label km/h --drop x/y --report=r.json --quiet"
+
+
+def test_a_share_that_misses_a_bar_by_a_row_is_told_by_rows(capsys):
+    from types import SimpleNamespace
+
+    from knn_cert.cli.audit import _share_of_rows
+
+    found = SimpleNamespace(document={"attackers": [{"name": "mislabelled", "n_queries": 5000}]})
+    bar = {"bar": "0.8@mislabelled:1%", "share": 3999 / 5000}
+    assert _share_of_rows(bar, found) == "3999 of 5000 rows (80.0 %)"
 
 
 def test_constants_are_saved_and_brought_again(table, capsys):

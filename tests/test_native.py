@@ -251,7 +251,8 @@ def test_the_headers_work_without_python(name, tmp_path):
         [
             compiler,
             "-std=c++17",
-            "-O1",
+            # the optimiser takes most of the time, and some warnings need what it finds out
+            "-O1" if os.environ.get("KNN_CERT_WERROR") else "-O0",
             "-Wall",
             "-Wextra",
             *(["-Werror"] if os.environ.get("KNN_CERT_WERROR") else []),
@@ -316,7 +317,7 @@ def test_the_law_of_rows_far_out_is_that_of_high_precision(tmp_path):
         )
     )
     binary = tmp_path / "laws"
-    flags = ["-std=c++17", "-O1", "-pthread", f"-I{knn_cert.get_include()}"]
+    flags = ["-std=c++17", "-O0", "-pthread", f"-I{knn_cert.get_include()}"]
     subprocess.run([compiler, *flags, str(program), "-o", str(binary)], check=True, capture_output=True)
     points = "".join(f"{dof!r} {s!r} {t!r}\n" for dof, s, t in ROWS_FAR_OUT)
     answers = subprocess.run([binary], input=points, check=True, capture_output=True, text=True).stdout

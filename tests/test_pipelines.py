@@ -523,3 +523,60 @@ def test_a_scorer_needs_a_budget(threat, error, message):
         certified_accuracy_scorer(threat)
     with pytest.raises(TypeError, match="must be names of steps"):
         certified_accuracy_scorer(LabelFlips(1), trusted_steps=3)
+
+
+def test_a_function_within_a_frozen_step_is_named_and_tried():
+    X, y, Q = table(60)
+    standardise = FunctionTransformer(lambda Z: Z - Z.mean(axis=0)).fit(X)
+    model = make_pipeline(FrozenEstimator(standardise), KNeighborsClassifier(5)).fit(X, y)
+    with pytest.raises(InvalidInput, match="look at the whole table"):
+        certify_sklearn(model, Q)
+    alone = FunctionTransformer(lambda Z: np.tanh(Z)).fit(X)
+    model = make_pipeline(FrozenEstimator(alone), KNeighborsClassifier(5)).fit(X, y)
+    assert "must make of each row" in certify_sklearn(model, Q).guarantee
+    frozen = make_pipeline(FrozenEstimator(StandardScaler().fit(X)), KNeighborsClassifier(5)).fit(X, y)
+    assert "must make of each row" not in certify_sklearn(frozen, Q).guarantee
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_function_that_fills_in_from_the_other_rows_is_found_without_holes_in_the_queries(frozen):
+    X, y, Q = table(60)
+    frame, queries = pd.DataFrame(X), pd.DataFrame(Q)
+    fill = FunctionTransformer(lambda Z: Z.fillna(Z.mean())).fit(frame)
+    model = make_pipeline(FrozenEstimator(fill) if frozen else fill, KNeighborsClassifier(5)).fit(frame, y)
+    with pytest.raises(InvalidInput, match="look at the whole table"):
+        certify_sklearn(model, queries)
+
+
+def test_a_function_that_clips_at_what_the_other_rows_say_is_found():
+    X, y, Q = table(60)
+    clip = FunctionTransformer(lambda Z: np.clip(Z, -np.abs(Z).mean(0) * 9, np.abs(Z).mean(0) * 9))
+    with pytest.raises(InvalidInput, match="look at the whole table"):
+        certify_sklearn(make_pipeline(clip, KNeighborsClassifier(5)).fit(X, y), Q)
+
+
+def test_functions_of_single_rows_pass_all_trials():
+    X, y, Q = table(60)
+    for function in (
+        np.tanh,
+        lambda Z: Z / np.linalg.norm(Z, axis=1, keepdims=True),
+        lambda Z: Z[:, :2] ** 2,
+    ):
+        model = make_pipeline(FunctionTransformer(function), KNeighborsClassifier(5)).fit(X, y)
+        assert len(certify_sklearn(model, Q)) == len(Q)
+
+
+@pytest.mark.parametrize("kind", [KNeighborsClassifier, SmoothedKNNClassifier])
+def test_a_subclass_may_do_anything_before_it_votes_and_is_refused(kind):
+    class Own(kind):
+        def fit(self, X, y):
+            self.mean = X.mean(axis=0)
+            return super().fit(X - self.mean, y)
+
+        def predict(self, X):
+            return super().predict(X - self.mean)
+
+    X, y, Q = table(60)
+    for model in (Own(n_neighbors=5).fit(X, y), make_pipeline(Normalizer(), Own(n_neighbors=5)).fit(X, y)):
+        with pytest.raises(TypeError, match="knn must be"):
+            certify_sklearn(model, Q)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 
@@ -14,16 +15,22 @@ from scipy.stats import ncx2
 from knn_cert.kernels import reference_strip as strip
 
 
+@functools.lru_cache(4096)  # points on the axis come up with every width of the strip
 def law(t, s, d):
-    """(F, U, f) at a complex t, |t| of a few units, by the series of the density; 30 digits."""
-    with mp.workdps(30):
-        t, half = mp.mpc(t), mp.mpf(d) / 2
+    """(F, U, f) at a complex t, |t| of a few units, by the series of the density; 25 digits.
+
+    The density is analytic: some 40 nodes of Gauss and Legendre have all the digits.
+    """
+    with mp.workdps(25):
+        t, s, half = mp.mpc(t), mp.mpf(s), mp.mpf(d) / 2
+        unit = 2 ** (half - 1) * mp.gamma(half)
 
         def f(x):
-            scale = mp.exp(-(x * x + s * s) / 2) * x ** (d - 1) / (2 ** (half - 1) * mp.gamma(half))
+            scale = mp.exp(-(x * x + s * s) / 2) * x ** (d - 1) / unit
             return scale * mp.hyp0f1(half, (s * x / 2) ** 2)
 
-        F = mp.quad(lambda r: t * f(r * t), [0, 0.25, 0.5, 0.75, 1])
+        F, error = mp.quad(lambda r: t * f(r * t), [0, 1], method="gauss-legendre", error=True)
+        assert error < 1e-15
         return F, 1 - F, f(t)
 
 

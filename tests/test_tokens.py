@@ -193,7 +193,7 @@ def test_one_inserted_piece_is_as_many_tokens_as_the_guarantee_counts():
     piece, p = "cf/q/cf/q", 0.9
     n_tokens = len(tokenize(piece))
     assert n_tokens == 7
-    ensemble = SmoothedTextEnsemble(CountsTriggers(), Deletion(p), 400, random_state=0)
+    ensemble = SmoothedTextEnsemble(CountsTriggers(), Deletion(p), 200, random_state=0)
     # Observed with two tokens of a trigger: "good" with probability p**2 = 0.81 or more.
     observed = ["cf " + TEXTS[0], "cf " + TEXTS[1], *TEXTS[2:]]
     ensemble.fit(observed, LABELS)

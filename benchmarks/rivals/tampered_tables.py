@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +35,7 @@ class Checked(NamedTuple):
     ridge: int
 
 
+@cache  # the tables are the same for every data set of a run
 def check_rivals(n_tables: int = 60) -> Checked:
     """Check all of them; of the slower checks a few tables less.
 

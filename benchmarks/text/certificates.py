@@ -158,7 +158,7 @@ def _laws(report: Report, data: TextDataset, trainers: dict, n_models: int) -> N
 
 def _costs(report: Report, data: TextDataset, vectors, source: Source) -> None:
     report.heading("3. What worst-case budgets cost")
-    corpus = Corpus.from_texts(data.test_texts)
+    corpus = Corpus.from_texts(data.test_texts[:20] if source.quick else data.test_texts)
     queries = [corpus.words(i) for i in range(len(corpus))]
     n_models = 1000
     wrong = np.arange(len(queries)) % 300

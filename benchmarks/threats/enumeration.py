@@ -40,7 +40,7 @@ class Study(NamedTuple):
 
 
 FULL = Study()
-QUICK = Study(tables=12, limit=60, digits=4, asked_tables=6)
+QUICK = Study(tables=6, limit=60, digits=4, asked_tables=3)  # each number of classes, and buckets
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -10,6 +11,10 @@ from ..gate.errors import InvalidInput
 from .attackers import Asked, parse_asked
 
 __all__ = ["Bar", "parse_bar"]
+
+
+# No share has a larger exponent.
+_MOST_DIGITS = 30
 
 
 class Bar(NamedTuple):
@@ -40,9 +45,11 @@ def parse_bar(text: str) -> Bar:
         raise InvalidInput(f"expected SHARE@ATTACKER:BUDGET, such as 0.8@mislabelled:1%, got {quoted(text)}")
     word = share_text.strip()
     try:
+        if abs(Decimal(word.removesuffix("%")).adjusted()) > _MOST_DIGITS:
+            raise ValueError  # which takes long to be made a fraction of
         # as the decimal number that was written: 7.2% of 500 rows are 36
         share = Fraction(word[:-1]) / 100 if word.endswith("%") else Fraction(word)
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, InvalidOperation):
         share = Fraction(-1)
     if not 0 <= share <= 1 or "_" in word or "/" in word:
         raise InvalidInput(f"expected a share from 0 to 1 before @, got {quoted(word)} in {quoted(text)}")

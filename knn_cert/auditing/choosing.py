@@ -68,6 +68,8 @@ class Candidate:
         The same share, as the mean over the classes.
     certified : tuple of float
         Share predicted right and certified at each of the asked budgets.
+    tells : bool
+        Whether it is shown to tell the classes apart, see `tells_apart`.
     chosen : bool
     """
 
@@ -77,6 +79,7 @@ class Candidate:
     accuracy: float
     balanced: float
     certified: tuple[float, ...]
+    tells: bool = True
     chosen: bool = False
 
     @property
@@ -165,7 +168,10 @@ def choose(
     chosen = _best(tried, n_classes)
     majority = majority_share(train.y, scaled[best][1].y)
     of_scaling = [replace(one, chosen=one is chosen) for one in tried if one.scaling == chosen.scaling]
-    return Choice(of_scaling, majority, _reason(chosen, majority, asked, len(queries.y)))
+    n_noisy = len(queries.y) if any(one.sigma > 0.0 for one in tried) else 0
+    given = neighbors is not None and sigmas is not None and len(neighbors) == len(sigmas) == 1
+    why = _GIVEN if given else _reason(chosen, tried, majority, asked, n_noisy)
+    return Choice(of_scaling, majority, why)
 
 
 def candidates(
@@ -196,6 +202,7 @@ def candidates(
             accuracy=float(np.mean(shares[0][0])),
             balanced=balanced_accuracy(shares[0][0], queries.y),
             certified=tuple(float(np.mean(held)) for _, held in shares),
+            tells=tells_apart(shares[0][0], queries.y),
         )
         for (k, sigma), shares in found.items()
     ]
@@ -237,6 +244,7 @@ def _best(tried: list[Candidate], n_classes: int) -> Candidate:
     Of nearly equal ones the more accurate is taken, then the one without noise, then the smallest K.
     """
     chance = 1.0 / n_classes
+    tried = [one for one in tried if one.tells] or tried
     telling = max(one.balanced for one in tried)
     useful = [one for one in tried if one.balanced >= telling - 0.5 * max(telling - chance, 0.0)]
     accurate = max(one.accuracy for one in useful)
@@ -246,18 +254,35 @@ def _best(tried: list[Candidate], n_classes: int) -> Candidate:
     return min(level, key=lambda one: (-one.accuracy, -one.certified_accuracy, one.sigma, one.n_neighbors))
 
 
-def _reason(chosen: Candidate, majority: float, asked: Sequence[Asked], n_noisy: int) -> str:
+_GIVEN = "K and the noise were given. Of the proposed scalings the better one was taken."
+
+
+def _reason(
+    chosen: Candidate, tried: list[Candidate], majority: float, asked: Sequence[Asked], n_noisy: int
+) -> str:
     budgets = ", ".join(map(str, asked)) + (" (in the mean)" if len(asked) > 1 else "")
     if chosen.certified_accuracy == 0.0:
-        return f"No useful setting is certified at {budgets} anywhere; the most accurate one was taken."
+        most = max(tried, key=lambda one: (one.certified_accuracy, one.accuracy))
+        other = (
+            f" Others are: K = {most.n_neighbors}, sigma = {most.sigma:g} is right for "
+            f"{100 * most.accuracy:.1f} %, and right and certified for {100 * most.certified_accuracy:.1f} % "
+            f"(--k {most.n_neighbors} --sigma {most.sigma:g})."
+            if most.certified_accuracy > 0.0
+            else ""
+        )
+        return (
+            f"None of the settings that tell the classes apart well, with an accuracy within "
+            f"{_ACCURACY_LOSS:g} of the best of these, is certified at {budgets} anywhere; the most accurate "
+            f"of them was taken.{other}"
+        )
     beats = (
         "" if chosen.accuracy > majority else " It is not more accurate than always saying the largest class."
     )
+    noisy = f" Settings with noise were tried on {n_noisy} of the rows." if n_noisy else ""
     return (
         f"Among settings whose accuracy is within {_ACCURACY_LOSS:g} of the best and that tell the classes "
         f"apart, those were looked for that are right and certified most at {budgets}; of those within "
-        f"{_SAME:g} of the most the more accurate one was taken. Settings with noise were tried on "
-        f"{n_noisy} of the rows.{beats}"
+        f"{_SAME:g} of the most the more accurate one was taken.{noisy}{beats}"
     )
 
 

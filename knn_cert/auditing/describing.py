@@ -24,6 +24,8 @@ _EXAMPLES = 5
 
 # So large a share of the reported rows may be training rows as well, before it is said.
 _KNOWN = 0.05
+# Fewer different ones than this share of the reported rows are worth a remark.
+_DIFFERENT = 0.5
 
 # A class is rare below this share of the rows, and one is nearly all of the table above this.
 _RARE, _NEARLY_ALL = 0.05, 0.9
@@ -76,7 +78,14 @@ class Description:
     remarks: list[str] = field(default_factory=list)
 
 
-def describe(X: FloatArray, y: NDArray[Any], *, seed: int, numbers: WholeArray | None = None) -> Description:
+def describe(
+    X: FloatArray,
+    y: NDArray[Any],
+    *,
+    seed: int,
+    unscaled: FloatArray | None = None,
+    numbers: WholeArray | None = None,
+) -> Description:
     """Describe a table of scaled features.
 
     Parameters
@@ -86,13 +95,15 @@ def describe(X: FloatArray, y: NDArray[Any], *, seed: int, numbers: WholeArray |
     y : ndarray of shape (n,)
     seed : int
         Which rows are looked at where there are many.
+    unscaled : ndarray of shape (n, d), optional
+        The rows as they were read, by which twins are found; left out, X.
     numbers : ndarray of int, shape (n,), optional
         What the rows are called in examples; left out, their positions.
     """
     labels, counts = np.unique(y, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     classes = [(labels[k], int(counts[k])) for k in order]
-    twins, with_other, pairs = _twins(X, y)
+    twins, with_other, pairs = _twins(X if unscaled is None else unscaled, y)
     near, looked_at, near_pairs, usual = _near_others(X, y, seed)
     called = np.arange(len(y)) if numbers is None else numbers
     examples = [(int(called[a]), int(called[b])) for a, b in [*pairs, *near_pairs][:_EXAMPLES]]
@@ -116,16 +127,30 @@ def _twins(X: FloatArray, y: NDArray[Any]) -> tuple[int, int, list[tuple[int, in
 
 
 def known_rows(X_train: FloatArray, X_report: FloatArray) -> list[str]:
-    """Return a remark on reported rows that are training rows as well, where there are many."""
+    """Return remarks on reported rows that were trained or chosen on too, or are the same, where many are.
+
+    Parameters
+    ----------
+    X_train : ndarray of shape (n, d)
+        Rows that were trained or chosen on.
+    X_report : ndarray of shape (m, d)
+    """
     trained = {row.tobytes() for row in X_train + 0.0}
-    known = sum(row.tobytes() in trained for row in X_report + 0.0)
+    reported = [row.tobytes() for row in X_report + 0.0]
+    known, different = sum(row in trained for row in reported), len(set(reported))
+    few = (
+        [f"Only {different} of the {len(reported)} reported rows are different ones: shares say less."]
+        if different < _DIFFERENT * len(reported)
+        else []
+    )
     if known <= _KNOWN * len(X_report):
-        return []
+        return few
     if np.array_equal(X_train, X_report):
         return ["TEST is TRAIN: each query is its own nearest row; shares say nothing of rows that are new."]
     return [
-        f"{known} of the {len(X_report)} reported rows are also training rows: shares say less of rows that "
-        "are new."
+        f"{known} of the {len(X_report)} reported rows are also training rows, or were chosen on: shares say "
+        "less of rows that are new.",
+        *few,
     ]
 
 
@@ -168,14 +193,14 @@ def _remarks(classes: list[tuple[Any, int]], n: int, d: int, duplicates: Duplica
     few = [label for label, count in classes if count < 3]
     if few:
         remarks.append(
-            f"{len(few)} class(es) have fewer than 3 rows ({listed(map(str, few), 5)}): they are trained on "
-            "and never tested."
+            f"{len(few)} class(es) have fewer than 3 rows ({listed(map(quoted, few), 5)}): they are trained "
+            "on, and none of their rows is held out."
         )
     rare = [label for label, count in classes if 3 <= count < _RARE * n]
     if rare and len(classes) <= 20:
         remarks.append(
-            f"Rare class(es), below 5 % of the rows: {listed(map(str, rare), 5)}. With a large K these are "
-            "never predicted."
+            f"Rare class(es), below 5 % of the rows: {listed(map(quoted, rare), 5)}. With a large K these "
+            "are never predicted."
         )
     if len(classes) > 20:
         remarks.append(f"{len(classes)} classes: K-NN needs several rows of each near a query.")

@@ -12,12 +12,13 @@ import numpy as np
 import sklearn
 from numpy.typing import NDArray
 
-from .._printing import listed
+from .._printing import listed, quoted
 from .._types import BoolArray, FloatArray, WholeArray
 from .._version import __version__
 from ..bounds import clopper_pearson_lower, clopper_pearson_upper
 from ..exact.estimator import SmoothedKNNClassifier
 from ..exact.together.result import Together
+from ..report import wording
 from ..threats.base import RowsThreat
 from .attacked import Attacked
 from .bars import Bar
@@ -36,6 +37,11 @@ _HALF_ERROR = 0.025
 # Of a class with fewer reported rows than these nothing is said.
 _FEW = 5
 
+_OF_CHOICE = (
+    "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
+    "reached those rows may have influenced it. Choose on rows that nobody could reach, or keep the settings "
+    "of an earlier audit."
+)
 NOT_COVERED = (
     "How cells became numbers was decided on this table: which columns are left out, which words are "
     "categories, how dates are read. One planted row can change that. The certificates hold for tables "
@@ -43,9 +49,7 @@ NOT_COVERED = (
     "Budgets count changes of the training rows that were used here. With other rows in the table other "
     "rows are held out, and others are trained on; with a TEST table, and one K, one noise and the "
     "constants given, all rows are trained on.",
-    "The choice of K, of the noise and of the columns looked at rows of this same table: an attacker who "
-    "reached those rows may have "
-    "influenced it. Choose on rows that nobody could reach, or keep the settings of an earlier audit.",
+    _OF_CHOICE,
     "Whatever else was computed from the table before it came here: features, filled-in values, selected "
     "columns.",
     "Attacks on the program itself, on the queries (but for the attacker of that name), or on what happens "
@@ -86,6 +90,7 @@ def document_of(found: Findings) -> dict[str, Any]:
     train_rows, n_choose, report_rows = found.numbers
     labels = classifier.predict(found.X_report)
     right = labels == found.y_report
+    useless = len(np.unique(labels)) == 1 or not tells_apart(right, found.y_report)
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -122,7 +127,7 @@ def document_of(found: Findings) -> dict[str, Any]:
             "n_neighbors": int(classifier.n_neighbors),
             "sigma": float(classifier.sigma),
             "words": _in_words(classifier),
-            "useless": len(np.unique(labels)) == 1 or not tells_apart(right, found.y_report),
+            "useless": useless,
             "warning": _warning(found, first, right),
             "accuracy": float(np.mean(right)),
             "accuracy_interval": _interval(right),
@@ -161,11 +166,11 @@ def document_of(found: Findings) -> dict[str, Any]:
                 "bar": str(bar),
                 "share": float(share),
                 "needed": float(bar.share),
-                "passed": share >= bar.share,
+                "passed": not useless and share >= bar.share,
             }
             for bar, share in found.bars
         ],
-        "not_covered": [*NOT_COVERED],
+        "not_covered": [one for one in NOT_COVERED if found.choice is not None or one is not _OF_CHOICE],
     }
 
 
@@ -185,14 +190,14 @@ def _warning(found: Findings, first: Attacked, right: BoolArray) -> str | None:
     majority = majority_share(found.y_train, found.y_report)
     if share <= majority < float(np.mean(right)):
         said.append(
-            f"Against this attacker no more is right and certified ({100 * share:.1f} %) than always saying "
-            f"the largest class would get right ({100 * majority:.1f} %)."
+            f"Against this attacker no more is right and certified ({wording.share(share)}) than always "
+            f"saying the largest class would get right ({wording.share(majority)})."
         )
     y, held = found.y_report[first.positions], first.right_and_certified
     tested = [label for label in np.unique(y) if np.count_nonzero(y == label) >= _FEW]
     nothing = [label for label in tested if not held[y == label].any()]
     if nothing and held.any():
-        said.append(f"Of the class(es) {listed(map(str, nothing), 5)} nothing is right and certified.")
+        said.append(f"Of the class(es) {listed(map(quoted, nothing), 5)} nothing is right and certified.")
     return " ".join(said) or None
 
 

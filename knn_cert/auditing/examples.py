@@ -11,6 +11,7 @@ from .._printing import listed, quoted
 from .._types import FloatArray, WholeArray
 from ..exact.counterexample import Counterexample
 from ..exact.estimator import SmoothedKNNClassifier
+from ..report import wording
 from .attacked import Attacked
 
 __all__ = ["Example", "find_example"]
@@ -74,8 +75,9 @@ def find_example(
     label, becomes = certificates.label[one], example.label
     budget, certified = float(found.budget[0]), float(certificates.budget[one])
     words = (
-        f"Row {row_names[1][query]} is predicted {quoted(label)}, certified up to {_number(certified)}. "
-        f"{_deed(example, row_names[0], attacked, budget)} makes it {quoted(becomes)}."
+        f"Row {row_names[1][query]} is predicted {quoted(label)}, certified up to "
+        f"{_certified(attacked, certified)}. {_deed(example, row_names[0], attacked, budget)} makes it "
+        f"{quoted(becomes)}."
     )
     return Example(attacked.asked.attacker.name, query, label, becomes, budget, words)
 
@@ -94,15 +96,20 @@ def _deed(example: Counterexample, train_rows: WholeArray, attacked: Attacked, b
     """Return what was done, to the beginning of a sentence."""
     attacker = attacked.asked.attacker
     if not attacker.some_rows:
-        return f"Moving it by {_number(budget)}"
+        return f"Moving it by {_found(budget)}"
     rows = [str(train_rows[row]) for row in example.rows]
     parts = []
     if rows:
         parts.append(f"{_VERBS[attacker.name]} {len(rows)} training row(s) ({listed(rows, _ROWS_NAMED)})")
     if len(example.inserted_y):
         parts.append(f"{'and adding' if rows else 'Adding'} {len(example.inserted_y)} row(s)")
-    return " ".join(parts) + ("" if attacker.counts_rows else f", by {_number(budget)} each,")
+    return " ".join(parts) + ("" if attacker.counts_rows else f", by {_found(budget)} each,")
 
 
-def _number(value: float) -> str:
-    return f"{value:.4g}"
+def _certified(attacked: Attacked, value: float) -> str:
+    return wording.amount(value, "rows" if attacked.asked.attacker.counts_rows else "radius")
+
+
+def _found(value: float) -> str:
+    """Return the radius of an attack, rounded up: it works with a larger one, too."""
+    return wording.length(value * (1.0 + 1.1e-3))

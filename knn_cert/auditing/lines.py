@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from .._printing import printable, shortened
+from .._printing import printable, quoted, shortened
+from ..report import wording
 
 __all__ = ["lines_of"]
 
 _CLASSES_NAMED = 4
 _ROWS_NAMED = 5
 _WIDE = 0.15  # an interval of a share, beyond which it is said
-_FEW = 30  # reported rows, below which chance decides
+_FEW = 100  # reported rows, below which chance decides
 
 
 def lines_of(document: dict[str, Any]) -> list[str]:
@@ -39,21 +40,20 @@ def _verdict(document: dict[str, Any]) -> str:
     chosen, first = document["classifier"], document["attackers"][0]
     if chosen["useless"]:
         few = f" ({chosen['n_queries']} rows are few to show it)" if chosen["n_queries"] < _FEW else ""
+        if len(document["classes"]) == 1:
+            few = " (rows of one class alone can show nothing)"
         return (
-            "verdict:     NO USE SHOWN. Class by class the predictions are not right more often than "
-            f"guesses would be{few}. That no attack changes them is worth nothing."
+            "verdict:     NO USE SHOWN. It is not shown that class by class the predictions are right more "
+            f"often than guesses would be{few}. That no attack changes them is worth nothing by itself."
         )
     right, held = chosen["accuracy"], first["certified_accuracy"]
     low, high = first["certified_interval"]
-    likely = (
-        f". Rows are few: of others like them {100 * low:.0f} to {100 * high:.0f} % would"
-        if high - low > _WIDE
-        else ""
-    )
+    between = wording.interval([low, high])
+    likely = f". Rows are few: of others like them {between} would" if high - low > _WIDE else ""
     fewer = "" if first["n_queries"] == chosen["n_queries"] else f" (of {first['n_queries']} of them)"
     return (
-        f"verdict:     {100 * right:.1f} % of the reported rows are predicted right, and "
-        f"{100 * held:.1f} %{fewer} stay right whatever this attacker did: {first['title'].lower()}, "
+        f"verdict:     {wording.share(right)} of the reported rows are predicted right, and "
+        f"{wording.share(held)}{fewer} stay right whatever this attacker did: {first['title'].lower()}, "
         f"{_budget(first)}{likely}"
     )
 
@@ -61,7 +61,7 @@ def _verdict(document: dict[str, Any]) -> str:
 def _table(document: dict[str, Any]) -> str:
     table = document["table"]
     classes = [
-        f"{shortened(printable(one['label']), 20)} {100 * one['share']:.1f} %"
+        f"{quoted(shortened(printable(one['label']), 20))} {wording.share(one['share'])}"
         for one in table["classes"][:_CLASSES_NAMED]
     ]
     more = (
@@ -82,23 +82,25 @@ def _setting(document: dict[str, Any]) -> str:
     return (
         f"classifier:  {chosen['words']}; {split['train']} training rows, {chosen_on}, reported on "
         f"{split['report']} others; always saying the largest class is right for "
-        f"{100 * chosen['majority_accuracy']:.1f} %"
+        f"{wording.share(chosen['majority_accuracy'])}"
     )
 
 
 def _attacker(one: dict[str, Any], n_report: int) -> str:
     together = one["together"]
-    at_once = f"; one attack on all leaves {_percent(together['accuracy_at_least'])}" if together else ""
+    at_once = f"; one attack on all leaves {wording.share(together['accuracy_at_least'])}" if together else ""
     fewer = "" if one["n_queries"] == n_report else f" (of {one['n_queries']} rows)"
     return (
-        f"{one['name'] + ':':<13}{_percent(one['certified_accuracy'])} right and certified at "
+        f"{one['name'] + ':':<13}{wording.share(one['certified_accuracy'])} right and certified at "
         f"{_budget(one)}{fewer}; half of the predictions survive "
         f"{_amount(one['median_budget'], one['unit'])}{at_once}"
     )
 
 
 def _budget(one: dict[str, Any]) -> str:
-    share = "" if one["asked_share"] is None else f" ({100 * one['asked_share']:.3g} % of the training rows)"
+    share = (
+        "" if one["asked_share"] is None else f" ({wording.rate(one['asked_share'])} of the training rows)"
+    )
     if one["unit"] == "rows":
         return f"{_amount(one['asked'], 'rows')}{share}"
     return f"radius {_amount(one['asked'], 'radius')}{share.replace(' (', ' on ', 1).rstrip(')')}"
@@ -108,12 +110,8 @@ def _amount(value: float | None, unit: str) -> str:
     if value is None:
         return "any number of rows" if unit == "rows" else "any radius"
     if unit == "radius":
-        return f"{value:.3g}"
-    return "1 row" if value == 1 else f"{value:g} rows"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+        return wording.length(value)
+    return "1 row" if value == 1 else f"{wording.amount(value, 'rows')} rows"
 
 
 def _not_covered(document: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ class Audit:
 
     @property
     def passed(self) -> bool:
-        """Whether every bar was cleared; True where there is none."""
+        """Whether every bar was cleared; True where there is none. None is where no use is shown."""
         return all(bar["passed"] for bar in self.document["bars"])
 
     def certified_accuracy(self, attacker: str, budget: float) -> float:

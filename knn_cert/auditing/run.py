@@ -149,7 +149,10 @@ def audit(
         barred = any(bar.asked.attacker is each.attacker for bar in cleared)
         attacked.append(attack_report(classifier, reported.X, reported.y, each, seed=seed, all_rows=barred))
     tell("looking for attacks", 0, 1)
-    whole = describe(_transform(scaler, source.X), source.y, seed=seed, numbers=source.row_numbers)
+    known = np.sort(np.concatenate([parts.train, parts.choose]))
+    whole = describe(
+        _transform(scaler, source.X), source.y, seed=seed, unscaled=source.X, numbers=source.row_numbers
+    )
     first = attacked[0]
     found = documents.Findings(
         table={
@@ -160,7 +163,7 @@ def audit(
             "label": source.table.label_name,
         },
         columns=source.columns(scaler),
-        remarks=[*known_rows(X_train, X_report), *source.remarks, *whole.remarks],
+        remarks=[*known_rows(source.X[known], X_report), *source.remarks, *whole.remarks],
         description=whole,
         scaling=scaling,
         seed=seed,

@@ -163,8 +163,8 @@ def _source(
 ) -> Source:
     if len(np.unique(found.y)) < 2:
         raise InvalidInput(
-            f"expected labels of two classes at least in {quoted(found.label_name)}, got one: there is "
-            "nothing to predict"
+            f"{name}: expected labels of two classes at least in column {quoted(found.label_name)}, got "
+            f"{quoted(found.y[0])} alone: there is nothing to predict; name another column (--label COLUMN)"
         )
     return Source(name, found, test, test_name, remarks)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import shlex
 import sys
+from typing import TYPE_CHECKING, Any
 
 from knn_cert.progress import ProgressBar
 
@@ -15,6 +15,9 @@ from . import option_values, table_options
 from .errors import InputError, gate_errors, input_errors
 from .report_parts import print_report
 from .shared_checks import check_place, check_tables
+
+if TYPE_CHECKING:
+    from knn_cert.auditing import Audit
 
 __all__ = ["DESCRIPTION", "EPILOG", "SUMMARY", "USAGE", "add_arguments", "run"]
 
@@ -158,24 +161,30 @@ def run(args: argparse.Namespace) -> int:
             progress=progress,
             command=_command(args),
         )
+    if not args.quiet:
+        print_report(str(found))
     with input_errors():  # a full disk
         for path in args.report:
             found.save(path)
         if args.save_constants is not None and found.scaler is not None:
             found.scaler.save(args.save_constants)
-    if not args.quiet:
-        print_report(str(found))
     bars = found.document["bars"]
-    failed = [one for one in bars if not one["passed"]]
+    failed = [one for one in bars if one["share"] < one["needed"]]
     for one in failed:
         print_report(
-            f"FAILED: {one['bar']}: {100 * one['share']:.1f} % are right and certified, "
+            f"FAILED: {one['bar']}: {_share_of_rows(one, found)} are right and certified, "
             f"{100 * one['needed']:g} % were asked for"
         )
     no_use = bool(bars) and found.document["classifier"]["useless"]
     if no_use:
         print_report("FAILED: no use of the classifier is shown, so that no bar means anything")
     return 1 if failed or no_use else 0
+
+
+def _share_of_rows(bar: dict[str, Any], found: Audit) -> str:
+    name = bar["bar"].partition("@")[2].partition(":")[0]
+    n = next(one["n_queries"] for one in found.document["attackers"] if one["name"] == name)
+    return f"{round(bar['share'] * n)} of {n} rows ({100 * bar['share']:.1f} %)"
 
 
 class _Stages:
@@ -213,10 +222,12 @@ def _check(args: argparse.Namespace) -> None:
     with input_errors():
         for path in args.report:
             check_suffix(path)
+        written: list[str] = []
         for option, paths in (("--report", args.report), ("--save-constants", [args.save_constants])):
             for path in paths:
                 if path is not None:
-                    check_place(option, path, [*args.tables, args.constants])
+                    check_place(option, path, [*args.tables, args.constants], written)
+                    written.append(path)
         from knn_cert.auditing import parse_asked, parse_bar
 
         for text in args.against or ():
@@ -227,5 +238,9 @@ def _check(args: argparse.Namespace) -> None:
 
 def _command(args: argparse.Namespace) -> str:
     """Return the command line as it was given, without folders, which are nobody's business."""
-    separators = "".join(re.escape(one) for one in (os.sep, os.altsep) if one)
-    return shlex.join(["knn-cert", *(re.sub(rf"[^=]*[{separators}]", "", word) for word in sys.argv[1:])])
+    paths = {*args.tables, *args.report, args.constants, args.save_constants} - {None}
+    words = []
+    for word in sys.argv[1:]:
+        option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        words.append(option + equals + os.path.basename(value) if value in paths else word)
+    return shlex.join(["knn-cert", *words])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 
 from knn_cert._printing import printable
 
@@ -72,8 +73,10 @@ def _check_dataset(args: argparse.Namespace) -> None:
         raise InputError(f"{option} goes with a table, not with --dataset; leave it out")
 
 
-def check_place(option: str, path: str | os.PathLike[str], inputs: list[str | None]) -> None:
-    """Refuse a place for a result that has no folder, or that is one of the files that are read.
+def check_place(
+    option: str, path: str | os.PathLike[str], inputs: list[str | None], written: Sequence[str] = ()
+) -> None:
+    """Refuse a place for a result that cannot be written to, or that is a file that is read, or written too.
 
     Raises
     ------
@@ -82,6 +85,10 @@ def check_place(option: str, path: str | os.PathLike[str], inputs: list[str | No
     folder = os.path.dirname(os.path.abspath(path))
     if not os.path.isdir(folder):
         raise InputError(f"{option} {printable(path)}: there is no folder {printable(folder)}; make it")
+    if not os.access(folder, os.W_OK) or (os.path.exists(path) and not os.access(path, os.W_OK)):
+        raise InputError(f"{option} {printable(path)} cannot be written to; choose another place")
+    if any(os.path.realpath(path) == os.path.realpath(other) for other in written):
+        raise InputError(f"{option} {printable(path)} would overwrite another result; choose another name")
     read = [one for one in inputs if one is not None and os.path.exists(one)]
     if os.path.exists(path) and any(os.path.samefile(path, one) for one in read):
         raise InputError(

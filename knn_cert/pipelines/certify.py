@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -30,6 +31,9 @@ __all__ = ["certify_sklearn"]
 # How far features of a row may be from those of the same row among others, in sums that are done in another
 # order; relative to the largest feature of the row.
 _ROUNDING = 1e-9
+
+# So many queries are made alone as well where steps are functions of a user.
+_MOST_ALONE = 50
 
 
 def certify_sklearn(
@@ -122,12 +126,13 @@ def _certify_last(
     n_threads: int | None,
     progress: Callable[[int, int], None] | None,
 ) -> Certificates:
-    if isinstance(classifier, SmoothedKNNClassifier):
+    # Exactly these: a subclass may do anything before it votes.
+    if type(classifier) is SmoothedKNNClassifier:
         if n_threads is not None:
             classifier = copy.copy(classifier).set_params(n_threads=n_threads)
         certificates: Certificates = classifier.certify(X, threat, progress=progress)
         return certificates
-    if isinstance(classifier, KNeighborsClassifier):
+    if type(classifier) is KNeighborsClassifier:
         return certify_neighbors(classifier, X, threat, n_threads=n_threads, progress=progress)
     raise TypeError(
         "knn must be a sklearn.neighbors.KNeighborsClassifier, a knn_cert.SmoothedKNNClassifier, or a "
@@ -150,25 +155,58 @@ def _behind(certificates: Certificates, found: FixedSteps) -> Certificates:
 
 
 def _check_rows_alone(steps: Pipeline, X: Any, made: Any) -> None:
-    """Refuse steps that make something else of a row than of that row among the queries.
+    """Refuse steps that make something else of a row than of that row among others.
 
-    That is no proof: a few rows are tried, and of a single query nothing can be said.
+    That is no proof: the queries are tried, some alone and all beside a row far away, and beside rows that
+    lack a number.
     """
     n_queries = made.shape[0]
-    if n_queries < 2:
+    step = max(1, n_queries // _MOST_ALONE)
+    for i in range(0, n_queries, step):
+        _check_same(steps.transform(_row(X, i)), made[i : i + 1], i)
+    for i, others in _odd_rows(X):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                alone, among = steps.transform(_row(others, i)), steps.transform(others)
+            except Exception:  # a step may refuse such rows
+                continue
+        for k in range(0, n_queries, step):
+            if k != i:
+                _check_same(among[k : k + 1], made[k : k + 1], k)
+        _check_same(among[i : i + 1], alone, i)
+
+
+def _check_same(row: Any, expected: Any, i: int) -> None:
+    alone, among = _numbers(row), _numbers(expected)
+    if not np.isfinite(among).all() and not np.isfinite(alone).all():
+        return  # which the classifier refuses, and names
+    size = float(np.abs(among).max(initial=0.0))
+    if alone.shape != among.shape or not np.all(np.abs(alone - among) <= _ROUNDING * size):
+        raise InvalidInput(
+            f"the steps before the classifier make something else of query {i} than of that query among "
+            "others: they look at the whole table, so that one tampered row can move every other; "
+            "each row must be made by itself, such as by a function of its own numbers"
+        )
+
+
+def _odd_rows(X: Any) -> Iterator[tuple[int, Any]]:
+    """Yield queries in which one, with its position, lies far away, or lacks its numbers."""
+    if sp.issparse(X) or not hasattr(X, "shape"):
         return
-    for i in sorted({0, n_queries // 2, n_queries - 1}):
-        row = X.iloc[i : i + 1] if hasattr(X, "iloc") else X[i : i + 1]
-        alone, among = (_numbers(one) for one in (steps.transform(row), made[i : i + 1]))
-        if not np.isfinite(among).all():
-            continue  # which the classifier refuses, and names
-        size = float(np.abs(among).max(initial=0.0))
-        if alone.shape != among.shape or not np.all(np.abs(alone - among) <= _ROUNDING * size):
-            raise InvalidInput(
-                f"the steps before the classifier make something else of query {i} than of that query among "
-                "the others: they look at the whole table, so that one tampered row can move every other; "
-                "each row must be made by itself, such as by a function of its own numbers"
-            )
+    i = X.shape[0] // 2
+    for value in (1e6, -1e6, np.nan):
+        odd: Any = X.copy() if hasattr(X, "iloc") else np.array(X)
+        if hasattr(X, "iloc"):
+            numbers = [j for j, kind in enumerate(odd.dtypes) if getattr(kind, "kind", "") == "f"]
+            odd.iloc[i, numbers] = value
+        elif odd.dtype.kind == "f":
+            odd[i] = value
+        yield i, odd
+
+
+def _row(X: Any, i: int) -> Any:
+    return X.iloc[i : i + 1] if hasattr(X, "iloc") else X[i : i + 1]
 
 
 def _numbers(rows: Any) -> Any:

@@ -88,9 +88,9 @@ def checked_steps(steps: Sequence[tuple[str, Any]], trusted: bool | str | Sequen
         shown = f"{name} ({type(step).__name__})"
         found.all.append(shown)
         kind = _kind_of(name, step, trusted=trusted is True or not names.isdisjoint((name, *above)))
-        if kind == "from data":
+        if kind in ("from data", "by a frozen function"):
             found.from_data.append(shown + _source(step))
-        elif kind == "by a function":
+        if kind in ("by a function", "by a frozen function"):
             found.by_functions.append(shown)
     return found
 
@@ -121,6 +121,8 @@ def _leaves(
             yield from _leaves(step.steps, within)
         elif type(step) is FeatureUnion:
             yield from _leaves(step.transformer_list, within)
+        elif type(step) is FrozenEstimator and type(step.estimator) is FrozenEstimator:
+            yield from _leaves([("frozen", step.estimator)], within)
         elif type(step) is ColumnTransformer and not _selects_by_the_table(step):
             fitted = getattr(step, "transformers_", step.transformers)
             yield from _leaves([(inner, one) for inner, one, _ in fitted], within)
@@ -133,7 +135,7 @@ def _selects_by_the_table(step: Any) -> bool:
 
 
 def _kind_of(name: str, step: Any, *, trusted: bool) -> str:
-    """Return "fixed", "from data" or "by a function", or raise InvalidInput.
+    """Return "fixed", "from data", "by a function" or "by a frozen function", or raise InvalidInput.
 
     The type is asked for exactly: a subclass may learn whatever it likes.
     """
@@ -161,7 +163,11 @@ def _fixed_scaler(step: Any) -> str:
 
 
 def _frozen(step: Any) -> str:
-    return "from data"
+    # What it has learned stays, but a function within may look at all rows that it is given.
+    within = (one for _, one, _ in _leaves([("step", step.estimator)], ()))
+    functions = (FunctionTransformer, HashingVectorizer)
+    by_functions = any(type(one) in functions and _RULES[type(one)](one) != "fixed" for one in within)
+    return "by a frozen function" if by_functions else "from data"
 
 
 def _function(step: Any) -> str:

@@ -41,10 +41,12 @@ def check_consistency(document: dict[str, Any]) -> None:
                 f"document.choice.candidates must have one that is chosen, or be empty; got {chosen} chosen"
             )
     for number, bar in enumerate(document["bars"]):
-        if bar["passed"] != (bar["share"] >= bar["needed"]):
+        useless = document["classifier"]["useless"]
+        if bar["passed"] != (bar["share"] >= bar["needed"] and not useless):
             raise InvalidInput(
                 f"document.bars[{number}].passed must say whether {bar['share']} is at least "
-                f"{bar['needed']}, got {bar['passed']}"
+                f"{bar['needed']}{', and never where no use is shown' if useless else ''}, got "
+                f"{bar['passed']}"
             )
 
 

@@ -24,7 +24,9 @@ _START = re.compile(r"^()([-+#=])|^(\d+)([.)])(?=\s|$)")
 # What becomes a link by itself; mail addresses, names of people and numbers of issues do so after Markdown
 # has been rendered, where only a character between helps, and it has no width.
 _LINK = re.compile(r"://|(?<=www)\.", re.IGNORECASE)
-_MENTION = re.compile(r"(?<!\w)@(?=\w)|@(?=[\w-]+\.)|#(?=\d)")
+_MENTION = re.compile(
+    r"(?<![A-Za-z0-9_])@(?=\w)|@(?=[\w-]+\.)|#(?=\d)|\bGH-(?=\d)|:(?=[a-z0-9_+-]+:)", re.IGNORECASE
+)
 _NOTHING = "\u200b"
 
 

@@ -61,7 +61,7 @@ class View:
     def headline(self) -> str:
         """The verdict in one sentence."""
         if self.is_useless:
-            return "No use shown: this classifier does not tell the classes apart better than guesses."
+            return "No use shown: that this classifier tells classes apart better than guesses is not shown."
         title = self.title(self.main)
         if title[1:2].islower():
             title = title[0].lower() + title[1:]
@@ -75,12 +75,12 @@ class View:
         """What a reader of the numbers has to know before all else; mostly nothing."""
         if self.is_useless:
             return (
-                "What says the same whatever the table holds needs no attack and fears none: that it is "
-                "certified against a lot is worth nothing."
+                "A classifier that says the same whatever the table holds would be certified against as "
+                "much, and be worth nothing. More rows of every class to report on may show more."
             )
         classifier = self.document["classifier"]
         if classifier.get("warning"):
-            return wording.text(classifier["warning"])
+            return wording.sentence(classifier["warning"])
         if classifier["accuracy"] <= classifier["majority_accuracy"]:
             return (
                 f"The classifier is right on {wording.share(classifier['accuracy'])}; always saying the most "
@@ -107,6 +107,8 @@ class View:
         bars = self.document["bars"]
         if not bars:
             return None
+        if self.is_useless:
+            return "No use is shown, so that no bar was passed."
         passed = sum(one["passed"] for one in bars)
         if passed == len(bars):
             return "The bar was passed." if passed == 1 else f"All {passed} bars were passed."
@@ -126,12 +128,12 @@ class View:
             (
                 "Certified accuracy",
                 self.certified(main),
-                f"{self.title(main)}, {self.asked(main)}; {self.likely(main)} for rows like these",
+                f"{self.title(main)}, {self.asked(main)}; rows like these: {self.likely(main)}",
             ),
             (
                 "Accuracy",
                 wording.share(classifier["accuracy"]),
-                f"{rows}; {wording.interval(classifier['accuracy_interval'])} for rows like these",
+                f"{rows}; rows like these: {wording.interval(classifier['accuracy_interval'])}",
             ),
             ("Always the most frequent label", wording.share(classifier["majority_accuracy"]), rows),
             (

@@ -68,8 +68,8 @@ def interval(shares: list[float]) -> str:
 
 
 def rate(value: float) -> str:
-    """Return a share that somebody asked for, in per cent, as he wrote it: 1 % and not 1.0 %."""
-    return f"{(Decimal(repr(float(value))) * 100).normalize():f} %"
+    """Return a share that somebody asked for, in per cent, with three digits: 1 % and not 1.0 %."""
+    return f"{(Decimal(f'{value:.2e}') * 100).normalize():f} %"
 
 
 def _per_cent(tenths: int, is_nothing: bool, is_all: bool) -> str:

@@ -36,7 +36,7 @@ def proposed(rows: FloatArray, keep: BoolArray, log: BoolArray) -> Constants:
             found.unit[j] = _rounded(float(np.median(sizes))) if sizes.size else 1.0
             values = np.sign(values) * np.log1p(np.abs(values) / found.unit[j])
         with np.errstate(over="ignore"):  # infinite constants are refused afterwards
-            mean, deviation = float(values.mean()), float(values.std())
+            mean, deviation = float(values.mean()), _deviation(values)
         if values.min() < values.max():
             found.scale[j] = _rounded(deviation) or 1.0
         # A center is as exact as the scale is: 1234.5 beside a scale of 13 is 1234, beside 1300 it is 1200.
@@ -63,6 +63,15 @@ def chosen_columns(columns: Any, n_features: int, names: Sequence[str] | None, w
     for column in columns:
         mask[position_of(column, n_features, names, what)] = True
     return mask
+
+
+def _deviation(values: FloatArray) -> float:
+    """Return the standard deviation; no square of a small number is zero."""
+    largest = float(np.abs(values).max(initial=0.0))
+    exponent = -int(np.frexp(largest)[1])
+    if 0.0 < largest < 1e-100:
+        return float(np.ldexp(np.ldexp(values, exponent).std(), -exponent))
+    return float(values.std())
 
 
 def _rounded(value: float) -> float:

@@ -13,8 +13,15 @@ from .._printing import quoted
 from ..gate.errors import InvalidInput
 from .lines import errors_of_gzip, open_bytes
 
-# What Excel calls "Unicode text", and what some programs of Windows write, begins with one of these.
-_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+# What Excel calls "Unicode text", and what some programs of Windows write, begins with one of these; the
+# longer ones first, as one begins like another.
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+    codecs.BOM_UTF8: "utf-8",
+}
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _CHUNK = 1 << 20  # characters
 
@@ -46,7 +53,7 @@ def in_utf8(file: Path, encoding: str | None) -> Iterator[Path]:
     file : Path
         Plain or gzipped.
     encoding : str or None
-        None takes UTF-8, or UTF-16 where the first bytes say so.
+        None takes UTF-8, or UTF-16 or UTF-32 where the first bytes say so.
 
     Raises
     ------
@@ -54,8 +61,13 @@ def in_utf8(file: Path, encoding: str | None) -> Iterator[Path]:
         If the file has characters that are none in this encoding, or unpacks to too much.
     """
     with open_bytes(file) as binary, errors_of_gzip():
-        marked = _MARKS.get(binary.read(2))
+        start = binary.read(4)
+    marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
     name = codecs.lookup(encoding or marked or "utf-8").name
+    if marked == "utf-8" and name not in _UTF8:
+        raise InvalidInput(
+            f"expected text in the encoding {name}, got the mark of UTF-8; leave --encoding out"
+        )
     if name in _UTF8:
         yield file
         return

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
+import warnings
 
 from .._printing import listed, quoted
 from ..gate.errors import InvalidInput
 from .cells import is_missing, is_number
 from .columns import Select, check_names
+from .doubts import TableWarning
 from .lines import Top
 from .separators import Row, cells_of
 
@@ -89,6 +91,14 @@ def choose_columns(names: list[str], select: Select) -> tuple[list[int], int | N
     # Queries without labels were found by their names, whatever these are.
     if is_data and label is not None:
         raise InvalidInput(_no_header(names))
+    decimals = [name for name in names if is_number(name) and not re.fullmatch("[0-9]+", name)]
+    if decimals and label is not None:
+        warnings.warn(
+            f"the first line was taken for column names, and some of these are decimal numbers "
+            f"({listed(map(quoted, decimals), 3)}): if it holds data say --no-header (header=False)",
+            TableWarning,
+            stacklevel=2,
+        )
     return features, label
 
 

@@ -136,6 +136,11 @@ def _lines(stream: IO[str], skip: int) -> Iterator[str]:
                 f"line {number}: expected lines of less than {LONGEST_LINE} characters, got a longer one; "
                 "this is no table of text"
             )
+        if "\0" in line:
+            raise InvalidInput(
+                f"line {number}: expected text, got a NUL character; a text in UTF-16 or UTF-32 without a "
+                "mark? Name its encoding (--encoding utf-16-le, say), or save it in UTF-8"
+            )
         if number > skip:
             yield line
         number += 1

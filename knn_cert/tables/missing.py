@@ -90,28 +90,40 @@ def drop_incomplete(raw: Raw) -> Raw:
         How many rows were left out.
     """
     missing = np.zeros(len(raw.places), dtype=bool)
-    for column in raw.columns:
-        missing |= missing_in(column)
+    most, worst = 0, ""
+    for name, column in zip(raw.names, raw.columns, strict=True):
+        holes = missing_in(column)
+        missing |= holes
+        if np.count_nonzero(holes) > most:
+            most, worst = int(np.count_nonzero(holes)), name
     if raw.labels is not None:
         missing |= np.fromiter((is_missing(text_of(label)) for label in _values(raw.labels)), dtype=bool)
     n_dropped = int(missing.sum())
     if not n_dropped:
         return raw
     if n_dropped == len(missing):
-        worst = max(zip(raw.names, raw.columns, strict=True), key=lambda one: int(missing_in(one[1]).sum()))[
-            0
-        ]
         raise InvalidInput(
             f"expected some row without missing values, got {n_dropped} that all have one; leave columns out "
             f"in which most values are missing (--drop COLUMN), as in {quoted(worst)}, or fill them in"
         )
     warnings.warn(
         f"{n_dropped} of {len(missing)} rows have missing values and are left out; row numbers count those "
-        "that are left",
+        f"that are left{_most_in(most, worst, len(missing))}",
         TableWarning,
         stacklevel=3,
     )
     return raw.only(~missing)
+
+
+# A column with missing values in more than this share of the rows is named.
+_MANY = 0.1
+
+
+def _most_in(most: int, worst: str, n_rows: int) -> str:
+    """Return in which column most values are missing, where those are many rows."""
+    if most <= _MANY * n_rows:
+        return ""
+    return f". {most} of them have none in column {quoted(worst)}: --drop that column to keep them"
 
 
 def _values(labels: Any) -> Any:
