@@ -76,9 +76,8 @@ class PackedFamilies(NamedTuple):
 
 def one_race(a: np.ndarray, b: np.ndarray) -> RaceFamily:
     """The one race of two lists, as a family."""
-    return RaceFamily(
-        1, *(FamilyRows(side, np.zeros(len(side), int), np.ones(len(side), int)) for side in (a, b))
-    )
+    in_both = [FamilyRows(side, np.zeros(len(side), int), np.ones(len(side), int)) for side in (a, b)]
+    return RaceFamily(1, in_both[0], in_both[1])
 
 
 def join(*lists: FamilyRows) -> FamilyRows:

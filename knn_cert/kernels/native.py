@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from knn_cert import _core as summaries
 from knn_cert._core import (
     compiler,
     distances,
@@ -21,6 +20,8 @@ from knn_cert._core import (
     vote_bucketed,
     vote_scan,
 )
+
+from . import native_summaries as summaries
 
 __all__ = [
     "compiler",

@@ -1,8 +1,8 @@
-"""Summaries of rows, list by list: how they lie side by side in flat arrays, and what a kernel does with them."""
+"""Summaries of rows, list by list: how they lie in flat arrays, and what a kernel does with them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -106,7 +106,7 @@ class SummaryKernel(Protocol):
         sigma: float,
         dof: float,
         n_threads: int,
-    ) -> tuple[FloatArray | WholeArray, ...]:
+    ) -> tuple[Any, ...]:
         """(m, d), (n, d), (n,) -> the arrays of `SummaryArrays`, distances by direct differences."""
 
     def merge_summaries(
@@ -117,7 +117,7 @@ class SummaryKernel(Protocol):
         far_kind: str,
         dof: float,
         n_threads: int,
-    ) -> tuple[FloatArray | WholeArray, ...]:
+    ) -> tuple[Any, ...]:
         """Summaries of the same lists, of other rows each -> those of all of them."""
 
     def vote_summaries(
@@ -133,7 +133,8 @@ class SummaryKernel(Protocol):
     ) -> tuple[FloatArray, FloatArray, WholeArray]:
         """-> probabilities (m, C), errors (m, C), whether more near rows would make these smaller (m,).
 
-        An error of 1 says that nothing is known. The errors have those of distances of d = ``dim`` features.
+        An error of 1 says that nothing is known. The errors have those of distances of d = ``dim`` features; of
+        0 features they have none.
         """
 
     def race_families(

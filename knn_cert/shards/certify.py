@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import get_args
+
 import numpy as np
 
 from .. import kernels
@@ -10,7 +13,7 @@ from .._version import __version__
 from ..certificates import Certificates
 from ..certificates.issue import Claims
 from ..exact.classifiers import checked_vote
-from ..exact.measured import Measured
+from ..exact.measured import Measured, change_by_norm
 from ..exact.plain.settings import PlainSettings
 from ..exact.settings import VoteSettings
 from ..exact.vote import Vote
@@ -24,6 +27,9 @@ from .summary import Summary, SummaryVote
 
 __all__ = ["certificates_of", "vote_of"]
 
+# The roundings of a sum of squares, relative to it.
+_SUM = 1.0 + 1e-6
+
 
 def vote_of(summary: Summary, n_neighbors: int, n_threads: int) -> SummaryVote:
     """Return the vote of all rows behind a summary."""
@@ -34,7 +40,7 @@ def certificates_of(
     summary: Summary, threat: Threat, n_neighbors: int, n_threads: int
 ) -> tuple[Certificates, BoolArray]:
     """Return certificates of all queries, and of which more near rows would leave less in doubt."""
-    check_threat(threat, _kinds())
+    check_threat(threat, get_args(Threat))
     check_offered(threat, sigma=summary.asked.sigma, n_classes=len(summary.classes))
     settings = _settings(summary, n_neighbors, n_threads)
     vote = _vote(summary, settings)
@@ -52,12 +58,6 @@ def certificates_of(
         version=__version__,
     )
     return certificates, in_doubt
-
-
-def _kinds() -> tuple[type, ...]:
-    from typing import get_args
-
-    return get_args(Threat)
 
 
 def _settings(summary: Summary, n_neighbors: int, n_threads: int) -> Vote:
@@ -83,15 +83,25 @@ def _vote(summary: Summary, settings: Vote) -> SummaryVote:
     kernel = kernels.get_backend("native").summaries
     if kernel is None or not isinstance(settings, VoteSettings):
         raise TypeError(f"nothing is known of summaries for {settings!r}")
-    probabilities, errors, in_doubt = kernel.vote_summaries(
+    vote = partial(
+        kernel.vote_summaries,
         summary.arrays,
         n_classes=len(summary.classes),
         n_neighbors=settings.n_neighbors,
         far_kind=summary.asked.far_kind,
         dof=float(summary.asked.dof),
-        dim=summary.asked.n_features,
         n_threads=settings.n_threads,
     )
+    probabilities, errors, in_doubt = vote(dim=summary.asked.n_features)
+    if in_doubt.any() and _needs(summary, settings)[1]:
+        # The contours charge what distances err by row by row; of very many rows that is too much, and less by
+        # Corollary 1.
+        others, of_others, still = vote(dim=0)
+        better = (in_doubt != 0) & (still == 0)
+        shift = np.array([_rounding_error(summary, i) for i in range(summary.n_queries)])
+        probabilities[better] = others[better]
+        errors[better] = of_others[better] + shift[better, None]
+        in_doubt = still
     return SummaryVote(np.minimum(probabilities, 1.0), errors, in_doubt.astype(bool))
 
 
@@ -123,8 +133,19 @@ def _claims(
         summaries=summary.arrays,
         far_kind=summary.asked.far_kind,
         n_needed=0 if by_contours and summary.asked.far_kind == "all" else n_needed,
+        more_errors=[_rounding_error(summary, i) for i in range(summary.n_queries)],
     )
     return queries.claims(threat), queries.in_doubt | vote.in_doubt
+
+
+def _rounding_error(summary: Summary, i: int) -> float:
+    """Return what probabilities of a query are off, at most, because distances were rounded."""
+    n_classes, sigma = len(summary.classes), summary.asked.sigma
+    squares = summary.arrays.squares[i * n_classes : (i + 1) * n_classes]
+    widening = Measured(
+        np.empty((0, 0)), np.empty(0, dtype=np.int64), relative_distance_error(summary.asked.n_features)
+    ).widening
+    return change_by_norm(float(np.sqrt(squares.sum() * _SUM)) * sigma, widening, sigma)
 
 
 def _needs(summary: Summary, settings: VoteSettings) -> tuple[int, bool]:

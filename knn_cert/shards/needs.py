@@ -6,6 +6,9 @@ A part leaves its nearest rows of each class one by one, and sums over the other
 * for flipped labels, deleted, inserted and replaced rows: the worst case changes the nearest rows alone;
 * without noise for moved rows: where more rows move than are kept, all of them are taken to move.
 
+With noise, an even K, and labels that tampered rows may bring though the table has none of them, what is
+certified is a strict majority: sound, and sometimes less than with the whole table.
+
 It is not enough where rows that are known by sums alone are moved under noise, where the query moves (without
 noise its certificate compares training rows with one another), or where more than two classes vote with noise
 and rows are changed: what such rows cost is worked out row by row. These threats are refused.
@@ -25,6 +28,11 @@ __all__ = ["Needs", "check_offered", "needs_of"]
 
 # Rows of each class that are kept beside those that the vote needs, where budgets are open: a first guess.
 _SPARE = 64
+
+
+# Far rows leave little in doubt beside so many times the near rows that a vote needs, and who asks the
+# parts again waits for all of them.
+_MORE_NEAR = 8
 
 
 class Needs(NamedTuple):
@@ -55,8 +63,7 @@ def needs_of(
             more = max(more, known or 0) + _SPARE
         return Needs(n_neighbors + more, "none")
     n_near, by_contours = kernel.needs_of_vote(n_classes, n_neighbors)
-    if by_contours:
-        n_near = _SPARE
+    n_near = _SPARE if by_contours else _MORE_NEAR * n_near
     if isinstance(threat, RowBudget):
         n_near += _SPARE if known is None else known
     return Needs(n_near, "all" if by_contours else "counting")

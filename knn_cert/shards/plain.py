@@ -40,15 +40,16 @@ class PlainSharded(PlainQueries):
         self.in_doubt: BoolArray = np.zeros(len(targets), dtype=bool)
 
     def _most_rows(self, kind: type[RowBudget], new_labels: bool) -> WholeArray:
-        most = super()._most_rows(kind, new_labels)
+        most: WholeArray = super()._most_rows(kind, new_labels)
         if self._settings.n_classes == 2:
             if kind in (LabelFlips, Replacements, Deletions):
-                m = self._needed()
-                self.in_doubt = (m + most + 1 > self._own_kept) & (self._own_kept < self.n_rows)
+                last_rank = self._needed() + most + 1
+                self.in_doubt = (last_rank > self._own_kept) & (self._own_kept < self.n_rows)
             return most
         spare = self._kept.min(axis=1) - self._settings.n_neighbors
         self.in_doubt = most > spare
-        return np.minimum(most, np.maximum(spare, -1))
+        capped: WholeArray = np.minimum(most, np.maximum(spare, -1))
+        return capped
 
     def _limit_of_moves(self, rows: int) -> FloatArray:
         limits = super()._limit_of_moves(rows)
@@ -77,15 +78,15 @@ class PlainSharded(PlainQueries):
         return np.array(by_class)[self._targets]
 
     def _knows_all_that_matter(self) -> BoolArray:
-        """Whether all rows of the target are kept that are nearer than the rank of the others that decides."""
+        """Whether all rows of the target are kept that are nearer than the other row that decides."""
         knows = np.empty(len(self), dtype=bool)
         rest = self._settings.n_neighbors + 1 - self._needed()
         for i, target in enumerate(self._targets):
             own = self._measured.distances[i][self._measured.labels == target]
             others = np.sort(self._measured.distances[i][self._measured.labels != target])
-            decides = others[rest[i] - 1] if rest[i] <= len(others) else np.inf
-            last = own[np.isfinite(own)].max(initial=0.0)
+            decides = others[rest[i] - 1 : rest[i]]
+            last = np.max(own[np.isfinite(own)], initial=0.0, keepdims=True)
             widening = self._measured.widening
-            beyond = shortened(last, widening) > lengthened(decides, widening)
-            knows[i] = self._own_kept[i] > self.n_rows or beyond
+            beyond = np.any(shortened(last, widening) > lengthened(decides, widening))
+            knows[i] = self._own_kept[i] > self.n_rows or bool(beyond)
         return knows

@@ -63,8 +63,9 @@ def check_reach(queries: FloatArray, rows: FloatArray, sigma: float) -> None:
     check_scale(square, sigma or 1.0)
     if sigma > 0.0 and not is_resolved(float(np.sqrt(square)), sigma):
         raise InvalidInput(
-            f"sigma is too small against the features: rows may be {np.sqrt(square) / sigma:.3g} sigma from a "
-            "query, expected at most 1e11; use a larger sigma, or 0, which the smoothed classifier then equals"
+            f"sigma is too small against the features: rows may be {np.sqrt(square) / sigma:.3g} sigma from "
+            "a query, expected at most 1e11; use a larger sigma, or 0, which the smoothed classifier then "
+            "equals"
         )
 
 

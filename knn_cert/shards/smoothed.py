@@ -7,13 +7,15 @@ Corollary 1 of RAB.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates.issue import wins
 from ..exact.majority import votes_needed
 from ..exact.mean_race import expected_count
-from ..exact.measured import Measured, change_by_norm, lengthened, shortened
+from ..exact.measured import Measured, lengthened, shortened
 from ..exact.races import RaceRequest, evaluate_races, margins_to_half
 from ..exact.search import largest_counts
 from ..exact.settings import VoteSettings
@@ -25,9 +27,6 @@ from ..threats import Insertions, StructuredThreat
 from ..threats.rows import RowBudget
 
 __all__ = ["SmoothedSharded"]
-
-# The roundings of a sum of squares, relative to it.
-_SUM = 1.0 + 1e-6
 
 
 class SmoothedSharded(UncertainQueries):
@@ -45,6 +44,8 @@ class SmoothedSharded(UncertainQueries):
         What is left of far rows.
     n_needed : int
         How many near rows a list needs beside far ones.
+    more_errors : sequence of float
+        What probabilities of each query are off because distances of far rows were rounded.
     """
 
     def __init__(
@@ -56,11 +57,12 @@ class SmoothedSharded(UncertainQueries):
         summaries: SummaryArrays,
         far_kind: str,
         n_needed: int,
+        more_errors: Sequence[float],
     ):
         super().__init__(settings, measured, targets)
         self._settings, self._summaries, self._kind = settings, summaries, far_kind
         self._far = without_near_rows(summaries)
-        self._n_needed = n_needed
+        self._n_needed, self._more_errors = n_needed, more_errors
         self.in_doubt: BoolArray = np.zeros(len(targets), dtype=bool)
 
     def smallest_probability(self, threat: StructuredThreat) -> FloatArray:
@@ -135,9 +137,7 @@ class SmoothedSharded(UncertainQueries):
         race = ThreatenedRace(threat, rows, *self._lists(i), ranks, self._measured.widening).by_lists()
         target = int(self._targets[i])
         far = FarRows(self._far, self._kind, 2 * i + target, 2 * i + 1 - target)
-        norm = float(np.sqrt(self._summaries.squares[2 * i : 2 * i + 2].sum() * _SUM)) * self._settings.sigma
-        error = change_by_norm(norm, self._measured.widening, self._settings.sigma)
-        return race._replace(family=race.family._replace(far=far), more_error=error)
+        return race._replace(family=race.family._replace(far=far), more_error=self._more_errors[i])
 
     def _ranks(self, i: int, threat: RowBudget) -> tuple[int, int]:
         """Return m and m' of the majority of the target of a query."""

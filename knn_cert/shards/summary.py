@@ -113,8 +113,8 @@ class Summary:
             for what, mine, its in zip(_Asked._fields, self.asked, other.asked, strict=True):
                 if mine != its:
                     raise InvalidInput(
-                        f"summaries can be merged that have the same {what.replace('_', ' ')}, got {mine} and "
-                        f"{its}; summarise all parts for the same queries with the same settings"
+                        f"summaries can be merged that have the same {what.replace('_', ' ')}, got {mine} "
+                        f"and {its}; summarise all parts for the same queries with the same settings"
                     )
         if len(parts) == 1:
             return self
@@ -334,7 +334,9 @@ def _all_classes(parts: tuple[Summary, ...]) -> NDArray[Any]:
             "summaries can be merged whose labels have one type, got numbers and texts; write the labels of "
             "all parts in the same way"
         )
-    return np.unique(np.concatenate([part.classes for part in parts if len(part.classes)] or [np.empty(0)]))
+    known = [part.classes for part in parts if len(part.classes)]
+    found: NDArray[Any] = np.unique(np.concatenate(known or [np.empty(0)]))
+    return found
 
 
 def _digest(queries: FloatArray) -> str:
@@ -363,7 +365,7 @@ def _spread(arrays: SummaryArrays, lists: WholeArray) -> SummaryArrays:
     known = lists >= 0
 
     def filled(of_none: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-        out = of_none.copy()
+        out: NDArray[Any] = of_none.copy()
         out[known] = values[lists[known]]
         return out
 

@@ -71,13 +71,13 @@ public:
     // Lists whose rows have been added and finished: all as moments for contests of many votes, with near rows for the others. Not settled
     // where either cannot answer.
     Outcome solve_scanned(const std::vector<RowSummary>& lists, const std::vector<RowSummary>& moments,
-                          const std::vector<BoundedContest>& contests, const SquareError& sq_error) {
+                          const std::vector<BoundedContest>& contests, const SquareError& sq_error, const Accuracy& accuracy = {}) {
         if (moments.empty()) return solve(lists, contests, sq_error);
         take_moments(moments);
         std::vector<Outcome> outcomes(contests.size(), unsettled());
         for (std::size_t i = 0; i < contests.size(); ++i) {
             if (!many_votes(contests[i])) continue;
-            outcomes[i] = by_contours(contests[i], sq_error);
+            outcomes[i] = by_contours(contests[i], sq_error, {}, accuracy);
             if (!outcomes[i].settled) return unsettled();
         }
         return with_others(contests, outcomes, [&](const std::vector<BoundedContest>& others) { return solve(lists, others, sq_error); });
@@ -93,10 +93,11 @@ private:
     void take_moments(const std::vector<RowSummary>& lists) {
         for (std::size_t i = 0; i < 2; ++i) points_[i].set(lists[i]);
     }
-    Outcome by_contours(const BoundedContest& bounded, const SquareError& sq_error, const std::array<PlacedRows*, 2>& one_by_one = {}) {
+    Outcome by_contours(const BoundedContest& bounded, const SquareError& sq_error, const std::array<PlacedRows*, 2>& one_by_one = {},
+                        const Accuracy& accuracy = {}) {
         const int* const m = bounded.contest.degree;
         const bool arrives[2] = {points_[0].n_rows() >= m[0], points_[1].n_rows() >= m[1]};
-        if (arrives[0] && arrives[1]) return contours_.solve({&points_[0], &points_[1]}, m[0], m[1], Accuracy{}, sq_error, one_by_one);
+        if (arrives[0] && arrives[1]) return contours_.solve({&points_[0], &points_[1]}, m[0], m[1], accuracy, sq_error, one_by_one);
         Outcome out;  // the only list that is long enough comes first
         for (const bool wins : arrives) out.probability.push_back(wins ? 1.0 : 0.0);
         out.error = {0.0, 0.0};
