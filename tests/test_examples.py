@@ -100,6 +100,16 @@ def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys)
     assert "OneHotEncoder" in capsys.readouterr().out
 
 
+def test_the_program_of_the_page_on_tables_in_parts_runs(capsys):
+    (program,) = programs("docs/scaling.md")
+    names = {}
+    exec(compile(program, "scaling.md", "exec"), names)
+    assert "bytes a query" in capsys.readouterr().out and not names["in_doubt"].any()
+    knn = SmoothedKNNClassifier(15, sigma=0.5).fit(names["X"], names["y"])
+    expected = knn.certify(names["queries"], LabelFlips())
+    assert np.array_equal(names["certificates"].budget, expected.budget)
+
+
 def test_the_programs_of_the_page_on_audits_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for program in programs("docs/audit.md"):

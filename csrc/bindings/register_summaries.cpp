@@ -65,8 +65,7 @@ py::tuple vote_summaries(const py::tuple& summaries, int n_classes, int n_neighb
     request.n_neighbors = n_neighbors;
     request.far_kind = far_kind_of(far_kind);
     request.dof = dof;
-    // without a number of features: what the distances behind summaries err by is charged by the caller
-    request.sq_error = dim > 0 ? knn_cert::SquareError::of_differences(dim) : knn_cert::SquareError::of_roots();
+    request.sq_error = knn_cert::SquareError::of_differences(dim);
     request.n_threads = n_threads;
     request.checkpoint = &python_checkpoint;
     for (std::int64_t query = 0; query < request.n_queries; ++query) {

@@ -133,8 +133,7 @@ class SummaryKernel(Protocol):
     ) -> tuple[FloatArray, FloatArray, WholeArray]:
         """-> probabilities (m, C), errors (m, C), whether more near rows would make these smaller (m,).
 
-        An error of 1 says that nothing is known. The errors have those of distances of d = ``dim`` features; of
-        0 features they have none.
+        An error of 1 says that nothing is known. The errors have those of distances of d = ``dim`` features.
         """
 
     def race_families(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -83,25 +82,15 @@ def _vote(summary: Summary, settings: Vote) -> SummaryVote:
     kernel = kernels.get_backend("native").summaries
     if kernel is None or not isinstance(settings, VoteSettings):
         raise TypeError(f"nothing is known of summaries for {settings!r}")
-    vote = partial(
-        kernel.vote_summaries,
+    probabilities, errors, in_doubt = kernel.vote_summaries(
         summary.arrays,
         n_classes=len(summary.classes),
         n_neighbors=settings.n_neighbors,
         far_kind=summary.asked.far_kind,
         dof=float(summary.asked.dof),
+        dim=summary.asked.n_features,
         n_threads=settings.n_threads,
     )
-    probabilities, errors, in_doubt = vote(dim=summary.asked.n_features)
-    if in_doubt.any() and _needs(summary, settings)[1]:
-        # The contours charge what distances err by row by row; of very many rows that is too much, and less by
-        # Corollary 1.
-        others, of_others, still = vote(dim=0)
-        better = (in_doubt != 0) & (still == 0)
-        shift = np.array([_rounding_error(summary, i) for i in range(summary.n_queries)])
-        probabilities[better] = others[better]
-        errors[better] = of_others[better] + shift[better, None]
-        in_doubt = still
     return SummaryVote(np.minimum(probabilities, 1.0), errors, in_doubt.astype(bool))
 
 
