@@ -15,10 +15,11 @@ import pytest
 import knn_cert
 from knn_cert import _config, kernels
 from knn_cert.kernels.contract import Kernel, MovedRaces, PairFamilies, RivalScores
+from knn_cert.kernels.summaries import SummaryKernel
 
 # What a backend has beyond the contract.
 MORE_FUNCTIONS = {"native": {"compiler", "simd_level"}}
-MORE_PARAMETERS = {"native": {"recurrence"}}
+MORE_PARAMETERS = {"native": {"recurrence", "far", "far_kind"}}
 # What backends may lack, as types; and who lacks it.
 MAY_BE_LACKING = {"moved_races": MovedRaces, "pair_families": PairFamilies, "rival_scores": RivalScores}
 LACKING = {"numba": set(MAY_BE_LACKING)}
@@ -160,8 +161,9 @@ def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(na
     }
     assert len(contract) >= 11
     optional = {key: protocol.__call__ for key, protocol in MAY_BE_LACKING.items()}
-    assert set(optional) == set(Kernel.__annotations__) - {"__name__"}
-    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == set(contract) | set(optional)
+    assert set(optional) == set(Kernel.__annotations__) - {"__name__", "summaries"}
+    known = set(contract) | set(optional) | {"summaries"}
+    assert set(module.__all__) - MORE_FUNCTIONS.get(name, set()) == known
     lacking = {key for key in optional if getattr(module, key) is None}
     assert lacking == LACKING.get(name, set())
     contract |= {key: value for key, value in optional.items() if key not in lacking}
@@ -171,6 +173,22 @@ def test_every_backend_has_the_functions_of_the_contract_and_their_parameters(na
         assert all(parameter[1:] == ("keyword only", False) for parameter in more)
         _, *wanted = parameters_of(method)  # but self
         assert [parameter for parameter in got if parameter not in more] == wanted, function
+
+
+def test_the_native_backend_alone_knows_summaries_with_the_functions_of_their_contract():
+    with_summaries = [
+        name for name in kernels.available_backends() if kernels.get_backend(name).summaries is not None
+    ]
+    assert with_summaries == [name for name in ("native",) if name in kernels.available_backends()]
+    for name in with_summaries:
+        summaries = kernels.get_backend(name).summaries
+        functions = {key: one for key, one in vars(SummaryKernel).items() if inspect.isfunction(one)}
+        functions = {key: one for key, one in functions.items() if key[0] != "_"}
+        assert set(summaries.__all__) == set(functions)
+        for function, method in functions.items():
+            got = {parameter[0] for parameter in parameters_of(getattr(summaries, function))}
+            wanted = {parameter[0] for parameter in parameters_of(method)} - {"self"}
+            assert wanted <= got and got - wanted <= {"recurrence"}, function
 
 
 def test_importing_the_package_imports_nothing_heavy():

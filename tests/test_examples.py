@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from knn_cert import SmoothedKNNClassifier, load_dataset
+from knn_cert import LabelFlips, SmoothedKNNClassifier, load_dataset
 from knn_cert.cli import audit as audit_command
 from knn_cert.cli import ensemble as ensemble_command
 from knn_cert.cli import main
