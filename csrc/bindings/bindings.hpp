@@ -76,6 +76,11 @@ inline void expect(bool condition, const std::string& message) {
     if (!condition) throw std::invalid_argument(message);
 }
 
+inline void expect_labels(const Integers& labels, int n_classes) {
+    const std::int64_t* const values = labels.data();
+    for (py::ssize_t i = 0; i < labels.size(); ++i) expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
+}
+
 void register_distance_law(py::module_& module);
 void register_votes(py::module_& module);
 void register_rivals(py::module_& module);

@@ -13,8 +13,7 @@ py::tuple summarise(const Doubles& queries, const Doubles& rows, const Integers&
                labels.shape(0) == rows.shape(0),
            "queries (m, d), rows (n, d) and labels (n,) expected");
     expect(n_near >= 1 && n_threads >= 1 && n_classes >= 1, "n_near, n_classes or n_threads out of range");
-    for (py::ssize_t i = 0; i < labels.size(); ++i)
-        expect(labels.data()[i] >= 0 && labels.data()[i] < n_classes, "labels must be 0 .. n_classes - 1");
+    expect_labels(labels, n_classes);
     knn_cert::SummaryRequest request;
     request.queries = queries.data();
     request.n_queries = queries.shape(0);

@@ -1,18 +1,12 @@
 // register_votes.cpp: vote, votes by a scan, bucketed votes, races and families of races, for arrays.
-#include <vector>
-
 #include <memory>
+#include <vector>
 
 #include "knn_cert/queries.hpp"
 #include "summary_tuples.hpp"
 
 namespace knn_cert_python {
 namespace {
-
-void expect_labels(const Integers& labels, int n_classes) {
-    const std::int64_t* const values = labels.data();
-    for (py::ssize_t i = 0; i < labels.size(); ++i) expect(values[i] >= 0 && values[i] < n_classes, "labels must be 0 .. n_classes - 1");
-}
 
 knn_cert::VoteRequest make_request(const Doubles& distances, const Integers& labels, int n_classes, int n_neighbors, double sigma,
                                    double dof, bool recurrence, int n_threads) {

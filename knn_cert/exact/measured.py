@@ -85,7 +85,6 @@ class Measured:
     labels: WholeArray
     relative_error: float
     between: Between | None = None
-
     n_beyond: int = 0
 
     @property

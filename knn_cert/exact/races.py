@@ -93,7 +93,11 @@ def _evaluate_chunk(
     m_a, m_b = np.array([request.ranks for request in requests], dtype=np.int64).T
     families = [request.family for request in requests]
     far, evaluate = far_rows(families), settings.kernel.race_families
-    if far is not None and settings.kernel.summaries is not None:
+    if far is not None:
+        if settings.kernel.summaries is None:
+            raise TypeError(
+                f"{settings.kernel.__name__} knows no far rows by sums"
+            )  # never left out silently
         arrays, lists, kind = far
         evaluate = partial(settings.kernel.summaries.race_families, far=(arrays, lists), far_kind=kind)
     p, error = evaluate(

@@ -86,7 +86,7 @@ def number_classes(y: ArrayLike, allowed: ArrayLike | None = None) -> tuple[NDAr
 
     The classes are the allowed ones or, if there are none such, those of the labels.
     """
-    classes, labels = _sorted_labels(y)
+    classes, labels = sorted_labels(y)
     if allowed is None:
         if len(classes) < 2:
             raise InvalidInput(
@@ -94,7 +94,7 @@ def number_classes(y: ArrayLike, allowed: ArrayLike | None = None) -> tuple[NDAr
                 f"one class (here with n_samples = {len(labels)}) has nothing to decide"
             )
         return classes, labels
-    allowed, _ = _sorted_labels(np.asarray(allowed), "classes")
+    allowed, _ = sorted_labels(np.asarray(allowed), "classes")
     if len(allowed) < 2:
         raise InvalidInput(f"classes must hold at least two labels, got {listed(allowed.tolist())}")
     unknown = [label for label in classes.tolist() if label not in set(allowed.tolist())]
@@ -152,7 +152,7 @@ def reads_as_number(text: str) -> bool:
         return False
 
 
-def _sorted_labels(y: ArrayLike, name: str = "labels") -> tuple[NDArray[Any], NDArray[np.int64]]:
+def sorted_labels(y: ArrayLike, name: str = "labels") -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Return the sorted different labels and the position of each label among them."""
     if np.ndim(y) != 1:
         raise InvalidInput(f"{name} must be a sequence of labels, such as [0, 1], got {_shape_of(y)}")

@@ -6,7 +6,6 @@ from typing import get_args
 
 import numpy as np
 
-from .. import kernels
 from .._types import BoolArray, FloatArray, WholeArray
 from .._version import __version__
 from ..certificates import Certificates
@@ -19,7 +18,7 @@ from ..exact.vote import Vote
 from ..kernels.scans import relative_distance_error
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
-from .needs import check_offered
+from .needs import check_offered, summary_kernel
 from .plain import PlainSharded
 from .smoothed import SmoothedSharded
 from .summary import Summary, SummaryVote
@@ -32,7 +31,10 @@ _SUM = 1.0 + 1e-6
 
 def vote_of(summary: Summary, n_neighbors: int, n_threads: int) -> SummaryVote:
     """Return the vote of all rows behind a summary."""
-    return _vote(summary, _settings(summary, n_neighbors, n_threads))
+    settings = _settings(summary, n_neighbors, n_threads)
+    if isinstance(settings, PlainSettings):
+        return _plain_vote(summary, settings, *_measured(summary))
+    return _smoothed_vote(summary, settings)
 
 
 def certificates_of(
@@ -42,8 +44,14 @@ def certificates_of(
     check_threat(threat, get_args(Threat))
     check_offered(threat, sigma=summary.asked.sigma, n_classes=len(summary.classes))
     settings = _settings(summary, n_neighbors, n_threads)
-    vote = _vote(summary, settings)
-    claims, in_doubt = _claims(summary, settings, vote, threat)
+    claims: Claims | None
+    if isinstance(settings, PlainSettings):
+        measured, kept = _measured(summary)
+        vote = _plain_vote(summary, settings, measured, kept)
+        claims, in_doubt = _plain_claims(settings, vote, threat, measured, kept)
+    else:
+        vote = _smoothed_vote(summary, settings)
+        claims, in_doubt = _smoothed_claims(summary, settings, vote, threat)
     certificates = Certificates.from_probabilities(
         vote.probabilities,
         vote.errors,
@@ -72,17 +80,30 @@ def _settings(summary: Summary, n_neighbors: int, n_threads: int) -> Vote:
     )
 
 
-def _vote(summary: Summary, settings: Vote) -> SummaryVote:
-    if isinstance(settings, PlainSettings):
-        measured, kept = _measured(summary)
-        probabilities, errors = settings.vote(measured)
-        few = kept.min(axis=1, initial=summary.n_rows + 1) < settings.n_neighbors
-        errors[few] = 1.0  # rows that vote may be missing
-        return SummaryVote(probabilities, errors, few)
-    kernel = kernels.get_backend("native").summaries
-    if kernel is None or not isinstance(settings, VoteSettings):
+def _plain_vote(
+    summary: Summary, settings: PlainSettings, measured: Measured, kept: WholeArray
+) -> SummaryVote:
+    probabilities, errors = settings.vote(measured)
+    few = kept.min(axis=1, initial=summary.n_rows + 1) < settings.n_neighbors
+    errors[few] = 1.0  # rows that vote may be missing
+    return SummaryVote(probabilities, errors, few)
+
+
+def _plain_claims(
+    settings: PlainSettings, vote: SummaryVote, threat: Threat, measured: Measured, kept: WholeArray
+) -> tuple[Claims, BoolArray]:
+    """Return what is claimed, and what is in doubt."""
+    plain = PlainSharded(settings, measured, np.argmax(vote.probabilities, axis=1), kept)
+    claims = plain.claims(threat)
+    lost = vote.in_doubt
+    claims = Claims(np.where(lost, 0, claims.budget), claims.worst_probability, claims.abstained | lost)
+    return claims, plain.in_doubt | lost
+
+
+def _smoothed_vote(summary: Summary, settings: Vote) -> SummaryVote:
+    if not isinstance(settings, VoteSettings):
         raise TypeError(f"nothing is known of summaries for {settings!r}")
-    probabilities, errors, in_doubt = kernel.vote_summaries(
+    probabilities, errors, in_doubt = summary_kernel().vote_summaries(
         summary.arrays,
         n_classes=len(summary.classes),
         n_neighbors=settings.n_neighbors,
@@ -94,54 +115,32 @@ def _vote(summary: Summary, settings: Vote) -> SummaryVote:
     return SummaryVote(np.minimum(probabilities, 1.0), errors, in_doubt.astype(bool))
 
 
-def _claims(
+def _smoothed_claims(
     summary: Summary, settings: Vote, vote: SummaryVote, threat: Threat
 ) -> tuple[Claims | None, BoolArray]:
     """Return what is claimed besides the probabilities, and what is in doubt."""
-    targets = np.argmax(vote.probabilities, axis=1)
-    if isinstance(settings, PlainSettings):
-        measured, kept = _measured(summary)
-        plain = PlainSharded(settings, measured, targets, kept)
-        claims = plain.claims(threat)
-        lost = vote.in_doubt
-        none = Claims(np.where(lost, 0, claims.budget), claims.worst_probability, claims.abstained | lost)
-        return none, plain.in_doubt | lost
     if isinstance(threat, BlackBoxBall) or not isinstance(settings, VoteSettings):
         return None, vote.in_doubt
-    n_needed, by_contours = _needs(summary, settings)
-    n_features = summary.asked.n_features
+    n_needed, by_contours = summary_kernel().needs_of_vote(len(summary.classes), settings.n_neighbors)
+    none, error = np.empty((summary.n_queries, 0)), relative_distance_error(summary.asked.n_features)
+    measured = Measured(none, np.empty(0, dtype=np.int64), error, n_beyond=summary.n_rows)
     queries = SmoothedSharded(
         settings,
-        Measured(
-            np.empty((summary.n_queries, 0)),
-            np.empty(0, dtype=np.int64),
-            relative_distance_error(n_features),
-            n_beyond=summary.n_rows,
-        ),
-        targets,
+        measured,
+        np.argmax(vote.probabilities, axis=1),
         summaries=summary.arrays,
         far_kind=summary.asked.far_kind,
         n_needed=0 if by_contours and summary.asked.far_kind == "all" else n_needed,
-        more_errors=[_rounding_error(summary, i) for i in range(summary.n_queries)],
+        more_errors=[_rounding_error(summary, measured, i) for i in range(summary.n_queries)],
     )
     return queries.claims(threat), queries.in_doubt | vote.in_doubt
 
 
-def _rounding_error(summary: Summary, i: int) -> float:
+def _rounding_error(summary: Summary, measured: Measured, i: int) -> float:
     """Return what probabilities of a query are off, at most, because distances were rounded."""
     n_classes, sigma = len(summary.classes), summary.asked.sigma
     squares = summary.arrays.squares[i * n_classes : (i + 1) * n_classes]
-    widening = Measured(
-        np.empty((0, 0)), np.empty(0, dtype=np.int64), relative_distance_error(summary.asked.n_features)
-    ).widening
-    return change_by_norm(float(np.sqrt(squares.sum() * _SUM)) * sigma, widening, sigma)
-
-
-def _needs(summary: Summary, settings: VoteSettings) -> tuple[int, bool]:
-    kernel = kernels.get_backend("native").summaries
-    if kernel is None:
-        raise ImportError("the native backend knows no summaries; reinstall knn-cert")
-    return kernel.needs_of_vote(len(summary.classes), settings.n_neighbors)
+    return change_by_norm(float(np.sqrt(squares.sum() * _SUM)) * sigma, measured.widening, sigma)
 
 
 def _measured(summary: Summary) -> tuple[Measured, WholeArray]:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .. import kernels
 from ..gate.errors import InvalidInput
 from ..gate.numbers import is_whole_number
 from ..kernels.summaries import SummaryKernel
 from ..threats import BlackBoxBall, Deletions, RowShift, Threat
 from ..threats.rows import RowBudget
 
-__all__ = ["Needs", "check_offered", "needs_of"]
+__all__ = ["Needs", "check_offered", "needs_of", "summary_kernel"]
 
 # Rows of each class that are kept beside those that the vote needs, where budgets are open: a first guess.
 _SPARE = 64
@@ -33,6 +34,20 @@ _SPARE = 64
 # Far rows leave little in doubt beside so many times the near rows that a vote needs, and who asks the
 # parts again waits for all of them.
 _MORE_NEAR = 8
+
+
+def summary_kernel() -> SummaryKernel:
+    """Return the functions of the compiled kernel that know summaries.
+
+    Raises
+    ------
+    ImportError
+        If there is none.
+    """
+    kernel = kernels.get_backend("native").summaries
+    if kernel is None:
+        raise ImportError("the native backend knows no summaries; reinstall knn-cert")
+    return kernel
 
 
 class Needs(NamedTuple):

@@ -12,6 +12,7 @@ from .._types import FloatArray, WholeArray
 from ..gate.arrays import as_float_array, reject_missing_values, reject_text_columns
 from ..gate.distances import check_scale, is_resolved
 from ..gate.errors import InvalidInput
+from ..gate.labels import number_classes, sorted_labels
 
 __all__ = ["Rows", "check_reach", "features", "numbered"]
 
@@ -72,14 +73,7 @@ def check_reach(queries: FloatArray, rows: FloatArray, sigma: float) -> None:
 def numbered(labels: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], WholeArray]:
     """Return the classes, and the position of each label among them."""
     if classes is None:
-        found, numbers = np.unique(labels, return_inverse=True)
-        return found, numbers.astype(np.int64)
-    found = np.unique(np.asarray(classes))
-    place = np.searchsorted(found, labels).clip(0, len(found) - 1)
-    unknown = labels[found[place] != labels] if len(labels) else labels
-    if len(unknown):
-        raise InvalidInput(
-            f"labels must be among classes, {found.tolist()}, got {np.unique(unknown)[:5].tolist()}; correct "
-            "these rows, or add the label to classes"
-        )
-    return found, place.astype(np.int64)
+        return sorted_labels(labels)
+    if not len(labels):
+        return sorted_labels(classes, "classes")[0], np.empty(0, dtype=np.int64)
+    return number_classes(labels, classes)

@@ -10,15 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import kernels
 from .._types import BoolArray, FloatArray, WholeArray
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
 from ..gate.labels import check_kind_of_labels
 from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_n_threads, check_sigma_or_none
-from ..kernels.summaries import SummaryArrays, SummaryKernel
+from ..kernels.summaries import SummaryArrays
 from ..threats import Threat
-from .needs import check_offered, needs_of
+from .needs import check_offered, needs_of, summary_kernel
 from .rows import Rows, check_reach, features, numbered
 
 __all__ = ["Summary", "SummaryVote", "summarise"]
@@ -120,7 +119,7 @@ class Summary:
             return self
         classes = _all_classes(parts)
         n_near = min(part.n_near for part in parts)
-        arrays = _kernel().merge_summaries(
+        arrays = summary_kernel().merge_summaries(
             [part._with_classes(classes).arrays for part in parts],
             n_near=n_near,
             far_kind=self.asked.far_kind,
@@ -281,7 +280,7 @@ def summarise(
     ImportError
         If there is no compiled kernel: only it knows summaries.
     """
-    kernel = _kernel()
+    kernel = summary_kernel()
     queries, rows = features(Q, "Q"), Rows.of(X, "X")
     labels = np.asarray(y)
     if labels.ndim != 1 or len(labels) != rows.n:
@@ -381,10 +380,3 @@ def _spread(arrays: SummaryArrays, lists: WholeArray) -> SummaryArrays:
             for name in ("bound", "n_rows", "n_merged", "complete", "squares")
         },
     )
-
-
-def _kernel() -> SummaryKernel:
-    kernel = kernels.get_backend("native").summaries
-    if kernel is None:
-        raise ImportError("the native backend knows no summaries; reinstall knn-cert")
-    return kernel

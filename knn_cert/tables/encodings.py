@@ -34,14 +34,12 @@ def check_encoding(encoding: str | None) -> None:
     InvalidInput
     """
     try:
-        known = encoding is None or codecs.lookup(encoding)._is_text_encoding
+        "".encode("utf-8" if encoding is None else encoding)
     except (LookupError, ValueError, TypeError):
-        known = False
-    if not known:
         raise InvalidInput(
             f"encoding must be one that Python knows, such as utf-8, latin-1, cp1252 or utf-16, got "
             f"{quoted(encoding)}"
-        )
+        ) from None
 
 
 @contextlib.contextmanager

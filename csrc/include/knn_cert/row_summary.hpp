@@ -36,8 +36,8 @@ struct NearRows {
 enum class FarKind : std::int32_t { counting, all, none };
 
 // What a summary is made of, for whoever keeps it and puts it together again with others: near rows are not farther than `bound`, far ones
-// not nearer. Of the pieces those that hold rows, in order, their moments side by side. n_merged: how many summaries are in it but one. squares: the
-// sum of all s^2.
+// not nearer. Of the pieces those that hold rows, in order, their moments side by side. n_merged: how many summaries are in it but one.
+// squares: the sum of all s^2.
 struct SummaryView {
     NearRows near{nullptr, 0};
     double bound = std::numeric_limits<double>::infinity();
