@@ -21,6 +21,7 @@ from knn_cert import (
     Summary,
     summarise,
 )
+from knn_cert.shards.asking import DoubtWarning, certify_asking, warn_of_doubt
 
 ROWS = [LabelFlips(), Deletions(), Insertions(), Replacements(), LabelFlips(3), Deletions(0.05)]
 BALLS = [BlackBoxBall(), BlackBoxBall(rows=4)]
@@ -288,3 +289,51 @@ def test_more_neighbours_than_rows_and_one_class_are_refused():
         summarise(Q, X, y, n_neighbors=21, sigma=0.5).vote(21)
     with pytest.raises(ValueError, match="at least two classes"):
         summarise(Q, X, np.zeros(20, int), n_neighbors=3, sigma=0.5).vote(3)
+
+
+def clear_table():
+    """Two classes apart from each other, where many rows must be deleted to change a prediction."""
+    X, y, Q = table(6000, 2, 2, 5, m=30)
+    X[:, 0] += 4.0 * y
+    return X, y, np.ascontiguousarray(Q * np.linspace(0.2, 4.0, 30)[:, None])
+
+
+def asking(X, y, n_parts, asked, **settings):
+    """Ask parts of a table, and note how many queries were asked for with how many near rows."""
+
+    def ask(queries, n_near):
+        asked.append((len(queries), n_near))
+        parts = [
+            summarise(queries, X[k::n_parts], y[k::n_parts], n_near=n_near, **settings)
+            for k in range(n_parts)
+        ]
+        return parts[0].merge(*parts[1:])
+
+    return ask
+
+
+@pytest.mark.parametrize("threat", [Deletions(), LabelFlips(), BlackBoxBall()])
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+def test_parts_are_asked_again_until_nothing_is_in_doubt(threat, sigma):
+    X, y, Q = clear_table()
+    asked = []
+    ask = asking(X, y, 5, asked, n_neighbors=5, sigma=sigma, threat=threat)
+    found, in_doubt = certify_asking(ask, Q, threat, n_neighbors=5, most_bytes=2**16)
+    expected = SmoothedKNNClassifier(5, sigma=sigma).fit(X, y).certify(Q, threat)
+    assert not in_doubt.any() and np.array_equal(found.query, np.arange(30))
+    np.testing.assert_allclose(found.budget, expected.budget, rtol=1e-8, atol=1e-10)
+    assert np.array_equal(found.label, expected.label)
+    assert asked[0] == (30, None) and all(n < 30 for n, _ in asked[1:])
+    if isinstance(threat, Deletions):
+        assert len(asked) > 1
+
+
+def test_who_keeps_few_rows_certifies_less_and_says_so():
+    X, y, Q = clear_table()
+    ask = asking(X, y, 3, [], n_neighbors=5, sigma=0.0, threat=Deletions())
+    found, in_doubt = certify_asking(ask, Q, Deletions(), n_neighbors=5, most_near=80)
+    expected = SmoothedKNNClassifier(5, sigma=0.0).fit(X, y).certify(Q, Deletions())
+    assert in_doubt.any() and np.all(found.budget <= expected.budget)
+    assert np.array_equal(found.budget[~in_doubt], expected.budget[~in_doubt])
+    with pytest.warns(DoubtWarning, match=f"{in_doubt.sum()} of 30 queries"):
+        warn_of_doubt(int(in_doubt.sum()), 30, 80)
