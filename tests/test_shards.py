@@ -130,8 +130,9 @@ def test_a_random_table_in_random_parts_is_itself(seed, sigma, n_neighbors, n_cl
     whole = together(Q, X, y, rng.integers(0, n_parts, n), n_parts, rng.permutation(n_parts), **settings)
     expected, (found, in_doubt) = clf.certify(Q, threat), whole.certify(threat, n_neighbors=n_neighbors)
     ours, theirs = (np.where(one.abstained, -1.0, one.budget) for one in (found, expected))
-    np.testing.assert_allclose(ours[~in_doubt], theirs[~in_doubt], rtol=1e-8)
-    assert np.all(ours <= theirs + 1e-8 * np.abs(theirs))
+    # a small radius is as far off as the probabilities from which it is
+    np.testing.assert_allclose(ours[~in_doubt], theirs[~in_doubt], rtol=1e-8, atol=1e-10)
+    assert np.all(ours <= theirs + 1e-8 * np.abs(theirs) + 1e-10)
 
 
 def test_merging_is_associative_and_commutative():

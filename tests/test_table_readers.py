@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from knn_cert.tables import TableWarning, delimited, quick, read_table, reading
+from knn_cert.tables import TableWarning, delimited, quick, read_table, source
 
 PIECES = st.sampled_from(
     [
@@ -186,4 +186,4 @@ def test_a_table_of_many_rows_is_the_same_by_both_readers(tmp_path, seen_by_pand
     assert np.array_equal(table.X[:, :15], values)
     assert table.feature_names[15:] == ["c15=(missing)", "c15=blue", "c15=green", "c15=red", "c16"]
     assert n in seen_by_pandas
-    assert reading.read_delimited.__name__ == "read_twice", "both readers were compared"
+    assert source.read_delimited.__name__ == "read_twice", "both readers were compared"

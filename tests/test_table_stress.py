@@ -16,8 +16,8 @@ from knn_cert.tables import (
     delimited,
     read_queries,
     read_table,
-    reading,
     size,
+    source,
 )
 
 # --- names and labels of an attacker ------------------------------------------------------------------------
@@ -111,7 +111,7 @@ def test_a_line_without_end_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_time_for_column_names_grows_with_their_number_alone(write, monkeypatch):
-    monkeypatch.setattr(reading, "read_delimited", delimited.read_delimited)  # one reader, as users have it
+    monkeypatch.setattr(source, "read_delimited", delimited.read_delimited)  # one reader, as users have it
 
     def seconds(d):
         path = write(",".join(f"c{j}" for j in range(d)) + ",y\n" + "1," * d + "0\n")

@@ -7,7 +7,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from knn_cert.tables import delimited, reading
+from knn_cert.tables import delimited, source
 from knn_cert.tables.raw import Words
 
 
@@ -34,7 +34,7 @@ def both_readers():
         return ours
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reading, "read_delimited", read_twice)
+        patch.setattr(source, "read_delimited", read_twice)
         yield
 
 

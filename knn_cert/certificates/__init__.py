@@ -8,7 +8,15 @@ satisfy that is read.
 from __future__ import annotations
 
 from .certificate import Certificates
-from .files import FILE_SUFFIXES, check_writable
-from .summary import Summary
+from .files import FILE_SUFFIXES, check_writable, write_parts
+from .summary import Summary, combine, summarize_correct
 
-__all__ = ["FILE_SUFFIXES", "Certificates", "Summary", "check_writable"]
+__all__ = [
+    "FILE_SUFFIXES",
+    "Certificates",
+    "Summary",
+    "check_writable",
+    "combine",
+    "summarize_correct",
+    "write_parts",
+]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import errno
+import itertools
 import json
 import os
 import zipfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numpy as np
+import numpy.lib.format as npy
 from numpy.typing import NDArray
 
 from .._npz import open_npz
@@ -29,7 +32,7 @@ from .head import (
 )
 from .record import Record
 
-__all__ = ["FILE_SUFFIXES", "check_writable", "columns", "read", "write"]
+__all__ = ["FILE_SUFFIXES", "check_writable", "columns", "read", "write", "write_parts"]
 
 _Record = TypeVar("_Record", bound=Record)
 
@@ -42,10 +45,18 @@ _MISSING = ("worst_probability", "errors")
 
 def write(certificates: Record, path: str | os.PathLike[str]) -> None:
     """Write a file, whole or not at all; errors as in `Certificates.save`."""
+    write_parts([certificates], path)
+
+
+def write_parts(parts: Sequence[Record], path: str | os.PathLike[str]) -> None:
+    """Write certificates that come in parts, for which all else is the same, as if they were one record.
+
+    Parts are looked at one by one, and more than once.
+    """
     target = check_writable(path)
     writer = {".csv": _write_csv, ".json": _write_json, ".npz": _write_npz}[target.suffix.lower()]
     with whole_or_nothing(target) as temporary:
-        writer(certificates, temporary)
+        writer(parts, temporary)
 
 
 def read(kind: type[_Record], path: str | os.PathLike[str]) -> _Record:
@@ -129,44 +140,67 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def _write_csv(certificates: Record, path: Path) -> None:
-    table = columns(certificates)
+def _write_csv(parts: Sequence[Record], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([spreadsheet_cell(name) for name, _ in table])
-        # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the same.
-        # Labels are texts of whoever made the table.
-        cells = (
-            map(spreadsheet_cell, values.tolist()) if name == "label" else values.tolist()
-            for name, values in table
-        )
-        writer.writerows(zip(*cells, strict=True))
+        for number, part in enumerate(parts):
+            table = columns(part)
+            if number == 0:
+                writer.writerow([spreadsheet_cell(name) for name, _ in table])
+            # tolist() gives Python floats, which csv writes by repr: the shortest digits that read back the
+            # same. Labels are texts of whoever made the table.
+            cells = (
+                map(spreadsheet_cell, values.tolist()) if name == "label" else values.tolist()
+                for name, values in table
+            )
+            writer.writerows(zip(*cells, strict=True))
 
 
-def _write_json(certificates: Record, path: Path) -> None:
-    document = head_of(certificates)
-    arrays = {name: array.tolist() for name, array in _arrays(certificates).items()}
-    arrays["label"] = certificates.label.tolist()
-    for name in (*_INFINITE, *_MISSING):
-        arrays[name] = _json_values(arrays[name])
-    document["queries"] = {name: arrays[name] for name in certificates.PER_QUERY}
+def _write_json(parts: Sequence[Record], path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         # In ASCII: a label can hold what a terminal obeys, or what no encoding takes.
-        file.write(json.dumps(document, allow_nan=False) + "\n")
+        head = json.dumps(head_of(parts[0]), allow_nan=False)
+        file.write(f'{head.removesuffix("}")}, "queries": {{')
+        for number, name in enumerate(parts[0].PER_QUERY):
+            file.write(f"{', ' if number else ''}{json.dumps(name)}: [")
+            is_first = True
+            for part in parts:
+                values = part.label.tolist() if name == "label" else _array_of(part, name).tolist()
+                if name in (*_INFINITE, *_MISSING):
+                    values = _json_values(values)
+                if values:
+                    text = json.dumps(values, allow_nan=False)
+                    file.write(f"{'' if is_first else ', '}{text[1:-1]}")
+                    is_first = False
+            file.write("]")
+        file.write("}}\n")
 
 
-def _write_npz(certificates: Record, path: Path) -> None:
-    # Labels go in as positions in classes: object arrays would need pickle, which can run code when read.
-    position = np.searchsorted(certificates.classes, certificates.label).astype(np.int64)
-    head = np.array(json.dumps(head_of(certificates)))
-    with path.open("wb") as file:
-        np.savez(file, head=head, label_position=position, **_arrays(certificates))
+def _write_npz(parts: Sequence[Record], path: Path) -> None:
+    n_queries = sum(map(len, parts))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+
+        def add(name: str, array: NDArray[Any], rest: Iterable[NDArray[Any]] = ()) -> None:
+            # As numpy.savez writes it, but some rows at a time.
+            shape = array.shape if array.ndim == 0 else (n_queries, *array.shape[1:])
+            head = {"descr": npy.dtype_to_descr(array.dtype), "fortran_order": False, "shape": shape}
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                npy.write_array_header_1_0(file, head)
+                for piece in itertools.chain([array], rest):
+                    file.write(np.ascontiguousarray(piece).tobytes())
+
+        add("head", np.array(json.dumps(head_of(parts[0]))))
+        for name in ("label_position", *_types(parts[0].threat.budget_name)):
+            arrays = (_array_of(part, name) for part in parts)
+            add(name, next(arrays), arrays)
 
 
-def _arrays(certificates: Record) -> dict[str, Any]:
-    """What is kept of the queries besides their labels, in the types of a file."""
-    types = _types(certificates.threat.budget_name)
-    return {name: np.asarray(getattr(certificates, name), dtype=dtype) for name, dtype in types.items()}
+def _array_of(certificates: Record, name: str) -> NDArray[Any]:
+    """What is kept of the queries, in the type of a file."""
+    if name == "label_position":
+        # Object arrays of labels would need pickle, which can run code when read.
+        return np.searchsorted(certificates.classes, certificates.label).astype(np.int64)
+    return np.asarray(getattr(certificates, name), dtype=_types(certificates.threat.budget_name)[name])
 
 
 def _types(budget_name: str) -> dict[str, np.dtype[Any]]:

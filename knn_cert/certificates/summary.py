@@ -81,14 +81,23 @@ class Summary:
 
 def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[float] | None) -> Summary:
     """Count what was certified; parameters and errors as in `Certificates.summary`."""
+    correct = None
+    if y_true is not None and len(certificates):
+        correct = equal_labels(certificates.label, y_true, certificates.classes)
+    return summarize_correct(certificates, correct, budgets)
+
+
+def summarize_correct(
+    certificates: Record, correct: NDArray[np.bool_] | None, budgets: Sequence[float] | None
+) -> Summary:
+    """Count what was certified, where it is known which predictions are right."""
     if len(certificates) == 0:
         raise InvalidInput("a summary needs at least one query, got none")
     threat, n_train = certificates.threat, certificates.n_train
     asked = checked_budgets(_default_budgets(certificates) if budgets is None else budgets, threat, n_train)
     beyond = np.stack([certificates.certified(budget) for budget in asked], axis=1)
     accuracy = answered_accuracy = certified_accuracy = None
-    if y_true is not None:
-        correct = equal_labels(certificates.label, y_true, certificates.classes)
+    if correct is not None:
         accuracy = float(np.mean(correct))
         answered = correct[~certificates.abstained]
         answered_accuracy = float(np.mean(answered)) if len(answered) else None
@@ -102,6 +111,35 @@ def summarize(certificates: Record, y_true: ArrayLike | None, budgets: Sequence[
         certified_rate=np.mean(beyond, axis=0),
         certified_accuracy=certified_accuracy,
         abstained=float(np.mean(certificates.abstained)),
+    )
+
+
+def combine(summaries: Sequence[Summary]) -> Summary:
+    """Return the summary of all queries, at least one, from those of some of them for the same budgets."""
+    n_queries = sum(one.n_queries for one in summaries)
+
+    def counted(shares: Iterable[Any], of: Iterable[int]) -> Any:
+        # Shares of so few queries as there can be are their counts, but for a rounding.
+        return sum(np.rint(np.multiply(share, n)) for share, n in zip(shares, of, strict=True))
+
+    sizes = [one.n_queries for one in summaries]
+    abstained = [int(counted([one.abstained], [one.n_queries])) for one in summaries]
+    answered = [n - without for n, without in zip(sizes, abstained, strict=True)]
+    accuracy = answered_accuracy = certified_accuracy = None
+    if summaries[0].prediction_accuracy is not None:
+        accuracy = float(counted([one.prediction_accuracy for one in summaries], sizes) / n_queries)
+        right = counted([one.answered_accuracy or 0.0 for one in summaries], answered)
+        answered_accuracy = float(right / sum(answered)) if sum(answered) else None
+        certified_accuracy = counted([one.certified_accuracy for one in summaries], sizes) / n_queries
+    return Summary(
+        n_queries=n_queries,
+        budget_name=summaries[0].budget_name,
+        budgets=summaries[0].budgets,
+        prediction_accuracy=accuracy,
+        answered_accuracy=answered_accuracy,
+        certified_rate=counted([one.certified_rate for one in summaries], sizes) / n_queries,
+        certified_accuracy=certified_accuracy,
+        abstained=sum(abstained) / n_queries,
     )
 
 

@@ -9,15 +9,15 @@ import argparse
 import dataclasses
 import time
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knn_cert.progress import ProgressBar
 
-from . import certify_data, shared_checks
+from . import certify_data, certify_in_parts, shared_checks
 from .certify_options import ROW_THREATS, add_arguments
-from .certify_report import report
+from .certify_report import Facts, price, report
 from .errors import InputError, gate_errors, input_errors
-from .report_parts import deliver
+from .report_parts import deliver, summary_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,6 +60,14 @@ threats:
   --radius) whether it survives that. Column "rows" or "radius" of the result
   is the budget, and a query that is not certified has abstained = True.
 
+long runs:
+  With --memory the process stays about below so much memory: queries are read
+  and certified in parts, and so is the training table where it does not fit
+  (text or Parquet, TEST in a file of its own; docs/scaling.md says which
+  threats are then offered). Parts are kept in OUT.parts until all are there.
+  Killed or interrupted, the same command with --resume goes on, and the result
+  is the same to the last byte.
+
 examples:
   knn-cert certify train.csv test.csv --label kind --sigma 0.5 --out cert.csv
   knn-cert certify table.parquet --label y --rows 10 --out cert.json
@@ -67,6 +75,8 @@ examples:
   knn-cert certify table.csv --label y --threat row-shift --rows 0.1 --radius 0.5
   knn-cert certify table.csv --label y --sigma 0 --k 501 --threat replacements
   knn-cert certify --dataset spambase --levels 200
+  knn-cert certify big.parquet new.csv --label y --threat label-flips \\
+      --memory 2GB --resume --out cert.csv
 """
 
 
@@ -93,16 +103,23 @@ def run(args: argparse.Namespace) -> int:
     warnings.simplefilter("always", TableWarning)  # until the command ends, whatever -W says
     with input_errors():
         threat = _threat(args)
-        data = certify_data.read(args)
-        classifier = SmoothedKNNClassifier(
+
+    def fit(X: NDArray[np.floating[Any]], y: NDArray[Any]) -> SmoothedKNNClassifier:
+        return SmoothedKNNClassifier(
             n_neighbors=5 if args.k is None else args.k,
             sigma=args.sigma,
             radius=args.vote_radius,
-            edges=_edges(args, data.X_train.shape[1]),
-            classes=certify_data.classes(args.classes, data.y_train),
+            edges=_edges(args, X.shape[1]),
+            classes=certify_data.classes(args.classes, y),
             backend=args.backend,
             n_threads=n_threads,
-        ).fit(data.X_train, data.y_train)
+        ).fit(X, y)
+
+    if args.memory is not None or args.resume:
+        return certify_in_parts.run(args, threat, n_threads, fit)
+    with input_errors():
+        data = certify_data.read(args)
+        classifier = fit(data.X_train, data.y_train)
 
     with gate_errors(), ProgressBar("certifying", enabled=not args.quiet) as progress:
         start = time.perf_counter()
@@ -112,7 +129,9 @@ def run(args: argparse.Namespace) -> int:
         certificates = dataclasses.replace(certificates, query=data.row_numbers)
 
     with gate_errors():  # budgets that are no whole number of rows
-        text = report(args, data, certificates, seconds, n_threads)
+        summary = summary_of(args, certificates, data.y_test)
+        time_line = price(seconds, len(certificates), certificates, n_threads)
+        text = report(args, Facts.of(data), certificates, summary, time_line)
     deliver(args, certificates, text)
     return 0
 
@@ -127,6 +146,9 @@ def _check_combination(args: argparse.Namespace) -> None:
     if args.levels is not None and (args.sigma == 0.0 or args.vote_radius is not None):
         raise InputError("--levels is for K-NN with noise, --sigma above 0; leave --levels out")
     _check_threat(args)
+    if (args.memory is not None or args.resume) and args.out is None:
+        option = "--resume" if args.resume else "--memory"
+        raise InputError(f"{option} keeps certificates in parts beside the result; add --out FILE")
     shared_checks.check_results(args)
 
 

@@ -106,4 +106,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: %(default)s",
     )
     running.add_argument("--threads", type=option_values.whole, metavar="N", help="default: every core")
+    running.add_argument(
+        "--memory",
+        type=option_values.size,
+        metavar="SIZE",
+        help="about how much memory may be used, as 2GB: tables are then read, and certificates written, in "
+        "parts; needs --out",
+    )
+    running.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with a run that was stopped, or begin one that can be (without --memory: 4GB)",
+    )
     shared_options.add_quiet(running)

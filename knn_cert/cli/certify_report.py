@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from knn_cert._printing import printable
 
@@ -11,32 +11,61 @@ from . import report_parts
 from .report_parts import duration, plural
 
 if TYPE_CHECKING:
-    from knn_cert.certificates import Certificates
+    from knn_cert.certificates import Certificates, Summary
 
     from .certify_data import Data
+    from .report_parts import Line
+
+
+class Facts(NamedTuple):
+    """What was certified: where tables come from, and how large they are."""
+
+    title: str
+    source: str
+    n_rows: int
+    n_features: int
+    classes: str
+
+    @classmethod
+    def of(cls, data: Data) -> Facts:
+        """Return those of tables in memory."""
+        classes = report_parts.classes(data.y_train, "row", data.class_names)
+        n, d = data.X_train.shape
+        return cls(data.title, data.source, n, d, classes)
 
 
 def report(
-    args: argparse.Namespace, data: Data, certificates: Certificates, seconds: float, n_threads: int
+    args: argparse.Namespace,
+    facts: Facts,
+    example: Certificates,
+    summary: Summary,
+    time: Line,
 ) -> str:
-    """Return what the user reads; names out of the table stand in it as `printable` makes them."""
-    n, d = data.X_train.shape
-    backend = getattr(certificates.classifier, "backend", "")
-    kernel = f"{backend}, " if backend else ""
-    price = f"{duration(seconds)} in all; {kernel}{plural(n_threads, 'thread')}"
+    """Return what the user reads; names out of the table stand in it as `printable` makes them.
+
+    ``example`` are any of the certificates, ``time`` says what the work took.
+    """
+    n, d = plural(facts.n_rows, "row"), plural(facts.n_features, "feature")
     return report_parts.report(
         args,
-        certificates,
-        data.y_test,
+        summary,
         above=[
-            ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
-            ("training table", f"n = {plural(n, 'row')}, d = {plural(d, 'feature')}"),
-            ("classes", report_parts.classes(data.y_train, "row", data.class_names)),
-            ("classifier", _vote(certificates)),
-            ("threat", certificates.threat.describe(certificates.classifier.norm)),
+            ("data set", f"{printable(facts.title)}; queries: {printable(facts.source)}"),
+            ("training table", f"n = {n}, d = {d}"),
+            ("classes", facts.classes),
+            ("classifier", _vote(example)),
+            ("threat", example.threat.describe(example.classifier.norm)),
         ],
-        below=[("time per query", f"{duration(seconds / len(certificates))} ({price})")],
+        below=[time],
     )
+
+
+def price(seconds: float, n_queries: int, example: Certificates, n_threads: int) -> Line:
+    """Return the line that says what a query took, and all together."""
+    backend = getattr(example.classifier, "backend", "")
+    kernel = f"{backend}, " if backend else ""
+    whole = f"{duration(seconds)} in all; {kernel}{plural(n_threads, 'thread')}"
+    return "time per query", f"{duration(seconds / n_queries)} ({whole})"
 
 
 def _vote(certificates: Certificates) -> str:

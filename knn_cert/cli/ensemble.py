@@ -146,8 +146,7 @@ def _report(args: argparse.Namespace, data: Data, votes: voting.Votes, seed: int
     n, d = data.X_train.shape
     return report_parts.report(
         args,
-        certificates,
-        data.y_test,
+        report_parts.summary_of(args, certificates, data.y_test),
         above=[
             ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
             ("training table", f"n = {plural(n, 'row')}, d = {plural(d, 'feature')}"),

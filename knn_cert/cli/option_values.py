@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 
 from knn_cert._printing import quoted
 
@@ -103,3 +104,14 @@ def chance(text: str) -> float:
     if not 0.0 < chance < 1.0:
         raise argparse.ArgumentTypeError(f"expected a number between 0 and 1, got {quoted(text)}")
     return chance
+
+
+def size(text: str) -> int:
+    """Return a size of memory in bytes: 2GB, 500MB, 1.5GiB."""
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?([MGT])(i?)B?", text, re.IGNORECASE)
+    if found is None:
+        raise argparse.ArgumentTypeError(
+            f"expected a size with its unit, such as 2GB or 500MB, got {quoted(text)}"
+        )
+    power = "MGT".index(found[2].upper()) + 2
+    return int(float(found[1]) * (1024 if found[3] else 1000) ** power)

@@ -14,9 +14,10 @@ from .errors import input_errors
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
-    from knn_cert.certificates import Certificates
+    from knn_cert.certificates import Certificates, Summary
 
     Line = tuple[str, str]  # a title and what is said under it
 
@@ -25,20 +26,19 @@ _CLASS_WIDTH = 24
 
 
 def report(
-    args: argparse.Namespace,
-    certificates: Certificates,
-    y_test: NDArray[Any] | None,
-    *,
-    above: Sequence[Line],
-    below: Sequence[Line],
+    args: argparse.Namespace, summary: Summary, *, above: Sequence[Line], below: Sequence[Line]
 ) -> str:
     """Return lines, the summary of certificates between them, and where the certificates are."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of unknown labels, which were named with their table
-        table = str(certificates.summary(y_test, args.budgets))
     place = "not written (--out FILE)" if args.out is None else f"written to {printable(args.out)}"
     below = [*below, ("certificates", place)]
-    return "\n".join([*map(_line, above), table, *map(_line, below)])
+    return "\n".join([*map(_line, above), str(summary), *map(_line, below)])
+
+
+def summary_of(args: argparse.Namespace, certificates: Certificates, y_test: NDArray[Any] | None) -> Summary:
+    """Return the summary of certificates for the budgets that were asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of unknown labels, which were named with their table
+        return certificates.summary(y_test, args.budgets)
 
 
 def _line(line: Line) -> str:
@@ -51,6 +51,13 @@ def classes(y_train: NDArray[Any], what: str, class_names: Mapping[Any, str]) ->
     import numpy as np
 
     labels, counts = np.unique(y_train, return_counts=True)
+    return counted_classes(labels, counts, what, class_names)
+
+
+def counted_classes(
+    labels: NDArray[Any], counts: NDArray[np.int64], what: str, class_names: Mapping[Any, str]
+) -> str:
+    """Return the same of classes whose rows are counted already."""
     if len(labels) > _CLASSES_SHOWN:
         return f"{len(labels)}, of {counts.min()} to {counts.max()} {what}s"
     shown = []

@@ -117,8 +117,7 @@ def _report(args: argparse.Namespace, data: TextData, votes: voting.Votes, noise
     n = plural(len(data.texts), "text")
     return report_parts.report(
         args,
-        certificates,
-        data.y_test,
+        report_parts.summary_of(args, certificates, data.y_test),
         above=[
             ("data set", f"{printable(data.title)}; queries: {printable(data.source)}"),
             ("training texts", f"n = {n}, {plural(data.n_tokens, 'word')} in the median"),

@@ -1,21 +1,30 @@
 """Read a user's table (a file or a data frame) into clean numbers and labels, or refuse it; hold rows out."""
 
 from .coding import Coding, ColumnCoding
-from .doubts import TableWarning, warn_of_same_rows, warn_of_unknown_labels
+from .doubts import TableWarning, warn_of_same_rows, warn_of_unknown_counts, warn_of_unknown_labels
 from .holdout import Split, holdout_rows, split_holdout
-from .reading import Queries, Table, read_queries, read_table
+from .queries import Queries, read_queries
+from .reading import Table, read_table
+from .streams import Labels, QueryStream, TableStream, size_of_table, stream_queries, stream_table
 
 __all__ = [
     "Coding",
     "ColumnCoding",
     "Split",
+    "Labels",
     "Queries",
+    "QueryStream",
     "Table",
+    "TableStream",
     "TableWarning",
     "holdout_rows",
     "read_queries",
     "read_table",
+    "size_of_table",
     "split_holdout",
     "warn_of_same_rows",
+    "stream_queries",
+    "stream_table",
+    "warn_of_unknown_counts",
     "warn_of_unknown_labels",
 ]

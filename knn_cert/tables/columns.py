@@ -89,3 +89,10 @@ def select_queries(
             f"{len(names)} columns; {'; '.join(got)}"
         )
     return [position[name] for name in wanted], label_at
+
+
+def as_names(drop: Collection[str]) -> list[str]:
+    """Return the names of columns that are left out."""
+    if isinstance(drop, str) or not all(isinstance(name, str) for name in drop):
+        raise TypeError(f"drop must be a list of column names, got {drop!r}")
+    return list(drop)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from operator import itemgetter
 from pathlib import Path
 
@@ -18,10 +20,11 @@ from .columns import Select
 from .headers import check_label_name
 from .layout import Layout, Manner, layout_of
 from .lines import open_text
-from .raw import Raw, Words, as_numbers
+from .raw import Raw, Words, as_numbers, words_of
 from .separators import BLANKS, Row, cells_of
 
 _CELLS_AT_ONCE = 1 << 13  # held as text at one time: what the cache of a core takes
+_ROWS_THAT_TELL = 1 << 12  # the sign in front of decimals, where a file is read in parts
 _FEWEST_ROWS_AT_ONCE = 16  # so that what is done once a column counts little
 
 # Which reader parses: "auto", "own" or "pandas" (each file for which there is no doubt). For the tests.
@@ -83,6 +86,39 @@ def _may_be_thousands(cell: str) -> bool:
     return 1 <= len(whole) <= 3 and whole.isdigit() and whole[0] != "0" and len(rest) == 3 and rest.isdigit()
 
 
+class TextParts:
+    """A file of text, read some rows at a time.
+
+    Attributes
+    ----------
+    n_rows : int
+    """
+
+    def __init__(self, file: Path, select: Select, manner: Manner) -> None:
+        self._file = file
+        layout = layout_of(file, select, manner)
+        if (manner.decimal or manner.likely_decimal) is None and layout.separator != ",":
+            first = next(_own_parts(file, layout, _ROWS_THAT_TELL, 0))
+            if _has_decimal_commas(first):
+                layout = layout._replace(decimal=",")
+        self._layout = layout
+        plain = None
+        if _reader != "own" and layout.separator != BLANKS and find_spec("pandas") is not None:
+            with contextlib.suppress(InvalidInput, EOFError, OSError):  # said by our own reader
+                plain = quick.count_plain_rows(file, layout)
+        self._is_plain = plain is not None
+        self.n_rows = sum(map(len, _blocks(file, layout))) if plain is None else plain
+
+    def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
+        """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""
+        if self._is_plain:
+            for raw in quick.read_quickly_in_parts(self._file, self._layout, size, start):
+                yield raw
+                start += len(raw.places)
+        if start < self.n_rows:
+            yield from _own_parts(self._file, self._layout, size, start)
+
+
 # --- our own reader -----------------------------------------------------------------------------------------
 
 
@@ -108,6 +144,41 @@ def _read_ourselves(file: Path, layout: Layout) -> Raw:
         label_name=None if layout.label is None else layout.names[layout.label],
         unit="line",
         places=lines,
+        matrix=numbers.all_rows(),
+    )
+
+
+def _own_parts(file: Path, layout: Layout, size: int, start: int) -> Iterator[Raw]:
+    rows: list[Row] = []
+    for block in _blocks(file, layout):
+        skipped = min(start, len(block))
+        start -= skipped
+        rows += block[skipped:]
+        while len(rows) >= size:
+            yield _raw_of(rows[:size], layout)
+            rows = rows[size:]
+    if rows:
+        yield _raw_of(rows, layout)
+
+
+def _raw_of(rows: list[Row], layout: Layout) -> Raw:
+    numbers = _Numbers(layout)
+    numbers.add(rows)
+    columns: list[NDArray[np.float64] | Words] = []
+    for j, column in zip(layout.features, numbers.columns(), strict=True):
+        if column is None:
+            words = words_of(row.cells[j] for row in rows)
+            columns.append(words if j in layout.words else as_numbers(words, layout.decimal))
+        else:
+            columns.append(column)
+    label = layout.label
+    return Raw(
+        names=[layout.names[j] for j in layout.features],
+        columns=columns,
+        labels=None if label is None else [row.cells[label].strip() for row in rows],
+        label_name=None if label is None else layout.names[label],
+        unit="line",
+        places=[row.line for row in rows],
         matrix=numbers.all_rows(),
     )
 

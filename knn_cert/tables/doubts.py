@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,14 +77,15 @@ def _hash(row: NDArray[np.float64]) -> int:
 
 def warn_of_unknown_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> bool:
     """Warn of labels in TEST that TRAIN does not have, and return whether any label of TEST is known."""
-    classes = np.unique(y_train).tolist()
-    known = set(classes)
     labels, counts = np.unique(y_test, return_counts=True)
-    unknown = {
-        label: count
-        for label, count in zip(labels.tolist(), counts.tolist(), strict=True)
-        if label not in known
-    }
+    found = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    return warn_of_unknown_counts(np.unique(y_train).tolist(), found)
+
+
+def warn_of_unknown_counts(classes: Sequence[Any], found: Mapping[Any, int]) -> bool:
+    """Warn as `warn_of_unknown_labels`, of labels that are counted already."""
+    known = set(classes)
+    unknown = {label: count for label, count in found.items() if label not in known}
     if not unknown:
         return True
     folded = {str(label).casefold(): label for label in classes}
@@ -93,7 +94,7 @@ def warn_of_unknown_labels(y_train: NDArray[Any], y_test: NDArray[Any]) -> bool:
         for label, count in list(unknown.items())[:_SHOWN]
     ]
     more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    some_known = len(unknown) < len(labels)
+    some_known = len(unknown) < len(found)
     effect = (
         "no prediction can be right for these rows, and they count as wrong"
         if some_known

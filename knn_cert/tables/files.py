@@ -48,7 +48,7 @@ def errors_name(path: str | os.PathLike[str]) -> Iterator[tuple[Path, str]]:
         )
     if not file.exists():
         raise FileNotFoundError(f"{shown}: there is no such file; check the path")
-    try:
+    with naming(file):
         if is_folder:
             yield file, PARQUET[0]
             return
@@ -56,6 +56,14 @@ def errors_name(path: str | os.PathLike[str]) -> Iterator[tuple[Path, str]]:
             raise InvalidInput("expected a file, got a device, a pipe or a socket; save the table as a file")
         open(file, "rb").close()  # a file that may not be read fails here, as an OSError that says so
         yield file, _kind(file)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Name a file in what is wrong with its content."""
+    shown = printable(Path(path).expanduser())
+    try:
+        yield
     except InvalidInput as error:
         raise InvalidInput(f"{shown}: {error}") from error.__cause__
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from .cells import is_missing, number
 from .doubts import TableWarning
 from .labels import text_of
 from .raw import Raw, missing_in
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class Fills(NamedTuple):
@@ -128,3 +131,10 @@ def _most_in(most: int, worst: str, n_rows: int) -> str:
 
 def _values(labels: Any) -> Any:
     return labels.tolist() if isinstance(labels, np.ndarray) else labels
+
+
+def complete(raw: Raw) -> tuple[Raw, NDArray[np.int64]]:
+    """Leave out rows with missing values, and return the numbers of the others as well."""
+    every = np.asarray(raw.places)
+    raw = drop_incomplete(raw)
+    return raw, np.searchsorted(every, np.asarray(raw.places))

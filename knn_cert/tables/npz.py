@@ -13,6 +13,7 @@ from ..gate.errors import InvalidInput
 from .columns import check_names, select_queries, select_training
 from .defects import check_finite
 from .labels import text_of
+from .raw import Raw
 from .size import check_unpacked_size
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ class Arrays(NamedTuple):
                 "need the same features"
             )
         return self._replace(names=names)
+
+    def as_raw(self) -> Raw:
+        """Return the arrays as what other kinds of files hold."""
+        names = self.names or default_names(self.X.shape[1])
+        places = range(1, len(self.X) + 1)
+        return Raw(names, list(self.X.T), self.labels, self.label_name, "row", places)
 
 
 def read_npz(file: Path, label: str, *, required: bool, complete: bool) -> Arrays:

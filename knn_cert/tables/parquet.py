@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .._printing import one_line, printable
@@ -21,29 +24,108 @@ def read_parquet(file: Path, select: Select) -> Raw:
     A folder is one table, of all Parquet files in it; what its subfolders are called (``year=2024``) are
     columns.
     """
-    try:
+    with _errors():
         import pandas as pd
         import pyarrow.parquet
-    except ImportError as error:
-        raise ImportError(
-            f"reading Parquet needs pandas and pyarrow ({error}); install them with "
-            "pip install 'knn-cert[parquet]', or save the table as CSV"
-        ) from error
-    try:
+
         if file.is_dir():
-            frame = _read_folder(file)
+            frame = _checked_folder(file).to_table().to_pandas()
         else:
             with pyarrow.parquet.ParquetFile(file) as parquet:
                 # Runs of equal values take no room in the file, but as numbers they do.
                 check_unpacked_size(8 * parquet.metadata.num_rows * parquet.metadata.num_columns, file)
             frame = pd.read_parquet(file, engine="pyarrow", partitioning=None)
+    return read_pandas(frame, select)
+
+
+class ParquetParts:
+    """A Parquet file or a folder of them, read some rows at a time.
+
+    Attributes
+    ----------
+    n_rows : int
+    """
+
+    def __init__(self, file: Path, select: Select) -> None:
+        self._file, self._select = file, select
+        with _errors():
+            import pandas  # noqa: F401  which is how pyarrow needs it
+            import pyarrow.parquet
+
+            if file.is_dir():
+                self.n_rows = _checked_folder(file).count_rows()
+            else:
+                self.n_rows = pyarrow.parquet.read_metadata(file).num_rows
+        if not self.n_rows:
+            raise InvalidInput("expected rows, got none")
+
+    def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
+        """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""
+        for frame in self._frames(size, start):
+            raw = read_pandas(frame, self._select)
+            yield replace(raw, places=range(start + 1, start + 1 + len(frame)))
+            start += len(frame)
+
+    def _frames(self, size: int, start: int) -> Iterator[Any]:
+        import pyarrow as pa
+
+        batches, waiting = self._batches(size, start), pa.table({})
+        while True:
+            with _errors():
+                batch = next(batches, None)
+                if batch is not None and batch.num_rows:
+                    more = pa.Table.from_batches([batch])
+                    waiting = pa.concat_tables([waiting, more]) if waiting.num_rows else more
+            while waiting.num_rows >= size or (batch is None and waiting.num_rows):
+                with _errors():
+                    frame = waiting.slice(0, size).to_pandas()
+                yield frame
+                waiting = waiting.slice(size)
+            if batch is None:
+                return
+
+    def _batches(self, size: int, start: int) -> Iterator[Any]:
+        """Yield batches of rows from ``start`` on; row groups above it are not read."""
+        import pyarrow.parquet
+
+        if self._file.is_dir():
+            found = _checked_folder(self._file).to_batches(
+                batch_size=size, batch_readahead=1, fragment_readahead=1, use_threads=False
+            )
+            for batch in found:
+                skipped = min(start, batch.num_rows)
+                start -= skipped
+                yield batch.slice(skipped)
+            return
+        with pyarrow.parquet.ParquetFile(self._file) as parquet:
+            first, n_groups = 0, parquet.num_row_groups
+            while first < n_groups and start >= parquet.metadata.row_group(first).num_rows:
+                start -= parquet.metadata.row_group(first).num_rows
+                first += 1
+            for batch in parquet.iter_batches(
+                batch_size=size, row_groups=list(range(first, n_groups)), use_threads=False
+            ):
+                skipped = min(start, batch.num_rows)
+                start -= skipped
+                yield batch.slice(skipped)
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """Say what is missing, or that a file is damaged."""
+    try:
+        yield
     except InvalidInput:
         raise
+    except ImportError as error:
+        raise ImportError(
+            f"reading Parquet needs pandas and pyarrow ({error}); install them with "
+            "pip install 'knn-cert[parquet]', or save the table as CSV"
+        ) from error
     except Exception as error:  # a damaged file also breaks pandas' own notes in it, in any manner
         raise InvalidInput(
             f"expected a whole Parquet file, got one that cannot be read: {one_line(error)}"
         ) from error
-    return read_pandas(frame, select)
 
 
 def parquet_files(folder: Path) -> list[Path]:
@@ -56,7 +138,8 @@ def parquet_files(folder: Path) -> list[Path]:
     ]
 
 
-def _read_folder(folder: Path) -> Any:
+def _checked_folder(folder: Path) -> Any:
+    """Return the files of a folder as one data set, if all have the same columns."""
     import pyarrow.dataset
 
     files = parquet_files(folder)
@@ -79,4 +162,4 @@ def _read_folder(folder: Path) -> Any:
             )
     packed = sum(path.stat().st_size for path in files)
     check_unpacked_bytes(8 * n_rows * len(dataset.schema.names), packed)
-    return dataset.to_table().to_pandas()
+    return dataset

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ def read_quickly(file: Path, layout: Layout) -> Raw | None:
     except ImportError:
         return None
     try:
-        n_rows = _count_plain_rows(file, layout)
+        n_rows = count_plain_rows(file, layout)
         if n_rows is None:
             return None
         numbers = _columns_of_numbers(file, layout)
@@ -56,11 +57,39 @@ def read_quickly(file: Path, layout: Layout) -> Raw | None:
         return None  # said by our own reader
     if frame is None or frame.shape != (n_rows, len(layout.names)):
         return None
+    return _raw_of(pd, frame, layout, 0)
+
+
+def read_quickly_in_parts(file: Path, layout: Layout, size: int, start: int) -> Iterator[Raw]:
+    """Yield the rows of a table from ``start`` on, ``size`` at a time, and stop early where there is doubt.
+
+    Only for a file of which `count_plain_rows` knows the number of rows.
+    """
+    import pandas as pd
+
+    numbers = _columns_of_numbers(file, layout)
+    with open_bytes(file) as binary, warnings.catch_warnings():
+        _skip(binary, layout.first_line - 1)
+        warnings.filterwarnings("ignore", ".*float_precision", category=Warning)
+        try:
+            with pd.read_csv(binary, **_options(layout, numbers), skiprows=start, chunksize=size) as frames:
+                for frame in frames:
+                    raw = _raw_of(pd, frame, layout, start)
+                    if raw is None:
+                        return
+                    yield raw
+                    start += len(frame)
+        except (ValueError, OverflowError):
+            return
+
+
+def _raw_of(pd: Any, frame: Any, layout: Layout, start: int) -> Raw | None:
+    """Return what a frame holds of a table, of which it is the rows from ``start`` on."""
     last = frame.iloc[:, -1]
     # pandas fills short lines up with empty cells.
     if last.dtype.kind != "f" and bool((last == "").any()):
         return None
-    label = layout.label
+    label, first = layout.label, layout.first_line + start
     return Raw(
         names=[layout.names[j] for j in layout.features],
         columns=[
@@ -70,11 +99,11 @@ def read_quickly(file: Path, layout: Layout) -> Raw | None:
         labels=None if label is None else [cell.strip() for cell in frame.iloc[:, label].tolist()],
         label_name=None if label is None else layout.names[label],
         unit="line",
-        places=range(layout.first_line, layout.first_line + n_rows),
+        places=range(first, first + len(frame)),
     )
 
 
-def _count_plain_rows(file: Path, layout: Layout) -> int | None:
+def count_plain_rows(file: Path, layout: Layout) -> int | None:
     """Return the number of lines below the header, or None if some line needs our own reader."""
     sign = re.escape(layout.separator.encode())
     # A cell in quotes without quotes or line breaks in it.
@@ -141,19 +170,22 @@ def _parse(pd: Any, file: Path, layout: Layout, numbers: set[int]) -> Any:
         # float_precision is what reads numbers to the last bit; a later pandas does so without it.
         warnings.filterwarnings("ignore", ".*float_precision", category=Warning)
         try:
-            return pd.read_csv(
-                binary,
-                sep=layout.separator,
-                decimal=layout.decimal,
-                header=None,
-                dtype={j: np.float64 if j in numbers else str for j in range(len(layout.names))},
-                na_filter=False,
-                float_precision="round_trip",
-                encoding="utf-8",
-                engine="c",
-            )
+            return pd.read_csv(binary, **_options(layout, numbers))
         except (ValueError, OverflowError):
             return None
+
+
+def _options(layout: Layout, numbers: set[int]) -> dict[str, Any]:
+    return {
+        "sep": layout.separator,
+        "decimal": layout.decimal,
+        "header": None,
+        "dtype": {j: np.float64 if j in numbers else str for j in range(len(layout.names))},
+        "na_filter": False,
+        "float_precision": "round_trip",
+        "encoding": "utf-8",
+        "engine": "c",
+    }
 
 
 def _column(pd: Any, column: Any, decimal: str | None) -> NDArray[np.float64] | Words:

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._printing import listed
 from ..gate.errors import InvalidInput
-from .archives import table_in
-from .arrow import read_arrow
 from .coding import Coding
-from .columns import Select, select_queries, select_training
+from .columns import as_names, select_training
 from .deciding import decide, decimal_sign_of
-from .delimited import read_delimited
 from .doubts import warn_of_row_numbers
-from .encodings import check_encoding, in_utf8
-from .excel import read_excel
-from .files import ARROW, PARQUET, TEXT, errors_name
-from .frames import is_frame, read_frame
 from .labels import as_labels
 from .layout import Manner
-from .missing import Fills, as_fills, drop_incomplete
-from .npz import Arrays, default_names, read_npz
-from .parquet import read_parquet
+from .missing import Fills, as_fills, complete
+from .npz import default_names, read_npz
 from .plain import coding_of_numbers, plain_numbers
 from .raw import Raw
+from .source import read_raw, source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-_FRAME = "frame"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,24 +56,6 @@ class Table:
     def coding(self) -> Coding:
         """What became of each column but the label; `read_queries` codes another table in the same way."""
         return self.decided or coding_of_numbers(self.feature_names, self.X.T)
-
-
-class Queries(NamedTuple):
-    """Rows to certify.
-
-    Attributes
-    ----------
-    X : ndarray of shape (m, d), float64
-        Finite numbers, columns in the order of the training table's features.
-    y : ndarray of shape (m,), or None
-        Labels, if the file has any.
-    row_numbers : ndarray of shape (m,)
-        Which rows of the file these are, from 0.
-    """
-
-    X: NDArray[np.float64]
-    y: NDArray[Any] | None
-    row_numbers: NDArray[np.int64]
 
 
 def read_table(
@@ -168,10 +137,10 @@ def read_table(
     """
     if not (label is None or isinstance(label, (str, int))) or isinstance(label, bool):
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
-    drop, fills, drop_missing = _as_names(drop), as_fills(fill), _as_choice(missing)
+    drop, fills, drop_missing = as_names(drop), as_fills(fill), _as_choice(missing)
     is_plain = not encode and not drop_missing and fill is None
     manner = Manner(header, separator, decimal, encode=encode, encoding=encoding)
-    with _source(path, manner) as (file, kind):
+    with source(path, manner) as (file, kind):
         if kind == ".npz":
             name = "y" if label is None else str(label)
             arrays = read_npz(file, name, required=True, complete=is_plain).without(drop)
@@ -179,7 +148,7 @@ def read_table(
                 names = arrays.names or default_names(arrays.X.shape[1])
                 table = Table(arrays.X, as_labels(arrays.labels), names, arrays.label_name)
             else:
-                table = _coded(_raw_of(arrays), fills, encode=encode, drop_missing=drop_missing)
+                table = _coded(arrays.as_raw(), fills, encode=encode, drop_missing=drop_missing)
         elif label is None:
             raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
         else:
@@ -187,10 +156,10 @@ def read_table(
             def select(names: list[str]) -> tuple[list[int], int | None]:
                 return select_training(names, str(label), drop)
 
-            raw = _read(file, kind, select, manner)
+            raw = read_raw(file, kind, select, manner)
             if encode and raw.unit == "line" and raw.decimal is None and decimal_sign_of(raw) == ",":
                 # Other columns may have a point between thousands, which was read as if decimals followed.
-                raw = _read(file, kind, select, manner._replace(decimal=","))
+                raw = read_raw(file, kind, select, manner._replace(decimal=","))
             if is_plain:
                 table = Table(plain_numbers(raw), as_labels(raw.labels), raw.names, str(raw.label_name))
             else:
@@ -204,7 +173,7 @@ def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table
     fills.check_names(raw.names)
     row_numbers = None
     if drop_missing:
-        raw, row_numbers = _complete(raw)
+        raw, row_numbers = complete(raw)
     if encode:
         coding = decide(raw, fills, drop_missing=drop_missing)
     else:
@@ -212,180 +181,6 @@ def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table
     used = set(coding.column_names)
     X = coding.apply(raw.with_columns([name in used for name in raw.names]))
     return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding, row_numbers)
-
-
-def _complete(raw: Raw) -> tuple[Raw, NDArray[np.int64]]:
-    """Leave out rows with missing values, and return the numbers of the others as well."""
-    every = np.asarray(raw.places)
-    raw = drop_incomplete(raw)
-    return raw, np.searchsorted(every, np.asarray(raw.places))
-
-
-def read_queries(
-    path: Any,
-    feature_names: Sequence[str],
-    label: str | None = None,
-    *,
-    y_train: NDArray[Any] | None = None,
-    header: bool = True,
-    drop: Collection[str] = (),
-    separator: str | None = None,
-    decimal: str | None = None,
-    encoding: str | None = None,
-    coding: Coding | None = None,
-) -> Queries:
-    """Read a table of queries whose columns have the names of a training table's.
-
-    Parameters
-    ----------
-    path : path-like or data frame
-        As in `read_table`.
-    feature_names : sequence of str
-        The training table's features. Columns may come in any order; an NPZ file without ``feature_names``,
-        and a file without a header line and without labels, is taken in its own order.
-    label : str, optional
-        The training table's label name. The column may be absent. (An NPZ file without an array of this name
-        gives its ``y``, if it has one.)
-    y_train : ndarray, optional
-        The training labels: labels are then given in their type, so that the two can be compared.
-    header, drop, separator, decimal, encoding
-        As in `read_table`; a column that is left out may be absent.
-    coding : Coding, optional
-        The training table's coding: columns become features in the same way, missing values are filled or
-        their rows left out as there, and columns that it leaves out may be absent.
-
-    Returns
-    -------
-    Queries
-
-    Raises
-    ------
-    ValueError
-        If columns are missing or superfluous, if the coding makes other features, or for the reasons of
-        `read_table`.
-    FileNotFoundError, OSError, ImportError
-        As in `read_table`.
-
-    Warns
-    -----
-    TableWarning
-        If words are no category of the coding (their features are all 0), or rows are left out.
-    """
-    drop = _as_names(drop)
-    if coding is not None and coding.feature_names != list(feature_names):
-        raise InvalidInput(
-            f"expected the features of the coding ({listed(coding.feature_names)}), got "
-            f"{listed(feature_names)}"
-        )
-    manner = Manner(header, separator, decimal, encoding=encoding)
-    wanted = in_order = list(feature_names)
-    if coding is not None:
-        wanted, in_order = coding.column_names, [column.name for column in coding.columns]
-        drop += coding.left_out
-        manner = _as_coded(coding, manner)
-
-    def select(names: list[str]) -> tuple[list[int], int | None]:
-        if not header and len(names) == len(in_order):
-            position = {name: j for j, name in enumerate(in_order)}
-            return [position[name] for name in wanted], None
-        return select_queries(names, wanted, label, drop)
-
-    with _source(path, manner) as (file, kind):
-        if kind == ".npz":
-            arrays = read_npz(file, label or "y", required=False, complete=coding is None)
-            arrays = arrays.wanted(wanted, drop)
-            if coding is None:
-                y = None if arrays.labels is None else as_labels(arrays.labels, y_train)
-                return Queries(arrays.X, y, np.arange(len(arrays.X)))
-            raw = _raw_of(arrays)
-        else:
-            raw = _read(file, kind, select, manner)
-        row_numbers = np.arange(len(raw.places))
-        if coding is not None and coding.drop_missing:
-            raw, row_numbers = _complete(raw)
-        X = plain_numbers(raw) if coding is None else coding.apply(raw)
-        return Queries(X, None if raw.labels is None else as_labels(raw.labels, y_train), row_numbers)
-
-
-def _as_coded(coding: Coding, manner: Manner) -> Manner:
-    """Add how the file of the training table was read."""
-    # What a point in front of three digits means has been settled there.
-    signs = {column.decimal for column in coding.columns if column.encoded and column.features}
-    return manner._replace(
-        encode=any(column.encoded for column in coding.columns),
-        likely_decimal="," if signs == {","} else None,
-        words=frozenset(column.name for column in coding.columns if column.is_written),
-    )
-
-
-@contextlib.contextmanager
-def _source(path: Any, manner: Manner) -> Iterator[tuple[Any, str]]:
-    """Give what is read and its kind; options for texts are refused for what is none."""
-    if is_frame(path):
-        try:
-            _check_manner(manner, _FRAME)
-            yield path, _FRAME
-        except InvalidInput as error:
-            raise InvalidInput(f"{type(path).__name__}: {error}") from error.__cause__
-        return
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(
-            "a table must be a path, a DataFrame of pandas or polars, or a Table of pyarrow, got "
-            f"{type(path).__module__}.{type(path).__name__}"
-        )
-    with errors_name(path) as (file, kind):
-        _check_manner(manner, kind)
-        if kind == ".zip":
-            with table_in(file) as member, in_utf8(member, manner.encoding) as text:
-                yield text, text.suffix
-        elif kind in TEXT:
-            with in_utf8(file, manner.encoding) as text:
-                yield text, kind
-        else:
-            yield file, kind
-
-
-def _read(source: Any, kind: str, select: Select, manner: Manner) -> Raw:
-    if kind == _FRAME:
-        return read_frame(source, select)
-    if kind in PARQUET:
-        return read_parquet(source, select)
-    if kind in ARROW:
-        return read_arrow(source, select)
-    if kind == ".xlsx":
-        return read_excel(source, select, header=manner.header, encode=manner.encode)
-    return read_delimited(source, select, _named(source, manner))
-
-
-def _named(file: Path, manner: Manner) -> Manner:
-    """Add what the name of a text says of it."""
-    name = file.name.lower().removesuffix(".gz")
-    return manner._replace(
-        usual="\t" if name.endswith(".tsv") else ",", blanks=name.endswith((".txt", ".data"))
-    )
-
-
-def _raw_of(arrays: Arrays) -> Raw:
-    names = arrays.names or default_names(arrays.X.shape[1])
-    places = range(1, len(arrays.X) + 1)
-    return Raw(names, list(arrays.X.T), arrays.labels, arrays.label_name, "row", places)
-
-
-def _check_manner(manner: Manner, kind: str) -> None:
-    if not manner.header and kind not in (*TEXT, ".zip", ".xlsx"):
-        raise InvalidInput("--no-header (header=False) is for CSV and TSV, texts and workbooks; leave it out")
-    if (manner.separator or manner.decimal or manner.encoding) and kind not in (*TEXT, ".zip"):
-        raise InvalidInput(
-            "--separator, --decimal and --encoding (separator=, decimal=, encoding=) are for texts; leave "
-            "them out"
-        )
-    check_encoding(manner.encoding)
-
-
-def _as_names(drop: Collection[str]) -> list[str]:
-    if isinstance(drop, str) or not all(isinstance(name, str) for name in drop):
-        raise TypeError(f"drop must be a list of column names, got {drop!r}")
-    return list(drop)
 
 
 def _as_choice(missing: str) -> bool:

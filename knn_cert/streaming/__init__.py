@@ -1,0 +1,24 @@
+"""Long runs: queries and tables some rows at a time, certificates in parts that outlive a kill."""
+
+from __future__ import annotations
+
+from .journal import Journal, digest_of_files
+from .memory import Plan, plan_of, resident_bytes, whole_table_fits
+from .passes import Passes
+from .run import Asked, Counted, InMemory, certify_with_passes, certify_with_table, finish
+
+__all__ = [
+    "Asked",
+    "Counted",
+    "InMemory",
+    "Journal",
+    "Passes",
+    "Plan",
+    "certify_with_passes",
+    "certify_with_table",
+    "digest_of_files",
+    "finish",
+    "plan_of",
+    "resident_bytes",
+    "whole_table_fits",
+]

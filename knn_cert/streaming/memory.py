@@ -1,0 +1,102 @@
+"""How much of a table and of its queries is in memory at a time, so that a process stays below a bound."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from ..gate.errors import InvalidInput
+
+__all__ = ["Plan", "plan_of", "resident_bytes", "whole_table_fits"]
+
+# A table that is read, checked and fitted is in memory about so often at the worst moment.
+_COPIES_OF_TABLE = 4
+# Of rows that are read and summarised, and of queries that are read and certified.
+_COPIES_OF_ROWS = 6
+# Summaries: of what was read before, of the next rows, and of both together.
+_COPIES_OF_SUMMARIES = 4
+# What far rows of one class leave to a query, at most: 16 moments for each of some 40 pieces.
+_FAR_BYTES = 6 << 10
+_RESULT_BYTES = 128  # of a certificate, and 16 more for each class
+
+# Tables of the kernel, readers of files, and what an allocator keeps.
+_OVERHEAD = 64 << 20
+_LEAST_ROOM = 48 << 20
+_MOST_ROWS, _MOST_QUERIES = 1 << 18, 1 << 14
+
+
+class Plan(NamedTuple):
+    """What is in memory at a time.
+
+    Attributes
+    ----------
+    rows_at_once : int
+        Of the training table, where it is read in parts.
+    queries_at_once : int
+    """
+
+    rows_at_once: int
+    queries_at_once: int
+
+
+def resident_bytes() -> int:
+    """Return how much memory this process uses now."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        pass
+    try:
+        import resource
+    except ImportError:
+        return 0  # of Windows nothing is known: the bound is then for what comes on top
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def room_in(memory: int) -> int:
+    """Return how much of the memory is left.
+
+    Raises
+    ------
+    InvalidInput
+        If it is too little to work with.
+    """
+    room = memory - resident_bytes() - _OVERHEAD
+    if room < _LEAST_ROOM:
+        least = resident_bytes() + _OVERHEAD + _LEAST_ROOM
+        raise InvalidInput(
+            f"expected at least {_megabytes(least)} of memory, which the program and what it has read "
+            f"take, got {_megabytes(memory)}; allow more (--memory)"
+        )
+    return room
+
+
+def whole_table_fits(n_rows: int, n_features: int, memory: int) -> bool:
+    """Whether a table can be read whole within a bound."""
+    return _COPIES_OF_TABLE * 8 * n_rows * n_features <= room_in(memory) // 2
+
+
+def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None) -> Plan:
+    """Return how much is in memory at a time, from what is left of the bound now.
+
+    Parameters
+    ----------
+    memory : int
+        Bytes of the whole process.
+    n_features, n_classes : int
+    n_near : int or None
+        Nearest rows of each class that are kept for every query, where the training table is read in parts.
+    """
+    room = room_in(memory)
+    row = 8 * n_features * _COPIES_OF_ROWS
+    query = row + _RESULT_BYTES + 16 * n_classes
+    rows_at_once = min(_MOST_ROWS, max(1, room // 3 // row))
+    if n_near is not None:
+        query += n_classes * (8 * n_near + _FAR_BYTES) * _COPIES_OF_SUMMARIES
+    return Plan(rows_at_once, min(_MOST_QUERIES, max(1, room // 3 // query)))
+
+
+def _megabytes(n_bytes: int) -> str:
+    return f"{-(-n_bytes // 10**6)} MB"

@@ -1,0 +1,103 @@
+"""Passes over a training table that is never in memory as a whole; where one was stopped, it goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._types import FloatArray
+from ..gate.errors import InvalidInput
+from ..shards import Summary, summarise
+from ..tables import Labels, TableStream
+from ..threats import Threat
+from .journal import Journal
+
+__all__ = ["Passes"]
+
+# What a kill costs, at most; keeping a summary takes a fraction of a second.
+_SECONDS_BETWEEN = 30.0
+
+
+class Passes:
+    """Asks all rows of a table that is read in parts (`knn_cert.shards.asking.Ask`).
+
+    Parameters
+    ----------
+    stream : TableStream
+    labels : Labels
+    journal : Journal
+        Where unfinished passes are kept.
+    rows_at_once : int
+        Sums are rounded part by part, so that the same parts give the same bits.
+    threat : threat
+    n_neighbors, sigma, classes, n_threads
+        As in `knn_cert.summarise`.
+
+    Attributes
+    ----------
+    progress : callable(share) or None
+        Called with the share of a pass that is done.
+    """
+
+    def __init__(
+        self,
+        stream: TableStream,
+        labels: Labels,
+        journal: Journal,
+        *,
+        rows_at_once: int,
+        threat: Threat,
+        n_neighbors: int,
+        sigma: float,
+        classes: Sequence[Any] | None,
+        n_threads: int,
+    ) -> None:
+        self._stream, self._journal = stream, journal
+        self.progress: Callable[[float], None] | None = None
+        self.n_neighbors, self.n_threads = n_neighbors, n_threads
+        self._meaning = labels.meaning
+        self._rows_at_once = rows_at_once
+        self._settings: dict[str, Any] = {
+            "threat": threat,
+            "n_neighbors": n_neighbors,
+            "sigma": sigma,
+            "classes": classes,
+            "n_classes": max(2, len(labels.classes)),
+            "n_threads": n_threads,
+        }
+        self.n_rows = int(labels.counts.sum())
+
+    def __call__(self, queries: FloatArray, n_near: int | None) -> Summary:
+        """Return the summary of the whole table."""
+        name = hashlib.sha256(queries.tobytes() + repr(n_near).encode()).hexdigest()[:16]
+        done, whole = self._state(name)
+        kept = time.monotonic()
+        if done < self.n_rows or whole is None:
+            for X, y in self._stream.parts(self._rows_at_once, self._meaning, done):
+                part = summarise(queries, X, y, n_near=n_near, **self._settings)
+                whole = part if whole is None else whole.merge(part, n_threads=self.n_threads)
+                done += len(X)
+                if self.progress is not None:
+                    self.progress(done / self.n_rows)
+                if time.monotonic() - kept > _SECONDS_BETWEEN or done == self.n_rows:
+                    self._keep(name, done, whole)
+                    kept = time.monotonic()
+        if whole is None or done != self.n_rows or whole.n_rows != self.n_rows:
+            raise InvalidInput(
+                f"the training table had {self.n_rows} rows and has {done} now; leave it alone until the "
+                "work is done, and start anew"
+            )
+        return whole
+
+    def _state(self, name: str) -> tuple[int, Summary | None]:
+        arrays = self._journal.remembered(name)
+        if arrays is None:
+            return 0, None
+        return int(arrays.pop("rows_done")), Summary.from_arrays(arrays)
+
+    def _keep(self, name: str, done: int, whole: Summary) -> None:
+        self._journal.remember(name, {**whole.to_arrays(), "rows_done": np.array(done)})
