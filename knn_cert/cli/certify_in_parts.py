@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,7 +75,7 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
             work.certify(streaming.Asked(threat, progress, args.budgets, args.limit, work.numbers))
         seconds, n_done = time.perf_counter() - began, work.journal.n_queries - n_before
         counted = streaming.finish(work.journal, Path(args.out))
-        _warn(counted)
+        _warn(counted, work.journal.stop)
         title, said = "time", "nothing was left to certify"
         if n_done:
             title, said = price(seconds, n_done, counted.example, n_threads)
@@ -255,10 +256,18 @@ def _digest_of(*arrays: NDArray[Any]) -> str:
     return parameters_digest(list(arrays)).hex()
 
 
-def _warn(counted: Counted) -> None:
+def _warn(counted: Counted, n_rows: int) -> None:
     """Say what is odd about all queries together."""
     from knn_cert.shards import asking
-    from knn_cert.tables import warn_of_unknown_counts
+    from knn_cert.tables import TableWarning, warn_of_unknown_counts
+
+    n_left_out = n_rows - counted.summary.n_queries
+    if n_left_out:
+        warnings.warn(
+            f"{n_left_out} of {n_rows} rows of TEST have missing values and are left out",
+            TableWarning,
+            stacklevel=2,
+        )
 
     asking.warn_of_doubt(counted.n_in_doubt, counted.summary.n_queries, asking.MOST_NEAR)
     if counted.labels:

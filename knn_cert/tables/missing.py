@@ -79,6 +79,16 @@ def as_fills(fill: Any) -> Fills:
     return Fills(default, columns)
 
 
+def incomplete(raw: Raw) -> NDArray[np.bool_]:
+    """Return in which rows a feature or the label is missing: a rule about each row alone."""
+    missing = np.zeros(len(raw.places), dtype=bool)
+    for column in raw.columns:
+        missing |= missing_in(column)
+    if raw.labels is not None:
+        missing |= np.fromiter((is_missing(text_of(label)) for label in _values(raw.labels)), dtype=bool)
+    return missing
+
+
 def drop_incomplete(raw: Raw) -> Raw:
     """Leave out rows in which a feature or the label is missing: a rule about each row alone.
 
@@ -92,15 +102,10 @@ def drop_incomplete(raw: Raw) -> Raw:
     TableWarning
         How many rows were left out.
     """
-    missing = np.zeros(len(raw.places), dtype=bool)
-    most, worst = 0, ""
-    for name, column in zip(raw.names, raw.columns, strict=True):
-        holes = missing_in(column)
-        missing |= holes
-        if np.count_nonzero(holes) > most:
-            most, worst = int(np.count_nonzero(holes)), name
-    if raw.labels is not None:
-        missing |= np.fromiter((is_missing(text_of(label)) for label in _values(raw.labels)), dtype=bool)
+    missing = incomplete(raw)
+    holes = [int(np.count_nonzero(missing_in(column))) for column in raw.columns]
+    most = max(holes, default=0)
+    worst = raw.names[holes.index(most)] if most else ""
     n_dropped = int(missing.sum())
     if not n_dropped:
         return raw

@@ -53,44 +53,59 @@ class ParquetParts:
             import pyarrow.parquet
 
             if file.is_dir():
-                self.n_rows = _checked_folder(file).count_rows()
+                folder = _checked_folder(file)
+                self.n_rows, self._stored = folder.count_rows(), folder.schema.names
             else:
-                self.n_rows = pyarrow.parquet.read_metadata(file).num_rows
+                with pyarrow.parquet.ParquetFile(file) as parquet:
+                    self.n_rows, self._stored = parquet.metadata.num_rows, parquet.schema_arrow.names
         if not self.n_rows:
             raise InvalidInput("expected rows, got none")
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""
-        for frame in self._frames(size, start):
-            raw = read_pandas(frame, self._select)
-            yield replace(raw, places=range(start + 1, start + 1 + len(frame)))
+        for table in self._tables(size, start, None):
+            with _errors():
+                frame = table.to_pandas()
+            places = range(start + 1, start + 1 + len(frame))
+            yield replace(read_pandas(frame, self._select), places=places)
             start += len(frame)
 
-    def _frames(self, size: int, start: int) -> Iterator[Any]:
+    def labels(self, size: int, name: str) -> Iterator[Raw]:
+        """Yield all rows without their features, ``size`` at a time."""
+        stored = [one for one in self._stored if one.strip() == name]
+        if len(stored) != 1:  # the name of a folder
+            yield from self.parts(size)
+            return
+        start = 0
+        for table in self._tables(size, 0, stored):
+            with _errors():
+                frame = table.replace_schema_metadata(None).to_pandas()
+            places = range(start + 1, start + 1 + len(frame))
+            yield replace(read_pandas(frame, lambda names: ([], 0)), places=places)
+            start += len(frame)
+
+    def _tables(self, size: int, start: int, columns: list[str] | None) -> Iterator[Any]:
         import pyarrow as pa
 
-        batches, waiting = self._batches(size, start), pa.table({})
-        while True:
+        batches, waiting, at_end = self._batches(size, start, columns), pa.table({}), False
+        while not at_end:
             with _errors():
                 batch = next(batches, None)
+                at_end = batch is None
                 if batch is not None and batch.num_rows:
                     more = pa.Table.from_batches([batch])
                     waiting = pa.concat_tables([waiting, more]) if waiting.num_rows else more
-            while waiting.num_rows >= size or (batch is None and waiting.num_rows):
-                with _errors():
-                    frame = waiting.slice(0, size).to_pandas()
-                yield frame
+            while waiting.num_rows >= size or (at_end and waiting.num_rows):
+                yield waiting.slice(0, size)
                 waiting = waiting.slice(size)
-            if batch is None:
-                return
 
-    def _batches(self, size: int, start: int) -> Iterator[Any]:
+    def _batches(self, size: int, start: int, columns: list[str] | None) -> Iterator[Any]:
         """Yield batches of rows from ``start`` on; row groups above it are not read."""
         import pyarrow.parquet
 
         if self._file.is_dir():
             found = _checked_folder(self._file).to_batches(
-                batch_size=size, batch_readahead=1, fragment_readahead=1, use_threads=False
+                columns, batch_size=size, batch_readahead=1, fragment_readahead=1, use_threads=False
             )
             for batch in found:
                 skipped = min(start, batch.num_rows)
@@ -98,16 +113,18 @@ class ParquetParts:
                 yield batch.slice(skipped)
             return
         with pyarrow.parquet.ParquetFile(self._file) as parquet:
-            first, n_groups = 0, parquet.num_row_groups
-            while first < n_groups and start >= parquet.metadata.row_group(first).num_rows:
-                start -= parquet.metadata.row_group(first).num_rows
-                first += 1
-            for batch in parquet.iter_batches(
-                batch_size=size, row_groups=list(range(first, n_groups)), use_threads=False
-            ):
-                skipped = min(start, batch.num_rows)
-                start -= skipped
-                yield batch.slice(skipped)
+            # Group by group: who reads several at once keeps all of them.
+            for group in range(parquet.num_row_groups):
+                n_rows = parquet.metadata.row_group(group).num_rows
+                if start >= n_rows:
+                    start -= n_rows
+                    continue
+                for batch in parquet.iter_batches(
+                    size, row_groups=[group], columns=columns, use_threads=False
+                ):
+                    skipped = min(start, batch.num_rows)
+                    start -= skipped
+                    yield batch.slice(skipped)
 
 
 @contextlib.contextmanager

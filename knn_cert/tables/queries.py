@@ -13,7 +13,7 @@ from .coding import Coding
 from .columns import as_names, select_queries
 from .labels import as_labels
 from .layout import Manner
-from .missing import complete
+from .missing import complete, incomplete
 from .npz import read_npz
 from .plain import plain_numbers
 from .raw import Raw
@@ -86,14 +86,28 @@ class Wanted(NamedTuple):
         arrays = read_npz(file, self.label or "y", required=False, complete=self.coding is None)
         return arrays.wanted(self.columns, self.drop).as_raw()
 
-    def queries_of(self, raw: Raw, y_train: NDArray[Any] | None, start: int = 0) -> Queries:
-        """Return rows of the table, of which the first is number ``start``, as queries."""
+    def queries_of(self, raw: Raw, y_train: NDArray[Any] | None) -> Queries:
+        """Return a table as queries."""
         row_numbers = np.arange(len(raw.places))
         if self.coding is not None and self.coding.drop_missing:
             raw, row_numbers = complete(raw)
+        return self._coded(raw, y_train, row_numbers)
+
+    def part_of(self, raw: Raw, y_train: NDArray[Any] | None, start: int) -> Queries:
+        """Return some rows of a table, the first of which is number ``start``; perhaps none is left."""
+        row_numbers = start + np.arange(len(raw.places))
+        if self.coding is not None and self.coding.drop_missing:
+            left = ~incomplete(raw)
+            if not left.any():
+                return Queries(np.empty((0, len(self.coding.feature_names))), None, row_numbers[:0])
+            if not left.all():
+                raw, row_numbers = raw.only(left), row_numbers[left]
+        return self._coded(raw, y_train, row_numbers)
+
+    def _coded(self, raw: Raw, y_train: NDArray[Any] | None, row_numbers: NDArray[np.int64]) -> Queries:
         X = plain_numbers(raw) if self.coding is None else self.coding.apply(raw)
         y = None if raw.labels is None else as_labels(raw.labels, y_train)
-        return Queries(X, y, start + row_numbers)
+        return Queries(X, y, row_numbers)
 
 
 def read_queries(

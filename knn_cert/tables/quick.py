@@ -74,7 +74,8 @@ def read_quickly_in_parts(file: Path, layout: Layout, size: int, start: int) -> 
         try:
             with pd.read_csv(binary, **_options(layout, numbers), skiprows=start, chunksize=size) as frames:
                 for frame in frames:
-                    raw = _raw_of(pd, frame, layout, start)
+                    is_table = frame.shape[1] == len(layout.names)
+                    raw = _raw_of(pd, frame, layout, start) if is_table else None
                     if raw is None:
                         return
                     yield raw
@@ -143,6 +144,8 @@ def _skip(binary: Any, n_lines: int) -> bytes:
 def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
     """Whether both readers read every line in the same way; ``text`` has no empty lines at its end."""
     if b"\0" in lines or (b"\r" in lines and lines.count(b"\r") != lines.count(b"\r\n")):
+        return False
+    if b"\n\n" in text or b"\n\r\n" in text:
         return False
     text = b"\n" + text + b"\n"
     return b'"' not in text or b'"' not in quoted.sub(b"", text)

@@ -33,6 +33,8 @@ class _Parts(Protocol):
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]: ...
 
+    def labels(self, size: int, name: str) -> Iterator[Raw]: ...
+
 
 class _Whole(NamedTuple):
     """A table that is in memory already."""
@@ -42,6 +44,9 @@ class _Whole(NamedTuple):
     @property
     def n_rows(self) -> int:
         return len(self.raw.places)
+
+    def labels(self, size: int, name: str) -> Iterator[Raw]:
+        return self.parts(size)
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         row = np.arange(self.n_rows)
@@ -92,7 +97,7 @@ class TableStream:
             If one is missing, or they are numbers that are not whole.
         """
         counts: dict[str, int] = {}
-        for raw in _each(self._path, self._parts.parts(size)):
+        for raw in _each(self._path, self._parts.labels(size, self.label_name)):
             for cell, place in zip(map(text_of, raw.labels), raw.places, strict=True):
                 if cell not in counts and is_missing(cell):
                     raise InvalidInput(
@@ -135,7 +140,7 @@ class QueryStream:
         """Yield queries from row ``start`` on, of ``size`` rows at a time."""
         for raw in _each(self._path, self._parts.parts(size, start)):
             with naming(self._path):
-                queries = self._wanted.queries_of(raw, self._y_train, start)
+                queries = self._wanted.part_of(raw, self._y_train, start)
             yield queries
             start += len(raw.places)
 
