@@ -196,11 +196,13 @@ def _with_passes(args: argparse.Namespace, threat: Threat, memory: int, n_thread
             sigma=args.sigma,
             threat=threat,
         )
-        plan = streaming.plan_of(memory, n_features=n_features, n_classes=n_classes, n_near=kept.n_near)
+        n_near = max(kept.n_near, streaming.Passes.first_near(threat, args.sigma, train.n_rows) or 0)
+        plan = streaming.plan_of(memory, n_features=n_features, n_classes=n_classes, n_near=n_near)
         opened = streaming.Journal.open(
             _folder(args), head, {"streamed": True, **plan._asdict()}, resume=args.resume
         )
         journal = stack.enter_context(opened)
+        sizes = {name: journal.plan[name] for name in plan._fields}
         queries = stack.enter_context(
             tables.stream_queries(
                 args.tables[1], train.feature_names, train.label_name, y_train=labels.classes, **manner
@@ -210,7 +212,7 @@ def _with_passes(args: argparse.Namespace, threat: Threat, memory: int, n_thread
             train,
             labels,
             journal,
-            rows_at_once=journal.plan["rows_at_once"],
+            rows_at_once=sizes["rows_at_once"],
             threat=threat,
             n_neighbors=n_neighbors,
             sigma=args.sigma,
@@ -226,7 +228,7 @@ def _with_passes(args: argparse.Namespace, threat: Threat, memory: int, n_thread
         )
 
         def certify(asked: Asked) -> None:
-            streaming.certify_with_passes(passes, queries, asked, journal, journal.plan["queries_at_once"])
+            streaming.certify_with_passes(passes, queries, asked, journal, streaming.Plan(**sizes))
 
         yield _Work(facts, journal, certify)
 

@@ -17,8 +17,8 @@ from .summary import Summary
 
 __all__ = ["MOST_NEAR", "Ask", "DoubtWarning", "certify_asking", "warn_of_doubt"]
 
-# Near rows a query and class beyond which nobody is asked again: 32 kB of distances.
-MOST_NEAR = 4096
+# Near rows a query and class beyond which nobody is asked again: 128 kB of distances.
+MOST_NEAR = 1 << 14
 
 # So many times the near rows, whenever parts are asked again: each time costs a pass over the whole table.
 _TIMES = 8
@@ -44,6 +44,7 @@ def certify_asking(
     threat: Threat,
     *,
     n_neighbors: int,
+    first_near: int | None = None,
     most_near: int = MOST_NEAR,
     most_bytes: int = 2**28,
     n_threads: int | None = None,
@@ -57,6 +58,8 @@ def certify_asking(
         As many as one summary can hold.
     threat : threat
     n_neighbors : int
+    first_near : int, optional
+        How many near rows of each class are asked for first; left out, what the vote needs.
     most_near : int
         No more near rows of each class are asked for.
     most_bytes : int
@@ -69,7 +72,7 @@ def certify_asking(
     Certificates, ndarray of bool
         Of which queries more near rows would leave less in doubt.
     """
-    summary = ask(queries, None)
+    summary = ask(queries, first_near)
     check_offered(threat, sigma=summary.asked.sigma, n_classes=len(summary.classes))
     certificates, in_doubt = summary.certify(threat, n_neighbors=n_neighbors, n_threads=n_threads)
     n_near, largest = summary.n_near, min(most_near, int(summary.rows_of_classes.max(initial=0)))

@@ -34,10 +34,13 @@ class Plan(NamedTuple):
     rows_at_once : int
         Of the training table, where it is read in parts.
     queries_at_once : int
+    summary_bytes : int
+        Of summaries that are asked for again.
     """
 
     rows_at_once: int
     queries_at_once: int
+    summary_bytes: int
 
 
 def resident_bytes() -> int:
@@ -95,7 +98,7 @@ def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None)
     rows_at_once = min(_MOST_ROWS, max(1, room // 3 // row))
     if n_near is not None:
         query += n_classes * (8 * n_near + _FAR_BYTES) * _COPIES_OF_SUMMARIES
-    return Plan(rows_at_once, min(_MOST_QUERIES, max(1, room // 3 // query)))
+    return Plan(rows_at_once, min(_MOST_QUERIES, max(1, room // 3 // query)), room // 3)
 
 
 def _megabytes(n_bytes: int) -> str:

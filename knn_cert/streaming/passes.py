@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,8 +13,10 @@ import numpy as np
 from .._types import FloatArray
 from ..gate.errors import InvalidInput
 from ..shards import Summary, summarise
+from ..shards.asking import MOST_NEAR
 from ..tables import Labels, TableStream
-from ..threats import Threat
+from ..threats import Deletions, Threat
+from ..threats.rows import RowBudget
 from .journal import Journal
 
 __all__ = ["Passes"]
@@ -58,7 +61,7 @@ class Passes:
     ) -> None:
         self._stream, self._journal = stream, journal
         self.progress: Callable[[float], None] | None = None
-        self.n_neighbors, self.n_threads = n_neighbors, n_threads
+        self.n_neighbors, self.sigma, self.n_threads = n_neighbors, sigma, n_threads
         self._meaning = labels.meaning
         self._rows_at_once = rows_at_once
         self._settings: dict[str, Any] = {
@@ -70,6 +73,19 @@ class Passes:
             "n_threads": n_threads,
         }
         self.n_rows = int(labels.counts.sum())
+
+    @staticmethod
+    def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
+        """Return how many near rows of each class are asked for first, None for what the vote needs.
+
+        Budgets that are open grow with the table, and who was too modest reads all of it again.
+        """
+        grows = (
+            isinstance(threat, RowBudget)
+            and threat.is_open
+            and (sigma > 0.0 or isinstance(threat, Deletions))
+        )
+        return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
 
     def __call__(self, queries: FloatArray, n_near: int | None) -> Summary:
         """Return the summary of the whole table."""

@@ -20,6 +20,7 @@ from ..shards.asking import certify_asking
 from ..tables import Queries
 from ..threats import Threat
 from .journal import Journal
+from .memory import Plan
 from .passes import Passes
 
 __all__ = ["Asked", "Counted", "InMemory", "certify_with_passes", "certify_with_table", "finish"]
@@ -122,15 +123,21 @@ def certify_with_table(
 
 
 def certify_with_passes(
-    passes: Passes, queries: QuerySource, asked: Asked, journal: Journal, at_once: int
+    passes: Passes, queries: QuerySource, asked: Asked, journal: Journal, plan: Plan
 ) -> None:
     """Certify all queries that are not in the journal; each part takes a pass over the training table."""
-    for some, stop in _missing(queries, asked, journal, at_once):
+    for some, stop in _missing(queries, asked, journal, plan.queries_at_once):
         found, n_in_doubt = [], 0
         if len(some.X):
             passes.progress = _progress_within(journal.stop, stop, asked, asked.n_rows(queries))
             certificates, in_doubt = certify_asking(
-                passes, some.X, asked.threat, n_neighbors=passes.n_neighbors, n_threads=passes.n_threads
+                passes,
+                some.X,
+                asked.threat,
+                n_neighbors=passes.n_neighbors,
+                first_near=passes.first_near(asked.threat, passes.sigma, passes.n_rows),
+                most_bytes=plan.summary_bytes,
+                n_threads=passes.n_threads,
             )
             found, n_in_doubt = [certificates], int(in_doubt.sum())
         _add(journal, stop, some, found, asked, n_in_doubt)
@@ -159,7 +166,14 @@ def _missing(
 
 
 def _progress_within(start: int, stop: int, asked: Asked, total: int) -> Callable[[float], None]:
-    return lambda share: asked.progress(start + int((stop - start) * share), total)
+    """Return what shows the first pass; those for queries in doubt come on top."""
+    shown = [0.0]
+
+    def progress(share: float) -> None:
+        shown[0] = max(shown[0], share)
+        asked.progress(start + int((stop - start) * shown[0]), total)
+
+    return progress
 
 
 def _of(some: Queries, first: int, last: int) -> Queries:
