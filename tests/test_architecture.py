@@ -22,7 +22,7 @@ FLOORS = [
     {"exact", "tables", "scaling", "_config"},
     {"montecarlo", "datasets", "deep", "pipelines", "shards"},
     {"text"},
-    {"attacks", "auditing"},
+    {"attacks", "auditing", "distributed", "streaming"},
     {"__init__"},
     {"cli"},
     {"__main__"},

@@ -162,7 +162,7 @@ def test_what_is_done_is_not_done_again(folder, train_is, monkeypatch, capsys):
         certify("out.csv", *threat, "--memory", "30GB")
     monkeypatch.setattr(run, "write_parts", write_parts)
     monkeypatch.setattr(SmoothedKNNClassifier, "certify", die)
-    monkeypatch.setattr(passes.Passes, "__call__", die)
+    monkeypatch.setattr(passes.Passes, "summary", die)
     certify("out.csv", *threat, "--memory", "30GB", "--resume")
     assert (
         f"nothing was left to certify; {N_TEST} certificates from an earlier run" in capsys.readouterr().out

@@ -21,7 +21,7 @@ from knn_cert import (
     Summary,
     summarise,
 )
-from knn_cert.shards.asking import DoubtWarning, certify_asking, warn_of_doubt
+from knn_cert.shards.asking import Answer, DoubtWarning, certify_asking, warn_of_doubt
 
 ROWS = [LabelFlips(), Deletions(), Insertions(), Replacements(), LabelFlips(3), Deletions(0.05)]
 BALLS = [BlackBoxBall(), BlackBoxBall(rows=4)]
@@ -299,16 +299,18 @@ def clear_table():
     return X, y, np.ascontiguousarray(Q * np.linspace(0.2, 4.0, 30)[:, None])
 
 
-def asking(X, y, n_parts, asked, **settings):
+def asking(Q, X, y, n_parts, asked, **settings):
     """Ask parts of a table, and note how many queries were asked for with how many near rows."""
 
-    def ask(queries, n_near):
+    def ask(rows, n_near):
+        queries = Q if rows is None else Q[rows]
         asked.append((len(queries), n_near))
         parts = [
             summarise(queries, X[k::n_parts], y[k::n_parts], n_near=n_near, **settings)
             for k in range(n_parts)
         ]
-        return parts[0].merge(*parts[1:])
+        whole = parts[0].merge(*parts[1:])
+        return Answer.of(whole, settings["threat"], settings["n_neighbors"], None)
 
     return ask
 
@@ -318,8 +320,8 @@ def asking(X, y, n_parts, asked, **settings):
 def test_parts_are_asked_again_until_nothing_is_in_doubt(threat, sigma):
     X, y, Q = clear_table()
     asked = []
-    ask = asking(X, y, 5, asked, n_neighbors=5, sigma=sigma, threat=threat)
-    found, in_doubt = certify_asking(ask, Q, threat, n_neighbors=5, most_bytes=2**16)
+    ask = asking(Q, X, y, 5, asked, n_neighbors=5, sigma=sigma, threat=threat)
+    found, in_doubt = certify_asking(ask, most_bytes=2**16)
     expected = SmoothedKNNClassifier(5, sigma=sigma).fit(X, y).certify(Q, threat)
     assert not in_doubt.any() and np.array_equal(found.query, np.arange(30))
     np.testing.assert_allclose(found.budget, expected.budget, rtol=1e-8, atol=1e-10)
@@ -331,8 +333,8 @@ def test_parts_are_asked_again_until_nothing_is_in_doubt(threat, sigma):
 
 def test_who_keeps_few_rows_certifies_less_and_says_so():
     X, y, Q = clear_table()
-    ask = asking(X, y, 3, [], n_neighbors=5, sigma=0.0, threat=Deletions())
-    found, in_doubt = certify_asking(ask, Q, Deletions(), n_neighbors=5, most_near=80)
+    ask = asking(Q, X, y, 3, [], n_neighbors=5, sigma=0.0, threat=Deletions())
+    found, in_doubt = certify_asking(ask, most_near=80)
     expected = SmoothedKNNClassifier(5, sigma=0.0).fit(X, y).certify(Q, Deletions())
     assert in_doubt.any() and np.all(found.budget <= expected.budget)
     assert np.array_equal(found.budget[~in_doubt], expected.budget[~in_doubt])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .certificate import Certificates
 from .files import FILE_SUFFIXES, check_writable, write_parts
+from .record import joined
 from .summary import Summary, combine, summarize_correct
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Summary",
     "check_writable",
     "combine",
+    "joined",
     "summarize_correct",
     "write_parts",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, TypeVar
 
@@ -12,7 +13,7 @@ from ..smoothing import Classifier, DiscreteNoise, Noise
 from ..threats import Threat as TableThreat
 from ..threats.words import WordThreat
 
-__all__ = ["Record", "Threat"]
+__all__ = ["Record", "Threat", "joined"]
 
 Threat = TableThreat | WordThreat
 
@@ -129,3 +130,11 @@ class Record:
         The ball of RAB is open, its radius has to be larger; all other budgets may be used up.
         """
         return self.threat.withstands(self.budget, budget) & ~self.abstained
+
+
+def joined(parts: Sequence[_Self], query: NDArray[np.int64]) -> _Self:
+    """Return certificates of several parts, at least one, of which all but the queries is the same."""
+    per_query: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].PER_QUERY
+    }
+    return replace(parts[0], **(per_query | {"query": query}))

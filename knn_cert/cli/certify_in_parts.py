@@ -196,7 +196,7 @@ def _with_passes(args: argparse.Namespace, threat: Threat, memory: int, n_thread
             sigma=args.sigma,
             threat=threat,
         )
-        n_near = max(kept.n_near, streaming.Passes.first_near(threat, args.sigma, train.n_rows) or 0)
+        n_near = max(kept.n_near, streaming.first_near(threat, args.sigma, train.n_rows) or 0)
         plan = streaming.plan_of(memory, n_features=n_features, n_classes=n_classes, n_near=n_near)
         opened = streaming.Journal.open(
             _folder(args), head, {"streamed": True, **plan._asdict()}, resume=args.resume

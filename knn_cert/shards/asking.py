@@ -5,17 +5,16 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .._types import BoolArray, FloatArray, WholeArray
+from .._types import BoolArray, WholeArray
 from ..certificates import Certificates
 from ..threats import Threat
-from .needs import check_offered
 from .summary import Summary
 
-__all__ = ["MOST_NEAR", "Ask", "DoubtWarning", "certify_asking", "warn_of_doubt"]
+__all__ = ["MOST_NEAR", "Answer", "Ask", "DoubtWarning", "certify_asking", "warn_of_doubt"]
 
 # Near rows a query and class beyond which nobody is asked again: 128 kB of distances.
 MOST_NEAR = 1 << 14
@@ -31,33 +30,52 @@ class DoubtWarning(UserWarning):
     """Of some queries the whole table might certify more than what its parts have kept."""
 
 
+class Answer(NamedTuple):
+    """What all parts together say of some queries.
+
+    Attributes
+    ----------
+    certificates : Certificates
+    in_doubt : ndarray of bool
+        Where more near rows would leave less in doubt.
+    n_near : int
+        How many near rows of each class were kept.
+    most_rows : int
+        How many rows the largest class has.
+    """
+
+    certificates: Certificates
+    in_doubt: BoolArray
+    n_near: int
+    most_rows: int
+
+    @classmethod
+    def of(cls, summary: Summary, threat: Threat, n_neighbors: int, n_threads: int | None) -> Answer:
+        """Return what the summary of all parts says."""
+        certificates, in_doubt = summary.certify(threat, n_neighbors=n_neighbors, n_threads=n_threads)
+        return cls(certificates, in_doubt, summary.n_near, int(summary.rows_of_classes.max(initial=0)))
+
+
 class Ask(Protocol):
     """Asks all parts of a table, and puts their answers together."""
 
-    def __call__(self, queries: FloatArray, n_near: int | None) -> Summary:
-        """Return the summary of the whole table; with n_near, at least so many near rows of each class."""
+    def __call__(self, rows: WholeArray | None, n_near: int | None) -> Answer:
+        """Answer for all queries, or some by their numbers; with n_near, by so many near rows at least."""
 
 
 def certify_asking(
     ask: Ask,
-    queries: FloatArray,
-    threat: Threat,
     *,
-    n_neighbors: int,
     first_near: int | None = None,
     most_near: int = MOST_NEAR,
     most_bytes: int = 2**28,
-    n_threads: int | None = None,
 ) -> tuple[Certificates, BoolArray]:
     """Certify queries; ask again for those that are in doubt, until none is, or too many rows were kept.
 
     Parameters
     ----------
     ask : Ask
-    queries : ndarray of shape (m, d)
-        As many as one summary can hold.
-    threat : threat
-    n_neighbors : int
+        For as many queries as one summary can hold.
     first_near : int, optional
         How many near rows of each class are asked for first; left out, what the vote needs.
     most_near : int
@@ -65,27 +83,23 @@ def certify_asking(
     most_bytes : int
         About what the summaries may take that are asked for again; more queries are asked for one after the
         other.
-    n_threads : int, optional
 
     Returns
     -------
     Certificates, ndarray of bool
         Of which queries more near rows would leave less in doubt.
     """
-    summary = ask(queries, first_near)
-    check_offered(threat, sigma=summary.asked.sigma, n_classes=len(summary.classes))
-    certificates, in_doubt = summary.certify(threat, n_neighbors=n_neighbors, n_threads=n_threads)
-    n_near, largest = summary.n_near, min(most_near, int(summary.rows_of_classes.max(initial=0)))
-    bytes_a_row = 8 * len(summary.classes) * _COPIES
-    del summary
+    certificates, in_doubt, n_near, most_rows = ask(None, first_near)
+    largest = min(most_near, most_rows)
+    bytes_a_row = 8 * len(certificates.classes) * _COPIES
     while in_doubt.any() and n_near < largest:
         n_near = min(_TIMES * n_near, largest)
         at_once = max(1, most_bytes // (n_near * bytes_a_row))
+        in_doubt = in_doubt.copy()
         for rows in _groups(np.flatnonzero(in_doubt), at_once):
-            summary = ask(np.ascontiguousarray(queries[rows]), n_near)
-            better, still = summary.certify(threat, n_neighbors=n_neighbors, n_threads=n_threads)
-            certificates = _with(certificates, rows, better)
-            in_doubt[rows] = still
+            better = ask(rows, n_near)
+            certificates = _with(certificates, rows, better.certificates)
+            in_doubt[rows] = better.in_doubt
     return certificates, in_doubt
 
 

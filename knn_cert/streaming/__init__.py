@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .journal import Journal, digest_of_files
 from .memory import Plan, plan_of, resident_bytes, whole_table_fits
-from .passes import Passes
+from .passes import Passes, first_near
 from .run import Asked, Counted, InMemory, certify_with_passes, certify_with_table, finish
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "certify_with_table",
     "digest_of_files",
     "finish",
+    "first_near",
     "plan_of",
     "resident_bytes",
     "whole_table_fits",

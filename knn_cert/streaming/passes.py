@@ -10,23 +10,34 @@ from typing import Any
 
 import numpy as np
 
-from .._types import FloatArray
+from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
 from ..shards import Summary, summarise
-from ..shards.asking import MOST_NEAR
+from ..shards.asking import MOST_NEAR, Answer, Ask
 from ..tables import Labels, TableStream
 from ..threats import Deletions, Threat
 from ..threats.rows import RowBudget
 from .journal import Journal
 
-__all__ = ["Passes"]
+__all__ = ["Passes", "first_near"]
 
 # What a kill costs, at most; keeping a summary takes a fraction of a second.
 _SECONDS_BETWEEN = 30.0
 
 
+def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
+    """Return how many near rows of each class are asked for first, None for what the vote needs.
+
+    Budgets that are open grow with the table, and who was too modest reads all of it again.
+    """
+    grows = (
+        isinstance(threat, RowBudget) and threat.is_open and (sigma > 0.0 or isinstance(threat, Deletions))
+    )
+    return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
+
+
 class Passes:
-    """Asks all rows of a table that is read in parts (`knn_cert.shards.asking.Ask`).
+    """Asks all rows of a table that is read in parts.
 
     Parameters
     ----------
@@ -61,7 +72,7 @@ class Passes:
     ) -> None:
         self._stream, self._journal = stream, journal
         self.progress: Callable[[float], None] | None = None
-        self.n_neighbors, self.sigma, self.n_threads = n_neighbors, sigma, n_threads
+        self.threat, self.n_neighbors, self.n_threads = threat, n_neighbors, n_threads
         self._meaning = labels.meaning
         self._rows_at_once = rows_at_once
         self._settings: dict[str, Any] = {
@@ -74,20 +85,21 @@ class Passes:
         }
         self.n_rows = int(labels.counts.sum())
 
-    @staticmethod
-    def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
-        """Return how many near rows of each class are asked for first, None for what the vote needs.
+    @property
+    def first_near(self) -> int | None:
+        """How many near rows of each class are asked for first."""
+        return first_near(self.threat, self._settings["sigma"], self.n_rows)
 
-        Budgets that are open grow with the table, and who was too modest reads all of it again.
-        """
-        grows = (
-            isinstance(threat, RowBudget)
-            and threat.is_open
-            and (sigma > 0.0 or isinstance(threat, Deletions))
-        )
-        return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
+    def answers_for(self, queries: FloatArray) -> Ask:
+        """Return who asks all rows about these queries."""
 
-    def __call__(self, queries: FloatArray, n_near: int | None) -> Summary:
+        def ask(rows: WholeArray | None, n_near: int | None) -> Answer:
+            some = queries if rows is None else np.ascontiguousarray(queries[rows])
+            return Answer.of(self.summary(some, n_near), self.threat, self.n_neighbors, self.n_threads)
+
+        return ask
+
+    def summary(self, queries: FloatArray, n_near: int | None) -> Summary:
         """Return the summary of the whole table."""
         name = hashlib.sha256(queries.tobytes() + repr(n_near).encode()).hexdigest()[:16]
         done, whole = self._state(name)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..certificates import Certificates, Summary, combine, summarize_correct, write_parts
+from ..certificates import Certificates, Summary, combine, joined, summarize_correct, write_parts
 from ..exact.estimator import SmoothedKNNClassifier
 from ..gate.errors import InvalidInput
 from ..progress import paced
@@ -131,13 +131,7 @@ def certify_with_passes(
         if len(some.X):
             passes.progress = _progress_within(journal.stop, stop, asked, asked.n_rows(queries))
             certificates, in_doubt = certify_asking(
-                passes,
-                some.X,
-                asked.threat,
-                n_neighbors=passes.n_neighbors,
-                first_near=passes.first_near(asked.threat, passes.sigma, passes.n_rows),
-                most_bytes=plan.summary_bytes,
-                n_threads=passes.n_threads,
+                passes.answers_for(some.X), first_near=passes.first_near, most_bytes=plan.summary_bytes
             )
             found, n_in_doubt = [certificates], int(in_doubt.sum())
         _add(journal, stop, some, found, asked, n_in_doubt)
@@ -193,12 +187,8 @@ def _add(
     if not found:
         journal.add(stop, None, {})
         return
-    per_query: dict[str, Any] = {
-        name: np.concatenate([getattr(one, name) for one in found]) for name in found[0].PER_QUERY
-    }
     rows = some.row_numbers
-    per_query["query"] = rows if asked.numbers is None else asked.numbers[rows]
-    certificates = dataclasses.replace(found[0], **per_query)
+    certificates = joined(found, rows if asked.numbers is None else asked.numbers[rows])
     correct, labels = None, []
     if some.y is not None:
         correct = np.asarray(certificates.label == some.y)

@@ -3,6 +3,7 @@
 from .coding import Coding, ColumnCoding
 from .doubts import TableWarning, warn_of_same_rows, warn_of_unknown_counts, warn_of_unknown_labels
 from .holdout import Split, holdout_rows, split_holdout
+from .parquet import parquet_files
 from .queries import Queries, read_queries
 from .reading import Table, read_table
 from .streams import Labels, QueryStream, TableStream, size_of_table, stream_queries, stream_table
@@ -18,6 +19,7 @@ __all__ = [
     "TableStream",
     "TableWarning",
     "holdout_rows",
+    "parquet_files",
     "read_queries",
     "read_table",
     "size_of_table",

@@ -118,9 +118,9 @@ class TextParts:
         if start < self.n_rows:
             yield from _own_parts(self._file, self._layout, size, start)
 
-    def labels(self, size: int, name: str) -> Iterator[Raw]:
-        """Yield all rows, for their labels."""
-        return self.parts(size)
+    def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]:
+        """Yield rows for their labels."""
+        return self.parts(size, start)
 
 
 # --- our own reader -----------------------------------------------------------------------------------------

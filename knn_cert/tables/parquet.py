@@ -70,14 +70,13 @@ class ParquetParts:
             yield replace(read_pandas(frame, self._select), places=places)
             start += len(frame)
 
-    def labels(self, size: int, name: str) -> Iterator[Raw]:
-        """Yield all rows without their features, ``size`` at a time."""
+    def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]:
+        """Yield rows from ``start`` on without their features, ``size`` at a time."""
         stored = [one for one in self._stored if one.strip() == name]
         if len(stored) != 1:  # the name of a folder
-            yield from self.parts(size)
+            yield from self.parts(size, start)
             return
-        start = 0
-        for table in self._tables(size, 0, stored):
+        for table in self._tables(size, start, stored):
             with _errors():
                 frame = table.replace_schema_metadata(None).to_pandas()
             places = range(start + 1, start + 1 + len(frame))

@@ -33,7 +33,7 @@ class _Parts(Protocol):
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]: ...
 
-    def labels(self, size: int, name: str) -> Iterator[Raw]: ...
+    def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]: ...
 
 
 class _Whole(NamedTuple):
@@ -45,8 +45,8 @@ class _Whole(NamedTuple):
     def n_rows(self) -> int:
         return len(self.raw.places)
 
-    def labels(self, size: int, name: str) -> Iterator[Raw]:
-        return self.parts(size)
+    def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]:
+        return self.parts(size, start)
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         row = np.arange(self.n_rows)
@@ -111,6 +111,18 @@ class TableStream:
         classes, place_of = np.unique(np.array(list(meaning.values())), return_inverse=True)
         rows = np.bincount(place_of, weights=list(counts.values())).astype(np.int64)
         return Labels(classes, rows, meaning)
+
+    def features(self, start: int, n_rows: int) -> NDArray[np.float64]:
+        """Read the features of some rows."""
+        raw = next(_each(self._path, self._parts.parts(n_rows, start)))
+        with naming(self._path):
+            return plain_numbers(raw)
+
+    def labels_of(self, start: int, n_rows: int) -> NDArray[Any]:
+        """Read the labels of some rows, whole numbers where all of these are."""
+        raw = next(_each(self._path, self._parts.labels(n_rows, self.label_name, start)))
+        with naming(self._path):
+            return as_labels(raw.labels)
 
     def parts(
         self, size: int, meaning: dict[str, Any], start: int = 0

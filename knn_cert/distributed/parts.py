@@ -1,0 +1,144 @@
+"""A training table as tasks: what comes in as arrays of Dask, cut along rows, and what its labels are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import dask
+import numpy as np
+from distributed import Client
+from numpy.typing import ArrayLike, NDArray
+
+from ..gate.errors import InvalidInput
+from ..gate.labels import check_kind_of_labels, number_classes
+
+__all__ = ["Parts", "checked_array", "connected"]
+
+
+class Parts(NamedTuple):
+    """Parts of a training table.
+
+    Attributes
+    ----------
+    X, y : list of Delayed
+        Features and labels of each part.
+    rows : tuple of int
+        How many rows each part has.
+    n_features : int
+    """
+
+    X: list[Any]
+    y: list[Any]
+    rows: tuple[int, ...]
+    n_features: int
+
+    @classmethod
+    def of(cls, X: Any, y: Any) -> Parts:
+        """Cut arrays of Dask into parts, along rows.
+
+        Raises
+        ------
+        InvalidInput
+            If shapes do not fit together, or are unknown.
+        """
+        X, y = checked_array(X, "X", 2), checked_array(y, "y", 1)
+        if X.shape[0] != y.shape[0]:
+            raise InvalidInput(f"X and y must have as many rows, got {X.shape[0]} and {y.shape[0]}")
+        if not X.shape[0] or not X.shape[1]:
+            raise InvalidInput(f"X must have rows and features, got the shape {X.shape}")
+        X = X.rechunk({1: -1})
+        y = y.rechunk((X.chunks[0],))
+        rows = [int(n) for n in X.chunks[0]]
+        kept = [k for k, n in enumerate(rows) if n]  # parts without rows say nothing
+        Xs, ys = X.to_delayed().ravel(), y.to_delayed().ravel()
+        return cls([Xs[k] for k in kept], [ys[k] for k in kept], tuple(rows[k] for k in kept), X.shape[1])
+
+    def classes(self, client: Client, given: ArrayLike | None) -> NDArray[Any]:
+        """Look at all labels, each part where it lies, and return the classes.
+
+        Raises
+        ------
+        InvalidInput
+            If there are less than two, if one is none of those that were given, or if some are numbers and
+            others texts.
+        """
+        counted = [dask.delayed(_labels_of, pure=False)(y) for y in self.y]
+        futures = client.compute(counted)
+        try:
+            found: list[NDArray[Any]] = client.gather(futures)
+        finally:
+            client.cancel(futures)
+        kinds = {"text" if labels.dtype.kind in "USO" else "numbers" for labels in found}
+        if len(kinds) > 1:
+            raise InvalidInput(
+                "labels of all parts must have one type, got numbers in some and texts in others; write them "
+                "in the same way"
+            )
+        classes, _ = number_classes(np.unique(np.concatenate(found)), given)
+        if given is None:
+            check_kind_of_labels(classes)
+        return classes
+
+
+def connected(client: Client | None) -> Client:
+    """Return the client that is used.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+    """
+    if client is not None:
+        if not isinstance(client, Client):
+            raise TypeError(f"client must be a distributed.Client, got {type(client).__name__}")
+        return client
+    try:
+        return Client.current()
+    except ValueError:
+        raise InvalidInput(
+            "expected a cluster to work on, got none; start one on this machine (from dask.distributed "
+            "import Client; client = Client(n_workers=2, threads_per_worker=1)) or name the scheduler of "
+            "another (Client('tcp://ADDRESS:8786'))"
+        ) from None
+
+
+def checked_array(array: Any, name: str, n_dimensions: int) -> Any:
+    """Return an array of Dask whose shape is known.
+
+    Raises
+    ------
+    TypeError, InvalidInput
+        With the remedy.
+    """
+    import dask.array as da
+
+    if hasattr(array, "to_dask_array"):
+        raise TypeError(
+            f"{name} must be an array of Dask, got a frame; give its .to_dask_array(lengths=True)"
+        )
+    if not isinstance(array, da.Array):
+        raise TypeError(
+            f"{name} must be an array of Dask, got {type(array).__module__}.{type(array).__name__}; give "
+            f"dask.array.from_array({name}, chunks=...), or use SmoothedKNNClassifier, which takes it so"
+        )
+    if array.ndim != n_dimensions:
+        raise InvalidInput(f"{name} must have {n_dimensions} dimension(s), got the shape {array.shape}")
+    if np.isnan(array.shape).any():
+        raise InvalidInput(
+            f"{name} has parts of unknown size; call {name}.compute_chunk_sizes(), or from a frame "
+            "to_dask_array(lengths=True)"
+        )
+    return array
+
+
+def _labels_of(y: Any) -> NDArray[Any]:
+    """Return the different labels of a part."""
+    labels = np.asarray(y)
+    if labels.dtype.kind == "f" and np.isnan(labels).any():
+        raise InvalidInput("y must have a label in every row, got NaN")
+    if labels.dtype.kind != "O":
+        return np.unique(labels)
+    different: Sequence[Any] = list(Counter(labels.tolist()))
+    return np.unique(np.array(different))
