@@ -142,10 +142,10 @@ def test_a_worker_that_is_killed_changes_nothing(client, tmp_path, monkeypatch):
     X, y, Q = table(60_000, 30)
     pd.DataFrame(X).rename(columns=str).assign(y=y).to_parquet(tmp_path / "t.parquet", row_group_size=3000)
     monkeypatch.setattr("knn_cert.distributed.reading._PART_BYTES", 1)
-    Q = np.tile(Q, (40, 1))
+    Q = np.tile(Q, (12, 1))
     expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q, LabelFlips())
-    classifier = DistributedKNNClassifier(5, 0.5, queries_at_once=100).fit(
-        *client.persist(in_parts(X, y, 3000))
+    classifier = DistributedKNNClassifier(5, 0.5, queries_at_once=50).fit(
+        *read_parquet(tmp_path / "t.parquet", "y")
     )
     before = client.run(os.getpid)
     killed = []

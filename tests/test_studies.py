@@ -41,6 +41,8 @@ def _what_it_needs(request):
     name = request.getfixturevalue("name")
     if name.startswith("benchmarks.nets."):
         pytest.importorskip("torch", reason="ensembles of nets need torch: pip install 'knn-cert[torch]'")
+    if name == "benchmarks.scaling.cluster":
+        pytest.importorskip("distributed", reason="a cluster needs Dask: pip install 'knn-cert[distributed]'")
     if name == "benchmarks.exact.law_balls":
         pytest.importorskip("flint", reason="ball arithmetic needs python-flint")
 

@@ -1,0 +1,217 @@
+"""A table on a cluster of two worker processes: throughput against one process, traffic, memory.
+
+Run ``python -m benchmarks.scaling.cluster [--save]`` in a source checkout; see benchmarks/README.md. The full
+study writes 2.3 GB of Parquet to a temporary folder (--folder names another place).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from knn_cert import LabelFlips, SmoothedKNNClassifier, summarise
+from knn_cert.tables import stream_table
+
+from ..common.command import parse, report_on, study_parser
+from ..common.report import SEED, Report, duration, require
+from .simulation import Constants, simulate
+from .tables import rows, write_table
+
+_D, _PART = 56, 100_000
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the study; return 1 if a result is wrong."""
+    parser = study_parser("scaling.cluster", __doc__)
+    parser.add_argument("--folder", help="where the table is written (default: a temporary folder)")
+    parser.add_argument("--rows", type=int, default=10_000_000, help="of the table (default: %(default)s)")
+    options = parse(parser, argv)
+    return report_on(lambda report: _run(report, options), options, "cluster")
+
+
+def _run(report: Report, options: argparse.Namespace) -> None:
+    from distributed import Client, LocalCluster
+
+    n, m = (6_000, 40) if options.quick else (options.rows, 1000)
+    report.opening("A table on a cluster of two worker processes", SEED)
+    queries = rows(m, _D, np.random.default_rng(SEED))[0].astype(np.float64)
+    with (
+        tempfile.TemporaryDirectory(dir=options.folder) as folder,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        _check(Path(folder), options.quick)
+        path = Path(folder) / "table.parquet"
+        write_table(path, n, _D, seed=7)
+        lines, measured = [], []
+        for sigma in (0.0, 1.0):
+            one = _one_process(path, queries, sigma)
+            many = _cluster(client, path, queries, sigma)
+            pace = n * m / many["seconds"]
+            lines.append(
+                [
+                    f"{sigma:g}",
+                    duration(one["seconds"]),
+                    duration(many["seconds"]),
+                    f"{one['seconds'] / many['seconds']:.2f}",
+                    f"{pace:.2g}",
+                    f"{one['bytes']:.0f}",
+                    f"{many['moved'] / 1e6:.0f}",
+                    " ".join(f"{name} {peak:.0f}" for name, peak in many["peaks"].items()),
+                ]
+            )
+            measured.append((sigma, one, many))
+    report.text(
+        f"{n:.0e} rows of {_D} features (float32, Parquet, row groups of {_PART:,} rows), {m} queries, "
+        "K = 5, flipped labels. One process: the same row groups summarised one after the other on one "
+        "thread, and certified; the cluster asks again for queries in doubt besides. The scheduler lives in "
+        "the process of the client."
+    )
+    report.table(
+        (
+            "sigma",
+            "one process",
+            "two workers",
+            "ratio",
+            "rows x queries a second",
+            "summary, bytes a query",
+            "MB moved",
+            "peak MB",
+        ),
+        lines,
+    )
+    _simulated(report, measured, n, m)
+
+
+def _check(folder: Path, quick: bool) -> None:
+    from knn_cert.distributed import DistributedKNNClassifier, read_parquet
+
+    n = 2_000 if quick else 20_000
+    write_table(folder / "small.parquet", n, _D, seed=8)
+    with stream_table(folder / "small.parquet", "kind") as stream:
+        X, y = stream.features(0, n), stream.labels_of(0, n)
+    expected = SmoothedKNNClassifier(5, 1.0).fit(X, y).certify(X[:20] + 0.5, LabelFlips())
+    classifier = DistributedKNNClassifier(5, 1.0).fit(*read_parquet(folder / "small.parquet", "kind"))
+    found = classifier.certify(X[:20] + 0.5, LabelFlips())
+    require(np.array_equal(found.budget, expected.budget), "a cluster certifies what the whole table does")
+
+
+def _one_process(path: Path, queries: np.ndarray, sigma: float) -> dict:
+    settings = {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_threads": 1}
+    began = time.perf_counter()
+    reading = summarising = merging = 0.0
+    whole, n_parts = None, 0
+    with stream_table(path, "kind") as stream:
+        for start in range(0, stream.n_rows, _PART):
+            at = [time.perf_counter()]
+            n_rows = min(_PART, stream.n_rows - start)
+            X, y = stream.features(start, n_rows), stream.labels_of(start, n_rows)
+            at.append(time.perf_counter())
+            part = summarise(queries, X, y, **settings)
+            at.append(time.perf_counter())
+            whole = part if whole is None else whole.merge(part, n_threads=1)
+            at.append(time.perf_counter())
+            n_parts += 1
+            reading += at[1] - at[0]
+            summarising += at[2] - at[1]
+            merging += at[3] - at[2]
+    before = time.perf_counter()
+    certificates, _ = whole.certify(LabelFlips(), n_neighbors=5, n_threads=1)
+    certifying = time.perf_counter() - before
+    n, m = stream.n_rows, len(queries)
+    return {
+        "seconds": time.perf_counter() - began,
+        "certificates": certificates,
+        "bytes": whole.nbytes / m,
+        "constants": Constants(
+            read_row=reading / n,
+            row_and_query=summarising / (n * m),
+            merge_query=merging / (max(1, n_parts - 1) * m),
+            certify_query=certifying / m,
+            bytes_a_query=whole.nbytes / m,
+        ),
+    }
+
+
+def _cluster(client, path: Path, queries: np.ndarray, sigma: float) -> dict:
+    from knn_cert.distributed import DistributedKNNClassifier, read_parquet
+
+    classifier = DistributedKNNClassifier(5, sigma, queries_at_once=len(queries)).fit(
+        *read_parquet(path, "kind")
+    )
+    pids = {
+        "client": os.getpid(),
+        **{f"worker {k}": pid for k, pid in enumerate(client.run(os.getpid).values())},
+    }
+    moved_before = sum(client.run(_bytes_moved).values())
+    peaks = dict.fromkeys(pids, 0.0)
+    stop = threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.2):
+            for name, pid in pids.items():
+                peaks[name] = max(peaks[name], _resident(pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    began = time.perf_counter()
+    certificates = classifier.certify(queries, LabelFlips())
+    seconds = time.perf_counter() - began
+    stop.set()
+    watcher.join()
+    moved = sum(client.run(_bytes_moved).values()) - moved_before
+    return {"seconds": seconds, "certificates": certificates, "peaks": peaks, "moved": moved}
+
+
+def _bytes_moved(dask_worker) -> int:
+    return (
+        int(dask_worker.transfer_incoming_bytes_total)
+        if hasattr(dask_worker, "transfer_incoming_bytes_total")
+        else sum(one["total"] for one in dask_worker.transfer_incoming_log)
+    )
+
+
+def _resident(pid: int) -> float:
+    try:
+        text = Path(f"/proc/{pid}/statm").read_text()
+    except OSError:
+        return 0.0
+    return int(text.split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _simulated(report: Report, measured: list, n: int, m: int) -> None:
+    report.heading("From these constants")
+    for sigma, one, many in measured:
+        require(
+            np.array_equal(one["certificates"].label, many["certificates"].label)
+            and bool(np.all(one["certificates"].budget <= many["certificates"].budget)),
+            "both certify the same, but for what one process left in doubt",
+        )
+        c = one["constants"]
+        expected = simulate(c, n_rows=n, n_queries=m, n_workers=2, rows_a_part=_PART)
+        report.text(
+            f"sigma = {sigma:g}: reading {1e6 * c.read_row:.2f} us a row, {1e9 * c.row_and_query:.1f} ns a "
+            f"row and query, merging {1e6 * c.merge_query:.1f} us a query and part, certifying "
+            f"{1e3 * c.certify_query:.2f} ms a query, {c.bytes_a_query:.0f} bytes a query and part. "
+            f"Simulated for the cluster above {duration(expected.seconds)}, measured "
+            f"{duration(many['seconds'])}. Then on parts of {10 * _PART:,} rows, one pass for each block of queries:"
+        )
+        lines = []
+        for n_rows, n_queries in ((10**7, 10**3), (10**8, 10**4), (10**9, 10**4), (10**9, 10**6)):
+            sizes = {"n_rows": n_rows, "n_queries": n_queries, "rows_a_part": 10 * _PART}
+            times = [simulate(c, n_workers=n_workers, **sizes) for n_workers in (1, 4, 64)]
+            cells = [f"{one.seconds / 3600:.3g} h" for one in times]
+            moved = f"{times[-1].bytes_moved / 1e9:.3g} GB"
+            lines.append([f"{n_rows:.0e}", f"{n_queries:.0e}", *cells, moved])
+        report.table(("rows", "queries", "1 worker", "4 workers", "64 workers", "moved among 64"), lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
