@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 
 import numpy as np
 import pytest
@@ -340,3 +341,40 @@ def test_who_keeps_few_rows_certifies_less_and_says_so():
     assert np.array_equal(found.budget[~in_doubt], expected.budget[~in_doubt])
     with pytest.warns(DoubtWarning, match=f"{in_doubt.sum()} of 30 queries"):
         warn_of_doubt(int(in_doubt.sum()), 30, 80)
+
+
+def test_a_summary_can_be_pickled_and_is_columns_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    X, y, Q = table(500, 4, 2, 6)
+    summary = summarise(Q, X, np.array(["ham", "spam"])[y], n_neighbors=5, sigma=0.5)
+    columns = {name: pa.array(np.atleast_1d(array)) for name, array in summary.to_arrays().items()}
+    as_arrays = {name: column.to_numpy(zero_copy_only=False) for name, column in columns.items()}
+    shapes = {name: array.shape for name, array in summary.to_arrays().items()}
+    through_arrow = Summary.from_arrays({name: as_arrays[name].reshape(shapes[name]) for name in shapes})
+    for other in (pickle.loads(pickle.dumps(summary)), through_arrow):
+        np.testing.assert_array_equal(other.probabilities(5), summary.probabilities(5))
+        assert other.merge(summary).n_rows == 1000 and other.classes.tolist() == ["ham", "spam"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"counts": None},
+        {"counts": np.array([4, 10, 0])},
+        {"counts": np.array([8, 0, 0])},
+        {"classes": np.array([1, 0])},
+        {"classes": np.array([0, 1, 2])},
+        {"settings": np.array([-1.0, 4.0, 4.0])},
+        {"near": np.zeros(3)},
+        {"near_start": np.zeros(3, dtype=np.int64)},
+        {"piece": np.array([10**6])},
+        {"far_kind": np.array("some")},
+        {"squares": np.zeros(1)},
+    ],
+)
+def test_arrays_that_are_no_summary_are_refused(changes):
+    X, y, Q = table(300, 4, 2, 6)
+    arrays = summarise(Q, X, y, n_neighbors=5, sigma=0.5).to_arrays() | changes
+    arrays = {name: array for name, array in arrays.items() if array is not None}
+    with pytest.raises(ValueError, match=".+"):
+        Summary.from_arrays(arrays).vote(5)

@@ -201,7 +201,8 @@ def _simulated(report: Report, measured: list, n: int, m: int) -> None:
             f"row and query, merging {1e6 * c.merge_query:.1f} us a query and part, certifying "
             f"{1e3 * c.certify_query:.2f} ms a query, {c.bytes_a_query:.0f} bytes a query and part. "
             f"Simulated for the cluster above {duration(expected.seconds)}, measured "
-            f"{duration(many['seconds'])}. Then on parts of {10 * _PART:,} rows, one pass for each block of queries:"
+            f"{duration(many['seconds'])}. Then on parts of {10 * _PART:,} rows, one pass for each block of "
+            "queries:"
         )
         lines = []
         for n_rows, n_queries in ((10**7, 10**3), (10**8, 10**4), (10**9, 10**4), (10**9, 10**6)):

@@ -66,6 +66,8 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
 
     memory = _MEMORY if args.memory is None else args.memory
     with contextlib.ExitStack() as stack, input_errors():
+        # Found in a moment, and reading a large table takes longer.
+        streaming.Journal.check_may_begin(_folder(args), resume=args.resume)
         if _is_streamed(args, memory):
             work = stack.enter_context(_with_passes(args, threat, memory, n_threads))
         else:

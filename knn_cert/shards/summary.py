@@ -194,14 +194,31 @@ class Summary:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Summary:
-        """Return the summary of arrays that `to_arrays` gave."""
-        n_queries, n_near, given = (int(one) for one in arrays["counts"])
-        sigma, dof, n_features = (float(one) for one in arrays["settings"])
-        asked = _Asked(
-            str(arrays["queries"]), sigma, check_dof(dof), int(n_features), str(arrays["far_kind"])
-        )
-        packed = SummaryArrays(*(arrays[name] for name in SummaryArrays._fields))
-        return cls(arrays["classes"], n_queries, n_near, packed, asked, bool(given))
+        """Return the summary of arrays that `to_arrays` gave, perhaps by way of Arrow.
+
+        Raises
+        ------
+        InvalidInput
+            If they are none of a summary.
+        """
+        try:
+            n_queries, n_near, given = (int(one) for one in arrays["counts"])
+            sigma, dof, n_features = (float(one) for one in arrays["settings"])
+            queries, far_kind = (str(np.asarray(arrays[name]).item()) for name in ("queries", "far_kind"))
+            packed = SummaryArrays(*(np.asarray(arrays[name]) for name in SummaryArrays._fields))
+            classes = np.asarray(arrays["classes"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput(f"expected the arrays of a summary, got others: {error!r}") from error
+        if classes.dtype == object:  # texts, as Arrow gives them
+            classes = np.array(classes.tolist())
+        increasing = classes.ndim == 1 and bool(np.all(classes[:-1] < classes[1:]))
+        if not increasing or n_near < 1 or len(packed.bound) != n_queries * len(classes):
+            raise InvalidInput(
+                f"expected the arrays of a summary of {n_queries} queries, got {len(packed.bound)} lists for "
+                f"{len(classes)} classes; give all that to_arrays() gave, as it was"
+            )
+        asked = _Asked(queries, check_sigma_or_none(sigma), check_dof(dof), int(n_features), far_kind)
+        return cls(classes, n_queries, n_near, packed, asked, bool(given))
 
     def _checked_n_neighbors(self, n_neighbors: int) -> int:
         if len(self.classes) < 2:

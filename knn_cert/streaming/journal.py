@@ -124,12 +124,8 @@ class Journal:
             If there is one and nobody said `resume`, or it belongs to another run, or another process works
             with it.
         """
+        cls.check_may_begin(folder, resume=resume)
         shown = printable(folder)
-        if folder.exists() and not resume:
-            raise InvalidInput(
-                f"{shown} is there, from a run that was stopped; add --resume to go on with it, or delete "
-                "the folder"
-            )
         folder.mkdir(exist_ok=True)
         with _locked(folder):
             mine = {"format": "knn_cert.run", "version": 1, "knn_cert": __version__, **head}
@@ -146,6 +142,15 @@ class Journal:
             else:
                 _write(path, {**mine, "plan": plan})
             yield cls(folder, {**mine, "plan": plan})
+
+    @staticmethod
+    def check_may_begin(folder: Path, *, resume: bool) -> None:
+        """Refuse a folder that is there where nobody said that a run is to be gone on with."""
+        if folder.exists() and not resume:
+            raise InvalidInput(
+                f"{printable(folder)} is there, from a run that was stopped; add --resume to go on with it, "
+                "or delete the folder"
+            )
 
     @staticmethod
     def kept_plan(folder: Path) -> dict[str, Any] | None:
