@@ -15,7 +15,7 @@ from knn_cert.progress import ProgressBar
 
 from . import certify_data, report_parts, table_options
 from .certify_report import Facts, price, report
-from .errors import InputError, input_errors
+from .errors import InputError, input_errors, work_errors
 from .report_parts import plural, print_report
 
 if TYPE_CHECKING:
@@ -65,27 +65,29 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
     from knn_cert import streaming
 
     memory = _MEMORY if args.memory is None else args.memory
-    with contextlib.ExitStack() as stack, input_errors():
-        # Found in a moment, and reading a large table takes longer.
-        streaming.Journal.check_may_begin(_folder(args), resume=args.resume)
-        if _is_streamed(args, memory):
-            work = stack.enter_context(_with_passes(args, threat, memory, n_threads))
-        else:
-            work = stack.enter_context(_with_table(args, memory, fit))
+    with contextlib.ExitStack() as stack:
+        with input_errors():
+            # Found in a moment, and reading a large table takes longer.
+            streaming.Journal.check_may_begin(_folder(args), resume=args.resume)
+            if _is_streamed(args, memory):
+                work = stack.enter_context(_with_passes(args, threat, memory, n_threads))
+            else:
+                work = stack.enter_context(_with_table(args, memory, fit))
         began, n_before = time.perf_counter(), work.journal.n_queries
-        with ProgressBar("certifying", enabled=not args.quiet) as progress:
+        with ProgressBar("certifying", enabled=not args.quiet) as progress, work_errors():
             work.certify(streaming.Asked(threat, progress, args.budgets, args.limit, work.numbers))
         seconds, n_done = time.perf_counter() - began, work.journal.n_queries - n_before
-        counted = streaming.finish(work.journal, Path(args.out))
+        with input_errors():
+            counted = streaming.finish(work.journal, Path(args.out))
         _warn(counted, work.journal.stop)
-        title, said = "time", "nothing was left to certify"
-        if n_done:
-            title, said = price(seconds, n_done, counted.example, n_threads)
-        if n_before:
-            said += f"; {plural(n_before, 'certificate')} from an earlier run"
-        if not args.quiet:
-            print_report(report(args, work.facts, counted.example, counted.summary, (title, said)))
         work.journal.remove()
+    title, said = "time", "nothing was left to certify"
+    if n_done:
+        title, said = price(seconds, n_done, counted.example, n_threads)
+    if n_before:
+        said += f"; {plural(n_before, 'certificate')} from an earlier run"
+    if not args.quiet:
+        print_report(report(args, work.facts, counted.example, counted.summary, (title, said)))
     return 0
 
 

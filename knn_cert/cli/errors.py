@@ -41,6 +41,15 @@ def gate_errors() -> Iterator[None]:
         raise InputError(message_of(error)) from error
 
 
+@contextlib.contextmanager
+def work_errors() -> Iterator[None]:
+    """Around computations that read and write as they go: files and packages are the input's as well."""
+    try:
+        yield
+    except (InvalidInput, OSError, ImportError) as error:
+        raise InputError(message_of(error)) from error
+
+
 def message_of(error: BaseException) -> str:
     """Return what an error says, without what only a programmer wants to know."""
     # str() of an OSError starts with "[Errno 13]", which helps nobody.
