@@ -358,3 +358,19 @@ def test_the_head_says_what_a_run_is_about(folder, monkeypatch):
     assert head["options"]["limit"] == "35" and "memory" not in head["options"]
     with whole_or_nothing(folder / "run") as temporary:  # nothing of ours is left open
         temporary.write_text("x")
+
+
+def test_who_interrupts_is_told_how_to_go_on(folder, monkeypatch, capsys):
+    add = journal.Journal.add
+
+    def stopping(self, *args):
+        if len(self.parts) == 1:
+            raise KeyboardInterrupt
+        add(self, *args)
+
+    monkeypatch.setattr(journal.Journal, "add", stopping)
+    certify("out.csv", *THREATS[0], "--memory", "30GB", code=130)
+    err = capsys.readouterr().err
+    assert (
+        "knn-cert: interrupted: 14 certificates kept in" in err and "out.csv.parts; --resume goes on" in err
+    )

@@ -50,8 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         _say(f"error: {error}")
         return _WRONG
-    except KeyboardInterrupt:
-        _say("interrupted")
+    except KeyboardInterrupt as stopped:
+        _say(f"interrupted{f': {stopped}' if str(stopped) else ''}")
         return _INTERRUPTED
     except BrokenPipeError:
         _drop_output()

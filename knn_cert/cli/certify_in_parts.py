@@ -74,8 +74,12 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
             else:
                 work = stack.enter_context(_with_table(args, memory, fit))
         began, n_before = time.perf_counter(), work.journal.n_queries
-        with ProgressBar("certifying", enabled=not args.quiet) as progress, work_errors():
-            work.certify(streaming.Asked(threat, progress, args.budgets, args.limit, work.numbers))
+        try:
+            with ProgressBar("certifying", enabled=not args.quiet) as progress, work_errors():
+                work.certify(streaming.Asked(threat, progress, args.budgets, args.limit, work.numbers))
+        except KeyboardInterrupt as stopped:
+            kept = plural(work.journal.n_queries, "certificate")
+            raise KeyboardInterrupt(f"{kept} kept in {_folder(args)}; --resume goes on") from stopped
         seconds, n_done = time.perf_counter() - began, work.journal.n_queries - n_before
         with input_errors():
             counted = streaming.finish(work.journal, Path(args.out))
