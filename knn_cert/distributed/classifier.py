@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import functools
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar, get_args
+from collections.abc import Callable
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from distributed import Client
@@ -17,13 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from .._types import FloatArray
 from ..certificates import Certificates, joined
 from ..exact.classifiers import checked_vote
-from ..gate.errors import InvalidInput
 from ..gate.numbers import as_whole_number, check_n_threads
 from ..shards.asking import MOST_NEAR, certify_asking, warn_of_doubt
 from ..shards.needs import check_offered, needs_of, summary_kernel
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
-from .parts import Parts, checked_array, connected
+from .blocks import blocks_of, work_through
+from .parts import Parts, connected
 from .tree import Tree
 
 __all__ = ["DistributedKNNClassifier"]
@@ -36,31 +34,6 @@ _SUMMARY_BYTES = 32 << 20
 _FAR_BYTES = 6 << 10
 _MOST_QUERIES = 1 << 14
 _MOST_BLOCKS = 8  # in flight
-
-
-class _Block(NamedTuple):
-    """Some queries: how many there are, and how the cluster gets them."""
-
-    size: int
-    queries: Callable[[], Any]
-
-
-class _Told:
-    """Counts parts that are summarised, and says to how many queries that amounts."""
-
-    def __init__(self, n_queries: int, n_parts: int, progress: Callable[[int, int], None] | None) -> None:
-        self._n_queries, self._n_parts, self._progress = n_queries, n_parts, progress
-        self._done, self._lock = 0, threading.Lock()
-        if progress is not None:
-            progress(0, n_queries)
-
-    def add(self, block: _Block) -> None:
-        """Count one part for some queries."""
-        if self._progress is None:
-            return
-        with self._lock:
-            self._done += block.size
-            self._progress(self._done // self._n_parts, self._n_queries)
 
 
 class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # untyped
@@ -155,13 +128,17 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             del self.classes_
         client, parts = connected(self.client), Parts.of(X, y)
         check_n_threads(self.n_threads)
-        as_whole_number(self.most_near, "most_near", least=1)
         classes = parts.classes(client, self.classes)
-        n_rows = sum(parts.rows)
-        self._check_parameters(len(classes), n_rows, parts.n_features)
-        self.classes_ = classes
-        self.n_features_in_, self.n_samples_fit_ = parts.n_features, n_rows
         self._parts = parts
+        # As they were: another list of classes is for another fit.
+        self._given_classes = None if self.classes is None else classes
+        self.n_features_in_, self.n_samples_fit_ = parts.n_features, sum(parts.rows)
+        self.classes_ = classes
+        try:
+            self._check_parameters()
+        except BaseException:
+            del self.classes_
+            raise
         return self
 
     def certify(
@@ -199,6 +176,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             If the whole table might certify more for some queries than its parts with `most_near` rows do.
         """
         check_is_fitted(self, "classes_")
+        self._check_parameters()
         asked = BlackBoxBall() if threat is None else check_threat(threat, get_args(Threat))
         check_offered(asked, sigma=float(self.sigma), n_classes=len(self.classes_))
 
@@ -224,6 +202,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         ndarray of shape (m, C)
         """
         check_is_fitted(self, "classes_")
+        self._check_parameters()
         votes = self._of_all_blocks(Q, None, Tree.vote, None)
         return np.concatenate([vote.probabilities for vote in votes])
 
@@ -244,75 +223,32 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
     def _of_all_blocks(
         self,
-        Q: Any,
+        Q: ArrayLike,
         threat: Threat | None,
         answer: Callable[[Tree, Any, Callable[[], None]], _Answer],
         progress: Callable[[int, int], None] | None,
     ) -> list[_Answer]:
         """Return the answers for all blocks of queries, some of which are under way at a time."""
-        client = connected(self.client)
-        n_classes, parts = len(self.classes_), self._parts
-        self._check_parameters(n_classes, self.n_samples_fit_, self.n_features_in_)
-        blocks = list(self._blocks(client, Q, threat))
-        told = _Told(sum(block.size for block in blocks), len(parts.X), progress)
-        tree = Tree(
-            client,
-            parts,
-            {
-                "n_neighbors": self.n_neighbors,
-                "sigma": self.sigma,
-                "classes": self.classes,
-                "n_classes": n_classes,
-                "threat": threat,
-                "n_threads": self.n_threads,
-            },
-        )
+        client, parts = connected(self.client), self._parts
+        blocks = blocks_of(client, Q, self.n_features_in_, self._queries_at_once(threat))
+        settings = {
+            "n_neighbors": self.n_neighbors,
+            "sigma": self.sigma,
+            "classes": self._given_classes,
+            "n_classes": len(self.classes_),
+            "threat": threat,
+            "n_threads": self.n_threads,
+        }
+        tree = Tree(client, parts, settings, self.classes_)
         slots = sum(client.nthreads().values())
-        at_once = min(_MOST_BLOCKS, 1 + -(-slots // len(parts.X)), len(blocks))
-        with ThreadPoolExecutor(at_once, thread_name_prefix="knn-cert-block") as pool:
-
-            def work(block: _Block) -> _Answer:
-                queries = block.queries()
-                try:
-                    return answer(tree, queries, functools.partial(told.add, block))
-                finally:
-                    queries.release()
-
-            waiting = [pool.submit(work, block) for block in blocks]
-            try:
-                return [one.result() for one in waiting]
-            except BaseException:
-                for one in waiting:
-                    one.cancel()
-                tree.stop()
-                raise
-
-    def _blocks(self, client: Client, Q: Any, threat: Threat | None) -> Iterator[_Block]:
-        size = self._queries_at_once(threat)
-        if hasattr(Q, "dask"):
-            Q = checked_array(Q, "Q", 2)
-            self._check_queries(Q.shape)
-            sizes = [min(size, int(n) - first) for n in Q.chunks[0] for first in range(0, int(n), size)]
-            Q = Q.rechunk({0: tuple(sizes), 1: -1})
-            delayed = Q.to_delayed().ravel()
-            for size_of_block, queries_of_block in zip(sizes, delayed, strict=True):
-                yield _Block(size_of_block, functools.partial(client.compute, queries_of_block))
-            return
-        queries = np.asarray(Q)
-        if queries.ndim != 2:
-            raise InvalidInput(f"Q must have shape (m, d), got {queries.shape}")
-        self._check_queries(queries.shape)
-        for start in range(0, len(queries), size):
-            some = queries[start : start + size]
-            yield _Block(len(some), functools.partial(client.scatter, some, hash=False))
-
-    def _check_queries(self, shape: tuple[int, ...]) -> None:
-        if shape[1] != self.n_features_in_:
-            raise InvalidInput(
-                f"Q must have {self.n_features_in_} features, as the training table has, got {shape[1]}"
-            )
-        if not shape[0]:
-            raise InvalidInput("Q must hold at least one query, got none")
+        return work_through(
+            blocks,
+            functools.partial(answer, tree),
+            at_once=min(_MOST_BLOCKS, 1 + -(-slots // len(parts.X))),
+            n_parts=len(parts.X),
+            stop=tree.stop,
+            progress=progress,
+        )
 
     def _queries_at_once(self, threat: Threat | None) -> int:
         if self.queries_at_once is not None:
@@ -329,14 +265,16 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         bytes_a_query = n_classes * (8 * needs.n_near + far) + 8 * self.n_features_in_
         return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // bytes_a_query))
 
-    def _check_parameters(self, n_classes: int, n_rows: int, n_features: int) -> None:
+    def _check_parameters(self) -> None:
+        """Check the parameters as they are now: they may be set at any time."""
+        as_whole_number(self.most_near, "most_near", least=1)
         checked_vote(
             n_neighbors=self.n_neighbors,
             sigma=self.sigma,
-            dof=n_features,
-            n_classes=n_classes,
-            labels_are_classes=self.classes is not None,
-            n_rows=n_rows,
+            dof=self.n_features_in_,
+            n_classes=len(self.classes_),
+            labels_are_classes=self._given_classes is not None,
+            n_rows=self.n_samples_fit_,
             backend="native",
             n_threads=self.n_threads,
         )

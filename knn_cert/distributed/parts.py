@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+import itertools
+import uuid
 from typing import Any, NamedTuple
 
 import dask
@@ -11,10 +11,11 @@ import numpy as np
 from distributed import Client
 from numpy.typing import ArrayLike, NDArray
 
+from ..gate.arrays import reject_text_columns
 from ..gate.errors import InvalidInput
-from ..gate.labels import check_kind_of_labels, number_classes
+from ..gate.labels import check_kind_of_labels, number_classes, sorted_labels
 
-__all__ = ["Parts", "checked_array", "connected"]
+__all__ = ["Parts", "checked_array", "connected", "cut", "labels_of_part"]
 
 
 class Parts(NamedTuple):
@@ -34,6 +35,11 @@ class Parts(NamedTuple):
     rows: tuple[int, ...]
     n_features: int
 
+    @property
+    def first_rows(self) -> list[int]:
+        """The number of the first row of each part."""
+        return [0, *itertools.accumulate(self.rows)][:-1]
+
     @classmethod
     def of(cls, X: Any, y: Any) -> Parts:
         """Cut arrays of Dask into parts, along rows.
@@ -48,8 +54,13 @@ class Parts(NamedTuple):
             raise InvalidInput(f"X and y must have as many rows, got {X.shape[0]} and {y.shape[0]}")
         if not X.shape[0] or not X.shape[1]:
             raise InvalidInput(f"X must have rows and features, got the shape {X.shape}")
-        X = X.rechunk({1: -1})
-        y = y.rechunk((X.chunks[0],))
+        reject_text_columns(X)
+        if X.dtype.kind not in "fiuO":
+            raise TypeError(f"X must hold numbers, got {X.dtype}; convert them, as X.astype(float) does it")
+        X = cut(X, (X.chunks[0], (X.shape[1],)), "X")
+        if y.chunks[0] != X.chunks[0]:
+            # Put together, labels get the type of the first of them: texts its length, numbers its size.
+            y = y.map_blocks(_as_objects, dtype=object).rechunk((X.chunks[0],))
         rows = [int(n) for n in X.chunks[0]]
         kept = [k for k, n in enumerate(rows) if n]  # parts without rows say nothing
         Xs, ys = X.to_delayed().ravel(), y.to_delayed().ravel()
@@ -61,10 +72,14 @@ class Parts(NamedTuple):
         Raises
         ------
         InvalidInput
-            If there are less than two, if one is none of those that were given, or if some are numbers and
-            others texts.
+            If there are less than two, if one is none of those that were given, if some are numbers and
+            others texts, or fractions; if parts have other rows than the arrays say.
         """
-        counted = [dask.delayed(_labels_of, pure=False)(y) for y in self.y]
+        name = uuid.uuid4().hex[:12]
+        counted = [
+            dask.delayed(_labels_of, pure=False)(y, n_rows, dask_key_name=f"labels-{name}-{k}")
+            for k, (y, n_rows) in enumerate(zip(self.y, self.rows, strict=True))
+        ]
         futures = client.compute(counted)
         try:
             found: list[NDArray[Any]] = client.gather(futures)
@@ -76,10 +91,34 @@ class Parts(NamedTuple):
                 "labels of all parts must have one type, got numbers in some and texts in others; write them "
                 "in the same way"
             )
-        classes, _ = number_classes(np.unique(np.concatenate(found)), given)
+        labels, _ = sorted_labels(np.concatenate(found))
+        classes, _ = number_classes(labels, given)
         if given is None:
             check_kind_of_labels(classes)
+        if labels.dtype.kind == "f" and not np.array_equal(labels, np.trunc(labels)):
+            fraction = labels[labels != np.trunc(labels)][0]
+            raise InvalidInput(
+                f"labels must be classes, got the fraction {fraction}; number the classes, or write them as "
+                "words"
+            )
         return classes
+
+
+def cut(array: Any, chunks: tuple[tuple[int, ...], ...], name: str) -> Any:
+    """Return an array in other chunks.
+
+    Chunks that are put together get the type of the first of them, so all must be of the type that the array
+    says.
+    """
+    if array.chunks == chunks:
+        return array
+    return array.map_blocks(_of_type, array.dtype, name, dtype=array.dtype).rechunk(chunks)
+
+
+def labels_of_part(y: Any) -> NDArray[Any]:
+    """Return the labels of a part, objects as what they are: texts or numbers."""
+    labels = np.asarray(y)
+    return np.array(labels.tolist()) if labels.dtype.kind == "O" else labels
 
 
 def connected(client: Client | None) -> Client:
@@ -133,12 +172,28 @@ def checked_array(array: Any, name: str, n_dimensions: int) -> Any:
     return array
 
 
-def _labels_of(y: Any) -> NDArray[Any]:
+def _labels_of(y: Any, n_rows: int) -> NDArray[Any]:
     """Return the different labels of a part."""
     labels = np.asarray(y)
-    if labels.dtype.kind == "f" and np.isnan(labels).any():
-        raise InvalidInput("y must have a label in every row, got NaN")
-    if labels.dtype.kind != "O":
-        return np.unique(labels)
-    different: Sequence[Any] = list(Counter(labels.tolist()))
-    return np.unique(np.array(different))
+    if labels.shape != (n_rows,):
+        raise InvalidInput(
+            f"y must have the rows that it says, {n_rows} in this part, got the shape {labels.shape}"
+        )
+    if labels.dtype.kind == "O":  # sorted as they are, which None, NaN and words among numbers are not
+        distinct, _ = sorted_labels(np.array([*dict.fromkeys(labels.tolist())], dtype=object))
+        labels = labels_of_part(distinct)
+    different, _ = sorted_labels(labels)
+    return different
+
+
+def _as_objects(labels: Any) -> NDArray[Any]:
+    return np.asarray(labels).astype(object)
+
+
+def _of_type(block: Any, dtype: np.dtype[Any], name: str) -> Any:
+    if block.dtype != dtype:
+        raise InvalidInput(
+            f"{name} must have one type in all chunks that are put together, got {block.dtype} where it says "
+            f"{dtype}; give {name} in chunks of whole rows, or convert them ({name}.map_blocks(...))"
+        )
+    return block

@@ -10,18 +10,22 @@ import functools
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import dask
 import numpy as np
 from distributed import Client, Future
+from numpy.typing import NDArray
 
+from .._printing import listed
 from .._types import FloatArray, WholeArray
+from ..gate.errors import InvalidInput
 from ..shards import Summary, summarise
 from ..shards.asking import Answer
+from ..shards.rows import features
 from ..shards.summary import SummaryVote
 from ..threats import Threat
-from .parts import Parts
+from .parts import Parts, labels_of_part
 
 __all__ = ["Tree"]
 
@@ -38,10 +42,15 @@ class Tree:
     parts : Parts
     settings : mapping
         Of `knn_cert.summarise`.
+    classes : ndarray of shape (C,)
+        Those of the whole table.
     """
 
-    def __init__(self, client: Client, parts: Parts, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, client: Client, parts: Parts, settings: Mapping[str, Any], classes: NDArray[Any]
+    ) -> None:
         self._client, self._parts, self._settings = client, parts, dict(settings)
+        self._known = _Known(sum(parts.rows), classes)
         self._futures: set[Future] = set()
         self._lock, self._stopped = threading.Lock(), False
 
@@ -89,9 +98,11 @@ class Tree:
             queries = dask.delayed(_some, pure=False)(queries, rows, dask_key_name=f"take-{name}")
         tasks = [
             dask.delayed(_summarise, pure=False)(
-                X, y, queries, n_near, self._settings, dask_key_name=f"summarise-{name}-{k}"
+                X, y, queries, n_near, first, self._settings, dask_key_name=f"summarise-{name}-{k}"
             )
-            for k, (X, y) in enumerate(zip(self._parts.X, self._parts.y, strict=True))
+            for k, (X, y, first) in enumerate(
+                zip(self._parts.X, self._parts.y, self._parts.first_rows, strict=True)
+            )
         ]
         with self._lock:
             if self._stopped:
@@ -117,7 +128,8 @@ class Tree:
                 self._let_go(future)
 
     def _result(self, function: Callable[..., Any], root: Future, kind: str) -> Any:
-        future = self._submit(function, root, f"{kind}-{uuid.uuid4().hex[:12]}", self._settings)
+        name = f"{kind}-{uuid.uuid4().hex[:12]}"
+        future = self._submit(function, root, name, self._known, self._settings)
         try:
             return future.result()
         finally:
@@ -145,10 +157,34 @@ class Tree:
         future.release()
 
 
+class _Known(NamedTuple):
+    """What was known of the training table when it was fitted."""
+
+    n_rows: int
+    classes: NDArray[Any]
+
+    def check(self, summary: Summary) -> None:
+        """Refuse a table that is another now: what was certified would be none of either."""
+        found = summary.classes
+        if summary.n_rows != self.n_rows or found.tolist() != self.classes.tolist():
+            raise InvalidInput(
+                f"the training table had {self.n_rows} rows and the classes {listed(self.classes.tolist())} "
+                f"when it was fitted, and has {summary.n_rows} rows and {listed(found.tolist())} now; leave "
+                "it alone, and fit again"
+            )
+
+
 def _summarise(
-    X: Any, y: Any, queries: FloatArray, n_near: int | None, settings: Mapping[str, Any]
+    X: Any, y: Any, queries: Any, n_near: int | None, first: int, settings: Mapping[str, Any]
 ) -> Summary:
-    return summarise(queries, np.asarray(X), np.asarray(y), n_near=n_near, **settings)
+    rows, asked = np.asarray(X), features(queries, "Q")
+    try:
+        return summarise(asked, rows, labels_of_part(y), n_near=n_near, **settings)
+    except InvalidInput as error:
+        raise InvalidInput(
+            f"in rows {first} to {first + len(rows) - 1} of the training table, counted from their first: "
+            f"{error}"
+        ) from None
 
 
 def _some(queries: FloatArray, rows: WholeArray) -> FloatArray:
@@ -159,10 +195,12 @@ def _merged(summaries: list[Summary]) -> Summary:
     return summaries[0].merge(*summaries[1:], n_threads=1)
 
 
-def _answer(summary: Summary, settings: Mapping[str, Any]) -> Answer:
+def _answer(summary: Summary, known: _Known, settings: Mapping[str, Any]) -> Answer:
+    known.check(summary)
     threat: Threat = settings["threat"]
     return Answer.of(summary, threat, settings["n_neighbors"], settings["n_threads"])
 
 
-def _vote(summary: Summary, settings: Mapping[str, Any]) -> SummaryVote:
+def _vote(summary: Summary, known: _Known, settings: Mapping[str, Any]) -> SummaryVote:
+    known.check(summary)
     return summary.vote(settings["n_neighbors"], n_threads=settings["n_threads"])

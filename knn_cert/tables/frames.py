@@ -57,16 +57,24 @@ def to_pandas(table: Any) -> Any:
 
 def read_pandas(frame: Any, select: Select) -> Raw:
     """Take the columns that ``select`` chooses from a frame of pandas."""
-    named = [level for level, name in enumerate(frame.index.names) if name is not None]
-    if named:
-        frame = frame.reset_index(level=named, allow_duplicates=True)
+    frame = _with_named_index(frame)
     return _read_columns(
-        [str(name).strip() for name in frame.columns],
+        names_of(frame),
         len(frame),
         select,
         lambda j: _pandas_column(frame.iloc[:, j]),
         lambda j: _pandas_labels(frame.iloc[:, j]),
     )
+
+
+def names_of(frame: Any) -> list[str]:
+    """Return the names of the columns that `read_pandas` knows."""
+    return [str(name).strip() for name in _with_named_index(frame).columns]
+
+
+def _with_named_index(frame: Any) -> Any:
+    named = [level for level, name in enumerate(frame.index.names) if name is not None]
+    return frame.reset_index(level=named, allow_duplicates=True) if named else frame
 
 
 def _read_polars(frame: Any, select: Select) -> Raw:

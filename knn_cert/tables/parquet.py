@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .._printing import one_line, printable
 from ..gate.errors import InvalidInput
-from .columns import Select
-from .frames import read_pandas
+from .columns import Select, check_names
+from .frames import names_of, read_pandas
 from .raw import Raw
 from .size import check_unpacked_bytes, check_unpacked_size
 
@@ -36,6 +36,50 @@ def read_parquet(file: Path, select: Select) -> Raw:
                 check_unpacked_size(8 * parquet.metadata.num_rows * parquet.metadata.num_columns, file)
             frame = pd.read_parquet(file, engine="pyarrow", partitioning=None)
     return read_pandas(frame, select)
+
+
+class ParquetHead(NamedTuple):
+    """What a Parquet file says of itself.
+
+    Attributes
+    ----------
+    names : list of str
+        Its columns, as `read_parquet` names them.
+    groups : list of int
+        How many rows each row group has.
+    singles, wholes : frozenset of str
+        Columns of floats that single precision holds, and of integers.
+    """
+
+    names: list[str]
+    groups: list[int]
+    singles: frozenset[str]
+    wholes: frozenset[str]
+
+    @classmethod
+    def of(cls, file: Path) -> ParquetHead:
+        """Read the end of a file, and none of its rows.
+
+        Raises
+        ------
+        InvalidInput
+            If it is damaged, or columns have no names of their own.
+        """
+        with _errors():
+            import pandas  # noqa: F401  which is how pyarrow needs it
+            import pyarrow as pa
+            import pyarrow.parquet
+
+            with pa.parquet.ParquetFile(file) as parquet:
+                schema = parquet.schema_arrow
+                groups = [parquet.metadata.row_group(k).num_rows for k in range(parquet.num_row_groups)]
+            names = names_of(schema.empty_table().to_pandas())
+            singles, wholes = (
+                frozenset(field.name.strip() for field in schema if is_one(field.type))
+                for is_one in (lambda kind: kind in (pa.float32(), pa.float16()), pa.types.is_integer)
+            )
+        check_names(names)
+        return cls(names, groups, singles, wholes)
 
 
 class ParquetParts:
