@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 import runpy
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -101,13 +104,27 @@ def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys)
 
 
 def test_the_program_of_the_page_on_tables_in_parts_runs(capsys):
-    (program,) = programs("docs/scaling.md")
+    program, on_a_cluster = programs("docs/scaling.md")
+    assert "DistributedKNNClassifier" in on_a_cluster
     names = {}
     exec(compile(program, "scaling.md", "exec"), names)
     assert "bytes a query" in capsys.readouterr().out and not names["in_doubt"].any()
     knn = SmoothedKNNClassifier(15, sigma=0.5).fit(names["X"], names["y"])
     expected = knn.certify(names["queries"], LabelFlips())
     assert np.array_equal(names["certificates"].budget, expected.budget)
+
+
+def test_the_program_of_the_page_on_clusters_runs(tmp_path):
+    pytest.importorskip("distributed")
+    (tmp_path / "program.py").write_text(programs("docs/scaling.md")[1], encoding="utf-8")
+    command = [sys.executable, str(tmp_path / "program.py")]
+    # the package may be found by where the tests were started
+    paths = os.pathsep.join(path for path in sys.path if path)
+    ended = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=300
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert re.fullmatch(r"\[\d+( +\d+){9}\]", ended.stdout.strip())
 
 
 def test_the_programs_of_the_page_on_audits_run(tmp_path, monkeypatch, capsys):

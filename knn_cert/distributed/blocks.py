@@ -121,26 +121,33 @@ def work_through(
 
     if progress is not None:
         progress(0, total)
-    with ThreadPoolExecutor(min(at_once, len(blocks)), thread_name_prefix="knn-cert-block") as pool:
-        waiting: list[Future[_Answer]] = []
+    n_threads = min(at_once, len(blocks))
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="knn-cert-block") as pool:
+        under_way: list[Future[_Answer]] = []
+
+        def begin(some: list[Block]) -> None:
+            for block in some:
+                under_way.append(pool.submit(work, block))
+                under_way[-1].add_done_callback(news.put)
+
         try:
-            for block in blocks:
-                waiting.append(pool.submit(work, block))
-                waiting[-1].add_done_callback(news.put)
+            # No more than that are begun: this thread waits, and is there to be interrupted.
+            begin(blocks[:n_threads])
             while finished < len(blocks):
                 one = news.get()
                 if isinstance(one, Future):
                     one.result()  # its error ends the work
                     finished += 1
+                    begin(blocks[len(under_way) : len(under_way) + 1])
                     continue
                 done += one
                 if progress is not None and done // n_parts < total:
                     progress(done // n_parts, total)
             if progress is not None:
                 progress(total, total)
-            return [one.result() for one in waiting]
+            return [one.result() for one in under_way]
         except BaseException:
-            for future in waiting:
+            for future in under_way:
                 future.cancel()
             stop()
             raise

@@ -73,7 +73,9 @@ class ParquetHead(NamedTuple):
             with pa.parquet.ParquetFile(file) as parquet:
                 schema = parquet.schema_arrow
                 groups = [parquet.metadata.row_group(k).num_rows for k in range(parquet.num_row_groups)]
-            names = names_of(schema.empty_table().to_pandas())
+            empty = schema.empty_table().to_pandas()
+            empty.index = _index(schema, 0, 0, sum(groups), empty.index)
+            names = names_of(empty)
             singles, wholes = (
                 frozenset(field.name.strip() for field in schema if is_one(field.type))
                 for is_one in (lambda kind: kind in (pa.float32(), pa.float16()), pa.types.is_integer)
@@ -98,10 +100,10 @@ class ParquetParts:
 
             if file.is_dir():
                 folder = _checked_folder(file)
-                self.n_rows, self._stored = folder.count_rows(), folder.schema.names
+                self.n_rows, self._schema = folder.count_rows(), folder.schema
             else:
                 with pyarrow.parquet.ParquetFile(file) as parquet:
-                    self.n_rows, self._stored = parquet.metadata.num_rows, parquet.schema_arrow.names
+                    self.n_rows, self._schema = parquet.metadata.num_rows, parquet.schema_arrow
         if not self.n_rows:
             raise InvalidInput("expected rows, got none")
 
@@ -110,13 +112,14 @@ class ParquetParts:
         for table in self._tables(size, start, None):
             with _errors():
                 frame = table.to_pandas()
+                frame.index = _index(self._schema, start, len(frame), self.n_rows, frame.index)
             places = range(start + 1, start + 1 + len(frame))
             yield replace(read_pandas(frame, self._select), places=places)
             start += len(frame)
 
     def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]:
         """Yield rows from ``start`` on without their features, ``size`` at a time."""
-        stored = [one for one in self._stored if one.strip() == name]
+        stored = [one for one in self._schema.names if one.strip() == name]
         if len(stored) != 1:  # the name of a folder
             yield from self.parts(size, start)
             return
@@ -168,6 +171,23 @@ class ParquetParts:
                     skipped = min(start, batch.num_rows)
                     start -= skipped
                     yield batch.slice(skipped)
+
+
+def _index(schema: Any, start: int, n_rows: int, n_all: int, otherwise: Any) -> Any:
+    """Return the index of some rows of a table, where pandas wrote it as a range, else another.
+
+    Pandas gives a range its name, with which it is a column, where it has as many numbers as rows are read.
+    So parts would have this column or not, depending on how many rows they have.
+    """
+    import pandas as pd
+
+    (kept, *more) = (schema.pandas_metadata or {}).get("index_columns") or [None]
+    if more or not isinstance(kept, dict):
+        return otherwise
+    whole = pd.RangeIndex(kept["start"], kept["stop"], kept["step"], name=kept["name"])
+    if len(whole) != n_all:
+        return pd.RangeIndex(n_rows)
+    return whole[start : start + n_rows]
 
 
 @contextlib.contextmanager
