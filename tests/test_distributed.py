@@ -165,6 +165,26 @@ def test_a_worker_that_is_killed_changes_nothing(client, tmp_path, monkeypatch):
     assert killed[0] not in client.run(os.getpid).values()
 
 
+def test_queries_that_are_lost_with_a_worker_are_sent_again(client, monkeypatch):
+    X, y, Q = table()
+    expected = SmoothedKNNClassifier(5, 0.0).fit(X, y).certify(Q, LabelFlips())
+    classifier = DistributedKNNClassifier(5, 0.0, queries_at_once=6).fit(*in_parts(X, y, 500))
+    scatter, killed = client.scatter, []
+
+    def lost(data, **settings):
+        future = scatter(data, **settings)
+        if not killed:
+            ((holder,),) = client.who_has(future).values()
+            killed.append(client.run(os.getpid, workers=[holder])[holder])
+            os.kill(killed[0], signal.SIGKILL)
+        return future
+
+    monkeypatch.setattr(client, "scatter", lost)
+    assert_same(classifier.certify(Q, LabelFlips()), expected)
+    client.wait_for_workers(2, timeout=60)
+    assert killed and killed[0] not in client.run(os.getpid).values()
+
+
 def test_who_is_in_doubt_is_asked_again_and_who_stays_so_is_told(client):
     X, y, Q = table(6000, 2, apart=5.0)
     expected = SmoothedKNNClassifier(5, 0.0).fit(X, y).certify(Q, Deletions())

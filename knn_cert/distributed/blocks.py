@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import queue
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -20,6 +21,9 @@ from .parts import checked_array, cut
 __all__ = ["Block", "blocks_of", "work_through"]
 
 _Answer = TypeVar("_Answer")
+
+# Queries that were sent are lost with the last worker that holds them; then they are sent again.
+_TIMES_SENT = 3
 
 
 class Block(NamedTuple):
@@ -112,13 +116,6 @@ def work_through(
     total = sum(block.size for block in blocks)
     done = finished = 0
 
-    def work(block: Block) -> _Answer:
-        queries = block.send()
-        try:
-            return answer(queries, functools.partial(news.put, block.size))
-        finally:
-            queries.release()
-
     if progress is not None:
         progress(0, total)
     n_threads = min(at_once, len(blocks))
@@ -127,7 +124,8 @@ def work_through(
 
         def begin(some: list[Block]) -> None:
             for block in some:
-                under_way.append(pool.submit(work, block))
+                told = functools.partial(news.put, block.size)
+                under_way.append(pool.submit(_answered, block, answer, told))
                 under_way[-1].add_done_callback(news.put)
 
         try:
@@ -151,3 +149,22 @@ def work_through(
                 future.cancel()
             stop()
             raise
+
+
+def _answered(
+    block: Block, answer: Callable[[Any, Callable[[], None]], _Answer], told: Callable[[], None]
+) -> _Answer:
+    for _ in range(_TIMES_SENT - 1):
+        with contextlib.suppress(CancelledError):
+            return _answered_once(block, answer, told)
+    return _answered_once(block, answer, told)
+
+
+def _answered_once(
+    block: Block, answer: Callable[[Any, Callable[[], None]], _Answer], told: Callable[[], None]
+) -> _Answer:
+    queries = block.send()
+    try:
+        return answer(queries, told)
+    finally:
+        queries.release()

@@ -84,7 +84,8 @@ class Parts(NamedTuple):
         try:
             found: list[NDArray[Any]] = client.gather(futures)
         finally:
-            client.cancel(futures)
+            for future in futures:
+                future.release()
         kinds = {"text" if labels.dtype.kind in "USO" else "numbers" for labels in found}
         if len(kinds) > 1:
             raise InvalidInput(

@@ -51,7 +51,7 @@ class Tree:
     ) -> None:
         self._client, self._parts, self._settings = client, parts, dict(settings)
         self._known = _Known(sum(parts.rows), classes)
-        self._futures: set[Future] = set()
+        self._waiting: set[threading.Event] = set()
         self._lock, self._stopped = threading.Lock(), False
 
     def answer(
@@ -82,11 +82,14 @@ class Tree:
             return cast("SummaryVote", self._result(_vote, root, "vote"))
 
     def stop(self) -> None:
-        """Cancel whatever is under way."""
+        """End all calls, which then let go of what they asked for, so that the cluster forgets it.
+
+        Nothing is cancelled: a scheduler that is told to cancel what was let go of closes the connection.
+        """
         with self._lock:
             self._stopped = True
-            futures = list(self._futures)
-        self._client.cancel(futures, force=True)
+            for done in self._waiting:
+                done.set()
 
     @contextlib.contextmanager
     def _root(
@@ -104,11 +107,8 @@ class Tree:
                 zip(self._parts.X, self._parts.y, self._parts.first_rows, strict=True)
             )
         ]
-        with self._lock:
-            if self._stopped:
-                raise RuntimeError("the work was stopped")
-            level = self._client.compute(tasks)
-            self._futures.update(level)
+        self._check()
+        level = self._client.compute(tasks)
         leaves, inner, height = level, list[Future](), 0
         try:
             while len(level) > 1:
@@ -125,36 +125,41 @@ class Tree:
             yield level[0]
         finally:
             for future in (*leaves, *inner):
-                self._let_go(future)
+                future.release()
 
     def _result(self, function: Callable[..., Any], root: Future, kind: str) -> Any:
         name = f"{kind}-{uuid.uuid4().hex[:12]}"
         future = self._submit(function, root, name, self._known, self._settings)
+        done = threading.Event()
+        with self._lock:
+            self._waiting.add(done)
         try:
+            self._check()
+            future.add_done_callback(lambda _: done.set())
+            done.wait()
+            self._check()
             return future.result()
         finally:
-            self._let_go(future)
+            with self._lock:
+                self._waiting.discard(done)
+            future.release()
 
     def _submit(self, function: Callable[..., Any], argument: Any, key: str, *more: Any) -> Future:
-        with self._lock:
-            if self._stopped:
-                raise RuntimeError("the work was stopped")
-            future = self._client.submit(function, argument, *more, key=key, pure=False)
-            self._futures.add(future)
-        return future
+        self._check()
+        return self._client.submit(function, argument, *more, key=key, pure=False)
 
-    def _used(self, told: Callable[[], None] | None, is_root: bool, future: Future) -> None:
+    def _check(self) -> None:
+        if self._stopped:
+            raise RuntimeError("the work was stopped")
+
+    @staticmethod
+    def _used(told: Callable[[], None] | None, is_root: bool, future: Future) -> None:
         """Let go of a summary that is there: the cluster keeps it until it was put together with others."""
         if future.status == "finished":
             if told is not None:
                 told()
             if not is_root:
-                self._let_go(future)
-
-    def _let_go(self, future: Future) -> None:
-        with self._lock:
-            self._futures.discard(future)
-        future.release()
+                future.release()
 
 
 class _Known(NamedTuple):
