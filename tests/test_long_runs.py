@@ -372,3 +372,17 @@ def test_who_interrupts_is_told_how_to_go_on(folder, monkeypatch, capsys):
     certify("out.csv", *THREATS[0], "--memory", "30GB", code=130)
     err = capsys.readouterr().err
     assert "knn-cert: interrupted: 1 certificate kept in" in err and "out.csv.parts; --resume goes on" in err
+
+
+def test_a_table_that_is_written_to_meanwhile_is_noticed(folder, train_is, monkeypatch, capsys):
+    add = journal.Journal.add
+
+    def writing(self, *args):
+        add(self, *args)
+        (folder / "train.csv").write_text((folder / "train.csv").read_text().replace("ham", "spam", 1))
+
+    monkeypatch.setattr(journal.Journal, "add", writing)
+    assert "got one that was written to" in failure(capsys, "out.csv", *THREATS[0], "--memory", "30GB")
+    assert not (folder / "out.csv").exists()
+    monkeypatch.setattr(journal.Journal, "add", add)
+    assert "training table was" in failure(capsys, "out.csv", *THREATS[0], "--memory", "30GB", "--resume")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from knn_cert._printing import printable
 from knn_cert.progress import ProgressBar
 
 from . import certify_data, report_parts, table_options
@@ -69,6 +70,7 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
         with input_errors():
             # Found in a moment, and reading a large table takes longer.
             streaming.Journal.check_may_begin(_folder(args), resume=args.resume)
+            states = _states(args)
             if _is_streamed(args, memory):
                 work = stack.enter_context(_with_passes(args, threat, memory, n_threads))
             else:
@@ -82,6 +84,11 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
             raise KeyboardInterrupt(f"{kept} kept in {_folder(args)}; --resume goes on") from stopped
         seconds, n_done = time.perf_counter() - began, work.journal.n_queries - n_before
         with input_errors():
+            if _states(args) != states:
+                raise InputError(
+                    "expected tables that stay as they are while they are read, got one that was written to; "
+                    f"certificates may be of two tables: delete {printable(_folder(args))} and start anew"
+                )
             counted = streaming.finish(work.journal, Path(args.out))
         _warn(counted, work.journal.stop)
         work.journal.remove()
@@ -258,6 +265,13 @@ def _head(args: argparse.Namespace) -> dict[str, Any]:
         for name, path in zip(names, args.tables, strict=False)
     }
     return {"options": options, "sha256": digests}
+
+
+def _states(args: argparse.Namespace) -> list[Any]:
+    """Return what tells whether somebody wrote to the tables."""
+    from knn_cert import streaming
+
+    return [streaming.state_of_files(Path(path).expanduser()) for path in args.tables]
 
 
 def _digest_of(*arrays: NDArray[Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .journal import Journal, digest_of_files
+from .journal import Journal, digest_of_files, state_of_files
 from .memory import Plan, plan_of, resident_bytes, whole_table_fits
 from .passes import Passes, first_near
 from .run import Asked, Counted, InMemory, certify_with_passes, certify_with_table, finish
@@ -21,5 +21,6 @@ __all__ = [
     "first_near",
     "plan_of",
     "resident_bytes",
+    "state_of_files",
     "whole_table_fits",
 ]

@@ -30,7 +30,7 @@ try:
 except ImportError:  # no locks of this kind on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["Journal", "Part", "Parts", "digest_of_files"]
+__all__ = ["Journal", "Part", "Parts", "digest_of_files", "state_of_files"]
 
 _HEAD, _LOCK = "run.json", "lock"
 _NOTE = re.compile(r"part-([0-9]{15})\.json")
@@ -220,17 +220,26 @@ class Journal:
         return self._folder / f"unfinished-{name}.npz"
 
 
+def state_of_files(path: Path) -> list[tuple[int, int, int]]:
+    """Return what changes when somebody writes to a file, or to a folder of files, without reading them."""
+    states = [one.stat() for one in _files(path) if one.exists()]  # what is missing is said by who reads it
+    return [(state.st_ino, state.st_size, state.st_mtime_ns) for state in states]
+
+
 def digest_of_files(path: Path) -> str:
     """Return the SHA-256 of a file, or of all files in a folder and their names."""
     digest = hashlib.sha256()
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for one in files:
+    for one in _files(path):
         if one != path:
             digest.update(f"{one.relative_to(path).as_posix()}\0{one.stat().st_size}\0".encode())
         with one.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
     return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def _certificates_of(folder: Path, start: int) -> Path:
