@@ -32,8 +32,6 @@ from dask import delayed  # noqa: E402
 
 from knn_cert.distributed import DistributedKNNClassifier, read_parquet, reading, tree  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
 
 @pytest.fixture(scope="module")
 def client():

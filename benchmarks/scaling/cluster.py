@@ -52,15 +52,18 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         write_table(path, n, _D, seed=7)
         lines, measured = [], []
         for sigma in (0.0, 1.0):
-            one = _one_process(path, queries, sigma)
+            one = _one_process(path, queries, sigma, 1)
+            two = _one_process(path, queries, sigma, 2)
             many = _cluster(client, path, queries, sigma)
             pace = n * m / many["seconds"]
             lines.append(
                 [
                     f"{sigma:g}",
                     duration(one["seconds"]),
+                    duration(two["seconds"]),
                     duration(many["seconds"]),
                     f"{one['seconds'] / many['seconds']:.2f}",
+                    f"{two['seconds'] / many['seconds']:.2f}",
                     f"{pace:.2g}",
                     f"{one['bytes']:.0f}",
                     f"{many['moved'] / 1e6:.0f}",
@@ -70,16 +73,19 @@ def _run(report: Report, options: argparse.Namespace) -> None:
             measured.append((sigma, one, many))
     report.text(
         f"{n:.0e} rows of {_D} features (float32, Parquet, row groups of {_PART:,} rows), {m} queries, "
-        "K = 5, flipped labels. One process: the same row groups summarised one after the other on one "
-        "thread, and certified; the cluster asks again for queries in doubt besides. The scheduler lives in "
+        "K = 5, flipped labels. Threads: one process without Dask reads the same row groups one after the "
+        "other on one thread, and summarises and certifies on one or two; the cluster asks again for queries "
+        "in doubt besides. The scheduler lives in "
         "the process of the client."
     )
     report.table(
         (
             "sigma",
-            "one process",
+            "one thread",
+            "two threads",
             "two workers",
-            "ratio",
+            "one thread / workers",
+            "two threads / workers",
             "rows x queries a second",
             "summary, bytes a query",
             "MB moved",
@@ -103,8 +109,8 @@ def _check(folder: Path, quick: bool) -> None:
     require(np.array_equal(found.budget, expected.budget), "a cluster certifies what the whole table does")
 
 
-def _one_process(path: Path, queries: np.ndarray, sigma: float) -> dict:
-    settings = {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_threads": 1}
+def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int) -> dict:
+    settings = {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_threads": n_threads}
     began = time.perf_counter()
     reading = summarising = merging = 0.0
     whole, n_parts = None, 0
@@ -116,14 +122,14 @@ def _one_process(path: Path, queries: np.ndarray, sigma: float) -> dict:
             at.append(time.perf_counter())
             part = summarise(queries, X, y, **settings)
             at.append(time.perf_counter())
-            whole = part if whole is None else whole.merge(part, n_threads=1)
+            whole = part if whole is None else whole.merge(part, n_threads=n_threads)
             at.append(time.perf_counter())
             n_parts += 1
             reading += at[1] - at[0]
             summarising += at[2] - at[1]
             merging += at[3] - at[2]
     before = time.perf_counter()
-    certificates, _ = whole.certify(LabelFlips(), n_neighbors=5, n_threads=1)
+    certificates, _ = whole.certify(LabelFlips(), n_neighbors=5, n_threads=n_threads)
     certifying = time.perf_counter() - before
     n, m = stream.n_rows, len(queries)
     return {
