@@ -293,7 +293,7 @@ def test_a_table_that_is_another_after_the_fit_is_refused(client, tmp_path, labe
     classifier = DistributedKNNClassifier(5, 0.0).fit(*read_parquet(tmp_path / "t.parquet", "kind"))
     frame.assign(kind=np.resize(labels, 300)).to_parquet(tmp_path / "t.parquet", row_group_size=100)
     for ask in (lambda: classifier.certify(Q, LabelFlips()), lambda: classifier.predict(Q)):
-        with pytest.raises(ValueError, match="when it was fitted, and has|whole|texts|invalid literal"):
+        with pytest.raises(ValueError, match="when it was fitted, and has|got words; the file has changed"):
             ask()
     frame[:250].to_parquet(tmp_path / "t.parquet", row_group_size=100)
     with pytest.raises(ValueError, match=r"t\.parquet: expected .* the file has changed"):

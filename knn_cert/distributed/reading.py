@@ -160,4 +160,7 @@ def _labels(part: _Part, dtype: np.dtype[Any]) -> NDArray[Any]:
         defects = Defects(raw.unit)
         note_labels(raw, defects)
         defects.check()
-        return as_labels(raw.labels).astype(dtype, copy=False)
+        labels = as_labels(raw.labels)
+        if dtype.kind == "i" != labels.dtype.kind:
+            raise InvalidInput(f"expected whole numbers as labels, got words; {_CHANGED}")
+        return labels.astype(dtype, copy=False)
