@@ -44,7 +44,7 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     queries = rows(m, _D, np.random.default_rng(SEED))[0].astype(np.float64)
     with (
         tempfile.TemporaryDirectory(dir=options.folder) as folder,
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         _check(Path(folder), options.quick)
