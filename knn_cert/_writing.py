@@ -35,6 +35,19 @@ def whole_or_nothing(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
 
 
+def lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; return whether no other process has it, True without locks."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True
+
+
 @contextlib.contextmanager
 def errors_name(path: Path) -> Iterator[None]:
     """Name the file in errors of the operating system."""
@@ -78,15 +91,9 @@ def _create(path: Path) -> tuple[Path, int]:
         descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
         if fcntl is None:
             return temporary, descriptor
-        # Between its creation and the lock another process may take it for abandoned and remove it.
-        taken = False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            taken = True
-        except OSError:
-            pass  # a file system without locks: then nobody removes anything there
-        if not taken and temporary.exists():
+        # Between its creation and the lock another process may take it for abandoned and remove it. On a file
+        # system without locks nobody removes anything.
+        if lock(descriptor) and temporary.exists():
             return temporary, descriptor
         os.close(descriptor)
 

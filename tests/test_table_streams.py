@@ -115,7 +115,7 @@ def test_kinds_that_are_read_whole_give_the_same_queries(tmp_path):
         parts = list(stream.parts(8))
     np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), X)
     np.testing.assert_array_equal(np.concatenate([part.y for part in parts]), y)
-    assert size_of_table(tmp_path / "t.npz", "y") is None
+    assert size_of_table(tmp_path / "t.npz", "y") is None and size_of_table(tmp_path / "t.npz", None) is None
     with (
         pytest.raises(ValueError, match="t.npz: expected a training table in text or Parquet"),
         stream_table(tmp_path / "t.npz", "y"),

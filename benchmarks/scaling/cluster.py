@@ -102,7 +102,7 @@ def _check(folder: Path, quick: bool) -> None:
     n = 2_000 if quick else 20_000
     write_table(folder / "small.parquet", n, _D, seed=8)
     with stream_table(folder / "small.parquet", "kind") as stream:
-        X, y = stream.features(0, n), stream.labels_of(0, n)
+        ((X, y),) = stream.parts(n, stream.labels(n).meaning)
     expected = SmoothedKNNClassifier(5, 1.0).fit(X, y).certify(X[:20] + 0.5, LabelFlips())
     classifier = DistributedKNNClassifier(5, 1.0).fit(*read_parquet(folder / "small.parquet", "kind"))
     found = classifier.certify(X[:20] + 0.5, LabelFlips())
@@ -115,17 +115,20 @@ def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int) 
     reading = summarising = merging = 0.0
     whole, n_parts = None, 0
     with stream_table(path, "kind") as stream:
-        for start in range(0, stream.n_rows, _PART):
+        parts = stream.parts(_PART, stream.labels(_PART).meaning)
+        reading = time.perf_counter() - began
+        while True:
             at = [time.perf_counter()]
-            n_rows = min(_PART, stream.n_rows - start)
-            X, y = stream.features(start, n_rows), stream.labels_of(start, n_rows)
+            rows_of_part = next(parts, None)
             at.append(time.perf_counter())
-            part = summarise(queries, X, y, **settings)
+            reading += at[1] - at[0]
+            if rows_of_part is None:
+                break
+            part = summarise(queries, *rows_of_part, **settings)
             at.append(time.perf_counter())
             whole = part if whole is None else whole.merge(part, n_threads=n_threads)
             at.append(time.perf_counter())
             n_parts += 1
-            reading += at[1] - at[0]
             summarising += at[2] - at[1]
             merging += at[3] - at[2]
     before = time.perf_counter()

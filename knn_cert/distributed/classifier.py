@@ -17,7 +17,7 @@ from ..certificates import Certificates, joined
 from ..exact.classifiers import checked_vote
 from ..gate.numbers import as_whole_number, check_n_threads
 from ..shards.asking import MOST_NEAR, certify_asking, warn_of_doubt
-from ..shards.needs import check_offered, needs_of, summary_kernel
+from ..shards.needs import bytes_of_summary, check_offered, needs_of, summary_kernel
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
 from .blocks import blocks_of, work_through
@@ -31,7 +31,6 @@ _Answer = TypeVar("_Answer")
 
 # What one summary may weigh, from which the number of queries follows that are asked at a time.
 _SUMMARY_BYTES = 32 << 20
-_FAR_BYTES = 6 << 10
 _MOST_QUERIES = 1 << 14
 _MOST_BLOCKS = 8  # in flight
 
@@ -261,9 +260,8 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             sigma=float(self.sigma),
             threat=threat,
         )
-        far = _FAR_BYTES if self.sigma else 0
-        bytes_a_query = n_classes * (8 * needs.n_near + far) + 8 * self.n_features_in_
-        return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // bytes_a_query))
+        summary = bytes_of_summary(needs.n_near, n_classes, with_far=needs.far_kind != "none")
+        return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // (summary + 8 * self.n_features_in_)))
 
     def _check_parameters(self) -> None:
         """Check the parameters as they are now: they may be set at any time."""

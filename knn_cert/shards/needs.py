@@ -25,11 +25,14 @@ from ..kernels.summaries import SummaryKernel
 from ..threats import BlackBoxBall, Deletions, RowShift, Threat
 from ..threats.rows import RowBudget
 
-__all__ = ["Needs", "check_offered", "needs_of", "summary_kernel"]
+__all__ = ["Needs", "bytes_of_summary", "check_offered", "needs_of", "summary_kernel"]
 
 # Rows of each class that are kept beside those that the vote needs, where budgets are open: a first guess.
 _SPARE = 64
 
+
+# What far rows of one class leave to a query, at most: 16 moments for each of some 40 pieces.
+_FAR_BYTES = 6 << 10
 
 # Far rows leave little in doubt beside so many times the near rows that a vote needs, and who asks the
 # parts again waits for all of them.
@@ -48,6 +51,11 @@ def summary_kernel() -> SummaryKernel:
     if kernel is None:
         raise ImportError("the native backend knows no summaries; reinstall knn-cert")
     return kernel
+
+
+def bytes_of_summary(n_near: int, n_classes: int, *, with_far: bool) -> int:
+    """Return about what a summary weighs for each query, at most."""
+    return n_classes * (8 * n_near + (_FAR_BYTES if with_far else 0))
 
 
 class Needs(NamedTuple):

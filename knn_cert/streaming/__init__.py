@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .journal import Journal, digest_of_files, state_of_files
-from .memory import Plan, plan_of, resident_bytes, whole_table_fits
+from .memory import Plan, plan_of, whole_table_fits
 from .passes import Passes, first_near
 from .run import Asked, Counted, InMemory, certify_with_passes, certify_with_table, finish
 
@@ -20,7 +20,6 @@ __all__ = [
     "finish",
     "first_near",
     "plan_of",
-    "resident_bytes",
     "state_of_files",
     "whole_table_fits",
 ]

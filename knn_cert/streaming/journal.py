@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +21,9 @@ from numpy.typing import NDArray
 from .._npz import open_npz
 from .._printing import printable, quoted
 from .._version import __version__
-from .._writing import whole_or_nothing
+from .._writing import lock, whole_or_nothing
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
-
-try:
-    import fcntl
-except ImportError:  # no locks of this kind on Windows
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["Journal", "Part", "Parts", "digest_of_files", "state_of_files"]
 
@@ -92,12 +87,12 @@ class Journal:
     ----------
     parts : list of Part
         In their order, without gaps.
-    head : dict
-        What the run is about.
+    plan : mapping
+        What must stay as it was when the run began.
     """
 
-    def __init__(self, folder: Path, head: dict[str, Any]) -> None:
-        self._folder, self.head = folder, head
+    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
+        self._folder, self.plan = folder, plan
         self.parts = _parts_in(folder)
 
     @classmethod
@@ -141,7 +136,7 @@ class Journal:
                     )
             else:
                 _write(path, {**mine, "plan": plan})
-            yield cls(folder, {**mine, "plan": plan})
+            yield cls(folder, plan)
 
     @staticmethod
     def check_may_begin(folder: Path, *, resume: bool) -> None:
@@ -162,12 +157,6 @@ class Journal:
     def n_queries(self) -> int:
         """How many queries are certified."""
         return sum(part.n_queries for part in self.parts)
-
-    @property
-    def plan(self) -> dict[str, Any]:
-        """What must stay as it was when the run began."""
-        plan: dict[str, Any] = self.head["plan"]
-        return plan
 
     @property
     def stop(self) -> int:
@@ -291,18 +280,9 @@ def _write(path: Path, content: Mapping[str, Any]) -> None:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     with (folder / _LOCK).open("a+b") as file:
-        _lock(file, folder)
+        if not lock(file.fileno()):
+            raise InvalidInput(
+                f"{printable(folder)}: another process works on this run; wait for it, or give --out another "
+                "name"
+            )
         yield
-
-
-def _lock(file: IO[bytes], folder: Path) -> None:
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InvalidInput(
-            f"{printable(folder)}: another process works on this run; wait for it, or give --out another name"
-        ) from None
-    except OSError:
-        pass  # a file system without locks

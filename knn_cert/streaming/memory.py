@@ -7,8 +7,9 @@ import sys
 from typing import NamedTuple
 
 from ..gate.errors import InvalidInput
+from ..shards.needs import bytes_of_summary
 
-__all__ = ["Plan", "plan_of", "resident_bytes", "whole_table_fits"]
+__all__ = ["Plan", "plan_of", "whole_table_fits"]
 
 # A table that is read, checked and fitted is in memory about so often at the worst moment.
 _COPIES_OF_TABLE = 4
@@ -16,8 +17,6 @@ _COPIES_OF_TABLE = 4
 _COPIES_OF_ROWS = 6
 # Summaries: of what was read before, of the next rows, and of both together.
 _COPIES_OF_SUMMARIES = 4
-# What far rows of one class leave to a query, at most: 16 moments for each of some 40 pieces.
-_FAR_BYTES = 6 << 10
 _RESULT_BYTES = 128  # of a certificate, and 16 more for each class
 
 # Tables of the kernel, readers of files, and what an allocator keeps.
@@ -43,7 +42,7 @@ class Plan(NamedTuple):
     summary_bytes: int
 
 
-def resident_bytes() -> int:
+def _resident_bytes() -> int:
     """Return how much memory this process uses now."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
@@ -58,7 +57,7 @@ def resident_bytes() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def room_in(memory: int) -> int:
+def _room_in(memory: int) -> int:
     """Return how much of the memory is left.
 
     Raises
@@ -66,9 +65,9 @@ def room_in(memory: int) -> int:
     InvalidInput
         If it is too little to work with.
     """
-    room = memory - resident_bytes() - _OVERHEAD
+    room = memory - _resident_bytes() - _OVERHEAD
     if room < _LEAST_ROOM:
-        least = resident_bytes() + _OVERHEAD + _LEAST_ROOM
+        least = _resident_bytes() + _OVERHEAD + _LEAST_ROOM
         raise InvalidInput(
             f"expected at least {_megabytes(least)} of memory, which the program and what it has read "
             f"take, got {_megabytes(memory)}; allow more (--memory)"
@@ -78,7 +77,7 @@ def room_in(memory: int) -> int:
 
 def whole_table_fits(n_rows: int, n_features: int, memory: int) -> bool:
     """Whether a table can be read whole within a bound."""
-    return _COPIES_OF_TABLE * 8 * n_rows * n_features <= room_in(memory) // 2
+    return _COPIES_OF_TABLE * 8 * n_rows * n_features <= _room_in(memory) // 2
 
 
 def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None) -> Plan:
@@ -92,12 +91,12 @@ def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None)
     n_near : int or None
         Nearest rows of each class that are kept for every query, where the training table is read in parts.
     """
-    room = room_in(memory)
+    room = _room_in(memory)
     row = 8 * n_features * _COPIES_OF_ROWS
     query = row + _RESULT_BYTES + 16 * n_classes
     rows_at_once = min(_MOST_ROWS, max(1, room // 3 // row))
     if n_near is not None:
-        query += n_classes * (8 * n_near + _FAR_BYTES) * _COPIES_OF_SUMMARIES
+        query += bytes_of_summary(n_near, n_classes, with_far=True) * _COPIES_OF_SUMMARIES
     return Plan(rows_at_once, min(_MOST_QUERIES, max(1, room // 3 // query)), room // 3)
 
 

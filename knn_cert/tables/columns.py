@@ -47,6 +47,19 @@ def select_training(names: list[str], label: str, drop: Collection[str]) -> tupl
     return features, position
 
 
+def selecting_training(label: str | int | None, drop: Collection[str]) -> Select:
+    """Return `select_training` for a label and columns that are left out.
+
+    Raises
+    ------
+    InvalidInput
+        If nobody named a label.
+    """
+    if label is None:
+        raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
+    return lambda names: select_training(names, str(label), drop)
+
+
 def column_position(names: list[str], column: str, what: str = "label") -> int:
     """Return where a column stands that is given by its name or its position: 0 is the first, -1 the last.
 

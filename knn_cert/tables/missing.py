@@ -103,12 +103,12 @@ def drop_incomplete(raw: Raw) -> Raw:
         How many rows were left out.
     """
     missing = incomplete(raw)
-    holes = [int(np.count_nonzero(missing_in(column))) for column in raw.columns]
-    most = max(holes, default=0)
-    worst = raw.names[holes.index(most)] if most else ""
     n_dropped = int(missing.sum())
     if not n_dropped:
         return raw
+    holes = [int(np.count_nonzero(missing_in(column))) for column in raw.columns]
+    most = max(holes, default=0)
+    worst = raw.names[holes.index(most)] if most else ""
     if n_dropped == len(missing):
         raise InvalidInput(
             f"expected some row without missing values, got {n_dropped} that all have one; leave columns out "

@@ -58,7 +58,7 @@ class Arrays(NamedTuple):
         """Return the arrays as what other kinds of files hold."""
         names = self.names or default_names(self.X.shape[1])
         places = range(1, len(self.X) + 1)
-        return Raw(names, list(self.X.T), self.labels, self.label_name, "row", places)
+        return Raw(names, list(self.X.T), self.labels, self.label_name, "row", places, matrix=self.X)
 
 
 def read_npz(file: Path, label: str, *, required: bool, complete: bool) -> Arrays:

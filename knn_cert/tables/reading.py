@@ -11,7 +11,7 @@ import numpy as np
 
 from ..gate.errors import InvalidInput
 from .coding import Coding
-from .columns import as_names, select_training
+from .columns import as_names, selecting_training
 from .deciding import decide, decimal_sign_of
 from .doubts import warn_of_row_numbers
 from .labels import as_labels
@@ -149,13 +149,8 @@ def read_table(
                 table = Table(arrays.X, as_labels(arrays.labels), names, arrays.label_name)
             else:
                 table = _coded(arrays.as_raw(), fills, encode=encode, drop_missing=drop_missing)
-        elif label is None:
-            raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
         else:
-
-            def select(names: list[str]) -> tuple[list[int], int | None]:
-                return select_training(names, str(label), drop)
-
+            select = selecting_training(label, drop)
             raw = read_raw(file, kind, select, manner)
             if encode and raw.unit == "line" and raw.decimal is None and decimal_sign_of(raw) == ",":
                 # Other columns may have a point between thousands, which was read as if decimals followed.

@@ -13,7 +13,7 @@ from .._printing import printable
 from ..gate.errors import InvalidInput
 from .cells import is_missing
 from .coding import Coding
-from .columns import Select, as_names, select_training
+from .columns import Select, as_names, selecting_training
 from .delimited import TextParts
 from .files import PARQUET, TEXT, naming
 from .labels import as_labels, text_of
@@ -25,6 +25,9 @@ from .raw import Raw
 from .source import named, source
 
 __all__ = ["Labels", "QueryStream", "TableStream", "size_of_table", "stream_queries", "stream_table"]
+
+
+_READ_IN_PARTS = (*PARQUET, *TEXT)
 
 
 class _Parts(Protocol):
@@ -112,18 +115,6 @@ class TableStream:
         rows = np.bincount(place_of, weights=list(counts.values())).astype(np.int64)
         return Labels(classes, rows, meaning)
 
-    def features(self, start: int, n_rows: int) -> NDArray[np.float64]:
-        """Read the features of some rows."""
-        raw = next(_each(self._path, self._parts.parts(n_rows, start)))
-        with naming(self._path):
-            return plain_numbers(raw)
-
-    def labels_of(self, start: int, n_rows: int) -> NDArray[Any]:
-        """Read the labels of some rows, whole numbers where all of these are."""
-        raw = next(_each(self._path, self._parts.labels(n_rows, self.label_name, start)))
-        with naming(self._path):
-            return as_labels(raw.labels)
-
     def parts(
         self, size: int, meaning: dict[str, Any], start: int = 0
     ) -> Iterator[tuple[NDArray[np.float64], NDArray[Any]]]:
@@ -175,35 +166,48 @@ def stream_table(
     InvalidInput
         Also where the file is neither text nor Parquet.
     """
-    if label is None:
-        raise InvalidInput("expected the name of the label column, got none; name it (--label COLUMN)")
-    left_out, manner = as_names(drop), Manner(header, separator, decimal, encoding=encoding)
-
-    def select(names: list[str]) -> tuple[list[int], int | None]:
-        return select_training(names, str(label), left_out)
-
-    with _open(path, manner) as (file, kind):
-        with naming(path):
-            parts = _parts_of(file, kind, select, manner)
-            if parts is None:
+    manner = Manner(header, separator, decimal, encoding=encoding)
+    with _open_table(path, label, as_names(drop), manner) as stream:
+        if isinstance(stream, str):
+            with naming(path):
                 raise InvalidInput(
-                    f"expected a training table in text or Parquet, which can be read in parts, got {kind}; "
-                    "save it as CSV or Parquet, or allow more memory (--memory)"
+                    "expected a training table in text or Parquet, which can be read in parts, got "
+                    f"{stream}; save it as CSV or Parquet, or allow more memory (--memory)"
                 )
-            stream = TableStream(path, parts)
         yield stream
 
 
-def size_of_table(path: Any, label: str | int | None, **manner: Any) -> tuple[int, int] | None:
+def size_of_table(
+    path: Any,
+    label: str | int | None,
+    *,
+    header: bool = True,
+    drop: Collection[str] = (),
+    separator: str | None = None,
+    decimal: str | None = None,
+    encoding: str | None = None,
+) -> tuple[int, int] | None:
     """Return the number of rows and features of a table, or None where its kind is read whole.
 
     Parameters and errors as in `stream_table`.
     """
-    with source(path, Manner()) as (_, kind):
-        if kind not in (*PARQUET, *TEXT):
-            return None
-    with stream_table(path, label, **manner) as table:
-        return table.n_rows, len(table.feature_names)
+    manner = Manner(header, separator, decimal, encoding=encoding)
+    with _open_table(path, label, as_names(drop), manner) as stream:
+        return None if isinstance(stream, str) else (stream.n_rows, len(stream.feature_names))
+
+
+@contextlib.contextmanager
+def _open_table(
+    path: Any, label: str | int | None, drop: list[str], manner: Manner
+) -> Iterator[TableStream | str]:
+    """Open a labelled table, or give the kind of one that is read whole."""
+    with _open(path, manner) as (file, kind):
+        stream: TableStream | str = kind
+        with naming(path):
+            if kind in _READ_IN_PARTS:
+                parts = _parts_of(file, kind, selecting_training(label, drop), manner)
+                stream = TableStream(path, parts)
+        yield stream
 
 
 @contextlib.contextmanager
@@ -225,7 +229,10 @@ def stream_queries(
     wanted = Wanted.of(feature_names, label, as_names(drop), coding, manner)
     with _open(path, wanted.manner) as (file, kind):
         with naming(path):
-            parts = _parts_of(file, kind, wanted.select, wanted.manner) or _Whole(wanted.read(file, kind))
+            if kind in _READ_IN_PARTS:
+                parts = _parts_of(file, kind, wanted.select, wanted.manner)
+            else:
+                parts = _Whole(wanted.read(file, kind))
         yield QueryStream(path, parts, wanted, y_train)
 
 
@@ -250,8 +257,6 @@ def _each(path: Any, parts: Iterator[Raw]) -> Iterator[Raw]:
         yield raw
 
 
-def _parts_of(file: Any, kind: str, select: Select, manner: Manner) -> _Parts | None:
-    """Return how a file is read some rows at a time, or None if its kind is read whole."""
-    if kind in PARQUET:
-        return ParquetParts(file, select)
-    return TextParts(file, select, named(file, manner)) if kind in TEXT else None
+def _parts_of(file: Any, kind: str, select: Select, manner: Manner) -> _Parts:
+    """Return how a file of such a kind is read some rows at a time."""
+    return ParquetParts(file, select) if kind in PARQUET else TextParts(file, select, named(file, manner))
