@@ -1,4 +1,5 @@
 // register_summaries.cpp: summaries of rows, put together, and the votes of all rows behind them, for arrays.
+#include <numeric>
 #include <vector>
 
 #include "knn_cert/summaries.hpp"
@@ -55,11 +56,10 @@ py::tuple merge_summaries(const py::list& parts, std::int64_t n_near, const std:
 py::tuple vote_summaries(const py::tuple& summaries, int n_classes, int n_neighbors, const std::string& far_kind, double dof,
                          std::int64_t dim, int n_threads) {
     const HeldSummaries held(summaries);
-    expect(n_classes >= 1 && held.bound.size() % n_classes == 0 && n_neighbors >= 1 && n_threads >= 1,
-           "n_classes, n_neighbors or n_threads out of range");
+    expect(n_neighbors >= 1 && n_threads >= 1, "n_neighbors or n_threads out of range");
     knn_cert::SummaryVoteRequest request;
     request.summaries = held.view();
-    request.n_queries = held.bound.size() / n_classes;
+    request.n_queries = held.n_queries(n_classes);
     request.n_classes = n_classes;
     request.n_neighbors = n_neighbors;
     request.far_kind = far_kind_of(far_kind);
@@ -67,11 +67,9 @@ py::tuple vote_summaries(const py::tuple& summaries, int n_classes, int n_neighb
     request.sq_error = knn_cert::SquareError::of_differences(dim);
     request.n_threads = n_threads;
     request.checkpoint = &python_checkpoint;
-    for (std::int64_t query = 0; query < request.n_queries; ++query) {
-        std::int64_t n = 0;
-        for (int c = 0; c < n_classes; ++c) n += held.n_rows.data()[query * n_classes + c];
-        expect(n_neighbors <= n, "n_neighbors must be at most the number of rows");
-    }
+    if (request.n_queries > 0)
+        expect(n_neighbors <= std::accumulate(held.n_rows.data(), held.n_rows.data() + n_classes, std::int64_t{0}),
+               "n_neighbors must be at most the number of rows");
     Doubles probability({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Doubles error({request.n_queries, static_cast<std::int64_t>(n_classes)});
     Integers in_doubt(request.n_queries);
@@ -93,6 +91,9 @@ void register_summaries(py::module_& module) {
             return py::make_tuple(static_cast<std::int64_t>(needs.n_near), needs.by_contours);
         },
         py::arg("n_lists"), py::arg("n_neighbors"));
+    module.def(
+        "check_summaries", [](const py::tuple& summaries, int n_classes) { return HeldSummaries(summaries).n_queries(n_classes); },
+        py::arg("summaries"), py::kw_only(), py::arg("n_classes"));
     module.def("summarise", &summarise, py::arg("queries"), py::arg("rows"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
                py::arg("n_near"), py::arg("far_kind"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
     module.def("merge_summaries", &merge_summaries, py::arg("parts"), py::kw_only(), py::arg("n_near"), py::arg("far_kind"), py::arg("dof"),

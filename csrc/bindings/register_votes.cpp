@@ -1,4 +1,6 @@
 // register_votes.cpp: vote, votes by a scan, bucketed votes, races and families of races, for arrays.
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -99,6 +101,9 @@ py::tuple race_families(const Doubles& distances, const Integers& first, const I
     const py::ssize_t n_families = n_members.size();
     expect(m_a.size() == n_families && m_b.size() == n_families && n_threads >= 1 && tolerance >= 0.0,
            "m_a, m_b, n_threads or tolerance out of range");
+    expect(std::isfinite(sigma) && sigma > 0.0 && std::isfinite(dof) && dof > 0.0, "sigma or dof out of range");
+    expect(std::all_of(distances.data(), distances.data() + n_rows, [](double s) { return std::isfinite(s) && s >= 0.0; }),
+           "distances must be finite, not negative");
     expect(first.size() == n_rows && end.size() == n_rows && start.size() == 2 * n_families + 1 && start.data()[0] == 0 &&
                start.data()[2 * n_families] == n_rows,
            "every row needs a range of members, and two lists a family");

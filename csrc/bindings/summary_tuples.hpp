@@ -1,6 +1,8 @@
 // summary_tuples.hpp: summaries as Python hands them over, a tuple of flat arrays, and as it gets them back.
 #pragma once
 
+#include <cmath>
+
 #include "bindings.hpp"
 #include "knn_cert/summary_arrays.hpp"
 
@@ -28,11 +30,15 @@ struct HeldSummaries {
         check_starts(near_start, n, near.size());
         check_starts(piece_start, n, piece.size());
         expect(moments.size() == piece.size() * knn_cert::kMoments, "summaries need sixteen moments a piece");
-        for (py::ssize_t list = 0; list < n; ++list)
-            for (std::int64_t i = piece_start.data()[list]; i < piece_start.data()[list + 1]; ++i) {
-                const std::int64_t before = i > piece_start.data()[list] ? piece.data()[i - 1] : -1;
-                expect(before < piece.data()[i] && piece.data()[i] <= knn_cert::kPieces, "pieces of a summary must increase");
-            }
+        for (py::ssize_t list = 0; list < n; ++list) check_list(list);
+    }
+
+    // How many queries there are, if every query sees the same rows of each class.
+    [[nodiscard]] std::int64_t n_queries(int n_classes) const {
+        expect(n_classes >= 1 && bound.size() % n_classes == 0, "summaries need a list for each query and class");
+        for (py::ssize_t list = n_classes; list < bound.size(); ++list)
+            expect(n_rows.data()[list] == n_rows.data()[list - n_classes], "all queries of a summary must see the same number of rows");
+        return bound.size() / n_classes;
     }
 
     [[nodiscard]] knn_cert::SummaryArrays view() const {
@@ -56,6 +62,36 @@ private:
     static Array take(const py::tuple& arrays, std::size_t i) {
         expect(arrays.size() == 10, "a summary is a tuple of ten arrays");
         return arrays[i].cast<Array>();
+    }
+
+    // What no rows can leave is refused: whoever works with it would read beyond an array, or never end.
+    void check_list(py::ssize_t list) const {
+        constexpr double kRounded = 1.0 + 1e-9;
+        constexpr std::int64_t kMostRows = std::int64_t{1} << 53;
+        const double farthest = bound.data()[list];
+        const std::int64_t n_near = near_start.data()[list + 1] - near_start.data()[list];
+        const std::int64_t n_far = n_rows.data()[list] - n_near;
+        expect(farthest >= 0.0, "bounds of a summary must not be negative");
+        expect(n_far >= 0 && n_rows.data()[list] <= kMostRows, "a summary must have as many rows as near ones, or more");
+        expect(n_far == 0 || std::isfinite(farthest), "far rows of a summary need a bound");
+        expect(n_merged.data()[list] >= 0 && n_merged.data()[list] <= kMostRows, "summaries cannot be merged less than never");
+        expect(complete.data()[list] == 0 || complete.data()[list] == 1, "a summary is complete (1) or not (0)");
+        expect(std::isfinite(squares.data()[list]) && squares.data()[list] >= 0.0, "squares of a summary must be finite, not negative");
+        for (std::int64_t i = near_start.data()[list]; i < near_start.data()[list + 1]; ++i) {
+            const double s = near.data()[i];
+            expect(std::isfinite(s) && s >= 0.0 && s <= farthest * kRounded, "near rows of a summary must lie between 0 and its bound");
+        }
+        double in_pieces = 0.0;
+        for (std::int64_t i = piece_start.data()[list]; i < piece_start.data()[list + 1]; ++i) {
+            const std::int64_t before = i > piece_start.data()[list] ? piece.data()[i - 1] : -1;
+            expect(before < piece.data()[i] && piece.data()[i] <= knn_cert::kPieces, "pieces of a summary must increase");
+            const double* const of_piece = moments.data() + i * knn_cert::kMoments;
+            expect(of_piece[0] >= 1.0, "pieces of a summary hold a row at least");
+            for (int k = 0; k < knn_cert::kMoments; ++k)
+                expect(std::abs(of_piece[k]) <= of_piece[0] * kRounded, "moments of a piece must not exceed the number of its rows");
+            in_pieces += of_piece[0];
+        }
+        expect(in_pieces <= static_cast<double>(n_far), "pieces of a summary hold more rows than are far");
     }
 
     static void check_starts(const Integers& starts, py::ssize_t n_lists, py::ssize_t size) {

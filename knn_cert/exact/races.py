@@ -13,7 +13,7 @@ from ..kernels.families import RaceFamily, far_rows, pack
 from .search import margin_to_half
 from .settings import VoteSettings
 
-__all__ = ["RaceRequest", "evaluate_races", "margins_to_half"]
+__all__ = ["RaceRequest", "bounds_about_half", "evaluate_races", "margins_to_half"]
 
 # Rows of races that are in memory at a time, in bytes; the answers do not depend on it.
 _CHUNK_BYTES = 32 * 2**20
@@ -68,8 +68,19 @@ def margins_to_half(
 ) -> list[FloatArray]:
     """Return the normal quantile of p - error of each member: positive where A provably has more than half.
 
-    Members are evaluated again with a tighter tolerance where the sign is undecided. Where members are
-    different attacks with one budget, only the sign of the smallest has to be known.
+    See `bounds_about_half`.
+    """
+    bounds = bounds_about_half(settings, requests, members_are_budgets=members_are_budgets)
+    return [margin_to_half(found.lower()) for found in bounds]
+
+
+def bounds_about_half(
+    settings: VoteSettings, requests: list[RaceRequest], *, members_are_budgets: bool
+) -> list[RaceBounds]:
+    """Return bounds on the outcomes of every member, close enough to tell whether A has more than half.
+
+    Members are evaluated again with a tighter tolerance where that is undecided. Where members are different
+    attacks with one budget, only the smallest has to be decided.
     """
     bounds = evaluate_races(settings, requests, _TOLERANCES[0])
     for tolerance in _TOLERANCES[1:]:
@@ -77,7 +88,7 @@ def margins_to_half(
         again = evaluate_races(settings, [requests[k] for k in unclear], tolerance)
         for k, found in zip(unclear, again, strict=True):
             bounds[k] = found
-    return [margin_to_half(found.lower()) for found in bounds]
+    return bounds
 
 
 def _is_unclear(bounds: RaceBounds, members_are_budgets: bool) -> bool:

@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
-from knn_cert._core import merge_summaries, needs_of_vote, race_families, summarise, vote_summaries
+from knn_cert._core import (
+    check_summaries,
+    merge_summaries,
+    needs_of_vote,
+    race_families,
+    summarise,
+    vote_summaries,
+)
 
-__all__ = ["merge_summaries", "needs_of_vote", "race_families", "summarise", "vote_summaries"]
+__all__ = [
+    "check_summaries",
+    "merge_summaries",
+    "needs_of_vote",
+    "race_families",
+    "summarise",
+    "vote_summaries",
+]

@@ -94,6 +94,12 @@ class SummaryKernel(Protocol):
         These take all rows by moments, and need none near.
         """
 
+    def check_summaries(self, summaries: SummaryArrays, *, n_classes: int) -> int:
+        """Return the number of queries; raise ValueError for arrays that no rows can leave.
+
+        The other functions check the same, but for the number of rows of each class, which all queries share.
+        """
+
     def summarise(
         self,
         queries: FloatArray,

@@ -58,9 +58,11 @@ def features(X: ArrayLike, name: str) -> FloatArray:
 
 def check_reach(queries: FloatArray, rows: FloatArray, sigma: float) -> None:
     """Refuse distances whose squares overflow, or at which double precision loses the noise."""
-    largest = float(np.abs(queries).max(initial=0.0)) + float(np.abs(rows).max(initial=0.0))
-    with np.errstate(over="ignore"):
-        square = rows.shape[1] * np.float64(largest) ** 2
+    if not len(queries) or not len(rows):
+        return
+    with np.errstate(over="ignore"):  # feature by feature: a common offset brings nobody farther apart
+        beyond = np.maximum(queries.max(axis=0) - rows.min(axis=0), rows.max(axis=0) - queries.min(axis=0))
+        square = np.float64(np.sum(beyond * beyond))
     check_scale(square, sigma or 1.0)
     if sigma > 0.0 and not is_resolved(float(np.sqrt(square)), sigma):
         raise InvalidInput(
@@ -72,8 +74,17 @@ def check_reach(queries: FloatArray, rows: FloatArray, sigma: float) -> None:
 
 def numbered(labels: NDArray[Any], classes: ArrayLike | None) -> tuple[NDArray[Any], WholeArray]:
     """Return the classes, and the position of each label among them."""
+    if labels.dtype == object and {_kind_of(label) for label in labels.tolist()} in ({"texts"}, {"numbers"}):
+        labels = np.array(labels.tolist())  # as who has no column of objects writes them
     if classes is None:
         return sorted_labels(labels)
     if not len(labels):
         return sorted_labels(classes, "classes")[0], np.empty(0, dtype=np.int64)
     return number_classes(labels, classes)
+
+
+def _kind_of(label: Any) -> str:
+    """Return "texts" or "numbers", of which arrays have types of their own, or nothing."""
+    if isinstance(label, str):
+        return "texts"
+    return "numbers" if isinstance(label, (int, float, np.number, np.bool_)) else ""

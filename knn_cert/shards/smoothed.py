@@ -12,12 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._types import BoolArray, FloatArray, WholeArray
-from ..certificates.issue import wins
+from ..certificates.issue import RaceBounds, wins
 from ..exact.majority import votes_needed
 from ..exact.mean_race import expected_count
 from ..exact.measured import Measured, lengthened, shortened
-from ..exact.races import RaceRequest, evaluate_races, margins_to_half
-from ..exact.search import largest_counts
+from ..exact.races import RaceRequest, bounds_about_half, evaluate_races
+from ..exact.search import largest_counts, margin_to_half
 from ..exact.settings import VoteSettings
 from ..exact.threatened import UncertainQueries
 from ..exact.threatened_races import ThreatenedRace
@@ -71,10 +71,10 @@ class SmoothedSharded(UncertainQueries):
         worst = np.zeros(len(self))
         known = np.flatnonzero(self._most_known(self._budget(threat)) >= rows[0])
         requests = [self._request(int(i), self._budget(threat), rows) for i in known]
+        self.in_doubt = np.ones(len(self), dtype=bool)
         for i, found in zip(known, evaluate_races(self._settings, requests, 0.0), strict=True):
             worst[i] = max(0.0, float(found.lower().min()))
-        self.in_doubt = np.ones(len(self), dtype=bool)
-        self.in_doubt[known] = False
+            self.in_doubt[i] = bool(self._is_undecided(int(i), found).any())
         return worst
 
     def at_budget(self, threat: StructuredThreat) -> tuple[FloatArray, BoolArray]:
@@ -89,21 +89,38 @@ class SmoothedSharded(UncertainQueries):
         rows = self._budget(threat)
         limit = rows.most_rows(self.n_rows, self._settings.n_neighbors)
         known = self._most_known(rows)
+        undecided = np.full(len(self), limit + 1)  # the fewest rows at which more near ones say more
 
         def margins_at(queries: WholeArray, counts: list[WholeArray]) -> list[FloatArray]:
             within = [some[some <= known[i]] for i, some in zip(queries, counts, strict=True)]
             asked = [k for k, some in enumerate(within) if len(some)]
             requests = [self._request(int(queries[k]), rows, within[k]) for k in asked]
             margins = [np.full(len(some), -1.0) for some in counts]
-            found = margins_to_half(self._settings, requests, members_are_budgets=True)
-            for k, margin in zip(asked, found, strict=True):
-                margins[k][: len(margin)] = margin
+            found = bounds_about_half(self._settings, requests, members_are_budgets=True)
+            for k, bounds in zip(asked, found, strict=True):
+                i = int(queries[k])
+                margins[k][: len(within[k])] = margin_to_half(bounds.lower())
+                more = within[k][self._is_undecided(i, bounds)]
+                undecided[i] = min(undecided[i], more.min(initial=limit + 1))
             return margins
 
         expected = [min(self._expected(i, rows, limit), float(known[i])) for i in range(len(self))]
         found = largest_counts(margins_at, expected, limit)
-        self.in_doubt = (found >= known) & (found < limit)
+        self.in_doubt = ((found >= known) | (undecided == found + 1)) & (found < limit)
         return found
+
+    def _is_undecided(self, i: int, bounds: RaceBounds) -> BoolArray:
+        """Return where the kernel cannot tell who has more than half, and with more near rows could.
+
+        That distances of far rows were rounded stays as it is.
+        """
+        if np.array_equal(
+            self._summaries.n_near[2 * i : 2 * i + 2], self._summaries.n_rows[2 * i : 2 * i + 2]
+        ):
+            return np.zeros(len(bounds.p), dtype=bool)
+        from_half, rounded = np.abs(bounds.p[:, 0] - 0.5), self._more_errors[i]
+        undecided: BoolArray = (from_half <= bounds.error[:, 0]) & (from_half > rounded)
+        return undecided
 
     def _budget(self, threat: StructuredThreat) -> RowBudget:
         if not isinstance(threat, RowBudget):

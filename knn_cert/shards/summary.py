@@ -17,6 +17,8 @@ from ..gate.labels import check_kind_of_labels
 from ..gate.numbers import as_whole_number, check_dof, check_n_neighbors, check_n_threads, check_sigma_or_none
 from ..kernels.summaries import SummaryArrays
 from ..threats import Threat
+from .arrays import Head, no_rows, packed_arrays
+from .classes import among_classes, classes_of_all
 from .needs import check_offered, needs_of, summary_kernel
 from .rows import Rows, check_reach, features, numbered
 
@@ -117,10 +119,11 @@ class Summary:
                     )
         if len(parts) == 1:
             return self
-        classes = _all_classes(parts)
+        given = {part.classes_are_given for part in parts}
+        classes = classes_of_all([part.classes for part in parts], are_given=given)
         n_near = min(part.n_near for part in parts)
         arrays = summary_kernel().merge_summaries(
-            [part._with_classes(classes).arrays for part in parts],
+            [among_classes(part.arrays, part.n_queries, part.classes, classes) for part in parts],
             n_near=n_near,
             far_kind=self.asked.far_kind,
             dof=self.asked.dof,
@@ -183,14 +186,18 @@ class Summary:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything as named arrays, for a file or a message without pickles."""
-        head = {
-            "classes": self.classes,
-            "counts": np.array([self.n_queries, self.n_near, int(self.classes_are_given)]),
-            "queries": np.array(self.asked.queries),
-            "settings": np.array([self.asked.sigma, self.asked.dof, self.asked.n_features], dtype=np.float64),
-            "far_kind": np.array(self.asked.far_kind),
-        }
-        return head | self.arrays._asdict()
+        head = Head(
+            self.classes,
+            self.n_queries,
+            self.n_near,
+            self.classes_are_given,
+            queries=self.asked.queries,
+            sigma=self.asked.sigma,
+            dof=self.asked.dof,
+            n_features=self.asked.n_features,
+            far_kind=self.asked.far_kind,
+        )
+        return head.to_arrays() | self.arrays._asdict()
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Summary:
@@ -201,24 +208,10 @@ class Summary:
         InvalidInput
             If they are none of a summary.
         """
-        try:
-            n_queries, n_near, given = (int(one) for one in arrays["counts"])
-            sigma, dof, n_features = (float(one) for one in arrays["settings"])
-            queries, far_kind = (str(np.asarray(arrays[name]).item()) for name in ("queries", "far_kind"))
-            packed = SummaryArrays(*(np.asarray(arrays[name]) for name in SummaryArrays._fields))
-            classes = np.asarray(arrays["classes"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput(f"expected the arrays of a summary, got others: {error!r}") from error
-        if classes.dtype == object:  # texts, as Arrow gives them
-            classes = np.array(classes.tolist())
-        increasing = classes.ndim == 1 and bool(np.all(classes[:-1] < classes[1:]))
-        if not increasing or n_near < 1 or len(packed.bound) != n_queries * len(classes):
-            raise InvalidInput(
-                f"expected the arrays of a summary of {n_queries} queries, got {len(packed.bound)} lists for "
-                f"{len(classes)} classes; give all that to_arrays() gave, as it was"
-            )
-        asked = _Asked(queries, check_sigma_or_none(sigma), check_dof(dof), int(n_features), far_kind)
-        return cls(classes, n_queries, n_near, packed, asked, bool(given))
+        head = Head.of(arrays)
+        packed = packed_arrays(arrays, len(head.classes), head.n_queries)
+        asked = _Asked(head.queries, head.sigma, head.dof, head.n_features, head.far_kind)
+        return cls(head.classes, head.n_queries, head.n_near, packed, asked, head.classes_are_given)
 
     def _checked_n_neighbors(self, n_neighbors: int) -> int:
         if len(self.classes) < 2:
@@ -229,15 +222,6 @@ class Summary:
         if not self.classes_are_given:
             check_kind_of_labels(self.classes)
         return check_n_neighbors(n_neighbors, self.n_rows)
-
-    def _with_classes(self, classes: NDArray[Any]) -> Summary:
-        """Return the same rows among more classes, of which there are none here."""
-        if len(classes) == len(self.classes):
-            return self
-        place = np.searchsorted(classes, self.classes)
-        lists = np.full((self.n_queries, len(classes)), -1)
-        lists[:, place] = np.arange(self.n_queries * len(self.classes)).reshape(self.n_queries, -1)
-        return replace(self, classes=classes, arrays=_spread(self.arrays, lists.ravel()))
 
 
 def summarise(
@@ -320,7 +304,7 @@ def summarise(
         classes=found,
         n_queries=len(queries),
         n_near=needs.n_near,
-        arrays=_no_rows(len(queries) * len(found)),
+        arrays=no_rows(len(queries) * len(found)),
         asked=_Asked(_digest(queries), amount, checked_dof, queries.shape[1], needs.far_kind),
         classes_are_given=classes is not None,
     )
@@ -343,57 +327,5 @@ def summarise(
     return summary
 
 
-def _all_classes(parts: tuple[Summary, ...]) -> NDArray[Any]:
-    kinds = {part.classes.dtype.kind for part in parts if len(part.classes)}
-    if len(kinds - {"i", "u", "b"}) > 1 or (kinds & {"U", "S", "O"} and kinds & {"i", "u", "b", "f"}):
-        raise InvalidInput(
-            "summaries can be merged whose labels have one type, got numbers and texts; write the labels of "
-            "all parts in the same way"
-        )
-    known = [part.classes for part in parts if len(part.classes)]
-    found: NDArray[Any] = np.unique(np.concatenate(known or [np.empty(0)]))
-    return found
-
-
 def _digest(queries: FloatArray) -> str:
     return hashlib.sha256(repr(queries.shape).encode() + (queries + 0.0).tobytes()).hexdigest()
-
-
-def _no_rows(n_lists: int) -> SummaryArrays:
-    zeros = np.zeros(n_lists, dtype=np.int64)
-    return SummaryArrays(
-        near=np.empty(0),
-        near_start=np.zeros(n_lists + 1, dtype=np.int64),
-        bound=np.full(n_lists, np.inf),
-        n_rows=zeros,
-        n_merged=zeros,
-        complete=np.ones(n_lists, dtype=np.int64),
-        piece=np.empty(0, dtype=np.int64),
-        piece_start=np.zeros(n_lists + 1, dtype=np.int64),
-        moments=np.empty(0),
-        squares=np.zeros(n_lists),
-    )
-
-
-def _spread(arrays: SummaryArrays, lists: WholeArray) -> SummaryArrays:
-    """Return lists of summaries in their order among others, -1 for those without rows."""
-    empty = _no_rows(len(lists))
-    known = lists >= 0
-
-    def filled(of_none: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
-        out: NDArray[Any] = of_none.copy()
-        out[known] = values[lists[known]]
-        return out
-
-    def starts(old: WholeArray) -> WholeArray:
-        sizes = np.where(known, np.diff(old)[lists.clip(0)] if len(old) > 1 else 0, 0)
-        return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-
-    return arrays._replace(
-        near_start=starts(arrays.near_start),
-        piece_start=starts(arrays.piece_start),
-        **{
-            name: filled(getattr(empty, name), getattr(arrays, name))
-            for name in ("bound", "n_rows", "n_merged", "complete", "squares")
-        },
-    )

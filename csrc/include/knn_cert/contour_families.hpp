@@ -26,7 +26,12 @@ public:
         for (Side& side : sides_) side.move_to(static_cast<std::int64_t>(member), leaf_);
         const std::array<const ContourRows*, 2> points = {&sides_[0].points, &sides_[1].points};
         Outcome outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots());
-        if (outcome.settled || rows_[0]->far.n_rows > 0 || rows_[1]->far.n_rows > 0) return outcome;
+        if (outcome.settled) return outcome;
+        if (rows_[0]->far.n_rows > 0 || rows_[1]->far.n_rows > 0) {  // an error that is known is better than rows that nobody has
+            Accuracy borne;
+            borne.bearable = std::max(kBearableOfFar, accuracy.tolerance);
+            return race_.solve(points, m_a, m_b, borne, SquareError::of_roots());
+        }
         for (std::size_t side = 0; side < 2; ++side) sides_[side].place(*rows_[side], member, race_.start());
         const std::array<PlacedRows*, 2> placed = {&sides_[0].placed, &sides_[1].placed};
         outcome = race_.solve(points, m_a, m_b, accuracy, SquareError::of_roots(), placed);

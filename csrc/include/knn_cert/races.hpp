@@ -86,7 +86,8 @@ public:
         error_ = error;
         take_rows(family);
         write_certain();
-        if (!request_.recurrence && many_votes() && !far_is_cut_off()) write_by_contours();
+        // Far rows by moments need no near ones there; the recurrence does, and they may be missing.
+        if (!request_.recurrence && (has_far() ? request_.far_kind == FarKind::all : many_votes())) write_by_contours();
         if (open_.empty()) return;
         const bool apart = far_apart();
         if (!apart && open_.size() == n_members_) return integrate(0, n_members_);
@@ -127,8 +128,8 @@ private:
         }
     }
 
-    // Whether there are rows of which only the number is known.
-    [[nodiscard]] bool far_is_cut_off() const { return request_.far_kind != FarKind::all && rows_[0].far.n_rows + rows_[1].far.n_rows > 0; }
+    // Whether there are rows that are not listed one by one: all by moments, or of some only the number is known.
+    [[nodiscard]] bool has_far() const { return rows_[0].far.n_rows + rows_[1].far.n_rows > 0; }
 
     // The recurrence shares most of its work among members, so that more of them pay for it up to more votes (measured).
     [[nodiscard]] bool many_votes() const {

@@ -23,6 +23,9 @@ namespace knn_cert {
 // less (it grows with t): no coefficient changes by a relative 1e-130.
 constexpr double kDroppedFrom = 36.0;
 
+// An error of a probability that is borne where the far rows themselves are not at hand: certificates hardly notice it.
+constexpr double kBearableOfFar = 1e-6;
+
 // Distances of near rows, in units of sigma, in any order.
 struct NearRows {
     const double* s;

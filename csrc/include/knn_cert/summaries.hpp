@@ -156,9 +156,6 @@ struct SummaryVoteRequest {
 
 namespace detail {
 
-// An error that is borne where the rows themselves are not at hand: certificates hardly notice it.
-constexpr double kBearable = 1e-6;
-
 // The votes of one thread, one query after the other.
 class SummaryVoter {
 public:
@@ -185,7 +182,7 @@ public:
             outcome = solver_.solve_scanned(lists_, moments_, contests, request_.sq_error);
             if (!outcome.settled) {  // an error that is known is better than rows that nobody has
                 Accuracy accuracy;
-                accuracy.bearable = kBearable;
+                accuracy.bearable = kBearableOfFar;
                 outcome = solver_.solve_scanned(lists_, moments_, contests, request_.sq_error, accuracy);
             }
         }
