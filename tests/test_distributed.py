@@ -23,14 +23,15 @@ from knn_cert import (
     Replacements,
     RowShift,
     SmoothedKNNClassifier,
+    summarise,
 )
-from knn_cert.shards.asking import DoubtWarning
+from knn_cert.shards.asking import Answer, DoubtWarning
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 from dask import delayed  # noqa: E402
 
-from knn_cert.distributed import DistributedKNNClassifier, read_parquet, reading, tree  # noqa: E402
+from knn_cert.distributed import DistributedKNNClassifier, read_parquet, reading, slices, tree  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +193,68 @@ def test_who_is_in_doubt_is_asked_again_and_who_stays_so_is_told(client):
     with pytest.warns(DoubtWarning, match=r"\d+ of 12 queries: what is certified holds"):
         found = DistributedKNNClassifier(5, 0.0, most_near=100).fit(*parts).certify(Q, Deletions())
     assert np.all(found.budget <= expected.budget) and np.any(found.budget < expected.budget)
+
+
+def tasks_of(client, work):
+    """The name of each task that was computed, and where."""
+    with distributed.get_task_stream(client, plot=False) as stream:
+        work()
+    return [(str(one["key"]).strip("('").split("-")[0], one["worker"]) for one in stream.data]
+
+
+@pytest.mark.parametrize(
+    ("n", "apart", "sigma", "threat"), [(40_000, 5.0, 1.0, LabelFlips()), (6000, 2.0, 0.0, Deletions())]
+)
+def test_budgets_that_grow_with_the_table_are_asked_for_once(client, n, apart, sigma, threat):
+    X, y, Q = table(n, 2, apart=apart)
+    Q = Q[[1, 7, 9, 11]]
+    expected = SmoothedKNNClassifier(5, sigma).fit(X, y).certify(Q, threat)
+    needed = summarise(Q, X, y, n_neighbors=5, sigma=sigma, threat=threat)
+    assert needed.doubt(5, threat).any()  # with what the vote needs alone
+    classifier, found = DistributedKNNClassifier(5, sigma).fit(*in_parts(X, y, n // 4)), []
+    names = [name for name, _ in tasks_of(client, lambda: found.append(classifier.certify(Q, threat)))]
+    assert_same(found[0], expected)
+    assert names.count("summarise") == 4
+
+
+def test_what_was_put_together_is_certified_by_all_workers(client):
+    X, y, _ = table()
+    Q = np.random.default_rng(1).normal(size=(500, 4)) + 0.5
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q, LabelFlips())
+    classifier, found = DistributedKNNClassifier(5, 0.5).fit(*in_parts(X, y, 1500)), []
+    for ask, name in (
+        (lambda: found.append(classifier.certify(Q, LabelFlips())), "certify"),
+        (lambda: found.append(classifier.predict(Q)), "vote"),
+    ):
+        workers = [worker for task, worker in tasks_of(client, ask) if task == name]
+        assert len(workers) == 8 and len(set(workers)) == 2
+    assert_same(found[0], expected)
+    np.testing.assert_array_equal(found[1], expected.label)
+
+
+@pytest.mark.parametrize(("sigma", "threat"), [(0.0, Deletions()), (0.5, LabelFlips()), (0.5, None)])
+def test_a_slice_of_a_summary_answers_as_the_summary_of_these_queries(sigma, threat):
+    X, y, _ = table(2000)
+    Q = np.random.default_rng(1).normal(size=(70, 4)) + 0.5
+    asked = {"n_neighbors": 5, "sigma": sigma, "threat": threat, "n_near": 40}
+    whole = summarise(Q, X, y, **asked)
+    cuts = slices.slices_of(70, 8)
+    assert [one.stop - one.start for one in cuts] == [17, 18, 17, 18]
+    assert slices.slices_of(3, 8) == [slice(0, 3)]
+    for cut in cuts:
+        some, alone = slices.sliced(whole, cut), summarise(Q[cut], X, y, **asked)
+        for mine, its in zip(some.arrays, alone.arrays, strict=True):
+            np.testing.assert_array_equal(mine, its)
+        with pytest.raises(ValueError, match="same queries"):
+            some.merge(alone)
+        if threat is not None:
+            answer = Answer.of(some, threat, 5, 1)
+            assert np.array_equal(
+                answer.certificates.budget, whole.certify(threat, n_neighbors=5)[0].budget[cut]
+            )
+    answers = [summarise(Q[cut], X, y, **asked).vote(5) for cut in cuts]
+    for mine, its in zip(slices.joined_votes(answers), whole.vote(5), strict=True):
+        np.testing.assert_array_equal(mine, its)
 
 
 def test_progress_counts_queries(client):

@@ -16,8 +16,15 @@ from .._types import FloatArray
 from ..certificates import Certificates, joined
 from ..exact.classifiers import checked_vote
 from ..gate.numbers import as_whole_number, check_n_threads
-from ..shards.asking import MOST_NEAR, certify_asking, warn_of_doubt
-from ..shards.needs import bytes_of_summary, check_offered, needs_of, summary_kernel
+from ..shards.asking import certify_asking, warn_of_doubt
+from ..shards.needs import (
+    MOST_NEAR,
+    bytes_of_summary,
+    check_offered,
+    first_near,
+    needs_of,
+    summary_kernel,
+)
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
 from .blocks import blocks_of, work_through
@@ -179,9 +186,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         asked = BlackBoxBall() if threat is None else check_threat(threat, get_args(Threat))
         check_offered(asked, sigma=float(self.sigma), n_classes=len(self.classes_))
 
-        def certified(tree: Tree, queries: Any, told: Callable[[], None]) -> tuple[Certificates, int]:
-            ask = functools.partial(tree.answer, queries, told)
-            certificates, in_doubt = certify_asking(ask, most_near=self.most_near)
+        first = self._first_near(asked)
+
+        def certified(
+            tree: Tree, queries: Any, n_queries: int, told: Callable[[], None]
+        ) -> tuple[Certificates, int]:
+            ask = functools.partial(tree.answer, queries, n_queries, told)
+            certificates, in_doubt = certify_asking(ask, first_near=first, most_near=self.most_near)
             return certificates, int(in_doubt.sum())
 
         found = self._of_all_blocks(Q, asked, certified, progress)
@@ -224,7 +235,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         self,
         Q: ArrayLike,
         threat: Threat | None,
-        answer: Callable[[Tree, Any, Callable[[], None]], _Answer],
+        answer: Callable[[Tree, Any, int, Callable[[], None]], _Answer],
         progress: Callable[[int, int], None] | None,
     ) -> list[_Answer]:
         """Return the answers for all blocks of queries, some of which are under way at a time."""
@@ -260,8 +271,16 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             sigma=float(self.sigma),
             threat=threat,
         )
-        summary = bytes_of_summary(needs.n_near, n_classes, with_far=needs.far_kind != "none")
+        n_near = max(needs.n_near, self._first_near(threat) or 0)
+        summary = bytes_of_summary(n_near, n_classes, with_far=needs.far_kind != "none")
         return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // (summary + 8 * self.n_features_in_)))
+
+    def _first_near(self, threat: Threat | None) -> int | None:
+        """Return how many near rows of each class are asked for first, None for what the vote needs."""
+        if threat is None:
+            return None
+        found = first_near(threat, float(self.sigma), self.n_samples_fit_)
+        return None if found is None else min(found, self.most_near)
 
     def _check_parameters(self) -> None:
         """Check the parameters as they are now: they may be set at any time."""
