@@ -40,7 +40,7 @@ def blocks_of(client: Client, Q: ArrayLike, n_features: int, most: int) -> list[
     ----------
     client : Client
     Q : array_like or dask.array.Array of shape (m, d)
-        Arrays are looked at here; those of Dask by the workers, for they never come here.
+        Those of NumPy are looked at here; those of Dask by the workers, for they never come here.
     n_features : int
         d.
     most : int

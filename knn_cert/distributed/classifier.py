@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from .._types import FloatArray
 from ..certificates import Certificates, joined
 from ..exact.classifiers import checked_vote
+from ..exact.fitted_table import checked_queries
+from ..gate.arrays import reject_text_columns
 from ..gate.numbers import as_whole_number, check_n_threads
 from ..shards.asking import certify_asking, warn_of_doubt
 from ..shards.needs import (
@@ -28,6 +30,7 @@ from ..shards.needs import (
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
 from .blocks import blocks_of, work_through
+from .frames import as_array, check_names, has_names
 from .parts import Parts, connected
 from .tree import Tree
 
@@ -72,6 +75,8 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     classes_ : ndarray of shape (C,)
     n_features_in_ : int
     n_samples_fit_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, if X had any.
 
     Examples
     --------
@@ -114,10 +119,11 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        X : dask.array.Array of shape (n, d)
-            Feature rows; each chunk of rows is a part. Persist it (``X.persist()``) where the cluster can
-            hold it, or its parts are read again for each block of queries.
-        y : dask.array.Array of shape (n,)
+        X : dask.array.Array or dask.dataframe.DataFrame of shape (n, d)
+            Feature rows; each chunk of rows is a part. Names of columns are kept, those of a frame and those
+            that `read_parquet` knows: queries with names must have the same. Persist it (``X.persist()``)
+            where the cluster can hold it, or its parts are read again for each block of queries.
+        y : dask.array.Array or dask.dataframe.Series of shape (n,)
             Labels.
 
         Returns
@@ -132,10 +138,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         """
         if hasattr(self, "classes_"):
             del self.classes_
-        client, parts = connected(self.client), Parts.of(X, y)
+        client = connected(self.client)
+        parts = Parts.of(as_array(client, X), as_array(client, y))
+        check_names(self, X, reset=True)
         check_n_threads(self.n_threads)
         classes = parts.classes(client, self.classes)
-        self._parts = parts
+        # The cluster forgets what was persisted when nobody holds the arrays themselves.
+        self._parts, self._persisted = parts, (X, y)
         # As they were: another list of classes is for another fit.
         self._given_classes = None if self.classes is None else classes
         self.n_features_in_, self.n_samples_fit_ = parts.n_features, sum(parts.rows)
@@ -158,8 +167,9 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
-            Queries; those of Dask go from worker to worker, and not to the client.
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
+            Queries; those of Dask go from worker to worker, and not to the client. Names of columns must be
+            those of the fit, in their order.
         threat : threat, optional
             `knn_cert.LabelFlips`, `Deletions`, `Insertions`, `Replacements`; the ball (the default); without
             noise also `RowShift`. What a table in parts cannot answer for is refused.
@@ -205,7 +215,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
 
         Returns
         -------
@@ -221,7 +231,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
 
         Returns
         -------
@@ -240,7 +250,8 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     ) -> list[_Answer]:
         """Return the answers for all blocks of queries, some of which are under way at a time."""
         client, parts = connected(self.client), self._parts
-        blocks = blocks_of(client, Q, self.n_features_in_, self._queries_at_once(threat))
+        queries = self._queries(client, Q)
+        blocks = blocks_of(client, queries, self.n_features_in_, self._queries_at_once(threat))
         settings = {
             "n_neighbors": self.n_neighbors,
             "sigma": self.sigma,
@@ -259,6 +270,14 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             stop=tree.stop,
             progress=progress,
         )
+
+    def _queries(self, client: Client, Q: Any) -> Any:
+        """Return queries as an array, of Dask or not, whose columns are those of the training table."""
+        if has_names(Q) and not hasattr(Q, "dask"):
+            reject_text_columns(Q)
+            return checked_queries(self, Q)
+        check_names(self, Q, reset=False)
+        return as_array(client, Q)
 
     def _queries_at_once(self, threat: Threat | None) -> int:
         if self.queries_at_once is not None:

@@ -107,10 +107,10 @@ class Tree:
             queries = dask.delayed(_some, pure=False)(queries, rows, dask_key_name=f"take-{name}")
         tasks = [
             dask.delayed(_summarise, pure=False)(
-                X, y, queries, n_near, first, self._settings, dask_key_name=f"summarise-{name}-{k}"
+                X, y, queries, n_near, place, self._settings, dask_key_name=f"summarise-{name}-{k}"
             )
-            for k, (X, y, first) in enumerate(
-                zip(self._parts.X, self._parts.y, self._parts.first_rows, strict=True)
+            for k, (X, y, place) in enumerate(
+                zip(self._parts.X, self._parts.y, self._parts.places, strict=True)
             )
         ]
         self._check()
@@ -203,16 +203,13 @@ class _Known(NamedTuple):
 
 
 def _summarise(
-    X: Any, y: Any, queries: Any, n_near: int | None, first: int, settings: Mapping[str, Any]
+    X: Any, y: Any, queries: Any, n_near: int | None, place: str, settings: Mapping[str, Any]
 ) -> Summary:
     rows, asked = np.asarray(X), features(queries, "Q")
     try:
         return summarise(asked, rows, labels_of_part(y), n_near=n_near, **settings)
     except InvalidInput as error:
-        raise InvalidInput(
-            f"in rows {first} to {first + len(rows) - 1} of the training table, counted from their first: "
-            f"{error}"
-        ) from None
+        raise InvalidInput(f"in {place}, counted from their first: {error}") from None
 
 
 def _some(queries: FloatArray, rows: WholeArray) -> FloatArray:
