@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import signal
@@ -23,14 +24,16 @@ from knn_cert import (
     Replacements,
     RowShift,
     SmoothedKNNClassifier,
+    summarise,
 )
-from knn_cert.shards.asking import DoubtWarning
+from knn_cert.shards.asking import Answer, DoubtWarning
 
 da = pytest.importorskip("dask.array")
 distributed = pytest.importorskip("distributed")
 from dask import delayed  # noqa: E402
 
-from knn_cert.distributed import DistributedKNNClassifier, read_parquet, reading, tree  # noqa: E402
+from knn_cert.distributed import DistributedKNNClassifier, read_parquet, reading, slices, tree  # noqa: E402
+from knn_cert.distributed.chunks import even_chunks  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +53,7 @@ def _nothing_is_left(request):
     yield
     if "client" in request.fixturenames:
         client = request.getfixturevalue("client")
+        gc.collect()  # what errors hold on to
         for _ in range(100):
             if not client.futures:
                 break
@@ -128,6 +132,14 @@ def test_any_parts_of_table_and_queries(client):
     np.testing.assert_array_equal(classifier.predict(da.from_array(Q, chunks=4)), expected.label)
 
 
+def test_what_is_persisted_stays_while_the_classifier_does(client):
+    X, y, Q = table(600)
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).predict(Q)
+    classifier = DistributedKNNClassifier(5, 0.5).fit(*client.persist(in_parts(X, y, 200)))
+    gc.collect()
+    np.testing.assert_array_equal(classifier.predict(Q), expected)
+
+
 def test_words_as_labels_and_classes_that_are_given(client):
     X, y, Q = table(n_classes=3)
     words = np.array(["no", "perhaps", "yes"])[y]
@@ -140,14 +152,13 @@ def test_words_as_labels_and_classes_that_are_given(client):
         DistributedKNNClassifier(classes=["no", "yes"]).fit(*in_parts(X, words, 700))
 
 
-def test_a_worker_that_is_killed_changes_nothing(client, tmp_path, monkeypatch):
+def test_a_worker_that_is_killed_changes_nothing(client, tmp_path):
     X, y, Q = table(60_000, 30)
     pd.DataFrame(X).rename(columns=str).assign(y=y).to_parquet(tmp_path / "t.parquet", row_group_size=3000)
-    monkeypatch.setattr("knn_cert.distributed.reading._PART_BYTES", 1)
-    Q = np.tile(Q, (12, 1))
-    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q, LabelFlips())
+    Q = pd.DataFrame(np.tile(Q, (12, 1))).rename(columns=str)
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q.to_numpy(), LabelFlips())
     classifier = DistributedKNNClassifier(5, 0.5, queries_at_once=50).fit(
-        *read_parquet(tmp_path / "t.parquet", "y")
+        *read_parquet(tmp_path / "t.parquet", "y", rows_a_part=3000)
     )
     before = client.run(os.getpid)
     killed = []
@@ -192,6 +203,68 @@ def test_who_is_in_doubt_is_asked_again_and_who_stays_so_is_told(client):
     with pytest.warns(DoubtWarning, match=r"\d+ of 12 queries: what is certified holds"):
         found = DistributedKNNClassifier(5, 0.0, most_near=100).fit(*parts).certify(Q, Deletions())
     assert np.all(found.budget <= expected.budget) and np.any(found.budget < expected.budget)
+
+
+def tasks_of(client, work):
+    """The name of each task that was computed, and where."""
+    with distributed.get_task_stream(client, plot=False) as stream:
+        work()
+    return [(str(one["key"]).strip("('").split("-")[0], one["worker"]) for one in stream.data]
+
+
+@pytest.mark.parametrize(
+    ("n", "apart", "sigma", "threat"), [(40_000, 5.0, 1.0, LabelFlips()), (6000, 2.0, 0.0, Deletions())]
+)
+def test_budgets_that_grow_with_the_table_are_asked_for_once(client, n, apart, sigma, threat):
+    X, y, Q = table(n, 2, apart=apart)
+    Q = Q[[1, 7, 9, 11]]
+    expected = SmoothedKNNClassifier(5, sigma).fit(X, y).certify(Q, threat)
+    needed = summarise(Q, X, y, n_neighbors=5, sigma=sigma, threat=threat)
+    assert needed.doubt(5, threat).any()  # with what the vote needs alone
+    classifier, found = DistributedKNNClassifier(5, sigma).fit(*in_parts(X, y, n // 4)), []
+    names = [name for name, _ in tasks_of(client, lambda: found.append(classifier.certify(Q, threat)))]
+    assert_same(found[0], expected)
+    assert names.count("summarise") == 4
+
+
+def test_what_was_put_together_is_certified_by_all_workers(client):
+    X, y, _ = table()
+    Q = np.random.default_rng(1).normal(size=(500, 4)) + 0.5
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q, LabelFlips())
+    classifier, found = DistributedKNNClassifier(5, 0.5).fit(*in_parts(X, y, 1500)), []
+    for ask, name in (
+        (lambda: found.append(classifier.certify(Q, LabelFlips())), "certify"),
+        (lambda: found.append(classifier.predict(Q)), "vote"),
+    ):
+        workers = [worker for task, worker in tasks_of(client, ask) if task == name]
+        assert len(workers) == 8 and len(set(workers)) == 2
+    assert_same(found[0], expected)
+    np.testing.assert_array_equal(found[1], expected.label)
+
+
+@pytest.mark.parametrize(("sigma", "threat"), [(0.0, Deletions()), (0.5, LabelFlips()), (0.5, None)])
+def test_a_slice_of_a_summary_answers_as_the_summary_of_these_queries(sigma, threat):
+    X, y, _ = table(2000)
+    Q = np.random.default_rng(1).normal(size=(70, 4)) + 0.5
+    asked = {"n_neighbors": 5, "sigma": sigma, "threat": threat, "n_near": 40}
+    whole = summarise(Q, X, y, **asked)
+    cuts = slices.slices_of(70, 8)
+    assert [one.stop - one.start for one in cuts] == [17, 18, 17, 18]
+    assert slices.slices_of(3, 8) == [slice(0, 3)]
+    for cut in cuts:
+        some, alone = slices.sliced(whole, cut), summarise(Q[cut], X, y, **asked)
+        for mine, its in zip(some.arrays, alone.arrays, strict=True):
+            np.testing.assert_array_equal(mine, its)
+        with pytest.raises(ValueError, match="same queries"):
+            some.merge(alone)
+        if threat is not None:
+            answer = Answer.of(some, threat, 5, 1)
+            assert np.array_equal(
+                answer.certificates.budget, whole.certify(threat, n_neighbors=5)[0].budget[cut]
+            )
+    answers = [summarise(Q[cut], X, y, **asked).vote(5) for cut in cuts]
+    for mine, its in zip(slices.joined_votes(answers), whole.vote(5), strict=True):
+        np.testing.assert_array_equal(mine, its)
 
 
 def test_progress_counts_queries(client):
@@ -262,7 +335,10 @@ def test_features_that_would_be_rounded_are_refused(client):
         (np.array([1, "b"] * 30, dtype=object), "one type"),
         (np.array(["1", "b"] * 30), "numbers or words"),
         (np.array([0.5, 1.0] * 30), "fraction 0.5"),
-        (np.array([1, 2] * 10 + ["a", "b"] * 20, dtype=object), "numbers in some and texts in others"),
+        (
+            np.array([1, 2] * 10 + ["a", "b"] * 20, dtype=object),
+            "numbers in rows 0 to 19 of the training table and texts in rows 20 to 39",
+        ),
     ],
 )
 def test_labels_that_are_none_are_refused(client, labels, said):
@@ -288,16 +364,58 @@ def test_classes_are_those_of_the_fit(client):
 @pytest.mark.parametrize("labels", [["u", "v"], [0, 0], [0, 1, 2]])
 def test_a_table_that_is_another_after_the_fit_is_refused(client, tmp_path, labels):
     X, y, Q = table(300)
-    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=y)
-    frame.to_parquet(tmp_path / "t.parquet", row_group_size=100)
-    classifier = DistributedKNNClassifier(5, 0.0).fit(*read_parquet(tmp_path / "t.parquet", "kind"))
-    frame.assign(kind=np.resize(labels, 300)).to_parquet(tmp_path / "t.parquet", row_group_size=100)
+    np.save(tmp_path / "y.npy", y)
+    read = delayed(np.load, pure=False)(tmp_path / "y.npy")
+    features = da.from_array(X, chunks=(300, -1))
+    classifier = DistributedKNNClassifier(5, 0.0).fit(features, da.from_delayed(read, (300,), dtype=int))
+    np.save(tmp_path / "y.npy", np.resize(labels, 300))
     for ask in (lambda: classifier.certify(Q, LabelFlips()), lambda: classifier.predict(Q)):
-        with pytest.raises(ValueError, match="when it was fitted, and has|got words; the file has changed"):
+        with pytest.raises(ValueError, match="when it was fitted, and has"):
             ask()
-    frame[:250].to_parquet(tmp_path / "t.parquet", row_group_size=100)
-    with pytest.raises(ValueError, match=r"t\.parquet: expected .* the file has changed"):
+
+
+def test_a_file_that_is_written_anew_is_refused(client, tmp_path):
+    X, y, Q = table(300)
+    file = tmp_path / "t.parquet"
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=y)
+    Q = pd.DataFrame(Q, columns=list("abcd"))
+    frame.to_parquet(file)
+    classifier = DistributedKNNClassifier(5, 0.0).fit(*read_parquet(file, "kind"))
+    before = file.stat()
+    changed = r"t\.parquet: expected the file that read_parquet saw, got another: the file has changed since"
+
+    def refused():
+        for ask in (lambda: classifier.certify(Q, LabelFlips()), lambda: classifier.predict(Q)):
+            with pytest.raises(ValueError, match=changed):
+                ask()
+
+    other = frame.copy()
+    other.loc[7, "a"] += 1.0  # as many rows, and as many bytes
+    other.to_parquet(file)
+    assert file.stat().st_size == before.st_size
+    refused()
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))  # as a copy with its old time
+    refused()
+    file.unlink()
+    with pytest.raises(FileNotFoundError, match="every worker must be able to open it under this name"):
         classifier.predict(Q)
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    X, y, _ = table(300)
+    file = tmp_path / "t.parquet"
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=y)
+    frame.to_parquet(file)
+    features, labels = read_parquet(file, "kind")
+    find = reading.ParquetParts.parts
+
+    def parts(self, size, start=0):
+        frame[::-1].to_parquet(file)
+        yield from find(self, size, start)
+
+    monkeypatch.setattr(reading.ParquetParts, "parts", parts)
+    with pytest.raises(ValueError, match="has changed since read_parquet"):
+        features.compute(scheduler="sync")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a lost interrupt
@@ -348,11 +466,15 @@ def test_parquet_row_groups_are_parts(client, tmp_path):
     for k in range(3):
         frame[k * 400 : (k + 1) * 400].to_parquet(tmp_path / "many" / f"{k}.parquet", row_group_size=150)
     expected = SmoothedKNNClassifier(5, 0.0).fit(X.astype(np.float32), frame["kind"]).certify(Q, LabelFlips())
-    for path, monkey in (("one.parquet", 8 * 4 * 300), ("many", 1), ("one.parquet", 1 << 26)):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("knn_cert.distributed.reading._PART_BYTES", monkey)
-            features, labels = read_parquet(tmp_path / path, "kind")
-        assert features.shape == (1000, 4) and labels.chunks == (features.chunks[0],)
+    Q = pd.DataFrame(Q, columns=list("abcd"))
+    for path, most, chunks in (
+        ("one.parquet", 300, (260, 260, 260, 220)),
+        ("many", 200, (150, 150, 100, 150, 150, 100, 200)),
+        ("many", 100, (75, 75, 75, 75, 100, 75, 75, 75, 75, 100, 75, 75, 50)),
+        ("one.parquet", None, (1000,)),
+    ):
+        features, labels = read_parquet(tmp_path / path, "kind", rows_a_part=most)
+        assert features.shape == (1000, 4) and labels.chunks == (features.chunks[0],) == (chunks,)
         assert_same(DistributedKNNClassifier(5, 0.0).fit(features, labels).certify(Q, LabelFlips()), expected)
     assert features.dtype == np.float32 == features.compute().dtype and labels.compute().dtype == object
     frame[::-1].drop(columns="d").to_parquet(tmp_path / "many" / "3.parquet")
@@ -367,7 +489,156 @@ def test_parquet_row_groups_are_parts(client, tmp_path):
         classifier.certify(Q, LabelFlips())
 
 
-@pytest.mark.parametrize("rows_a_part", [1, 150, 1000])
+@pytest.mark.parametrize(
+    ("groups", "most", "sizes"),
+    [
+        ([25_000] * 12, 275_000, [150_000, 150_000]),
+        ([300_000], 275_000, [150_000, 150_000]),
+        ([1_048_576, 10], 149_000, [131_072] * 7 + [131_082]),
+        ([10, 0, 300, 20, 20], 100, [10, 100, 100, 100, 40]),
+        ([7, 7, 7], 1, [1] * 21),
+        ([5], 5, [5]),
+        ([0], 3, []),
+        ([], 3, []),
+    ],
+)
+def test_chunks_are_even(groups, most, sizes):
+    found = even_chunks(groups, most)
+    assert [len(one) for one in found] == sizes
+    assert [k for one in found for k in one] == list(range(sum(groups)))
+
+
+def test_columns_of_parquet(client, tmp_path, monkeypatch):
+    X, y, Q = table(60)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=y, at=np.arange(60))
+    file = tmp_path / "t.parquet"
+    frame.to_parquet(file)
+    monkeypatch.chdir(tmp_path)  # where workers are not
+    everything = [
+        (read_parquet("t.parquet", "kind", drop=["at"]), list("abcd")),
+        (read_parquet(file, -2, drop=["at"]), list("abcd")),
+        (read_parquet(file, "kind", columns=["c", "a"]), ["c", "a"]),
+    ]
+    for (features, labels), names in everything:
+        assert features.feature_names == names
+        assert np.array_equal(features.compute(), frame[names]) and np.array_equal(labels.compute(), y)
+    queries = read_parquet(file, None, drop=["kind", "at", "absent"])
+    assert np.array_equal(queries.compute(), X)
+    assert np.array_equal(read_parquet(file, None, columns=["c"]).compute(), X[:, [2]])
+    classifier = DistributedKNNClassifier(5, 0.5).fit(*everything[0][0])
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(X, LabelFlips())
+    assert_same(classifier.certify(queries, LabelFlips()), expected)
+
+
+@pytest.mark.parametrize(
+    ("label", "settings", "kind", "said"),
+    [
+        ("kind", {"drop": ["b"]}, ValueError, "there is no column 'b' to leave out"),
+        ("kind", {"drop": ["kind"]}, ValueError, "cannot be left out as well"),
+        ("kind", {"drop": "a"}, TypeError, "drop must be a list"),
+        ("kind", {"columns": "a"}, TypeError, "columns must be a list"),
+        ("kind", {"columns": []}, ValueError, "at least one"),
+        ("kind", {"columns": ["a", "a"]}, ValueError, "different names"),
+        ("kind", {"columns": ["b"]}, ValueError, "expected a feature 'b', got no such column"),
+        (1, {"columns": ["kind"]}, ValueError, "expected a feature 'kind', got the label"),
+        ("kind", {"columns": ["a"], "drop": ["a"]}, ValueError, "give one of them"),
+        (None, {"drop": ["a", "kind"]}, ValueError, "expected feature columns"),
+        ("kind", {"rows_a_part": 0}, ValueError, "rows_a_part"),
+        (1.0, {}, TypeError, "label must be a column name or position"),
+    ],
+)
+def test_columns_that_are_not_there_are_refused(tmp_path, label, settings, kind, said):
+    pd.DataFrame({"a": [0.0, 1.0], "kind": [0, 1]}).to_parquet(tmp_path / "t.parquet")
+    with pytest.raises(kind, match=said):
+        read_parquet(tmp_path / "t.parquet", label, **settings)
+
+
+def test_errors_name_the_rows_of_the_file(client, tmp_path):
+    X, y, Q = table(300)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(kind=[*map(str, y)])
+    for k in range(3):
+        frame[100 * k : 100 * (k + 1)].to_parquet(tmp_path / f"{k}.parquet")
+    frame.loc[277, "kind"] = "1.5"
+    frame[200:].to_parquet(tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"2\.parquet: labels that are numbers .* got '1\.5' in row 78;"):
+        DistributedKNNClassifier(5).fit(*read_parquet(tmp_path, "kind", rows_a_part=50))
+    frame["kind"] = ["ham", "spam"] * 125 + ["7"] * 50
+    frame[100:200].to_parquet(tmp_path / "1.parquet")
+    frame[200:].to_parquet(tmp_path / "2.parquet")
+    said = r"numbers in rows 51 to 100 of \S*2\.parquet and texts in rows 1 to 50 of \S*0\.parquet"
+    frame[100:200].to_parquet(tmp_path / "0.parquet")
+    with pytest.raises(ValueError, match=said):
+        DistributedKNNClassifier(5).fit(*read_parquet(tmp_path, "kind", rows_a_part=50))
+    frame["kind"] = ["ham", "spam"] * 150
+    frame.loc[120, "b"] = 1e200
+    for k in range(3):
+        frame[100 * k : 100 * (k + 1)].to_parquet(tmp_path / f"{k}.parquet")
+    classifier = DistributedKNNClassifier(5, 0.0).fit(
+        *client.persist(read_parquet(tmp_path, "kind", rows_a_part=50))
+    )
+    with pytest.raises(ValueError, match=r"in rows 1 to 50 of \S*1\.parquet, counted from their first: "):
+        classifier.predict(pd.DataFrame(Q, columns=list("abcd")))
+
+
+def test_names_of_columns_are_those_of_the_fit(client, tmp_path):
+    dd = pytest.importorskip("dask.dataframe")
+    pl = pytest.importorskip("polars")
+    X, y, Q = table(600)
+    names = list("abcd")
+    frame = pd.DataFrame(X, columns=names)
+    frame.assign(kind=y).to_parquet(tmp_path / "t.parquet", row_group_size=100)
+    queries = pd.DataFrame(Q, columns=names)
+    queries.to_parquet(tmp_path / "q.parquet")
+    expected = SmoothedKNNClassifier(5, 0.5).fit(frame, y)
+    whole = dd.from_pandas(frame.assign(kind=y), npartitions=3)
+    read = read_parquet(tmp_path / "t.parquet", "kind", rows_a_part=200)
+    for features, labels in (
+        (whole[names], whole["kind"]),
+        (whole[names], whole["kind"].astype(str).astype("category")),
+        (whole[names].astype({"a": "Float64"}), whole["kind"].astype("Int64")),
+        read,
+        client.persist(read),
+    ):
+        classifier = DistributedKNNClassifier(5, 0.5).fit(features, labels)
+        assert classifier.feature_names_in_.tolist() == names and classifier.n_features_in_ == 4
+        assert_same(
+            DistributedKNNClassifier(5, 0.5).fit(features, labels).certify(queries, LabelFlips()),
+            SmoothedKNNClassifier(5, 0.5)
+            .fit(frame, y.astype(str) if classifier.classes_.dtype.kind == "U" else y)
+            .certify(queries, LabelFlips()),
+        )
+    for some in (
+        queries,
+        pl.DataFrame(queries.to_dict("list")),
+        dd.from_pandas(queries, npartitions=2),
+        read_parquet(tmp_path / "q.parquet", None),
+    ):
+        np.testing.assert_array_equal(classifier.predict(some), expected.predict(queries))
+    for wrong, said in (
+        (queries[names[::-1]], "same order"),
+        (queries.rename(columns={"a": "z"}), "(?s)unseen at fit time.*z"),
+        (queries[names[:3]], "(?s)missing.*d"),
+    ):
+        with pytest.raises(ValueError, match=said) as theirs:
+            expected.predict(wrong)
+        for some in (wrong, dd.from_pandas(wrong, npartitions=1)):
+            with pytest.raises(ValueError, match=said) as ours:
+                classifier.predict(some)
+            assert str(ours.value) == str(theirs.value)
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        classifier.predict(Q)
+    queries.loc[3, "b"] = np.nan
+    with pytest.raises(ValueError, match="row 3 of column 'b' is NaN"):
+        classifier.certify(queries)
+    with pytest.raises(ValueError, match="these columns are not: 'b'|these columns are not: b"):
+        DistributedKNNClassifier(5).fit(whole[names].astype({"b": str}), whole["kind"])
+    classifier.fit(*in_parts(X, y, 200))
+    assert not hasattr(classifier, "feature_names_in_")
+    with pytest.warns(UserWarning, match="was fitted without feature names"):
+        classifier.predict(queries.fillna(0.0))
+
+
+@pytest.mark.parametrize("rows_a_part", [75, 150, 1000])
 def test_files_whose_labels_have_other_lengths(client, tmp_path, monkeypatch, rows_a_part):
     X, y, Q = table(600, n_classes=3)
     words = np.array(["ham", "mushroom", "spam"])[y]
@@ -376,19 +647,18 @@ def test_files_whose_labels_have_other_lengths(client, tmp_path, monkeypatch, ro
     frame[:300].to_parquet(tmp_path / "0.parquet", row_group_size=100)
     frame[300:].to_parquet(tmp_path / "1.parquet", row_group_size=100)
     frame[:0].to_parquet(tmp_path / "2.parquet")
-    monkeypatch.setattr(reading, "_PART_BYTES", 8 * 4 * rows_a_part)
     with monkeypatch.context() as patch:
         patch.setattr(reading, "ParquetParts", None)  # the client reads no rows
-        features, labels = read_parquet(tmp_path, "kind")
+        features, labels = read_parquet(tmp_path, "kind", rows_a_part=rows_a_part)
     expected = SmoothedKNNClassifier(5, 0.0).fit(X, words).certify(Q, LabelFlips())
     for some in (features, features.rechunk((170, 2))):
         classifier = DistributedKNNClassifier(5, 0.0).fit(some, labels)
         assert classifier.classes_.dtype.kind == "U"
-        assert_same(classifier.certify(Q, LabelFlips()), expected)
+        queries = pd.DataFrame(Q, columns=list("abcd")) if some is features else Q
+        assert_same(classifier.certify(queries, LabelFlips()), expected)
 
 
-def test_parquet_as_pandas_reads_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "_PART_BYTES", 1)
+def test_parquet_as_pandas_reads_it(tmp_path):
     frame = pd.DataFrame({"a": np.arange(20.0), "kind": [0, 1] * 10})
     indices = {
         "range": pd.RangeIndex(0, 60, 3, name="at"),
@@ -398,7 +668,7 @@ def test_parquet_as_pandas_reads_it(tmp_path, monkeypatch):
     for name, index in indices.items():
         for row_group_size in (6, 20):
             frame.set_axis(index).to_parquet(tmp_path / "t.parquet", row_group_size=row_group_size)
-            features, labels = read_parquet(tmp_path / "t.parquet", "kind")
+            features, labels = read_parquet(tmp_path / "t.parquet", "kind", rows_a_part=6)
             expected = np.column_stack([index, frame["a"]]) if name != "nameless" else frame[["a"]]
             assert np.array_equal(features.compute(scheduler="sync"), expected)
             assert np.array_equal(labels.compute(scheduler="sync"), frame["kind"])
@@ -408,7 +678,7 @@ def test_parquet_as_pandas_reads_it(tmp_path, monkeypatch):
     frame.loc[13, "kind"] = np.nan
     frame.to_parquet(tmp_path / "t.parquet", row_group_size=6)
     with pytest.raises(ValueError, match=r"t\.parquet: .*label in every row, got none in row 14"):
-        read_parquet(tmp_path / "t.parquet", "kind")[1].compute(scheduler="sync")
+        read_parquet(tmp_path / "t.parquet", "kind", rows_a_part=6)[1].compute(scheduler="sync")
     frame.to_csv(tmp_path / "t.csv")
     with pytest.raises(ValueError, match="expected a Parquet file or a folder of them, got .csv"):
         read_parquet(tmp_path / "t.csv", "kind")
@@ -431,7 +701,7 @@ PARTS = in_parts(X, Y, 20)
     ("X", "y", "settings", "kind", "said"),
     [
         (X, Y, {}, TypeError, "dask.array.from_array"),
-        (PARTS[0], Y, {}, TypeError, "y must be an array of Dask"),
+        (PARTS[0], Y, {}, TypeError, "y must be an array or a frame of Dask"),
         (PARTS[0], PARTS[1][:50], {}, ValueError, "as many rows, got 60 and 50"),
         (PARTS[0][PARTS[0][:, 0] > 0], PARTS[1], {}, ValueError, "compute_chunk_sizes"),
         (PARTS[0].ravel(), PARTS[1], {}, ValueError, "2 dimension"),

@@ -40,7 +40,7 @@ def blocks_of(client: Client, Q: ArrayLike, n_features: int, most: int) -> list[
     ----------
     client : Client
     Q : array_like or dask.array.Array of shape (m, d)
-        Arrays are looked at here; those of Dask by the workers, for they never come here.
+        Those of NumPy are looked at here; those of Dask by the workers, for they never come here.
     n_features : int
         d.
     most : int
@@ -90,7 +90,7 @@ def _check_shape(shape: tuple[int, ...], n_features: int) -> None:
 
 def work_through(
     blocks: list[Block],
-    answer: Callable[[Any, Callable[[], None]], _Answer],
+    answer: Callable[[Any, int, Callable[[], None]], _Answer],
     *,
     at_once: int,
     n_parts: int,
@@ -102,8 +102,9 @@ def work_through(
     Parameters
     ----------
     blocks : list of Block
-    answer : callable(queries, told)
-        Gets a future of the queries, and calls ``told()``, in whatever thread, for each part that is done.
+    answer : callable(queries, n_queries, told)
+        Gets a future of the queries and their number, and calls ``told()``, in whatever thread, for each part
+        that is done.
     at_once : int
         How many blocks are under way at a time.
     n_parts : int
@@ -152,7 +153,7 @@ def work_through(
 
 
 def _answered(
-    block: Block, answer: Callable[[Any, Callable[[], None]], _Answer], told: Callable[[], None]
+    block: Block, answer: Callable[[Any, int, Callable[[], None]], _Answer], told: Callable[[], None]
 ) -> _Answer:
     for _ in range(_TIMES_SENT - 1):
         with contextlib.suppress(CancelledError):
@@ -161,10 +162,10 @@ def _answered(
 
 
 def _answered_once(
-    block: Block, answer: Callable[[Any, Callable[[], None]], _Answer], told: Callable[[], None]
+    block: Block, answer: Callable[[Any, int, Callable[[], None]], _Answer], told: Callable[[], None]
 ) -> _Answer:
     queries = block.send()
     try:
-        return answer(queries, told)
+        return answer(queries, block.size, told)
     finally:
         queries.release()

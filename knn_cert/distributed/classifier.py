@@ -15,12 +15,22 @@ from sklearn.utils.validation import check_is_fitted
 from .._types import FloatArray
 from ..certificates import Certificates, joined
 from ..exact.classifiers import checked_vote
+from ..exact.fitted_table import checked_queries
+from ..gate.arrays import reject_text_columns
 from ..gate.numbers import as_whole_number, check_n_threads
-from ..shards.asking import MOST_NEAR, certify_asking, warn_of_doubt
-from ..shards.needs import bytes_of_summary, check_offered, needs_of, summary_kernel
+from ..shards.asking import certify_asking, warn_of_doubt
+from ..shards.needs import (
+    MOST_NEAR,
+    bytes_of_summary,
+    check_offered,
+    first_near,
+    needs_of,
+    summary_kernel,
+)
 from ..threats import BlackBoxBall, Threat
 from ..threats.base import check_threat
 from .blocks import blocks_of, work_through
+from .frames import as_array, check_names, has_names
 from .parts import Parts, connected
 from .tree import Tree
 
@@ -65,6 +75,8 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
     classes_ : ndarray of shape (C,)
     n_features_in_ : int
     n_samples_fit_ : int
+    feature_names_in_ : ndarray of shape (d,)
+        Names of the features, if X had any.
 
     Examples
     --------
@@ -107,10 +119,11 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        X : dask.array.Array of shape (n, d)
-            Feature rows; each chunk of rows is a part. Persist it (``X.persist()``) where the cluster can
-            hold it, or its parts are read again for each block of queries.
-        y : dask.array.Array of shape (n,)
+        X : dask.array.Array or dask.dataframe.DataFrame of shape (n, d)
+            Feature rows; each chunk of rows is a part. Names of columns are kept, those of a frame and those
+            that `read_parquet` knows: queries with names must have the same. Persist it (``X.persist()``)
+            where the cluster can hold it, or its parts are read again for each block of queries.
+        y : dask.array.Array or dask.dataframe.Series of shape (n,)
             Labels.
 
         Returns
@@ -125,10 +138,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         """
         if hasattr(self, "classes_"):
             del self.classes_
-        client, parts = connected(self.client), Parts.of(X, y)
+        client = connected(self.client)
+        parts = Parts.of(as_array(client, X), as_array(client, y))
+        check_names(self, X, reset=True)
         check_n_threads(self.n_threads)
         classes = parts.classes(client, self.classes)
-        self._parts = parts
+        # The cluster forgets what was persisted when nobody holds the arrays themselves.
+        self._parts, self._persisted = parts, (X, y)
         # As they were: another list of classes is for another fit.
         self._given_classes = None if self.classes is None else classes
         self.n_features_in_, self.n_samples_fit_ = parts.n_features, sum(parts.rows)
@@ -151,8 +167,9 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
-            Queries; those of Dask go from worker to worker, and not to the client.
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
+            Queries; those of Dask go from worker to worker, and not to the client. Names of columns must be
+            those of the fit, in their order.
         threat : threat, optional
             `knn_cert.LabelFlips`, `Deletions`, `Insertions`, `Replacements`; the ball (the default); without
             noise also `RowShift`. What a table in parts cannot answer for is refused.
@@ -179,9 +196,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         asked = BlackBoxBall() if threat is None else check_threat(threat, get_args(Threat))
         check_offered(asked, sigma=float(self.sigma), n_classes=len(self.classes_))
 
-        def certified(tree: Tree, queries: Any, told: Callable[[], None]) -> tuple[Certificates, int]:
-            ask = functools.partial(tree.answer, queries, told)
-            certificates, in_doubt = certify_asking(ask, most_near=self.most_near)
+        first = self._first_near(asked)
+
+        def certified(
+            tree: Tree, queries: Any, n_queries: int, told: Callable[[], None]
+        ) -> tuple[Certificates, int]:
+            ask = functools.partial(tree.answer, queries, n_queries, told)
+            certificates, in_doubt = certify_asking(ask, first_near=first, most_near=self.most_near)
             return certificates, int(in_doubt.sum())
 
         found = self._of_all_blocks(Q, asked, certified, progress)
@@ -194,7 +215,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
 
         Returns
         -------
@@ -210,7 +231,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
 
         Parameters
         ----------
-        Q : array_like or dask.array.Array of shape (m, d)
+        Q : array_like, data frame, or array or frame of Dask, of shape (m, d)
 
         Returns
         -------
@@ -224,12 +245,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         self,
         Q: ArrayLike,
         threat: Threat | None,
-        answer: Callable[[Tree, Any, Callable[[], None]], _Answer],
+        answer: Callable[[Tree, Any, int, Callable[[], None]], _Answer],
         progress: Callable[[int, int], None] | None,
     ) -> list[_Answer]:
         """Return the answers for all blocks of queries, some of which are under way at a time."""
         client, parts = connected(self.client), self._parts
-        blocks = blocks_of(client, Q, self.n_features_in_, self._queries_at_once(threat))
+        queries = self._queries(client, Q)
+        blocks = blocks_of(client, queries, self.n_features_in_, self._queries_at_once(threat))
         settings = {
             "n_neighbors": self.n_neighbors,
             "sigma": self.sigma,
@@ -249,6 +271,14 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             progress=progress,
         )
 
+    def _queries(self, client: Client, Q: Any) -> Any:
+        """Return queries as an array, of Dask or not, whose columns are those of the training table."""
+        if has_names(Q) and not hasattr(Q, "dask"):
+            reject_text_columns(Q)
+            return checked_queries(self, Q)
+        check_names(self, Q, reset=False)
+        return as_array(client, Q)
+
     def _queries_at_once(self, threat: Threat | None) -> int:
         if self.queries_at_once is not None:
             return as_whole_number(self.queries_at_once, "queries_at_once", least=1)
@@ -260,8 +290,16 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             sigma=float(self.sigma),
             threat=threat,
         )
-        summary = bytes_of_summary(needs.n_near, n_classes, with_far=needs.far_kind != "none")
+        n_near = max(needs.n_near, self._first_near(threat) or 0)
+        summary = bytes_of_summary(n_near, n_classes, with_far=needs.far_kind != "none")
         return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // (summary + 8 * self.n_features_in_)))
+
+    def _first_near(self, threat: Threat | None) -> int | None:
+        """Return how many near rows of each class are asked for first, None for what the vote needs."""
+        if threat is None:
+            return None
+        found = first_near(threat, float(self.sigma), self.n_samples_fit_)
+        return None if found is None else min(found, self.most_near)
 
     def _check_parameters(self) -> None:
         """Check the parameters as they are now: they may be set at any time."""

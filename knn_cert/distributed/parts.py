@@ -27,18 +27,16 @@ class Parts(NamedTuple):
         Features and labels of each part.
     rows : tuple of int
         How many rows each part has.
+    places : list of str
+        Which rows these are, in words.
     n_features : int
     """
 
     X: list[Any]
     y: list[Any]
     rows: tuple[int, ...]
+    places: list[str]
     n_features: int
-
-    @property
-    def first_rows(self) -> list[int]:
-        """The number of the first row of each part."""
-        return [0, *itertools.accumulate(self.rows)][:-1]
 
     @classmethod
     def of(cls, X: Any, y: Any) -> Parts:
@@ -62,9 +60,16 @@ class Parts(NamedTuple):
             # Put together, labels get the type of the first of them: texts its length, numbers its size.
             y = y.map_blocks(_as_objects, dtype=object).rechunk((X.chunks[0],))
         rows = [int(n) for n in X.chunks[0]]
+        places = getattr(X, "places", None) or _places(rows)
         kept = [k for k, n in enumerate(rows) if n]  # parts without rows say nothing
         Xs, ys = X.to_delayed().ravel(), y.to_delayed().ravel()
-        return cls([Xs[k] for k in kept], [ys[k] for k in kept], tuple(rows[k] for k in kept), X.shape[1])
+        return cls(
+            [Xs[k] for k in kept],
+            [ys[k] for k in kept],
+            tuple(rows[k] for k in kept),
+            [places[k] for k in kept],
+            X.shape[1],
+        )
 
     def classes(self, client: Client, given: ArrayLike | None) -> NDArray[Any]:
         """Look at all labels, each part where it lies, and return the classes.
@@ -77,8 +82,8 @@ class Parts(NamedTuple):
         """
         name = uuid.uuid4().hex[:12]
         counted = [
-            dask.delayed(_labels_of, pure=False)(y, n_rows, dask_key_name=f"labels-{name}-{k}")
-            for k, (y, n_rows) in enumerate(zip(self.y, self.rows, strict=True))
+            dask.delayed(_labels_of, pure=False)(y, n_rows, place, dask_key_name=f"labels-{name}-{k}")
+            for k, (y, n_rows, place) in enumerate(zip(self.y, self.rows, self.places, strict=True))
         ]
         futures = client.compute(counted)
         try:
@@ -86,11 +91,12 @@ class Parts(NamedTuple):
         finally:
             for future in futures:
                 future.release()
-        kinds = {"text" if labels.dtype.kind in "USO" else "numbers" for labels in found}
-        if len(kinds) > 1:
+        are_texts = [labels.dtype.kind in "USO" for labels in found]
+        if len(set(are_texts)) > 1:
+            numbers, texts = (self.places[are_texts.index(kind)] for kind in (False, True))
             raise InvalidInput(
-                "labels of all parts must have one type, got numbers in some and texts in others; write them "
-                "in the same way"
+                f"labels of all parts must have one type, got numbers in {numbers} and texts in {texts}; "
+                "write them in the same way"
             )
         labels, _ = sorted_labels(np.concatenate(found))
         classes, _ = number_classes(labels, given)
@@ -154,36 +160,41 @@ def checked_array(array: Any, name: str, n_dimensions: int) -> Any:
     """
     import dask.array as da
 
-    if hasattr(array, "to_dask_array"):
-        raise TypeError(
-            f"{name} must be an array of Dask, got a frame; give its .to_dask_array(lengths=True)"
-        )
     if not isinstance(array, da.Array):
         raise TypeError(
-            f"{name} must be an array of Dask, got {type(array).__module__}.{type(array).__name__}; give "
-            f"dask.array.from_array({name}, chunks=...), or use SmoothedKNNClassifier, which takes it so"
+            f"{name} must be an array or a frame of Dask, got {type(array).__module__}."
+            f"{type(array).__name__}; give dask.array.from_array({name}, chunks=...), or use "
+            "SmoothedKNNClassifier, which takes it so"
         )
     if array.ndim != n_dimensions:
         raise InvalidInput(f"{name} must have {n_dimensions} dimension(s), got the shape {array.shape}")
     if np.isnan(array.shape).any():
         raise InvalidInput(
-            f"{name} has parts of unknown size; call {name}.compute_chunk_sizes(), or from a frame "
-            "to_dask_array(lengths=True)"
+            f"{name} has parts of unknown size; call {name}.compute_chunk_sizes(), or give the frame that it "
+            "was made of"
         )
     return array
 
 
-def _labels_of(y: Any, n_rows: int) -> NDArray[Any]:
+def _places(rows: list[int]) -> list[str]:
+    ends = list(itertools.accumulate(rows))
+    return [f"rows {end - n} to {end - 1} of the training table" for n, end in zip(rows, ends, strict=True)]
+
+
+def _labels_of(y: Any, n_rows: int, place: str) -> NDArray[Any]:
     """Return the different labels of a part."""
     labels = np.asarray(y)
     if labels.shape != (n_rows,):
         raise InvalidInput(
-            f"y must have the rows that it says, {n_rows} in this part, got the shape {labels.shape}"
+            f"in {place}: y must have the rows that it says, {n_rows}, got the shape {labels.shape}"
         )
-    if labels.dtype.kind == "O":  # sorted as they are, which None, NaN and words among numbers are not
-        distinct, _ = sorted_labels(np.array([*dict.fromkeys(labels.tolist())], dtype=object))
-        labels = labels_of_part(distinct)
-    different, _ = sorted_labels(labels)
+    try:
+        if labels.dtype.kind == "O":  # sorted as they are, which None, NaN and words among numbers are not
+            distinct, _ = sorted_labels(np.array([*dict.fromkeys(labels.tolist())], dtype=object))
+            labels = labels_of_part(distinct)
+        different, _ = sorted_labels(labels)
+    except InvalidInput as error:
+        raise InvalidInput(f"in {place}: {error}") from None
     return different
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ from ..shards.rows import features
 from ..shards.summary import SummaryVote
 from ..threats import Threat
 from .parts import Parts, labels_of_part
+from .slices import joined_answers, joined_votes, sliced, slices_of
 
 __all__ = ["Tree"]
 
@@ -57,6 +59,7 @@ class Tree:
     def answer(
         self,
         queries: Any,
+        n_queries: int,
         told: Callable[[], None],
         rows: WholeArray | None,
         n_near: int | None,
@@ -67,19 +70,22 @@ class Tree:
         ----------
         queries : Future
             (m, d).
+        n_queries : int
+            m.
         told : callable()
             Called whenever a part has been summarised, but not where parts are asked again.
         rows : ndarray of int, optional
             Some of the queries.
         n_near : int, optional
         """
+        m = n_queries if rows is None else len(rows)
         with self._root(queries, rows, n_near, told if rows is None else None) as root:
-            return cast("Answer", self._result(_answer, root, "certify"))
+            return joined_answers(cast("list[Answer]", self._results(_answer, root, m, "certify")))
 
-    def vote(self, queries: Any, told: Callable[[], None]) -> SummaryVote:
+    def vote(self, queries: Any, n_queries: int, told: Callable[[], None]) -> SummaryVote:
         """Return the vote for queries."""
         with self._root(queries, None, None, told) as root:
-            return cast("SummaryVote", self._result(_vote, root, "vote"))
+            return joined_votes(cast("list[SummaryVote]", self._results(_vote, root, n_queries, "vote")))
 
     def stop(self) -> None:
         """End all calls, which then let go of what they asked for, so that the cluster forgets it.
@@ -101,10 +107,10 @@ class Tree:
             queries = dask.delayed(_some, pure=False)(queries, rows, dask_key_name=f"take-{name}")
         tasks = [
             dask.delayed(_summarise, pure=False)(
-                X, y, queries, n_near, first, self._settings, dask_key_name=f"summarise-{name}-{k}"
+                X, y, queries, n_near, place, self._settings, dask_key_name=f"summarise-{name}-{k}"
             )
-            for k, (X, y, first) in enumerate(
-                zip(self._parts.X, self._parts.y, self._parts.first_rows, strict=True)
+            for k, (X, y, place) in enumerate(
+                zip(self._parts.X, self._parts.y, self._parts.places, strict=True)
             )
         ]
         self._check()
@@ -127,24 +133,41 @@ class Tree:
             for future in (*leaves, *inner):
                 future.release()
 
-    def _result(self, function: Callable[..., Any], root: Future, kind: str) -> Any:
+    def _results(self, function: Callable[..., Any], root: Future, m: int, kind: str) -> list[Any]:
+        """Return what a function makes of the summary of m queries, slice by slice, on several workers."""
+        slots = sum(self._client.nthreads().values())
         name = f"{kind}-{uuid.uuid4().hex[:12]}"
-        future = self._submit(function, root, name, self._known, self._settings)
         done = threading.Event()
         with self._lock:
             self._waiting.add(done)
+        futures: list[Future] = []
         try:
+            some, ended = slices_of(m, slots), itertools.count(1)
+
+            def told(future: Future) -> None:
+                if future.status != "finished" or next(ended) == len(some):
+                    done.set()
+
+            # One name and numbers: the scheduler takes them for one group, which goes where there is room.
+            for k, queries in enumerate(some):
+                key = (name, k)
+                futures.append(self._submit(function, root, key, queries, self._known, self._settings))
+            for future in futures:
+                future.add_done_callback(told)
             self._check()
-            future.add_done_callback(lambda _: done.set())
             done.wait()
             self._check()
-            return future.result()
+            for future in futures:
+                if future.done() and future.status != "finished":
+                    future.result()  # its error; others may not be there yet
+            return [future.result() for future in futures]
         finally:
             with self._lock:
                 self._waiting.discard(done)
-            future.release()
+            for future in futures:
+                future.release()
 
-    def _submit(self, function: Callable[..., Any], argument: Any, key: str, *more: Any) -> Future:
+    def _submit(self, function: Callable[..., Any], argument: Any, key: Any, *more: Any) -> Future:
         self._check()
         return self._client.submit(function, argument, *more, key=key, pure=False)
 
@@ -180,16 +203,13 @@ class _Known(NamedTuple):
 
 
 def _summarise(
-    X: Any, y: Any, queries: Any, n_near: int | None, first: int, settings: Mapping[str, Any]
+    X: Any, y: Any, queries: Any, n_near: int | None, place: str, settings: Mapping[str, Any]
 ) -> Summary:
     rows, asked = np.asarray(X), features(queries, "Q")
     try:
         return summarise(asked, rows, labels_of_part(y), n_near=n_near, **settings)
     except InvalidInput as error:
-        raise InvalidInput(
-            f"in rows {first} to {first + len(rows) - 1} of the training table, counted from their first: "
-            f"{error}"
-        ) from None
+        raise InvalidInput(f"in {place}, counted from their first: {error}") from None
 
 
 def _some(queries: FloatArray, rows: WholeArray) -> FloatArray:
@@ -200,12 +220,12 @@ def _merged(summaries: list[Summary]) -> Summary:
     return summaries[0].merge(*summaries[1:], n_threads=1)
 
 
-def _answer(summary: Summary, known: _Known, settings: Mapping[str, Any]) -> Answer:
+def _answer(summary: Summary, queries: slice, known: _Known, settings: Mapping[str, Any]) -> Answer:
     known.check(summary)
     threat: Threat = settings["threat"]
-    return Answer.of(summary, threat, settings["n_neighbors"], settings["n_threads"])
+    return Answer.of(sliced(summary, queries), threat, settings["n_neighbors"], settings["n_threads"])
 
 
-def _vote(summary: Summary, known: _Known, settings: Mapping[str, Any]) -> SummaryVote:
+def _vote(summary: Summary, queries: slice, known: _Known, settings: Mapping[str, Any]) -> SummaryVote:
     known.check(summary)
-    return summary.vote(settings["n_neighbors"], n_threads=settings["n_threads"])
+    return sliced(summary, queries).vote(settings["n_neighbors"], n_threads=settings["n_threads"])

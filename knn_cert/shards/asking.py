@@ -12,12 +12,10 @@ import numpy as np
 from .._types import BoolArray, WholeArray
 from ..certificates import Certificates
 from ..threats import Threat
+from .needs import MOST_NEAR
 from .summary import Summary
 
 __all__ = ["MOST_NEAR", "Answer", "Ask", "DoubtWarning", "certify_asking", "warn_of_doubt"]
-
-# Near rows a query and class beyond which nobody is asked again: 128 kB of distances.
-MOST_NEAR = 1 << 14
 
 # So many times the near rows, whenever parts are asked again: each time costs a pass over the whole table.
 _TIMES = 8

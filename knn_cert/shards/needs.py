@@ -16,6 +16,7 @@ and rows are changed: what such rows cost is worked out row by row. These threat
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from .. import kernels
@@ -25,7 +26,18 @@ from ..kernels.summaries import SummaryKernel
 from ..threats import BlackBoxBall, Deletions, RowShift, Threat
 from ..threats.rows import RowBudget
 
-__all__ = ["Needs", "bytes_of_summary", "check_offered", "needs_of", "summary_kernel"]
+__all__ = [
+    "MOST_NEAR",
+    "Needs",
+    "bytes_of_summary",
+    "check_offered",
+    "first_near",
+    "needs_of",
+    "summary_kernel",
+]
+
+# Near rows a query and class beyond which nobody is asked again: 128 kB of distances.
+MOST_NEAR = 1 << 14
 
 # Rows of each class that are kept beside those that the vote needs, where budgets are open: a first guess.
 _SPARE = 64
@@ -90,6 +102,17 @@ def needs_of(
     if isinstance(threat, RowBudget):
         n_near += _SPARE if known is None else known
     return Needs(n_near, "all" if by_contours else "counting")
+
+
+def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
+    """Return how many near rows of each class are asked for first, None for what the vote needs.
+
+    Budgets that are open grow with the table, and who was too modest reads all of it again.
+    """
+    grows = (
+        isinstance(threat, RowBudget) and threat.is_open and (sigma > 0.0 or isinstance(threat, Deletions))
+    )
+    return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
 
 
 def check_offered(threat: Threat, *, sigma: float, n_classes: int) -> None:

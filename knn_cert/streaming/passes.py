@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,27 +12,16 @@ import numpy as np
 from .._types import FloatArray, WholeArray
 from ..gate.errors import InvalidInput
 from ..shards import Summary, summarise
-from ..shards.asking import MOST_NEAR, Answer, Ask
+from ..shards.asking import Answer, Ask
+from ..shards.needs import first_near
 from ..tables import Labels, TableStream
-from ..threats import Deletions, Threat
-from ..threats.rows import RowBudget
+from ..threats import Threat
 from .journal import Journal
 
 __all__ = ["Passes", "first_near"]
 
 # What a kill costs, at most; keeping a summary takes a fraction of a second.
 _SECONDS_BETWEEN = 30.0
-
-
-def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
-    """Return how many near rows of each class are asked for first, None for what the vote needs.
-
-    Budgets that are open grow with the table, and who was too modest reads all of it again.
-    """
-    grows = (
-        isinstance(threat, RowBudget) and threat.is_open and (sigma > 0.0 or isinstance(threat, Deletions))
-    )
-    return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
 
 
 class Passes:
