@@ -66,8 +66,8 @@ def summary_kernel() -> SummaryKernel:
 
 
 def bytes_of_summary(n_near: int, n_classes: int, *, with_far: bool) -> int:
-    """Return about what a summary weighs for each query, at most."""
-    return n_classes * (8 * n_near + (_FAR_BYTES if with_far else 0))
+    """Return about what a summary weighs for each query, at most: a list keeps a quarter more than asked."""
+    return n_classes * (10 * n_near + (_FAR_BYTES if with_far else 0))
 
 
 class Needs(NamedTuple):
@@ -107,12 +107,16 @@ def needs_of(
 def first_near(threat: Threat, sigma: float, n_rows: int) -> int | None:
     """Return how many near rows of each class are asked for first, None for what the vote needs.
 
-    Budgets that are open grow with the table, and who was too modest reads all of it again.
+    Budgets that are open grow with the table, and who was too modest reads all of it again. Little more than
+    half of what is kept at most is not worth a second reading.
     """
     grows = (
         isinstance(threat, RowBudget) and threat.is_open and (sigma > 0.0 or isinstance(threat, Deletions))
     )
-    return min(MOST_NEAR, 4 * math.isqrt(n_rows)) if grows else None
+    if not grows:
+        return None
+    n_near = 4 * math.isqrt(n_rows)
+    return n_near if 2 * n_near <= MOST_NEAR else MOST_NEAR
 
 
 def check_offered(threat: Threat, *, sigma: float, n_classes: int) -> None:
