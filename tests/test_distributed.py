@@ -17,6 +17,7 @@ import pytest
 
 from knn_cert import (
     BlackBoxBall,
+    Certificates,
     Deletions,
     Insertions,
     LabelFlips,
@@ -26,6 +27,7 @@ from knn_cert import (
     SmoothedKNNClassifier,
     summarise,
 )
+from knn_cert.certificates import joined
 from knn_cert.shards.asking import Answer, DoubtWarning
 
 da = pytest.importorskip("dask.array")
@@ -265,6 +267,30 @@ def test_a_slice_of_a_summary_answers_as_the_summary_of_these_queries(sigma, thr
     answers = [summarise(Q[cut], X, y, **asked).vote(5) for cut in cuts]
     for mine, its in zip(slices.joined_votes(answers), whole.vote(5), strict=True):
         np.testing.assert_array_equal(mine, its)
+
+
+def test_certificates_of_slices_are_kept_and_joined(client, tmp_path):
+    X, y, Q = table()
+    expected = SmoothedKNNClassifier(5, 0.5).fit(X, y).certify(Q, LabelFlips())
+    classifier, asked = DistributedKNNClassifier(5, 0.5).fit(*in_parts(X, y, 1000)), []
+
+    def work(stop_at):
+        """Go on where it was stopped."""
+        parts = []
+        for start in range(0, len(Q), 5):
+            file = tmp_path / f"{start:012d}.npz"
+            if not file.exists():
+                if start >= stop_at:
+                    raise KeyboardInterrupt
+                asked.append(start)
+                classifier.certify(Q[start : start + 5], LabelFlips()).save(file)
+            parts.append(Certificates.load(file))
+        return joined(parts, np.arange(len(Q)))
+
+    with pytest.raises(KeyboardInterrupt):
+        work(stop_at=10)
+    assert_same(work(stop_at=12), expected)
+    assert asked == [0, 5, 10]
 
 
 def test_progress_counts_queries(client):

@@ -13,16 +13,21 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from knn_cert import LabelFlips, SmoothedKNNClassifier, summarise
+from knn_cert.shards.needs import first_near
 from knn_cert.tables import stream_table
 
 from ..common.command import parse, report_on, study_parser
 from ..common.report import SEED, Report, duration, require
 from .simulation import Constants, simulate
 from .tables import rows, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _D, _PART = 56, 100_000
 
@@ -52,8 +57,9 @@ def _run(report: Report, options: argparse.Namespace) -> None:
         write_table(path, n, _D, seed=7)
         lines, measured = [], []
         for sigma in (0.0, 1.0):
-            one = _one_process(path, queries, sigma, 1)
-            two = _one_process(path, queries, sigma, 2)
+            n_near = first_near(LabelFlips(), sigma, n)
+            one = _one_process(path, queries, sigma, 1, n_near)
+            two = _one_process(path, queries, sigma, 2, n_near)
             many = _cluster(client, path, queries, sigma)
             pace = n * m / many["seconds"]
             lines.append(
@@ -74,9 +80,9 @@ def _run(report: Report, options: argparse.Namespace) -> None:
     report.text(
         f"{n:.0e} rows of {_D} features (float32, Parquet, row groups of {_PART:,} rows), {m} queries, "
         "K = 5, flipped labels. Threads: one process without Dask reads the same row groups one after the "
-        "other on one thread, and summarises and certifies on one or two; the cluster asks again for queries "
-        "in doubt besides. The scheduler lives in "
-        "the process of the client."
+        "other on one thread, and summarises and certifies on one or two. Both keep as many near rows as "
+        "open budgets need; the cluster asks again for queries in doubt besides, and reads the table once "
+        "for each block of queries, of 32 MB a summary. The scheduler lives in the process of the client."
     )
     report.table(
         (
@@ -105,12 +111,13 @@ def _check(folder: Path, quick: bool) -> None:
         ((X, y),) = stream.parts(n, stream.labels(n).meaning)
     expected = SmoothedKNNClassifier(5, 1.0).fit(X, y).certify(X[:20] + 0.5, LabelFlips())
     classifier = DistributedKNNClassifier(5, 1.0).fit(*read_parquet(folder / "small.parquet", "kind"))
-    found = classifier.certify(X[:20] + 0.5, LabelFlips())
+    found = classifier.certify(_named(X[:20] + 0.5), LabelFlips())
     require(np.array_equal(found.budget, expected.budget), "a cluster certifies what the whole table does")
 
 
-def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int) -> dict:
+def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int, n_near: int | None) -> dict:
     settings = {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_threads": n_threads}
+    settings["n_near"] = n_near
     began = time.perf_counter()
     reading = summarising = merging = 0.0
     whole, n_parts = None, 0
@@ -152,9 +159,7 @@ def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int) 
 def _cluster(client, path: Path, queries: np.ndarray, sigma: float) -> dict:
     from knn_cert.distributed import DistributedKNNClassifier, read_parquet
 
-    classifier = DistributedKNNClassifier(5, sigma, queries_at_once=len(queries)).fit(
-        *read_parquet(path, "kind")
-    )
+    classifier = DistributedKNNClassifier(5, sigma).fit(*read_parquet(path, "kind", rows_a_part=_PART))
     pids = {
         "client": os.getpid(),
         **{f"worker {k}": pid for k, pid in enumerate(client.run(os.getpid).values())},
@@ -171,12 +176,19 @@ def _cluster(client, path: Path, queries: np.ndarray, sigma: float) -> dict:
     watcher = threading.Thread(target=watch)
     watcher.start()
     began = time.perf_counter()
-    certificates = classifier.certify(queries, LabelFlips())
+    certificates = classifier.certify(_named(queries), LabelFlips())
     seconds = time.perf_counter() - began
     stop.set()
     watcher.join()
     moved = sum(client.run(_bytes_moved).values()) - moved_before
     return {"seconds": seconds, "certificates": certificates, "peaks": peaks, "moved": moved}
+
+
+def _named(queries: np.ndarray) -> pd.DataFrame:
+    """Return queries with the names that the columns of the table have."""
+    import pandas as pd
+
+    return pd.DataFrame(queries, columns=[f"x{j}" for j in range(_D)])
 
 
 def _bytes_moved(dask_worker) -> int:
@@ -216,7 +228,9 @@ def _simulated(report: Report, measured: list, n: int, m: int) -> None:
         lines = []
         for n_rows, n_queries in ((10**7, 10**3), (10**8, 10**4), (10**9, 10**4), (10**9, 10**6)):
             sizes = {"n_rows": n_rows, "n_queries": n_queries, "rows_a_part": 10 * _PART}
-            times = [simulate(c, n_workers=n_workers, **sizes) for n_workers in (1, 4, 64)]
+            more = (first_near(LabelFlips(), sigma, n_rows) or 0) - (first_near(LabelFlips(), sigma, n) or 0)
+            larger = c.at_size(c.bytes_a_query + 2 * 8 * more)
+            times = [simulate(larger, n_workers=n_workers, **sizes) for n_workers in (1, 4, 64)]
             cells = [f"{one.seconds / 3600:.3g} h" for one in times]
             moved = f"{times[-1].bytes_moved / 1e9:.3g} GB"
             lines.append([f"{n_rows:.0e}", f"{n_queries:.0e}", *cells, moved])
