@@ -166,7 +166,7 @@ def test_two_processes_do_not_work_on_one_run(folder, monkeypatch, capsys):
     [
         (
             ("--memory", "20MB"),
-            "of memory, which the program and what it has read take, got 20 MB; allow more",
+            "MB of memory, most of it for the program itself, got 20MB; allow --memory",
         ),
         (("--memory", "2"), "expected a size with its unit"),
         (("--memory", "-2GB"), "expected"),

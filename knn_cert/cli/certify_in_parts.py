@@ -101,6 +101,7 @@ def _work(
 
     memory = _MEMORY if args.memory is None else args.memory
     if args.dataset is not None:
+        streaming.check_memory(memory)
         with _with_arrays(args, memory, fit) as work:
             yield work
         return
@@ -114,6 +115,7 @@ def _work(
         queries = None
         if train is not None and len(args.tables) == 2 and not args.encode:
             queries = stack.enter_context(_queries(args, train.feature_names, train.label_name, train.coding))
+        streaming.check_memory(memory)  # of a process that has loaded what reads these tables
         if train is not None and _is_streamed(args, threat, train, memory, kept) and queries is not None:
             found = _with_passes(args, threat, memory, n_threads, train, queries, kept)
         elif len(args.tables) == 2:

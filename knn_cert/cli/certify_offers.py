@@ -111,5 +111,5 @@ def _is_offered(threat: Threat, sigma: float, n_classes: int) -> bool:
 def _memory(n_rows: int, n_features: int) -> str:
     from knn_cert import streaming
 
-    enough = streaming.megabytes(streaming.memory_for_whole(n_rows, n_features)).replace(" ", "")
+    enough = streaming.as_option(streaming.memory_for_whole(n_rows, n_features))
     return f"--memory {enough}, with which the table is read whole"

@@ -11,8 +11,9 @@ from ..shards.needs import bytes_of_summary
 
 __all__ = [
     "Plan",
+    "as_option",
+    "check_memory",
     "check_unpacked_fits",
-    "megabytes",
     "memory_for_whole",
     "most_of_plan",
     "plan_of",
@@ -31,8 +32,9 @@ _RESULT_BYTES = 128  # of a certificate, and 16 more for each class
 # Tables of the kernel, readers of files, and what an allocator keeps.
 _OVERHEAD = 64 << 20
 _LEAST_ROOM = 48 << 20
-# Of what is loaded on the way: who is told how much memory is enough is not told more later.
-_SLACK = 24 << 20
+_MB = 10**6
+# By so much the same program takes more in another process: who is told how much is enough is not told more.
+_SLACK = 8 << 20
 _MOST_ROWS, _MOST_QUERIES = 1 << 18, 1 << 14
 
 
@@ -73,22 +75,25 @@ def most_of_plan() -> Plan:
     return Plan(_MOST_ROWS, _MOST_QUERIES, 1 << 50)
 
 
-def _room_in(memory: int) -> int:
-    """Return how much of the memory is left.
+def check_memory(memory: int) -> None:
+    """Refuse so little memory that nothing can be done; to be asked once, before anything is read.
 
     Raises
     ------
     InvalidInput
-        If it is too little to work with.
+        That says how much is enough.
     """
-    room = memory - _resident_bytes() - _OVERHEAD
-    if room < _LEAST_ROOM:
-        least = _resident_bytes() + _OVERHEAD + _LEAST_ROOM + _SLACK
+    if memory - _resident_bytes() - _OVERHEAD < _LEAST_ROOM:
+        least = _enough_for(0)
         raise InvalidInput(
-            f"expected at least {megabytes(least)} of memory, which the program and what it has read take, "
-            f"got {megabytes(memory)}; allow more (--memory {megabytes(least).replace(' ', '')})"
+            f"expected at least {as_option(least)} of memory, most of it for the program itself, got "
+            f"{memory // _MB}MB; allow --memory {as_option(least)}"
         )
-    return room
+
+
+def _room_in(memory: int) -> int:
+    """Return how much of the memory is left; never less than what `check_memory` has asked for."""
+    return max(_LEAST_ROOM, memory - _resident_bytes() - _OVERHEAD)
 
 
 def whole_table_fits(n_rows: int, n_features: int, memory: int) -> bool:
@@ -113,8 +118,8 @@ def check_unpacked_fits(name: str, n_bytes: int, memory: int) -> None:
     if not _fit(taken, _room_in(memory)):
         raise InvalidInput(
             f"{name}: expected a table that fits into --memory, because files of this kind are read whole, "
-            f"got one of {megabytes(n_bytes)}; save it as CSV or Parquet, or allow --memory "
-            f"{megabytes(_enough_for(taken)).replace(' ', '')}"
+            f"got one of {n_bytes // _MB}MB; save it as CSV or Parquet, or allow --memory "
+            f"{as_option(_enough_for(taken))}"
         )
 
 
@@ -123,12 +128,17 @@ def _bytes_of_whole(n_rows: int, n_features: int) -> int:
 
 
 def _fit(n_bytes: int, room: int) -> bool:
-    return n_bytes <= min(room // 2, room - _LEAST_ROOM - _SLACK)
+    return n_bytes <= min(room // 2, room - _LEAST_ROOM)
 
 
 def _enough_for(n_bytes: int) -> int:
-    room = max(2 * n_bytes, n_bytes + _LEAST_ROOM + _SLACK)
+    room = max(2 * n_bytes, n_bytes + _LEAST_ROOM)
     return _resident_bytes() + _OVERHEAD + room + _SLACK
+
+
+def as_option(n_bytes: int) -> str:
+    """Return a size as --memory takes it, in tens of megabytes, rounded up."""
+    return f"{-(-n_bytes // (10 * _MB)) * 10}MB"
 
 
 def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None) -> Plan:
@@ -149,8 +159,3 @@ def plan_of(memory: int, *, n_features: int, n_classes: int, n_near: int | None)
     if n_near is not None:
         query += bytes_of_summary(n_near, n_classes, with_far=True) * _COPIES_OF_SUMMARIES
     return Plan(rows_at_once, min(_MOST_QUERIES, max(1, room // 3 // query)), room // 3)
-
-
-def megabytes(n_bytes: int) -> str:
-    """Return a size in megabytes, rounded up."""
-    return f"{-(-n_bytes // 10**6)} MB"
