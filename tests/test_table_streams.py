@@ -6,9 +6,19 @@ import gzip
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from knn_cert.tables import delimited, read_queries, read_table, size_of_table, stream_queries, stream_table
+from knn_cert.tables import (
+    bytes_read_whole,
+    delimited,
+    read_queries,
+    read_table,
+    stream_or_none,
+    stream_queries,
+    stream_table,
+)
 
 TEXTS = {
     "plain": "a,b,y\n" + "".join(f"{i / 7},{i * i},{'yes' if i % 3 else 'no'}\n" for i in range(200)),
@@ -73,7 +83,6 @@ def test_a_training_table_in_parts_is_the_table(file, size, reader, monkeypatch)
     classes, counts = np.unique(table.y, return_counts=True)
     np.testing.assert_array_equal(labels.classes, classes)
     np.testing.assert_array_equal(labels.counts, counts)
-    assert size_of_table(file, "y") == table.X.shape
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -115,7 +124,9 @@ def test_kinds_that_are_read_whole_give_the_same_queries(tmp_path):
         parts = list(stream.parts(8))
     np.testing.assert_array_equal(np.concatenate([part.X for part in parts]), X)
     np.testing.assert_array_equal(np.concatenate([part.y for part in parts]), y)
-    assert size_of_table(tmp_path / "t.npz", "y") is None and size_of_table(tmp_path / "t.npz", None) is None
+    for label in ("y", None):
+        with stream_or_none(tmp_path / "t.npz", label) as stream:
+            assert stream is None
     with (
         pytest.raises(ValueError, match="t.npz: expected a training table in text or Parquet"),
         stream_table(tmp_path / "t.npz", "y"),
@@ -158,3 +169,161 @@ def test_labels_that_are_numbers_in_some_parts_alone_are_texts(tmp_path):
         assert labels.classes.tolist() == ["0", "1", "two"]
         assert {y.dtype.kind for _, y in stream.parts(10, labels.meaning)} == {"U"}
     np.testing.assert_array_equal(labels.counts, [25, 25, 1])
+
+
+def whole_and_parts(path, size=7):
+    """Return the labels of a table that is read whole, and in parts."""
+    whole = read_table(path, "y")
+    with stream_table(path, "y") as stream:
+        labels = stream.labels(size)
+        X, y = joined(stream.parts(size, labels.meaning))
+    np.testing.assert_array_equal(X, whole.X)
+    return whole.y, y, labels
+
+
+LABELS = {
+    "true and false": pa.array([True, False, True] * 10),
+    "singles": pa.array(np.array([0, 1, 2] * 10, dtype=np.float32)),
+    "large singles": pa.array(np.array([0, 2**24, 2**40] * 10, dtype=np.float32)),
+    "halves": pa.array(np.array([0, 1, 2] * 10, dtype=np.float16)),
+    "bytes": pa.array(np.array([0, 1, 200] * 10, dtype=np.uint8)),
+    "words": pa.array(["a", "b", "10"] * 10),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_labels_of_every_type_are_the_same_in_parts(tmp_path, kind):
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": np.arange(30) / 7, "y": LABELS[kind]}), path, row_group_size=11)
+    whole, parts, labels = whole_and_parts(path)
+    np.testing.assert_array_equal(parts, whole)
+    assert parts.dtype == whole.dtype
+    np.testing.assert_array_equal(labels.classes, np.unique(whole))
+
+
+def test_single_precision_words_are_refused_alike(tmp_path):
+    path = tmp_path / "t.parquet"
+    values = pa.array(np.array([0.1, 1, 2] * 10, dtype=np.float32))
+    pq.write_table(pa.table({"a": np.arange(30) / 7, "y": values}), path)
+    for read in (read_table, lambda *words: whole_and_parts(path)):
+        with pytest.raises(ValueError, match=r"must be whole ones of at most 64 bits, got '0\.10000000149"):
+            read(path, "y")
+
+
+@pytest.mark.parametrize("missing", [7, 29])
+def test_true_and_false_with_gaps_are_the_same_in_parts(tmp_path, missing):
+    path = tmp_path / "t.parquet"
+    cells = [None if row == missing else row % 3 == 0 for row in range(30)]
+    pq.write_table(pa.table({"a": np.arange(30) / 7, "y": pa.array(cells)}), path, row_group_size=11)
+    with pytest.warns(UserWarning, match="left out"):
+        whole = read_table(path, "y", missing="drop-rows")
+    with stream_table(path, "y", missing="drop-rows") as stream:
+        labels = stream.labels(4)
+        X, y = joined(stream.parts(4, labels.meaning))
+    np.testing.assert_array_equal(X, whole.X)
+    np.testing.assert_array_equal(y, whole.y)
+    assert y.dtype == np.int64
+
+
+N_ROWS = 6000  # more than those that tell the sign in front of decimals
+LATE = {
+    "a point": ("1.5", "numbers with a point"),
+    "a point in front of thousands": ("1.234", "numbers with a point"),
+    "a power": ("1.5e3", "numbers with a point"),
+}
+
+
+@pytest.mark.parametrize("late", LATE)
+@pytest.mark.parametrize("column", [0, 1])
+@pytest.mark.parametrize("decimal", [None, ","])
+@pytest.mark.parametrize("reader", ["auto", "own"])
+def test_a_late_decimal_point_among_commas_is_refused(tmp_path, monkeypatch, late, column, decimal, reader):
+    monkeypatch.setattr(delimited, "_reader", reader)
+    cell, said = LATE[late]
+    rows = [[f"{row},5", f"{row % 3}", f"{row % 2}"] for row in range(N_ROWS)]
+    rows[N_ROWS - 5][column] = cell
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b;y", *map(";".join, rows)]))
+    with pytest.raises(ValueError, match=f"separators|{said}" if decimal is None else said):
+        read_table(path, "y", decimal=decimal)
+    with (
+        pytest.raises(
+            ValueError, match=rf"{said}: '.' \(e\.g\. '{cell}', line {N_ROWS - 3}\); other numbers"
+        ),
+        stream_table(path, "y", decimal=decimal) as stream,
+    ):
+        list(stream.parts(1000, stream.labels(1000).meaning))
+
+
+@pytest.mark.parametrize("reader", ["auto", "own"])
+def test_late_decimal_commas_are_refused_with_the_remedy(tmp_path, monkeypatch, reader):
+    monkeypatch.setattr(delimited, "_reader", reader)
+    rows = [f"{row}{',5' if row == N_ROWS - 5 else ''};{row % 3};{row % 2}" for row in range(N_ROWS)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b;y", *rows]))
+    whole = read_table(path, "y")
+    with (
+        pytest.raises(ValueError, match=rf"'{N_ROWS - 5},5', line {N_ROWS - 3}.*say --decimal ,") as caught,
+        stream_table(path, "y") as stream,
+    ):
+        list(stream.parts(1000, stream.labels(1000).meaning))
+    assert "encode" not in str(caught.value)
+    with stream_table(path, "y", decimal=",") as stream:
+        X, _ = joined(stream.parts(1000, stream.labels(1000).meaning))
+    np.testing.assert_array_equal(X, whole.X)
+
+
+@pytest.mark.parametrize("reader", ["auto", "own"])
+def test_points_in_labels_are_no_points_in_numbers(tmp_path, monkeypatch, reader):
+    monkeypatch.setattr(delimited, "_reader", reader)
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "a;b;y\n" + "".join(f"{row},5;{row % 3};{'v.1' if row % 2 else 'w'}\n" for row in range(90))
+    )
+    whole, parts, _ = whole_and_parts(path)
+    np.testing.assert_array_equal(parts, whole)
+
+
+def test_a_header_that_is_a_row_is_refused_in_parts(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "1,2,yes\n" + "".join(f"{row},{row % 3},{'yes' if row % 2 else 'no'}\n" for row in range(9))
+    )
+    for read in (lambda: read_table(path, "yes"), lambda: stream_labels(path, "yes")):
+        with pytest.raises(ValueError, match="the first line seems to hold data"):
+            read()
+
+
+def stream_labels(path, label):
+    with stream_table(path, label) as stream:
+        return stream.labels(4)
+
+
+def test_a_label_that_was_not_there_before_is_refused(tmp_path):
+    path = tmp_path / "t.csv"
+    text = "a,y\n" + "".join(f"{row},{row % 2}\n" for row in range(9))
+    path.write_text(text)
+    with stream_table(path, "y") as stream:
+        labels = stream.labels(4)
+        path.write_text(text.replace("6,0", "6,3"))
+        with pytest.raises(
+            ValueError, match=r"expected the labels .* got '3' in line 8; leave the table alone"
+        ):
+            list(stream.parts(4, labels.meaning))
+
+
+@pytest.mark.parametrize("suffix", ["npz", "feather", "xlsx"])
+def test_what_a_table_unpacks_to_is_known_before_it_is_read(tmp_path, suffix):
+    path = tmp_path / f"t.{suffix}"
+    X = np.ones((3000, 4))
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    if suffix == "npz":
+        np.savez_compressed(path, X=X, y=np.arange(3000) % 2)
+    else:
+        (frame.to_feather if suffix == "feather" else frame.to_excel)(path)
+    n_bytes = bytes_read_whole(path)
+    assert n_bytes is not None and n_bytes >= X.nbytes > path.stat().st_size
+    frame.to_csv(tmp_path / "t.csv")
+    assert bytes_read_whole(tmp_path / "t.csv") is None
+    path.write_bytes(b"damaged")
+    assert bytes_read_whole(path) == 7

@@ -145,7 +145,7 @@ def _table_on_disk(report: Report, folder: Path, sizes: _Sizes) -> None:
 def _least_memory(folder: Path) -> str:
     """Return so little memory that the training table is read in parts, in megabytes."""
     said = _certify(folder, "train.csv", "test.csv", "none.csv", "--memory", "1MB", capture=True)
-    least = int(said.split("expected at least ")[1].split(" MB")[0])
+    least = int(said.split("expected at least ")[1].split("MB")[0])
     return f"{least + 4}MB"
 
 

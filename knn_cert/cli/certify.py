@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from knn_cert.progress import ProgressBar
 
-from . import certify_data, certify_in_parts, shared_checks
+from . import certify_data, certify_in_parts, certify_resume, shared_checks
 from .certify_options import ROW_THREATS, add_arguments
 from .certify_report import Facts, price, report
 from .errors import InputError, gate_errors, input_errors
@@ -117,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.memory is not None or args.resume:
         return certify_in_parts.run(args, threat, n_threads, fit)
+    certify_resume.check_nothing_kept(args)
     with input_errors():
         data = certify_data.read(args)
         classifier = fit(data.X_train, data.y_train)

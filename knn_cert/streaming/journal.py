@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import re
-import shutil
+import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, overload
@@ -19,17 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._npz import open_npz
-from .._printing import printable, quoted
-from .._version import __version__
-from .._writing import lock, whole_or_nothing
+from .._printing import one_line, printable
+from .._writing import whole_or_nothing
 from ..certificates import Certificates
 from ..gate.errors import InvalidInput
+from . import folder as folders
+from .digests import digest_of_files
+from .head import Head
+from .memory import Plan
 
-__all__ = ["Journal", "Part", "Parts", "digest_of_files", "state_of_files"]
+__all__ = ["Journal", "JournalWarning", "Part", "Parts"]
 
-_HEAD, _LOCK = "run.json", "lock"
-_NOTE = re.compile(r"part-([0-9]{15})\.json")
-_CHUNK = 1 << 22
+
+class JournalWarning(UserWarning):
+    """Something that was kept cannot be used, and is worked out again."""
 
 
 class Part(NamedTuple):
@@ -75,7 +78,7 @@ class Parts(Sequence[Certificates]):
         if len(certificates) != part.n_queries:
             raise InvalidInput(
                 f"{printable(self._folder)}: expected {part.n_queries} certificates in the part that begins "
-                f"with row {part.start}, got {len(certificates)}; delete the folder and start anew"
+                f"with row {part.start}, got {len(certificates)}; leave the folder alone, and say --resume"
             )
         return certificates
 
@@ -87,71 +90,83 @@ class Journal:
     ----------
     parts : list of Part
         In their order, without gaps.
-    plan : mapping
-        What must stay as it was when the run began.
+    plan : Plan or None
+        How much is read at a time: as it was when the run began.
     """
 
-    def __init__(self, folder: Path, plan: Mapping[str, Any]) -> None:
-        self._folder, self.plan = folder, plan
-        self.parts = _parts_in(folder)
+    def __init__(self, folder: Path, head: Head) -> None:
+        self._folder, self._head = folder, head
+        self.plan, self.parts = head.plan, _sound_parts(folder, head.digest)
 
     @classmethod
     @contextlib.contextmanager
     def open(
-        cls, folder: Path, head: Mapping[str, Any], plan: Mapping[str, Any], *, resume: bool
+        cls, folder: Path, about: Mapping[str, Any], plan: Plan | None, *, resume: bool
     ) -> Iterator[Journal]:
-        """Begin a run, or go on with one.
+        """Begin a run, or go on with one; where it fails with nothing kept, the folder is removed.
 
         Parameters
         ----------
         folder : Path
-        head : mapping
-            What the results depend on: a run with another head is refused.
-        plan : mapping
-            What must stay as it was when the run began, such as the size of the parts of a table, of which
-            roundings depend: what the folder says is kept.
+        about : mapping
+            What the results depend on, as in `Head`: a run about something else is refused.
+        plan : Plan or None
+            How much is read at a time. Where a run is gone on with, its own plan is kept.
         resume : bool
-            Whether a folder may be there already.
+            Whether certificates may be there already.
 
         Raises
         ------
         InvalidInput
-            If there is one and nobody said `resume`, or it belongs to another run, or another process works
-            with it.
+            If there are some and nobody said `resume`, or they belong to another run, or another process
+            works with it, or the folder is none of ours.
         """
-        cls.check_may_begin(folder, resume=resume)
-        shown = printable(folder)
-        folder.mkdir(exist_ok=True)
-        with _locked(folder):
-            mine = {"format": "knn_cert.run", "version": 1, "knn_cert": __version__, **head}
-            path = folder / _HEAD
-            if path.exists():
-                theirs = _parsed(path)
-                plan = theirs.pop("plan", {})
-                differing = sorted(key for key in {*mine, *theirs} if mine.get(key) != theirs.get(key))
-                if differing:
-                    raise InvalidInput(
-                        f"{shown} belongs to another run: {_difference(differing[0], mine, theirs)}; give "
-                        "what it was begun with, or delete the folder"
-                    )
-            else:
-                _write(path, {**mine, "plan": plan})
-            yield cls(folder, plan)
+        folders.check_is_ours(folder)
+        with folders.locked(folder):
+            kept = cls._kept(folder, resume=resume)
+            if kept is None:
+                folders.remove_work(folder)
+                kept = Head(about, plan)
+                kept.write(folder)
+            kept.check_is_of(about, folder)
+            journal = cls(folder, kept)
+            try:
+                yield journal
+            except (Exception, KeyboardInterrupt):
+                if not journal.holds_work:
+                    folders.remove(folder)
+                raise
+
+    @classmethod
+    def look(cls, folder: Path, *, resume: bool) -> Head | None:
+        """Return what a run is about that can be gone on with, None if there is none.
+
+        What a run left that has ended is removed.
+
+        Raises
+        ------
+        InvalidInput
+            As in `open`; nothing is written.
+        """
+        folders.check_is_ours(folder)
+        head = Head.read(folder) if folder.is_dir() else None
+        if head is not None and head.finished:
+            with folders.locked(folder):
+                folders.remove(folder)
+            return None
+        return None if head is None else cls._kept(folder, resume=resume)
 
     @staticmethod
-    def check_may_begin(folder: Path, *, resume: bool) -> None:
-        """Refuse a folder that is there where nobody said that a run is to be gone on with."""
-        if folder.exists() and not resume:
+    def _kept(folder: Path, *, resume: bool) -> Head | None:
+        head = Head.read(folder)
+        if head is None or head.finished or not folders.holds_work(folder):
+            return None
+        if not resume:
             raise InvalidInput(
                 f"{printable(folder)} is there, from a run that was stopped; add --resume to go on with it, "
                 "or delete the folder"
             )
-
-    @staticmethod
-    def kept_plan(folder: Path) -> dict[str, Any] | None:
-        """Return the plan of a run that was begun, None if there is none."""
-        path = folder / _HEAD
-        return _parsed(path).get("plan") if path.exists() else None
+        return head
 
     @property
     def n_queries(self) -> int:
@@ -168,33 +183,51 @@ class Journal:
         """Those of all parts."""
         return Parts(self._folder, self.parts)
 
+    @property
+    def holds_work(self) -> bool:
+        """Whether a certificate is kept, or a pass that is not done."""
+        return bool(self.n_queries) or folders.holds_unfinished(self._folder)
+
     def add(self, stop: int, certificates: Certificates | None, note: dict[str, Any]) -> None:
         """Keep the certificates of the rows up to ``stop``; None where there is no query among them."""
         part = Part(self.stop, stop, 0 if certificates is None else len(certificates), note)
+        digest = None
         if certificates is not None:
-            certificates.save(_certificates_of(self._folder, part.start))
-        _write(self._folder / f"part-{part.start:015d}.json", part._asdict())
+            path = _certificates_of(self._folder, part.start)
+            certificates.save(path)
+            digest = digest_of_files(path)
+        content = {**part._asdict(), "certificates": digest, "run": self._head.digest}
+        with whole_or_nothing(_note_of(self._folder, part.start)) as temporary:
+            text = json.dumps({**content, "sha256": _digest_of_note(content)}, allow_nan=False)
+            temporary.write_text(text, encoding="utf-8")
         self.parts.append(part)
         self.forget()
 
     def remember(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep arrays until the next part is added: work on it that is not done."""
         with whole_or_nothing(self._unfinished(name)) as temporary, temporary.open("wb") as file:
-            named: dict[str, Any] = dict(arrays)
+            named: dict[str, Any] = {**arrays, "run": np.array(self._head.digest)}
             np.savez(file, **named)
 
     def remembered(self, name: str) -> dict[str, NDArray[Any]] | None:
-        """Return arrays that were kept, None if there are none."""
+        """Return arrays that were kept, None if there are none, or none of this run."""
         path = self._unfinished(name)
         if not path.exists():
             return None
         try:
             with open_npz(path) as archive:
-                return {key: archive[key] for key in archive.files}
+                arrays = {key: archive[key] for key in archive.files}
+            if str(arrays.pop("run")) == self._head.digest:
+                return arrays
+            reason = "it is of another run"
         except Exception as error:  # zip, zlib and NumPy raise many kinds for a damaged file
-            raise InvalidInput(
-                f"{printable(path)} is damaged ({error}); delete it, and say --resume"
-            ) from error
+            reason = one_line(error)
+        warnings.warn(
+            f"{printable(path)} cannot be used ({reason}); this pass over the training table begins anew",
+            JournalWarning,
+            stacklevel=2,
+        )
+        return None
 
     def forget(self) -> None:
         """Remove what was kept of unfinished work."""
@@ -202,87 +235,65 @@ class Journal:
             path.unlink(missing_ok=True)
 
     def remove(self) -> None:
-        """Remove the folder, when the result is written."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Remove what is ours, when the result is written."""
+        self._head.as_finished().write(self._folder)
+        folders.remove(self._folder)
 
     def _unfinished(self, name: str) -> Path:
         return self._folder / f"unfinished-{name}.npz"
-
-
-def state_of_files(path: Path) -> list[tuple[int, int, int]]:
-    """Return what changes when somebody writes to a file, or to a folder of files, without reading them."""
-    states = [one.stat() for one in _files(path) if one.exists()]  # what is missing is said by who reads it
-    return [(state.st_ino, state.st_size, state.st_mtime_ns) for state in states]
-
-
-def digest_of_files(path: Path) -> str:
-    """Return the SHA-256 of a file, or of all files in a folder and their names."""
-    digest = hashlib.sha256()
-    for one in _files(path):
-        if one != path:
-            digest.update(f"{one.relative_to(path).as_posix()}\0{one.stat().st_size}\0".encode())
-        with one.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
-
-
-def _files(path: Path) -> list[Path]:
-    return sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
 
 
 def _certificates_of(folder: Path, start: int) -> Path:
     return folder / f"part-{start:015d}.npz"
 
 
-def _parts_in(folder: Path) -> list[Part]:
-    notes = sorted(path for path in folder.iterdir() if _NOTE.fullmatch(path.name))
-    parts, stop = [], 0
-    for path in notes:
-        found = _parsed(path)
-        try:
-            part = Part(**found)
-            is_next = part.start == stop < part.stop and path.name == f"part-{stop:015d}.json"
-        except TypeError:
-            is_next = False
-        if not is_next:
-            raise InvalidInput(f"{printable(path)} is no part that follows on row {stop}; delete the folder")
+def _note_of(folder: Path, start: int) -> Path:
+    return folder / f"part-{start:015d}.json"
+
+
+def _digest_of_note(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _sound_parts(folder: Path, run: str) -> list[Part]:
+    """Return the parts of a run up to the first that is not there as it was written; drop all behind it."""
+    starts = sorted(int(found[1]) for found in map(folders.PART.fullmatch, os.listdir(folder)) if found)
+    parts: list[Part] = []
+    stop = 0
+    while stop in starts:
+        part = _sound_part(folder, stop, run)
+        if part is None:
+            break
         parts.append(part)
         stop = part.stop
+    dropped = sorted({*starts} - {part.start for part in parts})
+    for start in reversed(dropped):
+        _note_of(folder, start).unlink(missing_ok=True)
+        _certificates_of(folder, start).unlink(missing_ok=True)
+    if dropped:
+        warnings.warn(
+            f"{printable(folder)}: the part that begins with row {stop} of TEST is missing, damaged or of "
+            f"another run; from there on all is certified again ({len(dropped)} of {len(starts)} parts)",
+            JournalWarning,
+            stacklevel=4,
+        )
     return parts
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _sound_part(folder: Path, start: int, run: str) -> Part | None:
+    """Return a part if its note and its certificates are those that were written, None otherwise."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InvalidInput(f"{printable(path)} is cut off or none ({error}); delete the folder") from error
-    if not isinstance(found, dict):
-        raise InvalidInput(
-            f"{printable(path)} is none of ours; delete the folder, or give --out another name"
-        )
-    return found
-
-
-def _difference(key: str, mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
-    ours, other = mine.get(key), theirs.get(key)
-    if isinstance(ours, dict) and isinstance(other, dict):
-        inner = next(name for name in sorted({*ours, *other}) if ours.get(name) != other.get(name))
-        return _difference(inner, ours, other)
-    return f"{key} was {quoted(other)}, and is {quoted(ours)}"
-
-
-def _write(path: Path, content: Mapping[str, Any]) -> None:
-    with whole_or_nothing(path) as temporary:
-        temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / _LOCK).open("a+b") as file:
-        if not lock(file.fileno()):
-            raise InvalidInput(
-                f"{printable(folder)}: another process works on this run; wait for it, or give --out another "
-                "name"
-            )
-        yield
+        content = json.loads(_note_of(folder, start).read_bytes().decode("utf-8"))
+        digest = content.pop("sha256")
+        certificates, of_run = content.pop("certificates"), content.pop("run")
+        part = Part(**content)
+        whole = {**content, "certificates": certificates, "run": of_run}
+        is_sound = digest == _digest_of_note(whole) and of_run == run and part.start == start < part.stop
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        return None
+    if not is_sound:
+        return None
+    path = _certificates_of(folder, start)
+    if certificates is not None and not (path.is_file() and digest_of_files(path) == certificates):
+        return None
+    return part

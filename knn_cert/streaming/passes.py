@@ -71,7 +71,8 @@ class Passes:
             "n_classes": max(2, len(labels.classes)),
             "n_threads": n_threads,
         }
-        self.n_rows = int(labels.counts.sum())
+        self.n_rows = int(labels.counts.sum())  # of those that are not left out
+        self._n_read = stream.n_rows
 
     @property
     def first_near(self) -> int | None:
@@ -90,30 +91,40 @@ class Passes:
     def summary(self, queries: FloatArray, n_near: int | None) -> Summary:
         """Return the summary of the whole table."""
         name = hashlib.sha256(queries.tobytes() + repr(n_near).encode()).hexdigest()[:16]
-        done, whole = self._state(name)
+        done, whole = self._state(name, len(queries))
         kept = time.monotonic()
-        if done < self.n_rows or whole is None:
+        if done < self._n_read or whole is None:
             for X, y in self._stream.parts(self._rows_at_once, self._meaning, done):
-                part = summarise(queries, X, y, n_near=n_near, **self._settings)
-                whole = part if whole is None else whole.merge(part, n_threads=self.n_threads)
-                done += len(X)
+                if len(X):
+                    part = summarise(queries, X, y, n_near=n_near, **self._settings)
+                    whole = part if whole is None else whole.merge(part, n_threads=self.n_threads)
+                done = min(done + self._rows_at_once, self._n_read)
                 if self.progress is not None:
-                    self.progress(done / self.n_rows)
-                if time.monotonic() - kept > _SECONDS_BETWEEN or done == self.n_rows:
+                    self.progress(done / self._n_read)
+                is_time = time.monotonic() - kept > _SECONDS_BETWEEN or done == self._n_read
+                if is_time and whole is not None:
                     self._keep(name, done, whole)
                     kept = time.monotonic()
-        if whole is None or done != self.n_rows or whole.n_rows != self.n_rows:
+        if whole is None or done != self._n_read or whole.n_rows != self.n_rows:
+            n_found = 0 if whole is None else whole.n_rows
             raise InvalidInput(
-                f"the training table had {self.n_rows} rows and has {done} now; leave it alone until the "
+                f"the training table had {self.n_rows} rows and has {n_found} now; leave it alone until the "
                 "work is done, and start anew"
             )
         return whole
 
-    def _state(self, name: str) -> tuple[int, Summary | None]:
+    def _state(self, name: str, n_queries: int) -> tuple[int, Summary | None]:
+        """Return how many rows of the file are read, and what they leave, as it was kept."""
         arrays = self._journal.remembered(name)
         if arrays is None:
             return 0, None
-        return int(arrays.pop("rows_done")), Summary.from_arrays(arrays)
+        try:
+            done = int(arrays.pop("rows_done"))
+            whole = Summary.from_arrays(arrays)
+        except (KeyError, TypeError, ValueError):  # by another hand; the pass begins anew
+            return 0, None
+        is_ours = whole.n_queries == n_queries and 0 < done <= self._n_read and whole.n_rows <= done
+        return (done, whole) if is_ours else (0, None)
 
     def _keep(self, name: str, done: int, whole: Summary) -> None:
         self._journal.remember(name, {**whole.to_arrays(), "rows_done": np.array(done)})

@@ -39,8 +39,7 @@ def read_arrow(file: Path, select: Select) -> Raw:
                     "expected Feather of version 2, got version 1; write it again (pandas: to_feather), or "
                     "save it as CSV"
                 )
-            if content[: len(_MAGIC)].to_pybytes() == _MAGIC:
-                content = content[len(_MAGIC) :]
+            content = _messages_in(content)
             check_unpacked_size(_unpacked_size(pa, content), file)
             with pa.ipc.open_stream(content) as stream:
                 frame = to_pandas(stream.read_all())
@@ -51,6 +50,23 @@ def read_arrow(file: Path, select: Select) -> Raw:
             f"expected a whole Arrow file, got one that cannot be read: {one_line(error)}"
         ) from error
     return read_pandas(frame, select)
+
+
+def bytes_of_arrow(file: Path) -> int:
+    """Return how many bytes the columns of a file take once unpacked; the size of what is no such file."""
+    try:
+        import pyarrow as pa
+        import pyarrow.ipc
+
+        with pa.memory_map(str(file)) as mapped:
+            return _unpacked_size(pa, _messages_in(mapped.read_buffer()))
+    except Exception:  # its reader says what is wrong
+        return file.stat().st_size
+
+
+def _messages_in(content: Any) -> Any:
+    """Return the stream of messages in a file of Arrow."""
+    return content[len(_MAGIC) :] if content[: len(_MAGIC)].to_pybytes() == _MAGIC else content
 
 
 def _unpacked_size(pa: Any, content: Any) -> int:

@@ -64,9 +64,14 @@ def is_number(cell: str) -> bool:
     return number(cell) is not None
 
 
-def kind_of_text(cell: str) -> str:
-    """Return which kind of text a cell holds that is no number: the key of its remedy in `defects`."""
+def kind_of_text(cell: str, decimal: str = ".") -> str:
+    """Return which kind of text a cell holds that is no number: the key of its remedy in `defects`.
+
+    ``decimal`` is the sign in front of the decimals of other numbers in the table.
+    """
     cell = cell.strip().lower()
+    if decimal == "," and "." in cell and is_number(cell):
+        return "numbers with a point"
     if is_number(cell):
         return "numbers stored as text"
     return next((kind for kind, pattern in _KINDS.items() if pattern.fullmatch(cell)), "text")

@@ -179,7 +179,7 @@ class Coding:
         TableWarning
             If a table has words that are no category: all features of their column are 0.
         """
-        defects = Defects(raw.unit)
+        defects = Defects(raw.unit, can_encode=raw.can_encode)
         note_labels(raw, defects)
         unknown: dict[str, tuple[int, str]] = {}
         used = [column for column in self.columns if column.features]
@@ -296,7 +296,7 @@ def _numbers_of(
             continue
         value = None if is_text else coding.number(cell, decimal)
         if value is None:
-            kind = "other kinds" if coding.encoded else column.kind or kind_of_text(cell)
+            kind = "other kinds" if coding.encoded else column.kind or kind_of_text(cell, decimal)
             if not defects.has(kind, coding.name):
                 defects.add(kind, coding.name, places[column.first_row(code)], cell)
             value = 0.0

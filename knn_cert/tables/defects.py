@@ -29,6 +29,8 @@ _REMEDIES = {
     f"say --decimal , (decimal=',') where a comma is the decimal sign, {_ENCODE}",
     "numbers that can be read in two ways": "say what the sign of the decimals is: --decimal . or "
     "--decimal , (decimal='.')",
+    "numbers with a point": "other numbers of the table have commas in front of decimals, or --decimal says "
+    "so: write one sign for decimals in the whole table, and nothing between thousands",
     "numbers with a unit": f"write the number alone, in one unit for the whole column, {_ENCODE}",
     "numbers in different units": "write all cells of a column in one unit, or leave it out (--drop COLUMN)",
     "numbers stored as text": f"store them as numbers, in pandas with astype(float), {_ENCODE}",
@@ -40,6 +42,14 @@ _REMEDIES = {
 }
 
 
+# Where the table is read in parts.
+_WITHOUT_ENCODE = {
+    "text": "encode them as numbers beforehand, or leave them out (--drop COLUMN)",
+    "dates or times": "turn them into numbers beforehand, for example days since a fixed day, or leave them "
+    "out (--drop COLUMN)",
+}
+
+
 class Defects:
     """The first defect of each kind in each column, and the rows without a label.
 
@@ -47,10 +57,12 @@ class Defects:
     ----------
     unit : str
         What a place counts: "line" or "row".
+    can_encode : bool, default=True
+        Whether --encode is a remedy.
     """
 
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
+    def __init__(self, unit: str, *, can_encode: bool = True) -> None:
+        self._unit, self._can_encode = unit, can_encode
         self._found: dict[str, dict[str, tuple[int, str]]] = {kind: {} for kind in _REMEDIES}
         self._unlabelled: list[tuple[int, str]] = []
 
@@ -98,7 +110,10 @@ class Defects:
         else:
             title = f"{len(found)} text column(s)" if kind == "text" else f"{len(found)} column(s) of {kind}"
             places = (f"(e.g. {quoted(cell)}, {self._unit} {place})" for place, cell in found.values())
-        return f"{title}: {_listed(zip(found, places, strict=True))}; {_REMEDIES[kind]}"
+        remedy = _REMEDIES[kind]
+        if not self._can_encode:
+            remedy = _WITHOUT_ENCODE.get(kind, remedy.replace(f", {_ENCODE}", ""))
+        return f"{title}: {_listed(zip(found, places, strict=True))}; {remedy}"
 
 
 def check_finite(X: NDArray[np.float64], names: Sequence[str], unit: str, places: Sequence[int]) -> None:

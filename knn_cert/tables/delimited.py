@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,7 +20,7 @@ from .cells import is_missing, number
 from .columns import Select
 from .headers import check_label_name
 from .layout import Layout, Manner, layout_of
-from .lines import open_text
+from .lines import Progress, open_text
 from .raw import Raw, Words, as_numbers, words_of
 from .separators import BLANKS, Row, cells_of
 
@@ -89,33 +90,58 @@ def _may_be_thousands(cell: str) -> bool:
 class TextParts:
     """A file of text, read some rows at a time.
 
-    Attributes
-    ----------
-    n_rows : int
+    Where nobody says which sign stands in front of decimals, the first rows tell, and a later row that has
+    another one is refused.
     """
 
     def __init__(self, file: Path, select: Select, manner: Manner) -> None:
         self._file = file
+        self._n_rows: int | None = None
+        self._is_plain = False
         layout = layout_of(file, select, manner)
         if (manner.decimal or manner.likely_decimal) is None and layout.separator != ",":
             first = next(_own_parts(file, layout, _ROWS_THAT_TELL, 0))
             if _has_decimal_commas(first):
                 layout = layout._replace(decimal=",")
-        self._layout = layout
-        plain = None
-        if _reader != "own" and layout.separator != BLANKS and find_spec("pandas") is not None:
-            with contextlib.suppress(InvalidInput, EOFError, OSError):  # said by our own reader
-                plain = quick.count_plain_rows(file, layout)
-        self._is_plain = plain is not None
-        self.n_rows = sum(map(len, _blocks(file, layout))) if plain is None else plain
+        self._layout, self._has_header = layout, manner.header
+
+    def first(self) -> Raw:
+        """Return the first row."""
+        return next(_own_parts(self._file, self._layout, 1, 0))
+
+    def check_labels(self, labels: list[str]) -> None:
+        """Refuse a header that is one of the rows: ``labels`` are the different ones."""
+        if self._has_header and self._layout.label is not None:
+            names = [self._layout.names[j] for j in self._layout.features]
+            check_label_name(self._layout.names[self._layout.label], names, labels)
+
+    def count(self, progress: Progress | None = None) -> int:
+        """Return the number of rows, for which the file is read once."""
+        if self._n_rows is None:
+            plain = None
+            if _reader != "own" and self._layout.separator != BLANKS and find_spec("pandas") is not None:
+                with contextlib.suppress(InvalidInput, EOFError, OSError):  # said by our own reader
+                    plain = quick.count_plain_rows(self._file, self._layout, progress)
+            if plain is None:
+                self._n_rows = sum(map(len, _blocks(self._file, self._layout, progress)))
+            else:
+                self._n_rows, self._is_plain = plain, True
+        return self._n_rows
+
+    @functools.cached_property
+    def _has_points(self) -> bool:
+        return quick.has_points(self._file, self._layout)
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""
+        n_rows = self.count()
         if self._is_plain:
-            for raw in quick.read_quickly_in_parts(self._file, self._layout, size, start):
-                yield raw
+            for raw in quick.read_quickly_in_parts(
+                self._file, self._layout, size, start, as_text=self._has_points
+            ):
+                yield replace(raw, decimal=self._layout.decimal)
                 start += len(raw.places)
-        if start < self.n_rows:
+        if start < n_rows:
             yield from _own_parts(self._file, self._layout, size, start)
 
     def labels(self, size: int, name: str, start: int = 0) -> Iterator[Raw]:
@@ -183,6 +209,7 @@ def _raw_of(rows: list[Row], layout: Layout) -> Raw:
         label_name=None if label is None else layout.names[label],
         unit="line",
         places=[row.line for row in rows],
+        decimal=layout.decimal,
         matrix=numbers.all_rows(),
     )
 
@@ -270,11 +297,11 @@ def _read_words(file: Path, layout: Layout, columns: list[int]) -> Iterator[NDAr
         yield words if j in layout.words else as_numbers(words, layout.decimal)
 
 
-def _blocks(file: Path, layout: Layout) -> Iterator[list[Row]]:
+def _blocks(file: Path, layout: Layout, progress: Progress | None = None) -> Iterator[list[Row]]:
     """Give the rows, some at a time; the length of each is checked."""
     n_columns = len(layout.names)
     n_rows = max(_FEWEST_ROWS_AT_ONCE, _CELLS_AT_ONCE // n_columns)
-    with open_text(file, skip=layout.first_line - 1) as lines:
+    with open_text(file, skip=layout.first_line - 1, progress=progress) as lines:
         rows = cells_of(lines, layout.separator, layout.first_line)
         block: list[Row] = []
         for row in rows:

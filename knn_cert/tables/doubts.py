@@ -30,14 +30,23 @@ class TableWarning(UserWarning):
 
 def warn_of_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
     """Warn of columns that hold a different whole number in every row and are named id, or count the rows."""
+    _warn_of_numbers(X, names, "every row")
+
+
+def warn_of_first_row_numbers(X: NDArray[np.float64], names: Sequence[str]) -> None:
+    """Warn as `warn_of_row_numbers`, of the first rows of a table that goes on."""
+    _warn_of_numbers(X, names, f"every one of the first {len(X)} rows")
+
+
+def _warn_of_numbers(X: NDArray[np.float64], names: Sequence[str], where: str) -> None:
     suspects = [name for name, column in zip(names, X.T, strict=True) if numbers_rows(column, name)]
     if suspects:
         warnings.warn(
-            "a different whole number in every row, as row numbers are: column "
+            f"a different whole number in {where}, as row numbers are: column "
             f"{listed(map(quoted, suspects))}; as a feature this decides which rows are near: leave it out "
             "with --drop COLUMN (drop=[...]) unless it is a measurement",
             TableWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 
@@ -59,15 +68,22 @@ def warn_of_same_rows(X_train: NDArray[np.float64], X_test: NDArray[np.float64])
     """Warn where every query is a training row: the nearest row of each is then itself."""
     known = set(map(_hash, X_train))
     if 2 * len(known) >= len(X_train) and all(_hash(row) in known for row in X_test):
-        what = (
-            "TEST is TRAIN" if np.array_equal(X_train, X_test) else "every row of TEST is also a row of TRAIN"
-        )
-        warnings.warn(
-            f"{what}: the nearest row of each query is the query itself, so accuracy and certificates say "
-            "nothing about other queries; give rows of their own, or leave TEST out for a hold-out",
-            TableWarning,
-            stacklevel=2,
-        )
+        is_same = np.array_equal(X_train, X_test)
+        _warn_of_own_rows("TEST is TRAIN" if is_same else "every row of TEST is also a row of TRAIN", 3)
+
+
+def warn_of_same_file() -> None:
+    """Warn as `warn_of_same_rows`, where the file of TEST is known to be that of TRAIN, or a copy of it."""
+    _warn_of_own_rows("TEST is TRAIN", 3)
+
+
+def _warn_of_own_rows(what: str, stacklevel: int) -> None:
+    warnings.warn(
+        f"{what}: the nearest row of each query is the query itself, so accuracy and certificates say "
+        "nothing about other queries; give rows of their own, or leave TEST out for a hold-out",
+        TableWarning,
+        stacklevel=stacklevel,
+    )
 
 
 def _hash(row: NDArray[np.float64]) -> int:

@@ -29,7 +29,7 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
         If a label is missing, or is a word for a missing value, or is text where ``y_train`` holds integers,
         or if all labels are numbers, but not all of them whole ones.
     """
-    cells = [text_of(value) for value in _as_list(values)]
+    cells = cells_of_labels(values)
     missing = Defects("row")
     different = dict.fromkeys(cells)  # in the order in which they come
     if any(map(is_missing, different)):
@@ -56,6 +56,11 @@ def as_labels(values: Any, y_train: NDArray[Any] | None = None) -> NDArray[Any]:
     return np.array([values[cell] for cell in cells], dtype=np.int64)
 
 
+def cells_of_labels(values: Any) -> list[str]:
+    """Return labels as a table of text would write them: true and false as 1 and 0, numbers in full."""
+    return [text_of(value) for value in _as_list(values)]
+
+
 def text_of(value: Any) -> str:
     """Return a label or a name as text without spaces around it."""
     if isinstance(value, float) and value != value:
@@ -64,8 +69,8 @@ def text_of(value: Any) -> str:
 
 
 def _as_list(values: Any) -> list[Any]:
-    if not isinstance(values, np.ndarray):
-        return list(values)
+    if not isinstance(values, np.ndarray):  # true and false, where some labels of a column are missing
+        return [int(value) if isinstance(value, bool) else value for value in values]
     if values.dtype.kind == "b":
         values = values.astype(np.int64)
     elif values.dtype.kind in ("m", "M"):  # tolist() would count nanoseconds

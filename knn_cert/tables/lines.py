@@ -7,12 +7,17 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from ..gate.errors import InvalidInput
 from .size import check_gzip
+
+# Called with how many bytes of a file are read, and how many it has.
+Progress = Callable[[int, int], None]
+
+_LINES_BETWEEN = 1 << 12
 
 LONGEST_LINE = 1 << 26  # characters: a million columns of 67 characters
 _PEEKED_LINES = 100
@@ -79,7 +84,9 @@ def read_top(file: Path) -> Top:
 
 
 @contextlib.contextmanager
-def open_text(file: Path, *, skip: int = 0, check_size: bool = False) -> Iterator[Iterator[str]]:
+def open_text(
+    file: Path, *, skip: int = 0, check_size: bool = False, progress: Progress | None = None
+) -> Iterator[Iterator[str]]:
     """Give the lines of a file, without the first ``skip`` ones.
 
     With ``check_size`` a gzip file is unpacked once before, to see how large it is: when it is read first.
@@ -96,7 +103,8 @@ def open_text(file: Path, *, skip: int = 0, check_size: bool = False) -> Iterato
             open_bytes(file, check_size=check_size) as binary,
             io.TextIOWrapper(binary, encoding="utf-8-sig", newline="") as stream,
         ):
-            yield _lines(stream, skip)
+            lines = _lines(stream, skip)
+            yield lines if progress is None else _told(lines, file, binary, progress)
     except UnicodeDecodeError:
         raise InvalidInput(_where_not_utf8(file)) from None
 
@@ -126,6 +134,21 @@ def open_bytes(file: Path, *, check_size: bool = False) -> Iterator[Any]:
         if packed and check_size:
             check_gzip(file)
         yield gzip.GzipFile(fileobj=raw) if packed else raw
+
+
+def tell_place(file: Path, binary: Any, progress: Progress | None) -> None:
+    """Say how much of a file is read by who opened it with `open_bytes`; packed bytes of a gzip file."""
+    if progress is not None:
+        raw: Any = binary.fileobj if isinstance(binary, gzip.GzipFile) else binary
+        n_bytes = file.stat().st_size
+        progress(min(raw.tell(), n_bytes), n_bytes)
+
+
+def _told(lines: Iterator[str], file: Path, binary: Any, progress: Progress) -> Iterator[str]:
+    for number, line in enumerate(lines):
+        if number % _LINES_BETWEEN == 0:
+            tell_place(file, binary, progress)
+        yield line
 
 
 def _lines(stream: IO[str], skip: int) -> Iterator[str]:

@@ -79,6 +79,13 @@ def as_fills(fill: Any) -> Fills:
     return Fills(default, columns)
 
 
+def as_choice(missing: str) -> bool:
+    """Return whether rows with missing values are left out."""
+    if missing not in ("refuse", "drop-rows"):
+        raise InvalidInput(f"missing must be 'refuse' or 'drop-rows', got {missing!r}")
+    return missing == "drop-rows"
+
+
 def incomplete(raw: Raw) -> NDArray[np.bool_]:
     """Return in which rows a feature or the label is missing: a rule about each row alone."""
     missing = np.zeros(len(raw.places), dtype=bool)

@@ -11,6 +11,7 @@ from .._printing import one_line, printable
 from ..gate.errors import InvalidInput
 from .columns import Select, check_names
 from .frames import names_of, read_pandas
+from .lines import Progress
 from .raw import Raw
 from .size import check_unpacked_bytes, check_unpacked_size
 
@@ -106,6 +107,17 @@ class ParquetParts:
                     self.n_rows, self._schema = parquet.metadata.num_rows, parquet.schema_arrow
         if not self.n_rows:
             raise InvalidInput("expected rows, got none")
+
+    def count(self, progress: Progress | None = None) -> int:
+        """Return the number of rows, which the file says."""
+        return int(self.n_rows)
+
+    def first(self) -> Raw:
+        """Return the first row."""
+        return next(self.parts(1))
+
+    def check_labels(self, labels: list[str]) -> None:
+        """Refuse nothing: names are no rows here."""
 
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""

@@ -29,16 +29,22 @@ def plain_numbers(raw: Raw) -> NDArray[np.float64]:
         if X is None:
             X = side_by_side(numbers, len(raw.places), len(numbers))
         if np.isfinite(X).all():
-            labels = Defects(raw.unit)
+            labels = Defects(raw.unit, can_encode=raw.can_encode)
             note_labels(raw, labels)
             labels.check()
             return X
     return plain_coding(raw.names).apply(raw)  # which tells what is wrong where
 
 
-def plain_coding(names: Iterable[str]) -> Coding:
+def plain_coding(
+    names: Iterable[str],
+    fill: Callable[[str], float | None] = lambda name: None,
+    *,
+    drop_missing: bool = False,
+) -> Coding:
     """Return the coding of a table in which every column is a feature of numbers; nothing is counted."""
-    return Coding(tuple(ColumnCoding(name, "number", (name,), 0, 0) for name in names))
+    columns = (ColumnCoding(name, "number", (name,), 0, 0, fill=fill(name)) for name in names)
+    return Coding(tuple(columns), drop_missing)
 
 
 def coding_of_numbers(

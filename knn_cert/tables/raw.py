@@ -68,6 +68,8 @@ class Raw:
         The sign in front of decimals in this file, where it is known.
     matrix : ndarray or None
         The columns side by side, where all of them are parts of one array.
+    can_encode : bool
+        Whether --encode may be offered as a remedy: not for a training table that is read in parts.
     """
 
     names: list[str]
@@ -78,6 +80,7 @@ class Raw:
     places: Sequence[int]
     decimal: str | None = None
     matrix: NDArray[np.float64] | None = None
+    can_encode: bool = True
 
     def with_columns(self, kept: Sequence[bool]) -> Raw:
         """Return the table of some of its columns."""

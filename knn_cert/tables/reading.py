@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..gate.errors import InvalidInput
 from .coding import Coding
 from .columns import as_names, selecting_training
 from .deciding import decide, decimal_sign_of
 from .doubts import warn_of_row_numbers
 from .labels import as_labels
 from .layout import Manner
-from .missing import Fills, as_fills, complete
+from .missing import Fills, as_choice, as_fills, complete
 from .npz import default_names, read_npz
 from .plain import coding_of_numbers, plain_numbers
 from .raw import Raw
@@ -137,7 +136,7 @@ def read_table(
     """
     if not (label is None or isinstance(label, (str, int))) or isinstance(label, bool):
         raise TypeError(f"label must be a column name or position, got {type(label).__name__}")
-    drop, fills, drop_missing = as_names(drop), as_fills(fill), _as_choice(missing)
+    drop, fills, drop_missing = as_names(drop), as_fills(fill), as_choice(missing)
     is_plain = not encode and not drop_missing and fill is None
     manner = Manner(header, separator, decimal, encode=encode, encoding=encoding)
     with source(path, manner) as (file, kind):
@@ -176,10 +175,3 @@ def _coded(raw: Raw, fills: Fills, *, encode: bool, drop_missing: bool) -> Table
     used = set(coding.column_names)
     X = coding.apply(raw.with_columns([name in used for name in raw.names]))
     return Table(X, as_labels(raw.labels), coding.feature_names, str(raw.label_name), coding, row_numbers)
-
-
-def _as_choice(missing: str) -> bool:
-    """Return whether rows with missing values are left out."""
-    if missing not in ("refuse", "drop-rows"):
-        raise InvalidInput(f"missing must be 'refuse' or 'drop-rows', got {missing!r}")
-    return missing == "drop-rows"
