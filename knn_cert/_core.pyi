@@ -83,6 +83,7 @@ def summarise(
     far_kind: str,
     sigma: float,
     dof: float,
+    before: _Summaries | None = None,
     n_threads: int,
 ) -> _Summaries: ...
 def merge_summaries(

@@ -147,6 +147,32 @@ def test_merging_is_associative_and_commutative():
         assert np.array_equal(other.rows_of_classes, ways[0].rows_of_classes) and other.n_rows == 4000
 
 
+@pytest.mark.parametrize("sigma", [0.0, 0.5])
+@pytest.mark.parametrize("n_neighbors", [5, 101])
+def test_rows_that_are_added_to_a_summary_are_those_that_are_merged(n_neighbors, sigma):
+    X, y, Q = table(4000, 6, 2, 3)
+    names = np.array(["a", "b"])[y]
+    asked = {"n_neighbors": n_neighbors, "sigma": sigma, "threat": LabelFlips()}
+    parts = [np.flatnonzero(names == "b")[:700], np.arange(0, 4000, 2), np.arange(0), np.arange(1, 4000, 2)]
+    parts[1] = np.setdiff1d(parts[1], parts[0])
+    parts[3] = np.setdiff1d(parts[3], parts[0])
+    added = None
+    for rows in parts:
+        added = summarise(Q, X[rows], names[rows], before=added, **asked)
+    whole = SmoothedKNNClassifier(n_neighbors, sigma=sigma).fit(X, names)
+    in_doubt = assert_as_the_whole_table(added, whole, Q, LabelFlips(), n_neighbors)
+    merged = summarise(Q, X[parts[0]], names[parts[0]], **asked).merge(
+        *(summarise(Q, X[rows], names[rows], **asked) for rows in parts[1:])
+    )
+    found, in_doubt_of_merged = merged.certify(LabelFlips(), n_neighbors=n_neighbors)
+    assert np.array_equal(in_doubt, in_doubt_of_merged) and added.n_rows == 4000
+    assert np.array_equal(added.certify(LabelFlips(), n_neighbors=n_neighbors)[0].budget, found.budget)
+    with pytest.raises(ValueError, match="same queries"):
+        summarise(Q + 1.0, X, names, before=added, **asked)
+    with pytest.raises(TypeError, match="expected a Summary"):
+        summarise(Q, X, names, before=X, **asked)
+
+
 def test_merging_the_nearest_rows_alone_is_wrong_and_that_is_not_what_is_done():
     X, y, Q = table(6000, 200, 2, 0)
     clf = SmoothedKNNClassifier(5, sigma=1.0).fit(X, y)

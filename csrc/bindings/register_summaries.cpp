@@ -1,5 +1,6 @@
 // register_summaries.cpp: summaries of rows, put together, and the votes of all rows behind them, for arrays.
 #include <numeric>
+#include <optional>
 #include <vector>
 
 #include "knn_cert/summaries.hpp"
@@ -9,7 +10,7 @@ namespace knn_cert_python {
 namespace {
 
 py::tuple summarise(const Doubles& queries, const Doubles& rows, const Integers& labels, int n_classes, std::int64_t n_near,
-                    const std::string& far_kind, double sigma, double dof, int n_threads) {
+                    const std::string& far_kind, double sigma, double dof, const py::object& before, int n_threads) {
     expect(queries.ndim() == 2 && rows.ndim() == 2 && queries.shape(1) == rows.shape(1) && labels.ndim() == 1 &&
                labels.shape(0) == rows.shape(0),
            "queries (m, d), rows (n, d) and labels (n,) expected");
@@ -27,6 +28,12 @@ py::tuple summarise(const Doubles& queries, const Doubles& rows, const Integers&
     request.far_kind = far_kind_of(far_kind);
     request.sigma = sigma;
     request.dof = dof;
+    std::optional<HeldSummaries> held;
+    if (!before.is_none()) {
+        held.emplace(before.cast<py::tuple>());
+        expect(held->n_queries(n_classes) == queries.shape(0), "summaries of the same queries and classes expected");
+        request.before = held->view();
+    }
     request.n_threads = n_threads;
     request.checkpoint = &python_checkpoint;
     knn_cert::WrittenSummaries written;
@@ -95,7 +102,8 @@ void register_summaries(py::module_& module) {
         "check_summaries", [](const py::tuple& summaries, int n_classes) { return HeldSummaries(summaries).n_queries(n_classes); },
         py::arg("summaries"), py::kw_only(), py::arg("n_classes"));
     module.def("summarise", &summarise, py::arg("queries"), py::arg("rows"), py::arg("labels"), py::kw_only(), py::arg("n_classes"),
-               py::arg("n_near"), py::arg("far_kind"), py::arg("sigma"), py::arg("dof"), py::arg("n_threads"));
+               py::arg("n_near"), py::arg("far_kind"), py::arg("sigma"), py::arg("dof"), py::arg("before") = py::none(),
+               py::arg("n_threads"));
     module.def("merge_summaries", &merge_summaries, py::arg("parts"), py::kw_only(), py::arg("n_near"), py::arg("far_kind"), py::arg("dof"),
                py::arg("n_threads"));
     module.def("vote_summaries", &vote_summaries, py::arg("summaries"), py::kw_only(), py::arg("n_classes"), py::arg("n_neighbors"),

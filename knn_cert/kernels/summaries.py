@@ -111,9 +111,13 @@ class SummaryKernel(Protocol):
         far_kind: str,
         sigma: float,
         dof: float,
+        before: SummaryArrays | None = None,
         n_threads: int,
     ) -> tuple[Any, ...]:
-        """(m, d), (n, d), (n,) -> the arrays of `SummaryArrays`, distances by direct differences."""
+        """(m, d), (n, d), (n,) -> the arrays of `SummaryArrays`, distances by direct differences.
+
+        With those of rows before, the result stands for all of them.
+        """
 
     def merge_summaries(
         self,

@@ -96,8 +96,7 @@ class Passes:
         if done < self._n_read or whole is None:
             for X, y in self._stream.parts(self._rows_at_once, self._meaning, done):
                 if len(X):
-                    part = summarise(queries, X, y, n_near=n_near, **self._settings)
-                    whole = part if whole is None else whole.merge(part, n_threads=self.n_threads)
+                    whole = summarise(queries, X, y, n_near=n_near, before=whole, **self._settings)
                 done = min(done + self._rows_at_once, self._n_read)
                 if self.progress is not None:
                     self.progress(done / self._n_read)

@@ -24,6 +24,7 @@ struct SummaryRequest {
     std::int64_t n_near = 0;
     FarKind far_kind = FarKind::counting;
     double sigma = 0.0, dof = 0.0;
+    SummaryArrays before;  // of other rows, to which these are added; no lists: there are none
     int n_threads = 1;
     Checkpoint checkpoint = no_checkpoint;
 
@@ -51,7 +52,7 @@ inline WrittenSummaries joined(const std::vector<WrittenSummaries>& parts) {
 
 }  // namespace detail
 
-// The summary of list query * n_classes + class.
+// The summary of list query * n_classes + class. Rows that are farther than those that were near before are far at once.
 inline WrittenSummaries summarise(const SummaryRequest& request) {
     const LeafLoops& leaf = leaf_loops();
     const std::size_t n_classes = static_cast<std::size_t>(request.n_classes);
@@ -72,7 +73,11 @@ inline WrittenSummaries summarise(const SummaryRequest& request) {
         const std::int64_t first = group * kDistanceQueries;
         const std::int64_t n = std::min<std::int64_t>(kDistanceQueries, request.n_queries - first);
         worker.lists.resize(static_cast<std::size_t>(n) * n_classes);
-        for (RowSummary& list : worker.lists) list.start(static_cast<std::size_t>(request.n_near), request.dof, leaf, request.far_kind);
+        for (std::size_t i = 0; i < worker.lists.size(); ++i) {
+            worker.lists[i].start(static_cast<std::size_t>(request.n_near), request.dof, leaf, request.far_kind);
+            if (request.before.n_lists == 0) continue;
+            worker.lists[i].absorb(request.before.list(first * request.n_classes + static_cast<std::int64_t>(i)));
+        }
         worker.next.assign(n_classes, 0);
         worker.distances.resize(static_cast<std::size_t>(n * tile));
         for (std::int64_t start = 0; start < request.n_rows; start += tile) {
