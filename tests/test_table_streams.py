@@ -235,20 +235,24 @@ LATE = {
 
 @pytest.mark.parametrize("late", LATE)
 @pytest.mark.parametrize("column", [0, 1])
+@pytest.mark.parametrize("n_late", [1, 1500])  # in whole parts no cell has a comma
 @pytest.mark.parametrize("decimal", [None, ","])
 @pytest.mark.parametrize("reader", ["auto", "own"])
-def test_a_late_decimal_point_among_commas_is_refused(tmp_path, monkeypatch, late, column, decimal, reader):
+def test_a_late_decimal_point_among_commas_is_refused(
+    tmp_path, monkeypatch, late, column, n_late, decimal, reader
+):
     monkeypatch.setattr(delimited, "_reader", reader)
     cell, said = LATE[late]
     rows = [[f"{row},5", f"{row % 3}", f"{row % 2}"] for row in range(N_ROWS)]
-    rows[N_ROWS - 5][column] = cell
+    for row in rows[-n_late:]:
+        row[column] = cell
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["a;b;y", *map(";".join, rows)]))
     with pytest.raises(ValueError, match=f"separators|{said}" if decimal is None else said):
         read_table(path, "y", decimal=decimal)
     with (
         pytest.raises(
-            ValueError, match=rf"{said}: '.' \(e\.g\. '{cell}', line {N_ROWS - 3}\); other numbers"
+            ValueError, match=rf"{said}: '.' \(e\.g\. '{cell}', line {N_ROWS + 2 - n_late}\); other numbers"
         ),
         stream_table(path, "y", decimal=decimal) as stream,
     ):
