@@ -22,6 +22,7 @@ from long_runs import (
 )
 
 from knn_cert.cli import main
+from knn_cert.gate.errors import InvalidInput
 from knn_cert.streaming import JournalWarning, journal, passes
 
 BEGIN = [*THREATS[0], "--memory", "30GB"]
@@ -288,6 +289,27 @@ def test_a_table_of_the_same_size_and_time_is_noticed(folder, monkeypatch, capsy
 
     monkeypatch.setattr(journal.Journal, "add", writing)
     assert "got one that was written to" in failure(capsys, "out.csv", *BEGIN)
+
+
+def test_other_rights_are_no_other_table(folder, monkeypatch, expected):
+    add = journal.Journal.add
+
+    def changing(self, *args):
+        add(self, *args)
+        (folder / "train.csv").chmod(0o600 + self.n_queries % 8)
+
+    monkeypatch.setattr(journal.Journal, "add", changing)
+    certify("out.csv", *BEGIN)
+    assert (folder / "out.csv").read_bytes() == expected
+
+
+def test_a_folder_that_goes_missing_hides_no_error(folder, monkeypatch, capsys):
+    def losing(self, *args):
+        shutil.rmtree(folder / "out.csv.parts")
+        raise InvalidInput("lost")
+
+    monkeypatch.setattr(journal.Journal, "add", losing)
+    assert "lost" in failure(capsys, "out.csv", *BEGIN)
 
 
 @pytest.mark.parametrize("train_is", ["whole", "in parts"])

@@ -235,20 +235,24 @@ LATE = {
 
 @pytest.mark.parametrize("late", LATE)
 @pytest.mark.parametrize("column", [0, 1])
+@pytest.mark.parametrize("n_late", [1, 1500])  # in whole parts no cell has a comma
 @pytest.mark.parametrize("decimal", [None, ","])
 @pytest.mark.parametrize("reader", ["auto", "own"])
-def test_a_late_decimal_point_among_commas_is_refused(tmp_path, monkeypatch, late, column, decimal, reader):
+def test_a_late_decimal_point_among_commas_is_refused(
+    tmp_path, monkeypatch, late, column, n_late, decimal, reader
+):
     monkeypatch.setattr(delimited, "_reader", reader)
     cell, said = LATE[late]
     rows = [[f"{row},5", f"{row % 3}", f"{row % 2}"] for row in range(N_ROWS)]
-    rows[N_ROWS - 5][column] = cell
+    for row in rows[-n_late:]:
+        row[column] = cell
     path = tmp_path / "t.csv"
     path.write_text("\n".join(["a;b;y", *map(";".join, rows)]))
     with pytest.raises(ValueError, match=f"separators|{said}" if decimal is None else said):
         read_table(path, "y", decimal=decimal)
     with (
         pytest.raises(
-            ValueError, match=rf"{said}: '.' \(e\.g\. '{cell}', line {N_ROWS - 3}\); other numbers"
+            ValueError, match=rf"{said}: '.' \(e\.g\. '{cell}', line {N_ROWS + 2 - n_late}\); other numbers"
         ),
         stream_table(path, "y", decimal=decimal) as stream,
     ):
@@ -327,3 +331,17 @@ def test_what_a_table_unpacks_to_is_known_before_it_is_read(tmp_path, suffix):
     assert bytes_read_whole(tmp_path / "t.csv") is None
     path.write_bytes(b"damaged")
     assert bytes_read_whole(path) == 7
+
+
+@pytest.mark.parametrize("reader", ["auto", "own"])
+def test_a_late_decimal_point_is_refused_in_a_column_with_gaps_too(tmp_path, monkeypatch, reader):
+    monkeypatch.setattr(delimited, "_reader", reader)
+    late = N_ROWS - 1500
+    rows = [f"{row},5;{'NA' if row == 3 else 1 if row < late else 1.5};{row % 2}" for row in range(N_ROWS)]
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["a;b;y", *rows]))
+    with (
+        pytest.raises(ValueError, match=rf"numbers with a point: 'b' \(e\.g\. '1\.5', line {late + 2}\)"),
+        stream_table(path, "y", missing="drop-rows") as stream,
+    ):
+        list(stream.parts(500, stream.labels(500).meaning))

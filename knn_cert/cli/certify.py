@@ -63,10 +63,11 @@ threats:
 long runs:
   With --memory the process stays about below so much memory: queries are read
   and certified in parts, and so is the training table where it does not fit
-  (text or Parquet, TEST in a file of its own; docs/scaling.md says which
-  threats are then offered). Parts are kept in OUT.parts until all are there.
-  Killed or interrupted, the same command with --resume goes on, and the result
-  is the same to the last byte.
+  (text or Parquet, TEST in a file of its own, no --encode; docs/scaling.md says
+  which threats are then offered). Other kinds of files are read whole and have
+  to fit. Parts are kept in OUT.parts until all are there. Killed or
+  interrupted, the same command with --resume goes on, and the result is the
+  same to the last byte. Where OUT is written already, --resume is refused.
 
 examples:
   knn-cert certify train.csv test.csv --label kind --sigma 0.5 --out cert.csv

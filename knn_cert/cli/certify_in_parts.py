@@ -18,7 +18,7 @@ from knn_cert.progress import ProgressBar
 
 from . import certify_data, certify_offers, certify_resume, report_parts, table_options
 from .certify_report import Facts, price, report
-from .errors import InputError, input_errors, work_errors
+from .errors import input_errors, work_errors
 from .report_parts import plural, print_report
 
 if TYPE_CHECKING:
@@ -73,12 +73,7 @@ def run(args: argparse.Namespace, threat: Threat, n_threads: int, fit: Fit) -> i
             raise KeyboardInterrupt(certify_resume.interrupted(args, work.journal)) from stopped
         seconds, n_done = time.perf_counter() - began, work.journal.n_queries - n_before
         with input_errors():
-            if certify_resume.states(args) != states:
-                raise InputError(
-                    "expected tables that stay as they are while they are read, got one that was written to; "
-                    "certificates may be of two tables: delete "
-                    f"{printable(certify_resume.folder_of(args))} and start anew"
-                )
+            certify_resume.check_unchanged(args, states, work.about)
             counted = streaming.finish(work.journal, Path(args.out))
         _warn(counted, work.journal.stop)
         work.journal.remove()
@@ -100,8 +95,8 @@ def _work(
     from knn_cert import streaming, tables
 
     memory = _MEMORY if args.memory is None else args.memory
+    streaming.check_memory(memory)
     if args.dataset is not None:
-        streaming.check_memory(memory)
         with _with_arrays(args, memory, fit) as work:
             yield work
         return
@@ -115,7 +110,7 @@ def _work(
         queries = None
         if train is not None and len(args.tables) == 2 and not args.encode:
             queries = stack.enter_context(_queries(args, train.feature_names, train.label_name, train.coding))
-        streaming.check_memory(memory)  # of a process that has loaded what reads these tables
+        streaming.check_memory(memory)  # again: what reads these tables is loaded now
         if train is not None and _is_streamed(args, threat, train, memory, kept) and queries is not None:
             found = _with_passes(args, threat, memory, n_threads, train, queries, kept)
         elif len(args.tables) == 2:

@@ -51,7 +51,7 @@ def check_nothing_kept(args: argparse.Namespace) -> None:
 
     try:
         head = streaming.Head.read(folder_of(args))
-    except ValueError:
+    except (ValueError, OSError):
         return  # none of ours
     if head is not None and not head.finished:
         with input_errors():
@@ -109,6 +109,31 @@ def states(args: argparse.Namespace) -> list[Any]:
     from knn_cert import streaming
 
     return [streaming.state_of_files(Path(path).expanduser()) for path in args.tables]
+
+
+def check_unchanged(args: argparse.Namespace, before: list[Any], known: dict[str, Any]) -> None:
+    """Refuse tables that were written to since their states were asked for.
+
+    Where nothing but the time of change differs, which a backup or other rights change too, they are read
+    once more: ``known`` has their digests.
+
+    Raises
+    ------
+    InputError
+    """
+    now = states(args)
+    if now == before:
+        return
+    is_perhaps_the_same = all(
+        [one._replace(changed_ns=0) for one in was] == [one._replace(changed_ns=0) for one in is_now]
+        for was, is_now in zip(before, now, strict=True)
+    )
+    if is_perhaps_the_same and about(args)["sha256"] == known["sha256"]:
+        return
+    raise InputError(
+        "expected tables that stay as they are while they are read, got one that was written to; "
+        f"certificates may be of two tables: delete {printable(folder_of(args))} and start anew"
+    )
 
 
 def interrupted(args: argparse.Namespace, journal: Journal) -> str:

@@ -37,6 +37,8 @@ def state_of_files(path: Path) -> list[State]:
     What is left unnoticed: two changes within one tick of the clock of the file system (some milliseconds; on
     old ones two seconds), what was written through a mapping of the file and not seen by the system yet, and
     on Windows, which has no such time of change, a file of the same size whose time of writing was set back.
+    Where `State.changed_ns` alone differs, a digest tells whether the content is the same again; between two
+    processes nothing but digests is compared.
     """
     found = []
     for one in _files(path):

@@ -55,7 +55,7 @@ def holds_work(folder: Path) -> bool:
 
 def holds_unfinished(folder: Path) -> bool:
     """Whether a pass is kept that is not done."""
-    return any(map(_UNFINISHED.fullmatch, os.listdir(folder)))
+    return folder.is_dir() and any(map(_UNFINISHED.fullmatch, os.listdir(folder)))
 
 
 @contextlib.contextmanager

@@ -133,8 +133,9 @@ class Journal:
             try:
                 yield journal
             except (Exception, KeyboardInterrupt):
-                if not journal.holds_work:
-                    folders.remove(folder)
+                with contextlib.suppress(OSError):  # what went wrong is said, not what is left of it
+                    if not journal.holds_work:
+                        folders.remove(folder)
                 raise
 
     @classmethod

@@ -76,7 +76,7 @@ def most_of_plan() -> Plan:
 
 
 def check_memory(memory: int) -> None:
-    """Refuse so little memory that nothing can be done; to be asked once, before anything is read.
+    """Refuse so little memory that nothing can be done; to be asked before anything is read.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def check_unpacked_fits(name: str, n_bytes: int, memory: int) -> None:
     if not _fit(taken, _room_in(memory)):
         raise InvalidInput(
             f"{name}: expected a table that fits into --memory, because files of this kind are read whole, "
-            f"got one of {n_bytes // _MB}MB; save it as CSV or Parquet, or allow --memory "
+            f"got one of {-(-n_bytes // _MB)}MB; save it as CSV or Parquet, or allow --memory "
             f"{as_option(_enough_for(taken))}"
         )
 

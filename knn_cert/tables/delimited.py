@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from array import array
 from collections.abc import Iterator
 from dataclasses import replace
@@ -128,17 +127,11 @@ class TextParts:
                 self._n_rows, self._is_plain = plain, True
         return self._n_rows
 
-    @functools.cached_property
-    def _has_points(self) -> bool:
-        return quick.has_points(self._file, self._layout)
-
     def parts(self, size: int, start: int = 0) -> Iterator[Raw]:
         """Yield rows from ``start`` on, ``size`` at a time, the last ones perhaps fewer."""
         n_rows = self.count()
         if self._is_plain:
-            for raw in quick.read_quickly_in_parts(
-                self._file, self._layout, size, start, as_text=self._has_points
-            ):
+            for raw in quick.read_quickly_in_parts(self._file, self._layout, size, start):
                 yield replace(raw, decimal=self._layout.decimal)
                 start += len(raw.places)
         if start < n_rows:

@@ -49,7 +49,7 @@ def read_quickly(file: Path, layout: Layout) -> Raw | None:
         n_rows = count_plain_rows(file, layout)
         if n_rows is None:
             return None
-        numbers = _columns_of_numbers(file, layout, as_text=has_points(file, layout))
+        numbers = _columns_of_numbers(file, layout)
         frame = _parse(pd, file, layout, numbers)
         if frame is None and numbers:  # a cell further down is no number: all columns are read as text
             frame = _parse(pd, file, layout, set())
@@ -60,17 +60,14 @@ def read_quickly(file: Path, layout: Layout) -> Raw | None:
     return _raw_of(pd, frame, layout, 0)
 
 
-def read_quickly_in_parts(
-    file: Path, layout: Layout, size: int, start: int, *, as_text: bool
-) -> Iterator[Raw]:
+def read_quickly_in_parts(file: Path, layout: Layout, size: int, start: int) -> Iterator[Raw]:
     """Yield the rows of a table from ``start`` on, ``size`` at a time, and stop early where there is doubt.
 
-    Only for a file of which `count_plain_rows` knows the number of rows; ``as_text`` is what `has_points`
-    says of it.
+    Only for a file of which `count_plain_rows` knows the number of rows.
     """
     import pandas as pd
 
-    numbers = _columns_of_numbers(file, layout, as_text=as_text)
+    numbers = _columns_of_numbers(file, layout)
     with open_bytes(file) as binary, warnings.catch_warnings():
         _skip(binary, layout.first_line - 1)
         warnings.filterwarnings("ignore", ".*float_precision", category=Warning)
@@ -137,18 +134,6 @@ def count_plain_rows(file: Path, layout: Layout, progress: Progress | None = Non
     return n_rows
 
 
-def has_points(file: Path, layout: Layout) -> bool:
-    """Whether decimals have commas, and some cell has a point: pandas would take both for decimals."""
-    if layout.decimal != ",":
-        return False
-    with open_bytes(file) as binary:
-        _skip(binary, layout.first_line - 1)
-        while chunk := binary.read(_CHUNK):
-            if b"." in chunk:
-                return True
-    return False
-
-
 def _skip(binary: Any, n_lines: int) -> bytes:
     """Go to the first row, and return what stands above it."""
     above = b"".join(binary.readline() for _ in range(n_lines))
@@ -167,10 +152,8 @@ def _is_plain(lines: bytes, text: bytes, quoted: re.Pattern[bytes]) -> bool:
     return b'"' not in text or b'"' not in quoted.sub(b"", text)
 
 
-def _columns_of_numbers(file: Path, layout: Layout, *, as_text: bool) -> set[int]:
-    """Return the columns but the label that hold numbers alone in the first rows; none with ``as_text``."""
-    if as_text:
-        return set()
+def _columns_of_numbers(file: Path, layout: Layout) -> set[int]:
+    """Return the columns but the label that hold numbers alone in the first rows."""
     found = set(range(len(layout.names))) - {layout.label, *layout.words}
     with open_text(file, skip=layout.first_line - 1) as lines:
         for row, _ in zip(cells_of(lines, layout.separator), range(_PEEKED_ROWS), strict=False):

@@ -285,7 +285,7 @@ def stream_or_none(
             if kind in _READ_IN_PARTS:
                 chosen = selecting_training(label, as_names(drop))
                 parts = _parts_of(file, kind, chosen, manner)
-                stream = TableStream(path, parts, fill, drop_missing=drop_missing)
+                stream = TableStream(path, parts, None if encode else fill, drop_missing=drop_missing)
         yield stream
 
 
