@@ -229,6 +229,21 @@ def test_budgets_that_grow_with_the_table_are_asked_for_once(client, n, apart, s
     assert names.count("summarise") == 4
 
 
+@pytest.mark.parametrize("order", ["any", "near rows last"])
+def test_each_part_keeps_its_share_of_the_near_rows_and_all_where_that_is_too_few(client, order):
+    X, y, Q = table(40_000, 2, apart=1.0)
+    Q = Q[[1, 7, 9, 11]]
+    if order != "any":
+        rows = np.argsort(-np.linalg.norm(X - Q[0], axis=1))
+        X, y = X[rows], y[rows]
+    expected = SmoothedKNNClassifier(5, 0.3).fit(X, y).certify(Q, LabelFlips())
+    classifier, found = DistributedKNNClassifier(5, 0.3).fit(*in_parts(X, y, 2000)), []
+    assert max(classifier._parts.near(800)) == 2 * 800 // 20 + 64
+    names = [name for name, _ in tasks_of(client, lambda: found.append(classifier.certify(Q, LabelFlips())))]
+    assert_same(found[0], expected)
+    assert (names.count("summarise") == 20) == (order == "any")
+
+
 def test_what_was_put_together_is_certified_by_all_workers(client):
     X, y, _ = table()
     Q = np.random.default_rng(1).normal(size=(500, 4)) + 0.5

@@ -23,13 +23,13 @@ from knn_cert.tables import stream_table
 
 from ..common.command import parse, report_on, study_parser
 from ..common.report import SEED, Report, duration, require
-from .simulation import Constants, simulate
+from .simulation import Constants, Table, simulate
 from .tables import rows, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_D, _PART = 56, 100_000
+_D, _PART, _PARTS_MEASURED = 56, 100_000, 8
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -76,13 +76,15 @@ def _run(report: Report, options: argparse.Namespace) -> None:
                     " ".join(f"{name} {peak:.0f}" for name, peak in many["peaks"].items()),
                 ]
             )
-            measured.append((sigma, one, many))
+            constants = _constants(path, queries, sigma, n, one["certify_byte"])
+            measured.append((sigma, one, many, constants))
     report.text(
         f"{n:.0e} rows of {_D} features (float32, Parquet, row groups of {_PART:,} rows), {m} queries, "
         "K = 5, flipped labels. Threads: one process without Dask reads the same row groups one after the "
-        "other on one thread, and summarises and certifies on one or two. Both keep as many near rows as "
-        "open budgets need; the cluster asks again for queries in doubt besides, and reads the table once "
-        "for each block of queries, of 32 MB a summary. The scheduler lives in the process of the client."
+        "other on one thread, adds them to one summary and certifies, on one or two. Both keep as many near "
+        "rows as open budgets need; the cluster asks again for queries in doubt besides, and reads the table "
+        "once for each block of queries, of which a worker may hold 400 MB of summaries. The scheduler lives "
+        "in the process of the client."
     )
     report.table(
         (
@@ -116,44 +118,59 @@ def _check(folder: Path, quick: bool) -> None:
 
 
 def _one_process(path: Path, queries: np.ndarray, sigma: float, n_threads: int, n_near: int | None) -> dict:
-    settings = {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_threads": n_threads}
-    settings["n_near"] = n_near
+    settings = {**_asked(sigma, n_near), "n_threads": n_threads}
     began = time.perf_counter()
-    reading = summarising = merging = 0.0
-    whole, n_parts = None, 0
+    whole = None
     with stream_table(path, "kind") as stream:
-        parts = stream.parts(_PART, stream.labels(_PART).meaning)
-        reading = time.perf_counter() - began
-        while True:
-            at = [time.perf_counter()]
-            rows_of_part = next(parts, None)
-            at.append(time.perf_counter())
-            reading += at[1] - at[0]
-            if rows_of_part is None:
-                break
-            part = summarise(queries, *rows_of_part, **settings)
-            at.append(time.perf_counter())
-            whole = part if whole is None else whole.merge(part, n_threads=n_threads)
-            at.append(time.perf_counter())
-            n_parts += 1
-            summarising += at[2] - at[1]
-            merging += at[3] - at[2]
+        for X, y in stream.parts(_PART, stream.labels(_PART).meaning):
+            whole = summarise(queries, X, y, before=whole, **settings)
     before = time.perf_counter()
     certificates, _ = whole.certify(LabelFlips(), n_neighbors=5, n_threads=n_threads)
-    certifying = time.perf_counter() - before
-    n, m = stream.n_rows, len(queries)
+    ended = time.perf_counter()
     return {
-        "seconds": time.perf_counter() - began,
+        "seconds": ended - began,
         "certificates": certificates,
-        "bytes": whole.nbytes / m,
-        "constants": Constants(
-            read_row=reading / n,
-            row_and_query=summarising / (n * m),
-            merge_query=merging / (max(1, n_parts - 1) * m),
-            certify_query=certifying / m,
-            bytes_a_query=whole.nbytes / m,
-        ),
+        "bytes": whole.nbytes / len(queries),
+        "certify_byte": (ended - before) / whole.nbytes,
     }
+
+
+def _asked(sigma: float, n_near: int | None) -> dict:
+    return {"n_neighbors": 5, "sigma": sigma, "threat": LabelFlips(), "n_near": n_near, "n_threads": 1}
+
+
+def _constants(path: Path, queries: np.ndarray, sigma: float, n: int, certify_byte: float) -> Constants:
+    """Measure what a worker takes for a part, on a few parts, with as many near rows as they keep."""
+    table = Table(n, len(queries), min(_PART, n), _near(sigma, n))
+    leaves, n_rows = [], 0
+    with stream_table(path, "kind") as stream:
+        meaning = stream.labels(_PART).meaning
+        began = time.perf_counter()
+        parts = []
+        for X, y in stream.parts(_PART, meaning):
+            parts.append((X, y))
+            n_rows += len(X)
+            if len(parts) == _PARTS_MEASURED:
+                break
+        read = time.perf_counter()
+        leaves = [summarise(queries, X, y, **_asked(sigma, table.near_of_part)) for X, y in parts]
+    summarised = time.perf_counter()
+    leaves[0].merge(*leaves[1:], n_near=table.n_near, n_threads=1)
+    merged = time.perf_counter()
+    n_bytes = sum(leaf.nbytes for leaf in leaves)
+    near_bytes = sum(leaf.arrays.near.nbytes for leaf in leaves)
+    return Constants(
+        read_row=(read - began) / n_rows,
+        row_and_query=(summarised - read) / (n_rows * len(queries)),
+        merge_byte=(merged - summarised) / n_bytes,
+        certify_byte=certify_byte,
+        far_bytes=(n_bytes - near_bytes) / (len(leaves) * len(queries)),
+    )
+
+
+def _near(sigma: float, n: int) -> int:
+    """Return how many near rows of each class are kept: K and K flipped ones, or what open budgets need."""
+    return first_near(LabelFlips(), sigma, n) or 10
 
 
 def _cluster(client, path: Path, queries: np.ndarray, sigma: float) -> dict:
@@ -209,28 +226,27 @@ def _resident(pid: int) -> float:
 
 def _simulated(report: Report, measured: list, n: int, m: int) -> None:
     report.heading("From these constants")
-    for sigma, one, many in measured:
+    for sigma, one, many, c in measured:
         require(
             np.array_equal(one["certificates"].label, many["certificates"].label)
             and bool(np.all(one["certificates"].budget <= many["certificates"].budget)),
             "both certify the same, but for what one process left in doubt",
         )
-        c = one["constants"]
-        expected = simulate(c, n_rows=n, n_queries=m, n_workers=2, rows_a_part=_PART)
+        table = Table(n, m, min(_PART, n), _near(sigma, n))
+        expected = simulate(c, table, n_workers=2)
         report.text(
             f"sigma = {sigma:g}: reading {1e6 * c.read_row:.2f} us a row, {1e9 * c.row_and_query:.1f} ns a "
-            f"row and query, merging {1e6 * c.merge_query:.1f} us a query and part, certifying "
-            f"{1e3 * c.certify_query:.2f} ms a query, {c.bytes_a_query:.0f} bytes a query and part. "
-            f"Simulated for the cluster above {duration(expected.seconds)}, measured "
-            f"{duration(many['seconds'])}. Then on parts of {10 * _PART:,} rows, one pass for each block of "
-            "queries:"
+            f"row and query, merging {1e9 * c.merge_byte:.2f} ns a byte, certifying "
+            f"{1e9 * c.certify_byte:.1f} ns a byte, {c.far_bytes:.0f} bytes a query and part besides 16 for "
+            f"each near row. Simulated for the cluster above {duration(expected.seconds)} and "
+            f"{expected.bytes_moved / 1e6:.0f} MB moved, "
+            f"measured {duration(many['seconds'])} and {many['moved'] / 1e6:.0f} MB. Then on parts of "
+            f"{10 * _PART:,} rows, one pass for each block of queries:"
         )
         lines = []
         for n_rows, n_queries in ((10**7, 10**3), (10**8, 10**4), (10**9, 10**4), (10**9, 10**6)):
-            sizes = {"n_rows": n_rows, "n_queries": n_queries, "rows_a_part": 10 * _PART}
-            more = (first_near(LabelFlips(), sigma, n_rows) or 0) - (first_near(LabelFlips(), sigma, n) or 0)
-            larger = c.at_size(c.bytes_a_query + 2 * 8 * more)
-            times = [simulate(larger, n_workers=n_workers, **sizes) for n_workers in (1, 4, 64)]
+            larger = Table(n_rows, n_queries, 10 * _PART, _near(sigma, n_rows))
+            times = [simulate(c, larger, n_workers=n_workers) for n_workers in (1, 4, 64)]
             cells = [f"{one.seconds / 3600:.3g} h" for one in times]
             moved = f"{times[-1].bytes_moved / 1e9:.3g} GB"
             lines.append([f"{n_rows:.0e}", f"{n_queries:.0e}", *cells, moved])

@@ -32,15 +32,17 @@ from ..threats.base import check_threat
 from .blocks import blocks_of, work_through
 from .frames import as_array, check_names, has_names
 from .parts import Parts, connected
-from .tree import Tree
+from .tree import FAN_IN, Tree
 
 __all__ = ["DistributedKNNClassifier"]
 
 _Self = TypeVar("_Self", bound="DistributedKNNClassifier")
 _Answer = TypeVar("_Answer")
 
-# What one summary may weigh, from which the number of queries follows that are asked at a time.
-_SUMMARY_BYTES = 32 << 20
+# What a worker may hold of summaries, from which the number of queries follows that are asked at a time: the
+# summaries of some parts, or what is put together last with what it is made of.
+_HELD_BYTES = 384 << 20
+_TIMES_WHOLE = 3
 _MOST_QUERIES = 1 << 14
 _MOST_BLOCKS = 8  # in flight
 
@@ -66,7 +68,7 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
         Left out, the one that is current.
     queries_at_once : int, optional
         Queries that are asked at a time: the table is read once for each block of them. Left out, as many as
-        make summaries of 32 MB.
+        let a worker hold some 400 MB of summaries.
     most_near : int
         No more near rows of each class are asked for where queries are in doubt (a `DoubtWarning` says so).
 
@@ -290,9 +292,13 @@ class DistributedKNNClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[
             sigma=float(self.sigma),
             threat=threat,
         )
-        n_near = max(needs.n_near, self._first_near(threat) or 0)
-        summary = bytes_of_summary(n_near, n_classes, with_far=needs.far_kind != "none")
-        return max(1, min(_MOST_QUERIES, _SUMMARY_BYTES // (summary + 8 * self.n_features_in_)))
+        first = self._first_near(threat)
+        of_part, of_whole = (
+            bytes_of_summary(max(needs.n_near, n_near or 0), n_classes, with_far=needs.far_kind != "none")
+            for n_near in (max(self._parts.near(first), key=lambda near: near or 0), first)
+        )
+        held = max(min(FAN_IN, len(self._parts.X)) * of_part, _TIMES_WHOLE * of_whole)
+        return max(1, min(_MOST_QUERIES, _HELD_BYTES // (held + 8 * self.n_features_in_)))
 
     def _first_near(self, threat: Threat | None) -> int | None:
         """Return how many near rows of each class are asked for first, None for what the vote needs."""

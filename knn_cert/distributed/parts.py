@@ -17,6 +17,10 @@ from ..gate.labels import check_kind_of_labels, number_classes, sorted_labels
 
 __all__ = ["Parts", "checked_array", "connected", "cut", "labels_of_part"]
 
+# When parts are asked for the first time, each keeps so many times its share of the near rows, and some more:
+# enough if rows lie in any order but that of their distances. Else queries are in doubt, and parts keep all.
+_TIMES_SHARE, _MORE_THAN_SHARE = 2, 64
+
 
 class Parts(NamedTuple):
     """Parts of a training table.
@@ -70,6 +74,14 @@ class Parts(NamedTuple):
             [places[k] for k in kept],
             X.shape[1],
         )
+
+    def near(self, n_near: int | None) -> list[int | None]:
+        """Return how many near rows of each class each part keeps at first, where so many are needed."""
+        if n_near is None:
+            return [None] * len(self.rows)
+        n = sum(self.rows)
+        shares = (-(-_TIMES_SHARE * n_near * rows // n) + _MORE_THAN_SHARE for rows in self.rows)
+        return [min(n_near, share) for share in shares]
 
     def classes(self, client: Client, given: ArrayLike | None) -> NDArray[Any]:
         """Look at all labels, each part where it lies, and return the classes.

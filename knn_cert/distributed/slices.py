@@ -67,7 +67,8 @@ def joined_answers(answers: Sequence[Answer]) -> Answer:
         [one.certificates for one in answers], np.arange(sum(len(one.certificates) for one in answers))
     )
     in_doubt = np.concatenate([one.in_doubt for one in answers])
-    return answers[0]._replace(certificates=certificates, in_doubt=in_doubt)
+    n_near = min(one.n_near for one in answers)
+    return answers[0]._replace(certificates=certificates, in_doubt=in_doubt, n_near=n_near)
 
 
 def joined_votes(votes: Sequence[SummaryVote]) -> SummaryVote:

@@ -29,10 +29,10 @@ from ..threats import Threat
 from .parts import Parts, labels_of_part
 from .slices import joined_answers, joined_votes, sliced, slices_of
 
-__all__ = ["Tree"]
+__all__ = ["FAN_IN", "Tree"]
 
 # So many summaries are put together by one task.
-_FAN_IN = 8
+FAN_IN = 8
 
 
 class Tree:
@@ -105,12 +105,13 @@ class Tree:
         name = uuid.uuid4().hex[:12]
         if rows is not None:
             queries = dask.delayed(_some, pure=False)(queries, rows, dask_key_name=f"take-{name}")
+        near = self._parts.near(n_near) if rows is None else [n_near] * len(self._parts.X)
         tasks = [
             dask.delayed(_summarise, pure=False)(
-                X, y, queries, n_near, place, self._settings, dask_key_name=f"summarise-{name}-{k}"
+                X, y, queries, n, place, self._settings, dask_key_name=f"summarise-{name}-{k}"
             )
-            for k, (X, y, place) in enumerate(
-                zip(self._parts.X, self._parts.y, self._parts.places, strict=True)
+            for k, (X, y, n, place) in enumerate(
+                zip(self._parts.X, self._parts.y, near, self._parts.places, strict=True)
             )
         ]
         self._check()
@@ -119,8 +120,10 @@ class Tree:
         try:
             while len(level) > 1:
                 stem = f"merge-{name}-{height}"
-                groups = [level[k : k + _FAN_IN] for k in range(0, len(level), _FAN_IN)]
-                level = [self._submit(_merged, group, f"{stem}-{k}") for k, group in enumerate(groups)]
+                groups = [level[k : k + FAN_IN] for k in range(0, len(level), FAN_IN)]
+                level = [
+                    self._submit(_merged, group, f"{stem}-{k}", n_near) for k, group in enumerate(groups)
+                ]
                 inner += level
                 height += 1
             # Not before all tasks are there: what nobody waits for is forgotten.
@@ -216,8 +219,8 @@ def _some(queries: FloatArray, rows: WholeArray) -> FloatArray:
     return np.ascontiguousarray(queries[rows])
 
 
-def _merged(summaries: list[Summary]) -> Summary:
-    return summaries[0].merge(*summaries[1:], n_threads=1)
+def _merged(summaries: list[Summary], n_near: int | None) -> Summary:
+    return summaries[0].merge(*summaries[1:], n_near=n_near, n_threads=1)
 
 
 def _answer(summary: Summary, queries: slice, known: _Known, settings: Mapping[str, Any]) -> Answer:

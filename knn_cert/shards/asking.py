@@ -37,7 +37,7 @@ class Answer(NamedTuple):
     in_doubt : ndarray of bool
         Where more near rows would leave less in doubt.
     n_near : int
-        How many near rows of each class were kept.
+        How many near rows of each class were kept for every query, at least.
     most_rows : int
         How many rows the largest class has.
     """
@@ -51,7 +51,7 @@ class Answer(NamedTuple):
     def of(cls, summary: Summary, threat: Threat, n_neighbors: int, n_threads: int | None) -> Answer:
         """Return what the summary of all parts says."""
         certificates, in_doubt = summary.certify(threat, n_neighbors=n_neighbors, n_threads=n_threads)
-        return cls(certificates, in_doubt, summary.n_near, int(summary.rows_of_classes.max(initial=0)))
+        return cls(certificates, in_doubt, summary.least_near, int(summary.rows_of_classes.max(initial=0)))
 
 
 class Ask(Protocol):
@@ -91,7 +91,7 @@ def certify_asking(
     largest = min(most_near, most_rows)
     bytes_a_row = 8 * len(certificates.classes) * _COPIES
     while in_doubt.any() and n_near < largest:
-        n_near = min(_TIMES * n_near, largest)
+        n_near = min(_TIMES * max(1, n_near), largest)
         at_once = max(1, most_bytes // (n_near * bytes_a_row))
         in_doubt = in_doubt.copy()
         for rows in _groups(np.flatnonzero(in_doubt), at_once):

@@ -89,17 +89,26 @@ class Summary:
         return int(self.rows_of_classes.sum())
 
     @property
+    def least_near(self) -> int:
+        """How many near rows every list has, or all: parts that kept few may leave less than `n_near`."""
+        kept = self.arrays.n_near
+        return int(kept[kept < self.arrays.n_rows].min(initial=self.n_near))
+
+    @property
     def nbytes(self) -> int:
         """Size of its arrays in bytes: what is sent."""
         return self.arrays.nbytes
 
-    def merge(self, *others: Summary, n_threads: int | None = None) -> Summary:
+    def merge(self, *others: Summary, n_near: int | None = None, n_threads: int | None = None) -> Summary:
         """Return the summary of all rows; in whatever order, but for roundings, it is the same.
 
         Parameters
         ----------
         *others : Summary
             Of other rows for the same queries, with the same sigma.
+        n_near : int, optional
+            How many of the nearest rows of each class are kept, where parts have kept so many that are nearer
+            than all that any of them has left out; left out, as many as every part was asked for.
         n_threads : int, optional
 
         Raises
@@ -112,10 +121,11 @@ class Summary:
         if not others:
             return self
         classes = _classes_of(parts)
-        n_near = min(part.n_near for part in parts)
+        if n_near is None:
+            n_near = min(part.n_near for part in parts)
         arrays = summary_kernel().merge_summaries(
             [among_classes(part.arrays, part.n_queries, part.classes, classes) for part in parts],
-            n_near=n_near,
+            n_near=as_whole_number(n_near, "n_near", least=1),
             far_kind=self.asked.far_kind,
             dof=self.asked.dof,
             n_threads=check_n_threads(n_threads),
