@@ -172,7 +172,7 @@ def test_a_worker_that_is_killed_changes_nothing(client, tmp_path):
 
     assert_same(classifier.certify(Q, LabelFlips(), progress=kill), expected)
     assert killed
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=300)
     assert killed[0] not in client.run(os.getpid).values()
 
 
@@ -192,7 +192,7 @@ def test_queries_that_are_lost_with_a_worker_are_sent_again(client, monkeypatch)
 
     monkeypatch.setattr(client, "scatter", lost)
     assert_same(classifier.certify(Q, LabelFlips()), expected)
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=300)
     assert killed and killed[0] not in client.run(os.getpid).values()
 
 
