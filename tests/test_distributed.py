@@ -55,8 +55,8 @@ def _nothing_is_left(request):
     yield
     if "client" in request.fixturenames:
         client = request.getfixturevalue("client")
-        gc.collect()  # what errors hold on to
         for _ in range(100):
+            gc.collect()  # what errors hold on to, also those of threads that are about to end
             if not client.futures:
                 break
             time.sleep(0.05)
@@ -172,7 +172,7 @@ def test_a_worker_that_is_killed_changes_nothing(client, tmp_path):
 
     assert_same(classifier.certify(Q, LabelFlips(), progress=kill), expected)
     assert killed
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=300)
     assert killed[0] not in client.run(os.getpid).values()
 
 
@@ -192,7 +192,7 @@ def test_queries_that_are_lost_with_a_worker_are_sent_again(client, monkeypatch)
 
     monkeypatch.setattr(client, "scatter", lost)
     assert_same(classifier.certify(Q, LabelFlips()), expected)
-    client.wait_for_workers(2, timeout=60)
+    client.wait_for_workers(2, timeout=300)
     assert killed and killed[0] not in client.run(os.getpid).values()
 
 
@@ -232,7 +232,7 @@ def test_budgets_that_grow_with_the_table_are_asked_for_once(client, n, apart, s
 @pytest.mark.parametrize("order", ["any", "near rows last"])
 def test_each_part_keeps_its_share_of_the_near_rows_and_all_where_that_is_too_few(client, order):
     X, y, Q = table(40_000, 2, apart=1.0)
-    Q = Q[[1, 7, 9, 11]]
+    Q = Q[[2, 0, 4]]
     if order != "any":
         rows = np.argsort(-np.linalg.norm(X - Q[0], axis=1))
         X, y = X[rows], y[rows]
@@ -494,7 +494,7 @@ def test_summaries_are_put_together_in_a_tree(client, monkeypatch):
     X, y, Q = table()
     expected = SmoothedKNNClassifier(5, 0.3).fit(X, y).certify(Q)
     for fan_in in (2, 3):
-        monkeypatch.setattr(tree, "_FAN_IN", fan_in)
+        monkeypatch.setattr(tree, "FAN_IN", fan_in)
         assert_same(DistributedKNNClassifier(5, 0.3).fit(*in_parts(X, y, 300)).certify(Q), expected)
 
 

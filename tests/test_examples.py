@@ -104,8 +104,8 @@ def test_the_programs_of_the_page_on_choosing_run(tmp_path, monkeypatch, capsys)
 
 
 def test_the_program_of_the_page_on_tables_in_parts_runs(capsys):
-    program, on_a_cluster = programs("docs/scaling.md")
-    assert "DistributedKNNClassifier" in on_a_cluster
+    program, *on_a_cluster = programs("docs/scaling.md")
+    assert len(on_a_cluster) == 2 and all("DistributedKNNClassifier" in one for one in on_a_cluster)
     names = {}
     exec(compile(program, "scaling.md", "exec"), names)
     assert "bytes a query" in capsys.readouterr().out and not names["in_doubt"].any()
@@ -114,9 +114,10 @@ def test_the_program_of_the_page_on_tables_in_parts_runs(capsys):
     assert np.array_equal(names["certificates"].budget, expected.budget)
 
 
-def test_the_program_of_the_page_on_clusters_runs(tmp_path):
+@pytest.mark.parametrize(("which", "n_queries"), [(1, 10), (2, 100)])
+def test_the_programs_of_the_page_on_clusters_run(tmp_path, which, n_queries):
     pytest.importorskip("distributed")
-    (tmp_path / "program.py").write_text(programs("docs/scaling.md")[1], encoding="utf-8")
+    (tmp_path / "program.py").write_text(programs("docs/scaling.md")[which], encoding="utf-8")
     command = [sys.executable, str(tmp_path / "program.py")]
     # the package may be found by where the tests were started
     paths = os.pathsep.join(path for path in sys.path if path)
@@ -124,7 +125,7 @@ def test_the_program_of_the_page_on_clusters_runs(tmp_path):
         command, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=300
     )
     assert ended.returncode == 0, ended.stderr
-    assert re.fullmatch(r"\[\d+( +\d+){9}\]", ended.stdout.strip())
+    assert re.fullmatch(rf"\[\d+(\s+\d+){{{n_queries - 1}}}\]", ended.stdout.strip())
 
 
 def test_the_programs_of_the_page_on_audits_run(tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from long_runs import (
 from knn_cert.cli import main
 from knn_cert.gate.errors import InvalidInput
 from knn_cert.streaming import JournalWarning, journal, passes
+from knn_cert.streaming.head import Head
 
 BEGIN = [*THREATS[0], "--memory", "30GB"]
 RESUME = [*BEGIN, "--resume"]
@@ -80,6 +82,20 @@ def test_a_link_or_a_file_in_the_place_of_the_folder_is_refused(folder, capsys, 
     said = failure(capsys, "out.csv", *more)
     assert "expected a folder of this run, got" in said and "give --out another name" in said
     assert not list((folder / "elsewhere").iterdir()) and not (folder / "nowhere").exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["lock", f"part-{0:015d}.npz", f"part-{7:015d}.json", f"unfinished-{'a' * 16}.npz"]
+)
+def test_something_else_in_the_place_of_a_file_is_refused_and_left_alone(folder, monkeypatch, capsys, name):
+    stopped(folder, monkeypatch)
+    place = folder / "out.csv.parts" / name
+    place.unlink(missing_ok=True)
+    place.mkdir()
+    (place / "mine").write_text("mine")
+    before = content_of(folder)
+    assert f"{name}: expected a file of this run, got something else" in failure(capsys, "out.csv", *RESUME)
+    assert content_of(folder) == before
 
 
 @pytest.mark.parametrize("names", [[], ["lock"], ["lock", f".run-{'0' * 32}.part"]])
@@ -234,7 +250,11 @@ CHANGES = {
     "a text": in_plan(summary_bytes="1"),
     "perhaps": lambda head: head.update(finished="perhaps"),
     "another format": lambda head: head.update(format="other"),
-    "a later version": lambda head: head.update(version=3, knn_cert="99.0"),
+    "a later version": lambda head: head.update(version=4, knn_cert="99.0"),
+    "a plan where there was none": lambda head: head.update(
+        plan=dict.fromkeys(("rows_at_once", "queries_at_once", "summary_bytes"), 1)
+    ),
+    "ended": lambda head: head.update(finished=True),
 }
 
 
@@ -258,10 +278,8 @@ def test_a_run_json_that_is_none_is_refused_in_words(parts, capsys, text):
 def test_a_plan_of_another_run_is_not_mixed_with_parts(folder, monkeypatch, capsys):
     certify("once.csv", *BEGIN)
     stopped(folder, monkeypatch)
-    path = folder / "out.csv.parts" / "run.json"
-    head = json.loads(path.read_text())
-    head["plan"]["rows_at_once"] = 3
-    path.write_text(json.dumps(head))
+    head = Head.read(folder / "out.csv.parts")
+    replace(head, plan=head.plan._replace(rows_at_once=3)).write(folder / "out.csv.parts")
     with pytest.warns(JournalWarning, match=r"row 0 of TEST .*\(2 of 2 parts\)"):
         certify_with_warnings("out.csv", *RESUME)
 

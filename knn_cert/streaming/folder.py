@@ -29,7 +29,7 @@ def check_is_ours(folder: Path) -> None:
     Raises
     ------
     InvalidInput
-        If it is a link or no folder, or holds something and no run.json.
+        If it is a link or no folder, or holds something and no run.json, or something in the place of a file.
     """
     if not os.path.lexists(folder):
         return
@@ -38,6 +38,12 @@ def check_is_ours(folder: Path) -> None:
         raise InvalidInput(f"{shown}: expected a folder of this run, got a link; {remedy}")
     if not folder.is_dir():
         raise InvalidInput(f"{shown}: expected a folder of this run, got something else; {remedy}")
+    for name in sorted(os.listdir(folder)):
+        is_name_of_ours = name in (head.NAME, _LOCK) or _WORK.fullmatch(name) or _TEMPORARY.fullmatch(name)
+        if is_name_of_ours and ((folder / name).is_symlink() or not (folder / name).is_file()):
+            raise InvalidInput(
+                f"{printable(folder / name)}: expected a file of this run, got something else; {remedy}"
+            )
     if (folder / head.NAME).is_file():
         return
     others = [name for name in sorted(os.listdir(folder)) if name != _LOCK and not _TEMPORARY.fullmatch(name)]

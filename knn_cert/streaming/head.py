@@ -18,8 +18,8 @@ from .memory import Plan, most_of_plan
 __all__ = ["NAME", "Head"]
 
 NAME = "run.json"
-_FORMAT, _VERSION = "knn_cert.run", 2
-_KEYS = {"format", "version", "knn_cert", "about", "plan", "finished"}
+_FORMAT, _VERSION = "knn_cert.run", 3
+_KEYS = {"format", "version", "knn_cert", "about", "plan", "finished", "sha256"}
 _ABOUT = {"options", "sha256", "data"}
 _REMEDY = "delete the folder, or give --out another name"
 
@@ -72,6 +72,8 @@ class Head:
                 f"{__version__}; go on with that version, or delete the folder"
             )
         wrong = _wrong_in(found)
+        if wrong is None and found.pop("sha256") != _digest_of(found):
+            wrong = "expected the SHA-256 that it was written with"
         if wrong is not None:
             raise InvalidInput(f"{shown}: {wrong}; somebody has changed it: {_REMEDY}")
         plan = found["plan"]
@@ -87,6 +89,7 @@ class Head:
             "plan": None if self.plan is None else self.plan._asdict(),
             "finished": self.finished,
         }
+        content["sha256"] = _digest_of(content)
         with whole_or_nothing(folder / NAME) as temporary:
             temporary.write_text(json.dumps(content, allow_nan=False), encoding="utf-8")
 
@@ -98,8 +101,7 @@ class Head:
     def digest(self) -> str:
         """What parts of this run, cut in this way, carry."""
         plan = None if self.plan is None else self.plan._asdict()
-        content = json.dumps([self.knn_cert, self.about, plan], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return _digest_of([self.knn_cert, self.about, plan])
 
     def check_is_of(self, about: Mapping[str, Any], folder: Path) -> None:
         """Refuse a run that is about something else; of ``about`` parts may be missing.
@@ -118,6 +120,10 @@ class Head:
                 f"{printable(folder)} belongs to another run: {printable(difference)}; give what it was "
                 "begun with, or delete the folder"
             )
+
+
+def _digest_of(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _wrong_in(found: dict[str, Any]) -> str | None:

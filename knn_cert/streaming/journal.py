@@ -290,6 +290,7 @@ def _sound_part(folder: Path, start: int, run: str) -> Part | None:
         part = Part(**content)
         whole = {**content, "certificates": certificates, "run": of_run}
         is_sound = digest == _digest_of_note(whole) and of_run == run and part.start == start < part.stop
+        is_sound = is_sound and {type(one) for one in part[:3]} == {int} and isinstance(part.note, dict)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
     if not is_sound:

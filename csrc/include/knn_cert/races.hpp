@@ -89,6 +89,7 @@ public:
         // Far rows by moments need no near ones there; the recurrence does, and they may be missing.
         if (!request_.recurrence && (has_far() ? request_.far_kind == FarKind::all : many_votes())) write_by_contours();
         if (open_.empty()) return;
+        if (!near_enough()) return write_unknown(0, open_.size());
         const bool apart = far_apart();
         if (!apart && open_.size() == n_members_) return integrate(0, n_members_);
         integrate_some_at_a_time(apart ? 1 : open_.size());
@@ -131,6 +132,19 @@ private:
     // Whether there are rows that are not listed one by one: all by moments, or of some only the number is known.
     [[nodiscard]] bool has_far() const { return rows_[0].far.n_rows + rows_[1].far.n_rows > 0; }
 
+    // Whether every member has near rows enough beside those that are not listed: the recurrence begins with these.
+    [[nodiscard]] bool near_enough() const {
+        for (std::size_t side = 0; side < 2; ++side) {
+            const FamilyRows& rows = rows_[side];
+            if (rows.far.n_rows == 0) continue;
+            std::size_t n_near = 0;
+            for (std::size_t i = 0; i < rows.s.size(); ++i)
+                n_near += rows.first[i] == 0 && rows.end[i] == static_cast<std::int64_t>(n_members_) ? 1 : 0;
+            if (n_near < near_rows_for(m_[side])) return false;
+        }
+        return true;
+    }
+
     // The recurrence shares most of its work among members, so that more of them pay for it up to more votes (measured).
     [[nodiscard]] bool many_votes() const {
         constexpr double kVotes = 75.0;
@@ -162,6 +176,13 @@ private:
         }
     }
 
+    void write_unknown(std::size_t from, std::size_t n) {
+        Outcome unknown;
+        unknown.probability = {0.0, 0.0};
+        unknown.error = {1.0, 1.0};
+        for (std::size_t j = from; j < from + n; ++j) write(open_[j], unknown, 0);
+    }
+
     // Whether open members are decided so far from one another that one window for all of them would not close.
     [[nodiscard]] bool far_apart() const {
         double farthest = 0.0;
@@ -191,10 +212,7 @@ private:
             tallies_.set(rows_, n, m_[0], m_[1], more_near);
             if (tallies_.complete()) outcome = integral_.solve(tallies_, accuracy);
         }
-        if (outcome.probability.empty()) {  // too few near rows beside those that are known by moments alone
-            outcome.probability.assign(2 * n, 0.0);
-            outcome.error.assign(2 * n, 1.0);
-        }
+        if (outcome.probability.empty()) return write_unknown(from, n);  // far rows beyond the reach of their moments
         for (std::size_t j = 0; j < n; ++j) write(open_[from + j], outcome, 2 * j);
     }
 
