@@ -31,15 +31,18 @@ def show_config(mode: str = "print") -> dict[str, object] | None:
     import numpy as np
 
     from . import kernels
+    from ._arithmetic import FloatEnvironmentError
     from ._version import __version__
     from .gate.numbers import default_n_threads
 
     backends = kernels.available_backends()
     try:
         chosen = kernels.backend_name(kernels.get_backend())
-    except (ImportError, ValueError) as error:
+    except (ImportError, ValueError, FloatEnvironmentError) as error:
         chosen = f"none: {error}"
-    native: Any = kernels.get_backend("native") if "native" in backends else None
+    native: Any = None
+    if "native" in backends:
+        from .kernels import native
     facts = {
         "version": __version__,
         "backend": chosen,

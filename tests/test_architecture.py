@@ -14,7 +14,18 @@ PAGE = ROOT / "docs" / "architecture.md"
 
 # From the bottom up. A room may import from its own floor only itself, and from every floor below.
 FLOORS = [
-    {"_types", "_version", "_npz", "_pareto", "_printing", "_reading", "_writing", "fingerprint", "progress"},
+    {
+        "_arithmetic",
+        "_types",
+        "_version",
+        "_npz",
+        "_pareto",
+        "_printing",
+        "_reading",
+        "_writing",
+        "fingerprint",
+        "progress",
+    },
     {"gate"},
     {"kernels", "bounds", "smoothing", "report", "plotting"},
     {"threats"},

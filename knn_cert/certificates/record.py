@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from .._arithmetic import check_float_environment
 from ..smoothing import Classifier, DiscreteNoise, Noise
 from ..threats import Threat as TableThreat
 from ..threats.words import WordThreat
@@ -58,6 +59,7 @@ class Record:
     table_shift: NDArray[np.float64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
+        check_float_environment()  # or bounds were not rounded outwards
         if self.table_shift is None:
             object.__setattr__(self, "table_shift", np.zeros(len(self.label)))
         if self.errors is None:

@@ -13,6 +13,7 @@ import os
 import warnings
 from typing import cast
 
+from .._arithmetic import check_float_environment
 from .contract import Kernel
 
 ENVIRONMENT_VARIABLE = "KNN_CERT_BACKEND"
@@ -51,7 +52,10 @@ def get_backend(name: str = "auto") -> Kernel:
         "auto" finds neither native nor numba. Slower code is never chosen silently.
     ValueError
         If there is no backend of that name.
+    FloatEnvironmentError
+        If this thread does not round as every backend expects it.
     """
+    check_float_environment()
     if not isinstance(name, str):
         raise TypeError(f"backend must be a string, got {name!r} of type {type(name).__name__}")
     if name != "auto":
