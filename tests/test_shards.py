@@ -173,6 +173,21 @@ def test_rows_that_are_added_to_a_summary_are_those_that_are_merged(n_neighbors,
         summarise(Q, X, names, before=X, **asked)
 
 
+@pytest.mark.parametrize("threat", [LabelFlips(), Deletions(), Replacements()])
+def test_races_whose_near_rows_are_too_few_are_unknown_and_end_well(threat):
+    rng = np.random.default_rng(16)
+    n, d = int(rng.integers(20, 400)), int(rng.integers(1, 4))
+    rng.choice(6), rng.choice(4)
+    X, y = rng.normal(size=(n, d)) * 3, rng.integers(0, 2, n)
+    y[:2] = [0, 1]
+    Q = rng.normal(size=(2, d))
+    whole = SmoothedKNNClassifier(70, sigma=0.3).fit(np.vstack([X, X]), np.hstack([y, y])).certify(Q, threat)
+    part = summarise(Q, X, y, n_neighbors=70, sigma=0.3, threat=threat)
+    for n_near in (2, 4, 5):
+        found, in_doubt = part.merge(part, n_near=n_near).certify(threat, n_neighbors=70)
+        assert in_doubt.all() and np.all(found.budget <= whole.budget)
+
+
 def test_merging_the_nearest_rows_alone_is_wrong_and_that_is_not_what_is_done():
     X, y, Q = table(6000, 200, 2, 0)
     clf = SmoothedKNNClassifier(5, sigma=1.0).fit(X, y)
