@@ -255,7 +255,7 @@ def _with_passes(
         sigma=args.sigma,
         threat=threat,
     ).n_near
-    near = max(near, streaming.first_near(threat, args.sigma, n_rows) or 0)
+    near = max(near, needs.first_near(threat, args.sigma, n_rows) or 0)
     plan = streaming.plan_of(memory, n_features=n_features, n_classes=n_classes, n_near=near)
     with streaming.Journal.open(folder, about, plan, resume=args.resume) as journal:
         cut = plan if journal.plan is None else journal.plan

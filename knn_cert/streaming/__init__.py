@@ -14,7 +14,7 @@ from .memory import (
     plan_of,
     whole_table_fits,
 )
-from .passes import Passes, first_near
+from .passes import Passes
 from .run import Asked, Counted, InMemory, certify_with_passes, certify_with_table, finish
 
 __all__ = [
@@ -34,7 +34,6 @@ __all__ = [
     "check_unpacked_fits",
     "digest_of_files",
     "finish",
-    "first_near",
     "memory_for_whole",
     "plan_of",
     "state_of_files",

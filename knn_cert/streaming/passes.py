@@ -18,7 +18,7 @@ from ..tables import Labels, TableStream
 from ..threats import Threat
 from .journal import Journal
 
-__all__ = ["Passes", "first_near"]
+__all__ = ["Passes"]
 
 # What a kill costs, at most; keeping a summary takes a fraction of a second.
 _SECONDS_BETWEEN = 30.0
